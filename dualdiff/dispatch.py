@@ -1,0 +1,166 @@
+"""From a NumPy call to its rule: the table, the innermost perturbation, and refusal with a reason.
+
+`RULES` maps every overridable NumPy function to one `Rule`.  A rule is called as NumPy's function is, with at least
+one Dual (or an object array of Duals) among its arguments, and returns what NumPy would, as Duals where it has a
+derivative.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from .dual import Dual, primal
+from .rebinding import may_rebind
+from .tangents import Perturbation
+
+_OBJECT = np.dtype(object)
+
+
+class Rule:
+    """What dualdiff does when it meets one NumPy function."""
+
+    form = "rule"
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+        self.plain_call: Callable[..., Any] = self.__call__  # for a call without keywords, where that can be faster
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+
+RULES: dict[Any, Rule] = {}
+
+
+def register(rule: Rule) -> Rule:
+    """Enter a rule into the table; every function has exactly one."""
+    if rule.function in RULES:
+        raise ValueError(f"{errors.name_of(rule.function)} has a rule already")
+    RULES[rule.function] = rule
+    return rule
+
+
+def find(function: Any, duals: Iterable[Any]) -> Rule:
+    rule = RULES.get(function)
+    if rule is None:
+        raise errors.unsupported(function, "it is not in the table of rules", [d.shape for d in duals])
+    return rule
+
+
+# Levels.
+
+
+def innermost(args: Iterable[Any]) -> Perturbation | None:
+    """The perturbation that an operation on ``args`` belongs to: the innermost among its Duals.
+
+    All other Duals are constants of that operation, which is the whole cure for perturbation confusion:
+    in  D(x -> x * D(y -> x + y)(1))(1)  the inner sum belongs to y, and there x is a constant.
+    """
+    found: Perturbation | None = None
+    for arg in args:
+        if type(arg) is Dual:
+            perturbation = arg.perturbation
+            if not perturbation.live:
+                raise errors.escaped(arg)
+            if found is None or perturbation.level > found.level:
+                found = perturbation
+    return found
+
+
+def value_of(arg: Any, perturbation: Perturbation) -> Any:
+    """The value of an argument with respect to one perturbation: itself if it does not carry it."""
+    return arg.value if type(arg) is Dual and arg.perturbation is perturbation else arg
+
+
+def lifted(value: Any, perturbation: Perturbation) -> Dual:
+    """A constant as a Dual with zero tangent, for buffers."""
+    return Dual(value, perturbation.zeros(value), perturbation)
+
+
+def duals_in(*trees: Any) -> list[Dual]:
+    """Every Dual among arguments that may be lists, tuples or dicts of them."""
+    found: list[Dual] = []
+    for tree in trees:
+        if type(tree) is Dual:
+            found.append(tree)
+        elif isinstance(tree, (list, tuple)):
+            found.extend(duals_in(*tree))
+        elif isinstance(tree, dict):
+            found.extend(duals_in(*tree.values()))
+    return found
+
+
+def stripped(tree: Any) -> Any:
+    """Arguments with every Dual replaced by its plain value, at every level."""
+    if type(tree) is Dual:
+        return primal(tree)
+    if type(tree) in (list, tuple):
+        return type(tree)(stripped(item) for item in tree)
+    if isinstance(tree, np.ndarray) and tree.dtype is _OBJECT:
+        return primal(fused(tree))
+    return tree
+
+
+def fused(x: Any) -> Any:
+    """An object array (or list) that holds Duals, as one Dual; anything else unchanged."""
+    if isinstance(x, (list, tuple)):
+        if not duals_in(x) and not any(isinstance(item, np.ndarray) and item.dtype is _OBJECT for item in x):
+            return x
+        entries = [fused(item) for item in x]
+        if any(np.shape(primal(entry)) != np.shape(primal(entries[0])) for entry in entries):
+            raise ValueError(
+                "rows of different shapes cannot form one array: "
+                + ", ".join(str(np.shape(primal(entry))) for entry in entries)
+            )
+        return RULES[np.stack](entries)
+    if not isinstance(x, np.ndarray) or x.dtype is not _OBJECT:
+        return x
+    entries = x.ravel().tolist()
+    if not any(type(entry) is Dual for entry in entries):
+        return x
+    whole = RULES[np.stack]([fused(entry) for entry in entries])
+    return RULES[np.reshape](whole, x.shape + whole.shape[1:])
+
+
+# NumPy's two protocols.
+
+
+def _array_ufunc(self: Dual, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    rule = RULES.get(ufunc) or find(ufunc, duals_in(inputs, kwargs.get("out", ())))
+    if method == "__call__":
+        if not kwargs:
+            return rule.plain_call(*inputs)
+        if "out" in kwargs and type(kwargs["out"][0]) is np.ndarray and kwargs.get("where", True) is True:
+            references = sys.getrefcount(kwargs["out"][0])
+            if may_rebind(kwargs["out"][0], references, sys._getframe(1)):
+                return _rebound(rule, inputs, kwargs["out"][0])
+        return rule(*inputs, **kwargs)
+    return getattr(rule, method)(*inputs, **kwargs)
+
+
+def _rebound(rule: Rule, inputs: tuple[Any, ...], buffer: np.ndarray[Any, Any]) -> Any:
+    """``buffer += dual``, where the name may be bound to a Dual that NumPy's buffer could have become."""
+    y = rule(*inputs)
+    if np.broadcast_shapes(y.shape, buffer.shape) != buffer.shape or not np.can_cast(
+        y.dtype, buffer.dtype, "same_kind"
+    ):
+        return rule.function(*stripped(inputs), out=buffer)  # NumPy's own error
+    return y if y.dtype == buffer.dtype else y.astype(buffer.dtype)
+
+
+def _array_function(
+    self: Dual, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    rule = RULES.get(function) or find(function, duals_in(args, kwargs))
+    if rule.form == "creation":  # np.zeros(n, like=x): NumPy has taken ``like`` away, and it was self
+        return rule(self, *args, **kwargs)
+    return rule(*args, **kwargs)
+
+
+Dual.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
+Dual.__array_function__ = _array_function  # type: ignore[attr-defined]

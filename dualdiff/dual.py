@@ -1,0 +1,174 @@
+"""`Dual`: a value and its tangent, going through NumPy as one array.
+
+``value + tangent·ε``: the value is what plain NumPy computes, bit for bit; the tangent belongs to one perturbation
+ε, and is whatever that perturbation's kind of tangent is (`dualdiff.tangents`).
+A value may itself be a Dual of an outer level, which is how derivatives nest.
+
+This module is the data, conversions, indexing and iteration.  `dualdiff.dispatch` adds the NumPy protocols,
+`dualdiff.methods` the operators and methods of ``ndarray``, both from the table of rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from . import errors, storage
+from .tangents import Perturbation, blocks
+
+
+class Dual:
+    """An array (or scalar) that carries derivatives.  Made by the transforms, never by hand."""
+
+    __slots__ = ("__weakref__", "origin", "perturbation", "storage", "tangent", "value")
+    __array_priority__ = 1000.0
+
+    def __init__(self, value: Any, tangent: Any, perturbation: Perturbation) -> None:
+        self.value = value
+        self.tangent = tangent
+        self.perturbation = perturbation
+        self.storage: storage.Storage | None = None
+        self.origin: tuple[Dual, tuple[Any, ...]] | None = None
+
+    # What the value says of itself.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return getattr(self.value, "shape", ())
+
+    @property
+    def ndim(self) -> int:
+        return getattr(self.value, "ndim", 0)
+
+    @property
+    def size(self) -> int:
+        return getattr(self.value, "size", 1)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return getattr(self.value, "dtype", None) or np.result_type(type(self.value))
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    @property
+    def flags(self) -> Any:
+        return primal(self).flags
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return getattr(self.value, "strides", ())
+
+    @property
+    def base(self) -> Any:
+        return self.origin[0] if self.origin else None
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __repr__(self) -> str:
+        return f"Dual({self.value!r}, tangent={self.tangent!r}, level={self.perturbation.level})"
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec)
+
+    def __bool__(self) -> bool:
+        return bool(self.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    # Conversions that would lose the derivative.
+
+    def __float__(self) -> NoReturn:
+        raise errors.not_a_number(
+            self,
+            "float(x), or a function of the math module,",
+            "Use NumPy's functions (np.sin, not math.sin) and no float().",
+        )
+
+    def __int__(self) -> NoReturn:
+        raise errors.not_a_number(self, "int(x)", "Use np.floor(x) or np.rint(x), whose derivative is 0.")
+
+    def __index__(self) -> NoReturn:
+        raise errors.not_a_number(self, "an integer index or count", "Indices and counts must be plain integers.")
+
+    def __complex__(self) -> NoReturn:
+        raise errors.not_a_number(self, "complex(x)", "Use x + 0j.")
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """An object array of scalars that carry the derivative, for code that calls ``np.asarray``."""
+        if dtype is not None and np.dtype(dtype) != object:
+            raise errors.not_a_number(
+                self, f"np.asarray(x, dtype={np.dtype(dtype)})", "Use x itself, or x.astype(dtype)."
+            )
+        entries = np.empty(self.shape, dtype=object)
+        for index in np.ndindex(self.shape):
+            entries[index] = self[index] if self.ndim else Dual(self.value, self.tangent, self.perturbation)
+        return entries
+
+    # Indexing and iteration.
+
+    def __getitem__(self, index: Any) -> Any:
+        perturbation = self.perturbation
+        if not perturbation.live:
+            raise errors.escaped(self)
+        value = self.value[index]
+        basic = type(index) is slice or blocks.is_basic(index)
+        if basic and (type(value) is np.ndarray or is_array(value)) and is_array(self.value):
+            if self.storage is None:
+                storage.anchor(self)
+            view = Dual(
+                value,
+                perturbation.rearrange((self.tangent,), lambda block: blocks.get(block, index), value),
+                perturbation,
+            )
+            return storage.attach(view, self, (Dual.__getitem__, index))
+        if basic:  # a scalar: its value is a copy, so its tangent must be one
+            move = lambda block: blocks.get(block, index).copy()
+        else:
+            move = lambda block: blocks.get(block, index)
+        return Dual(value, perturbation.rearrange((self.tangent,), move, value), perturbation)
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        if not self.perturbation.live:
+            raise errors.escaped(self)
+        from .dispatch import fused
+
+        storage.write(self, index, fused(item))
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, item: Any) -> bool:
+        return primal(item) in primal(self)
+
+
+def primal(x: Any) -> Any:
+    """What plain NumPy would hold in place of ``x``: every level of Dual taken off."""
+    while type(x) is Dual:
+        if not x.perturbation.live:
+            raise errors.escaped(x)
+        x = x.value
+    return x
+
+
+def is_array(value: Any) -> bool:
+    """Whether the primal is an array, whose views share memory, rather than an immutable scalar."""
+    if type(value) is np.ndarray:
+        return True
+    while type(value) is Dual:
+        value = value.value
+    return not isinstance(value, (np.generic, float, int, complex))

@@ -1,0 +1,68 @@
+"""What cannot be differentiated, said plainly: the error types and their texts.
+
+Every text says what happened, shows the evidence (a shape, a name) and offers the next step.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+class UnsupportedFunction(TypeError):
+    """A NumPy function without a derivative rule met a `Dual`."""
+
+
+class EscapedDual(RuntimeError):
+    """A `Dual` was used after the transform that made it had returned."""
+
+
+def name_of(function: Any) -> str:
+    """The name a user would type: ``np.linalg.solve``, ``scipy.special.erf``."""
+    name = getattr(function, "__name__", repr(function))
+    if isinstance(function, np.ufunc):
+        return f"np.{name}" if getattr(np, name, None) is function else f"scipy.special.{name}"
+    module = getattr(function, "__module__", None) or "numpy"
+    return f"{module}.{name}".replace("numpy.", "np.", 1)
+
+
+def unsupported(function: Any, reason: str, shapes: list[tuple[int, ...]]) -> UnsupportedFunction:
+    called_with = " and ".join(f"a Dual of shape {shape}" for shape in shapes)
+    return UnsupportedFunction(
+        f"{name_of(function)} has no derivative rule ({reason}).\n"
+        f"  called with {called_with}\n"
+        "  To treat the input as a constant use  dualdiff.stop_gradient(x);  "
+        "to add a rule see  dualdiff.custom_jvp."
+    )
+
+
+def no_derivative_in(function: Any, argument: str) -> UnsupportedFunction:
+    return UnsupportedFunction(
+        f"{name_of(function)} has no derivative in its argument {argument!r}, which is a Dual here.\n"
+        "  To treat it as a constant use  dualdiff.stop_gradient(x)."
+    )
+
+
+def escaped(dual: Any) -> EscapedDual:
+    return EscapedDual(
+        f"a Dual of shape {dual.shape} is used after the transform that made it has returned; "
+        "its derivative has no meaning any more.\n"
+        "  Return what you need from the function (has_aux=True hands out extra results), "
+        "or keep  dualdiff.stop_gradient(x)  instead of x."
+    )
+
+
+def not_a_number(dual: Any, wanted: str, instead: str) -> TypeError:
+    return TypeError(
+        f"{wanted} of a Dual of shape {dual.shape}: the derivative would be lost.\n"
+        f"  {instead}\n"
+        "  To drop the derivative on purpose use  dualdiff.stop_gradient(x)."
+    )
+
+
+def plain_buffer() -> TypeError:
+    return TypeError(
+        "a plain array cannot hold a Dual: its derivative would be lost. "
+        "Make the array with np.zeros_like(x) or np.zeros(n, like=x)."
+    )

@@ -1,0 +1,306 @@
+"""The transforms: functions in, functions of their derivatives out.
+
+Forward mode, one sweep over duals of k directions: `jvp`, `derivative`, `jacfwd`.
+Every call makes a fresh perturbation, ended in ``finally``: nothing is left behind by an exception.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .dispatch import lifted
+from .dual import Dual, primal
+from .pytrees import LEAF, flatten, paths, tree_map, unflatten
+from .seeding import pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
+from .tangents.dense import Dense
+
+# Entries of one block of tangents in jacfwd: two megabytes, which stay in the cache of a core.
+_CHUNK_ENTRIES = 2**18
+
+
+def jvp(
+    f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any], *, has_aux: bool = False
+) -> tuple[Any, ...]:
+    """Value of ``f(*primals)`` and its derivative along ``tangents``, in one sweep of forward mode.
+
+    Shapes: each tangent has the shape of its primal; ``ydot`` has the structure and shape of ``y``.
+    Cost: 2-4 evaluations of ``f``, whatever the number of inputs; memory about twice that of ``f``.
+    Returns ``(y, ydot)``; with ``has_aux`` the function returns ``(y, aux)``, and this ``(y, ydot, aux)``.
+    Raises: `UnsupportedFunction` if ``f`` calls a NumPy function that has no rule; TypeError or ValueError
+    for primals that are no numbers and tangents that do not fit them.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    >>> import numpy as np
+    >>> y, ydot = jvp(lambda x: np.sin(x) * x, (np.array([0.0, 1.0]),), (np.array([1.0, 1.0]),))
+    >>> ydot.round(4)
+    array([0.    , 1.3818])
+    """
+    _check_function(f, "jvp")
+    for given, name in ((primals, "primals"), (tangents, "tangents")):
+        if not isinstance(given, (tuple, list)):
+            raise TypeError(
+                f"jvp: {name} is a {type(given).__name__}; it is a tuple with one entry for each argument of the "
+                "function: jvp(f, (x,), (v,))."
+            )
+    if len(primals) != len(tangents):
+        raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents; each primal has one tangent.")
+    perturbation = Dense(1)
+    try:
+        args = [_with_tangent(x, v, i, perturbation) for i, (x, v) in enumerate(zip(primals, tangents, strict=True))]
+        result = f(*args)
+        aux: tuple[Any, ...] = ()
+        if has_aux:
+            result, given_aux = pair(result, "jvp")
+            aux = (without(perturbation, given_aux),)
+        if type(result) is Dual and result.perturbation is perturbation:
+            return result.value, result.tangent[0], *aux
+        leaves, structure = result_leaves(result, "jvp")
+        y = [leaf.value if _carries(leaf, perturbation) else leaf for leaf in leaves]
+        ydot = [_tangent_block(leaf, perturbation)[0] for leaf in leaves]
+        return unflatten(structure, y), unflatten(structure, ydot), *aux
+    finally:
+        perturbation.live = False
+
+
+def _with_tangent(x: Any, v: Any, i: int, perturbation: Dense) -> Any:
+    """One argument of `jvp` as a Dual, or a tree of Duals."""
+    if type(x) is np.ndarray and type(v) is np.ndarray and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape:
+        return seeded(x, np.array([v]), perturbation)
+    leaves, structure = flatten(x)
+    tangent_leaves, tangent_structure = flatten(v)
+    if not structure.same_as(tangent_structure):
+        raise ValueError(
+            f"jvp: tangents[{i}] has the structure {tangent_structure}, primals[{i}] has {structure}; "
+            "each tangent has the structure of its primal."
+        )
+    duals = []
+    for leaf, tangent, place in zip(leaves, tangent_leaves, paths(structure, f"[{i}]"), strict=True):
+        leaf = primal_leaf(leaf, f"jvp: primals{place}")
+        block = seed_leaf(tangent, leaf, f"jvp: tangents{place}", f"primals{place}")
+        duals.append(seeded(leaf, block, perturbation))
+    return unflatten(structure, duals)
+
+
+_FLOAT64 = np.dtype(np.float64)
+
+
+def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+    """Function computing the derivative of ``f`` with respect to a scalar argument.
+
+    Shapes: the argument is a scalar (or 0-d array); the result has the structure and shape of ``f``'s.
+    For a tuple of ``argnums``, a tuple of derivatives.  Cost: 2-4 evaluations of ``f`` for each argument.
+    Raises: ValueError if the argument is no scalar (see `jacfwd`).
+
+    >>> derivative(lambda x: x**3)(2.0)
+    12.0
+    >>> derivative(derivative(lambda x: x**3))(2.0)
+    12.0
+    """
+    _check_function(f, "derivative")
+
+    @functools.wraps(f)
+    def derivative_of_f(*args: Any, **kwargs: Any) -> Any:
+        results = []
+        for i in selected(argnums, len(args), "derivative"):
+            x = primal_leaf(args[i], f"derivative: argument {i}")
+            if np.shape(x) != ():
+                raise ValueError(
+                    f"derivative: argument {i} has shape {np.shape(x)}; the derivative is with respect to a scalar.\n"
+                    "  For arrays use jacfwd (all partial derivatives) or jvp (along one direction)."
+                )
+            _refuse_complex(x, "derivative", f"argument {i}", holomorphic=False)
+
+            def of_one(value: Any, i: int = i) -> Any:
+                return f(*args[:i], value, *args[i + 1 :], **kwargs)
+
+            results.append(jvp(of_one, (x,), (np.ones((), _dtype_of(x)),))[1])
+        return tuple(results) if isinstance(argnums, tuple) else tree_map(_as_scalar, results[0])
+
+    return derivative_of_f
+
+
+def _as_scalar(x: Any) -> Any:
+    return float(x) if type(x) is np.float64 else x
+
+
+def jacfwd(
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    *,
+    chunk_size: int | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Function computing the Jacobian of ``f`` by forward mode.
+
+    Shapes: ``J.shape == y.shape + x.shape`` with ``J[i, j] = ∂y[i]/∂x[j]``; nested results and arguments give
+    the structure of ``y``, with the structure of ``x`` in place of each leaf; a tuple of ``argnums``, a tuple.
+    Cost: ``ceil(x.size / chunk_size)`` evaluations of ``f`` on duals of ``chunk_size`` directions.
+    ``chunk_size=None`` takes all at once while a block of seeds stays below two megabytes, then as many as do.
+    With ``has_aux`` the function returns ``(y, aux)``, and this ``(J, aux)``.
+    Raises: `UnsupportedFunction` if ``f`` calls a NumPy function that has no rule; TypeError for a complex
+    argument without ``holomorphic=True``.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    >>> import numpy as np
+    >>> jacfwd(lambda x: np.array([x[0] * x[1], np.sin(x[0])]))(np.array([0.0, 2.0]))
+    array([[2., 0.],
+           [1., 0.]])
+    """
+    _check_function(f, "jacfwd")
+    _check_chunk_size(chunk_size, "jacfwd")
+
+    @functools.wraps(f)
+    def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
+        positions = selected(argnums, len(args), "jacfwd")
+        trees = [flatten(args[i]) for i in positions]
+        leaves = []
+        for i, (tree_leaves, structure) in zip(positions, trees, strict=True):
+            for leaf, name in zip(tree_leaves, paths(structure, f"argument {i}"), strict=True):
+                leaf = primal_leaf(leaf, f"jacfwd: {name}")
+                _refuse_complex(leaf, "jacfwd", name, holomorphic)
+                leaves.append(leaf)
+        n = sum(np.size(primal(leaf)) for leaf in leaves)
+        k = min(n, chunk_size or max(1, _CHUNK_ENTRIES // max(n, 1)))
+        columns: _Columns | None = None
+        start = 0
+        while True:
+            stop = min(start + k, n)
+            perturbation = Dense(stop - start)
+            try:
+                duals = iter(_seed_columns(leaves, start, stop, perturbation))
+                call = list(args)
+                for i, (_, structure) in zip(positions, trees, strict=True):
+                    call[i] = structure.build(duals)
+                result = f(*call, **kwargs)
+                aux = None
+                if has_aux:
+                    result, aux = pair(result, "jacfwd")
+                    aux = without(perturbation, aux)
+                y_leaves, y_structure = result_leaves(result, "jacfwd")
+                blocks = [_tangent_block(leaf, perturbation) for leaf in y_leaves]
+            finally:
+                perturbation.live = False
+            if columns is None:
+                columns = _Columns(n, len(blocks))
+            columns.add(blocks, start, stop)
+            start = stop
+            if start >= n:
+                break
+        jacobians = []
+        for whole in columns.whole():
+            parts, at = [], 0
+            for leaf in leaves:
+                size, shape = np.size(primal(leaf)), np.shape(primal(leaf))
+                part = whole[..., at : at + size]
+                parts.append(part if len(shape) == 1 else part.reshape(*part.shape[:-1], *shape))
+                at += size
+            rest = iter(parts)
+            each = tuple(structure.build(rest) for _, structure in trees)
+            jacobians.append(each if isinstance(argnums, tuple) else each[0])
+        jacobian = jacobians[0] if y_structure is LEAF else unflatten(y_structure, jacobians)
+        return (jacobian, aux) if has_aux else jacobian
+
+    return jacobian_of_f
+
+
+class _Columns:
+    """Jacobians with their columns on the last axis, one for each result leaf, filled chunk by chunk."""
+
+    def __init__(self, n: int, n_results: int) -> None:
+        self.n = n
+        self.filled: list[Any] = [None] * n_results
+        self.pieces: list[list[Any]] = [[] for _ in range(n_results)]
+
+    def add(self, blocks: list[Any], start: int, stop: int) -> None:
+        for i, block in enumerate(blocks):
+            if stop - start == self.n or type(block) is not np.ndarray:
+                self.pieces[i].append(block)
+                continue
+            if self.filled[i] is None:
+                self.filled[i] = np.empty((*block.shape[1:], self.n), block.dtype)
+            self.filled[i][..., start:stop] = np.moveaxis(block, 0, -1)
+
+    def whole(self) -> list[Any]:
+        return [
+            filled
+            if filled is not None
+            else np.moveaxis(pieces[0] if len(pieces) == 1 else np.concatenate(pieces), 0, -1)
+            for filled, pieces in zip(self.filled, self.pieces, strict=True)
+        ]
+
+
+def _seed_columns(leaves: list[Any], start: int, stop: int, perturbation: Dense) -> list[Dual]:
+    """The leaves as Duals whose directions are the unit vectors ``start`` to ``stop`` of all entries in order."""
+    duals = []
+    at = 0
+    for leaf in leaves:
+        size, shape = np.size(primal(leaf)), np.shape(primal(leaf))
+        block = np.zeros((stop - start, size), _dtype_of(leaf))
+        first, last = max(start, at), min(stop, at + size)
+        if first < last:
+            directions = np.arange(first, last)
+            block[directions - start, directions - at] = 1.0
+        duals.append(seeded(leaf, block.reshape(stop - start, *shape), perturbation))
+        at += size
+    return duals
+
+
+def stop_gradient(x: Any) -> Any:
+    """``x`` as a constant, at every level of differentiation; a tree of arrays gives a tree.
+
+    >>> derivative(lambda x: x * stop_gradient(x))(3.0)
+    3.0
+    """
+    return tree_map(_constant, x)
+
+
+def _constant(x: Any) -> Any:
+    if type(x) is not Dual:
+        return x
+    value = primal(x)
+    # A copy: later writes to x would else change the constant, and writes to the constant x's value alone.
+    return value.copy() if type(value) is np.ndarray else value
+
+
+def _carries(leaf: Any, perturbation: Dense) -> bool:
+    return type(leaf) is Dual and leaf.perturbation is perturbation
+
+
+def _tangent_block(leaf: Any, perturbation: Dense) -> Any:
+    """The block of a result; zero where it does not depend on the arguments."""
+    if _carries(leaf, perturbation):
+        return leaf.tangent
+    dtype = _dtype_of(leaf)
+    value = leaf if dtype.kind in "fc" else np.zeros(np.shape(leaf))
+    return lifted(value, perturbation).tangent
+
+
+def _dtype_of(x: Any) -> np.dtype[Any]:
+    return getattr(x, "dtype", None) or np.result_type(type(x))
+
+
+def _refuse_complex(x: Any, transform: str, name: str, holomorphic: bool) -> None:
+    is_complex = _dtype_of(x).kind == "c"
+    if is_complex and not holomorphic:
+        raise TypeError(
+            f"{transform}: {name} is complex, and a function of it has one complex derivative only if it is "
+            "holomorphic.\n"
+            "  If it is, use jacfwd(f, holomorphic=True); if not, differentiate along real directions with jvp."
+        )
+    if holomorphic and not is_complex:
+        raise TypeError(f"{transform}: holomorphic=True, but {name} has dtype {_dtype_of(x)}; pass a complex array.")
+
+
+def _check_function(f: Any, transform: str) -> None:
+    if not callable(f):
+        raise TypeError(f"{transform}: the first argument is a function, not {f!r}; call it as {transform}(f)(x).")
+
+
+def _check_chunk_size(chunk_size: Any, transform: str) -> None:
+    if chunk_size is not None and (not isinstance(chunk_size, (int, np.integer)) or chunk_size < 1):
+        raise ValueError(f"{transform}: chunk_size is a positive int or None, not {chunk_size!r}.")

@@ -1,0 +1,33 @@
+"""The table of derivative rules: one file a subject, one declaration a NumPy function.
+
+To add a rule, find the file by its subject and write one declaration in a form of `forms`.
+Importing this package fills `dualdiff.dispatch.RULES`.
+"""
+
+from . import (
+    composites,
+    contractions,
+    creation,
+    elementwise,
+    fft,
+    linalg,
+    passive,
+    rearrangements,
+    reductions,
+    sorting,
+    writing,
+)
+
+__all__ = [
+    "composites",
+    "contractions",
+    "creation",
+    "elementwise",
+    "fft",
+    "linalg",
+    "passive",
+    "rearrangements",
+    "reductions",
+    "sorting",
+    "writing",
+]

@@ -1,0 +1,622 @@
+"""The ways to declare a rule.
+
+    elementwise(np.tanh, lambda y, x: 1 - y * y)         partials of an elementwise function
+    rearranging(np.roll)                                 every element of the result copies one element, or is constant
+    @view(np.transpose)                                  a rearrangement whose result shares memory with its argument
+    @tangent_rule(np.linalg.inv)                         an expression in the tangents ``da``, ``db``
+    @composite(np.trapezoid)                             a formula in NumPy calls that have rules
+    @writing(np.copyto)                                  a function that writes into its argument
+    passive(np.floor, np.argmax)                         no useful derivative: what NumPy returns, no more
+    refused(np.packbits, reason="...")                   cannot be differentiated
+
+NumPy's own call makes every value; a rule adds the tangent.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from .. import storage as shared
+from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, stripped, value_of
+from ..dual import Dual, is_array, primal
+from ..tangents import ONE, Like, Perturbation, Trivial, like_of
+from ..tangents.expression import Tangent
+from .ufunc_methods import UfuncMethods
+
+REAL_LINE = (-np.inf, np.inf)
+_NUMBERS = frozenset({float, int, np.ndarray, np.float64, np.float32, Dual})
+
+
+# Elementwise functions.
+
+
+class Elementwise(UfuncMethods, Rule):
+    """y = f(a, b, ...) entry by entry; one partial ∂y/∂argument for each argument."""
+
+    form = "elementwise"
+
+    def __init__(
+        self,
+        function: Any,
+        partials: tuple[Any, ...],
+        domain: tuple[Any, ...],
+        complex_rule: Callable[..., Tangent] | None,
+        edge: bool,
+    ) -> None:
+        super().__init__(function)
+        self.partials = tuple(_quiet(partial) if edge else partial for partial in partials)
+        self.domain = domain
+        self.complex_rule = complex_rule
+        if len(partials) == 1:
+            self.plain_call = _unary(self)
+        elif len(partials) == 2:
+            self.plain_call = _either(*binary_operators(function, self))
+
+    def __call__(self, *args: Any, out: Any = None, where: Any = True, **options: Any) -> Any:
+        if out is not None or where is not True:
+            return self._into(out, where, args, options)
+        for arg in args:
+            if type(arg) not in _NUMBERS:
+                args = tuple(_number(arg) for arg in args)
+                break
+        return self.operate(functools.partial(self.function, **options) if options else self.function, *args)
+
+    def operate(self, apply: Callable[..., Any], *args: Any) -> Any:
+        """The value by ``apply`` (the ufunc, or Python's operator, which may round differently), with its tangent."""
+        perturbation = innermost(args)
+        if perturbation is None:
+            return apply(*args)
+        values = [value_of(arg, perturbation) for arg in args]
+        y = apply(*values)
+        if self.complex_rule is not None and any(np.iscomplexobj(value) for value in values):
+            tangents = [_tangent_of(arg, perturbation) for arg in args]
+            return wrapped(y, self.complex_rule(y, *values, *tangents), perturbation)
+        terms = [
+            (partial if type(partial) is Trivial else partial(y, *values), arg.tangent)
+            for partial, arg in zip(self.partials, args, strict=True)
+            if type(arg) is Dual and arg.perturbation is perturbation
+        ]
+        return Dual(y, perturbation.combine(terms, y), perturbation)
+
+    def _into(self, out: Any, where: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        """``out=`` and ``where=``: the result is written into a buffer."""
+        target = out[0] if isinstance(out, tuple) else out
+        casting = options.pop("casting", "same_kind")
+        if target is None:
+            y = self(*args, **options)
+            if where is True:
+                return y
+            target = _empty_like(y)  # NumPy leaves the unselected entries unset; here they are constant
+        elif "dtype" not in options or options["dtype"] is None:
+            y = self(*args, **options)
+        else:
+            y = self(*args, casting=casting, **options)
+        if not duals_in(y):
+            return self.function(*stripped(args), out=stripped(target), where=where, **options)
+        if not isinstance(target, Dual):
+            raise errors.plain_buffer()
+        if not np.can_cast(y.dtype, target.dtype, casting):
+            raise TypeError(
+                f"Cannot cast ufunc {self.function.__name__!r} output from {y.dtype!r} to {target.dtype!r} "
+                f"with casting rule {casting!r}"
+            )
+        if np.broadcast_shapes(y.shape, target.shape) != target.shape:
+            raise ValueError(
+                f"non-broadcastable output operand with shape {target.shape} doesn't match the broadcast shape "
+                f"{np.broadcast_shapes(y.shape, target.shape)}"
+            )
+        shared.write(target, ..., y if where is True else RULES[np.where](where, y, target))
+        return target
+
+
+# One operation, the short way: these run for every + and np.sin of the user's program.
+
+_SCALARS = frozenset({np.float64, np.float32})
+_OBJECT = np.dtype(object)
+
+
+def _unary(rule: Elementwise) -> Callable[[Any], Any]:
+    function, complex_rule = rule.function, rule.complex_rule
+    partial = _always(rule.partials[0])
+
+    def call(x: Any) -> Any:
+        if type(x) is not Dual:
+            return rule(x)
+        p = x.perturbation
+        if not p.live:
+            raise errors.escaped(x)
+        value = x.value
+        if complex_rule is not None and np.iscomplexobj(value):
+            return rule.operate(function, x)
+        y = function(value)
+        return Dual(y, p.scale(partial(y, value), x.tangent), p)
+
+    return call
+
+
+def binary_operators(
+    apply: Callable[[Any, Any], Any], rule: Elementwise
+) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """``self · other`` and ``other · self`` for a Dual ``self``, the value made by ``apply``."""
+    of_a, of_b = (_always(partial) for partial in rule.partials)
+
+    def forward(self: Dual, other: Any) -> Any:
+        p = self.perturbation
+        if not p.live:
+            raise errors.escaped(self)
+        kind = type(other)
+        if kind is float or kind is int:
+            a = self.value
+            y = apply(a, other)
+            return Dual(y, p.scale(of_a(y, a, other), self.tangent), p)
+        if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
+            a = self.value
+            y = apply(a, other)
+            return Dual(y, p.combine(((of_a(y, a, other), self.tangent),), y), p)
+        if kind is Dual and other.perturbation is p:
+            a, b = self.value, other.value
+            y = apply(a, b)
+            return Dual(y, p.combine(((of_a(y, a, b), self.tangent), (of_b(y, a, b), other.tangent)), y), p)
+        other = _operand(other)
+        return NotImplemented if other is NotImplemented else rule.operate(apply, self, other)
+
+    def reflected(self: Dual, other: Any) -> Any:
+        p = self.perturbation
+        if not p.live:
+            raise errors.escaped(self)
+        kind = type(other)
+        if kind is float or kind is int:
+            b = self.value
+            y = apply(other, b)
+            return Dual(y, p.scale(of_b(y, other, b), self.tangent), p)
+        if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
+            b = self.value
+            y = apply(other, b)
+            return Dual(y, p.combine(((of_b(y, other, b), self.tangent),), y), p)
+        other = _operand(other)
+        return NotImplemented if other is NotImplemented else rule.operate(apply, other, self)
+
+    return forward, reflected
+
+
+def _either(forward: Callable[..., Any], reflected: Callable[..., Any]) -> Callable[[Any, Any], Any]:
+    def call(a: Any, b: Any) -> Any:
+        return (
+            forward(a, b)
+            if type(a) is Dual
+            else reflected(b, a)
+            if type(b) is Dual
+            else forward(_number(a), _number(b))
+        )
+
+    return call
+
+
+def _always(partial: Any) -> Callable[..., Any]:
+    return (lambda *_: partial) if type(partial) is Trivial else partial
+
+
+def _operand(other: Any) -> Any:
+    """An operand that the short ways do not know, or NotImplemented if it has operators of its own."""
+    if isinstance(other, (list, tuple)) or (isinstance(other, np.ndarray) and other.dtype is _OBJECT):
+        return _number(other)
+    if other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None:
+        return NotImplemented
+    return other
+
+
+def elementwise(
+    function: Any,
+    *partials: Any,
+    domain: tuple[Any, ...] = REAL_LINE,
+    complex_rule: Callable[..., Tangent] | None = None,
+    edge: bool = False,
+) -> None:
+    """Declare an elementwise function by its partials, each a function of ``(y, *arguments)``, `ONE` or `MINUS_ONE`.
+
+    ``domain`` is an interval, or one interval for each argument: tests draw from it, messages quote it.
+    ``edge`` says that a partial is infinite at an end of the domain: NumPy's warning about that is not repeated.
+    ``complex_rule(y, *arguments, *tangents)`` replaces the partials where the function is not analytic.
+    """
+    if not isinstance(domain[0], tuple):
+        domain = (domain,) * len(partials)
+    register(Elementwise(function, partials, domain, complex_rule, edge))
+
+
+def _quiet(partial: Any) -> Any:
+    if type(partial) is Trivial:
+        return partial
+
+    @functools.wraps(partial)
+    def without_warning(*args: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return partial(*args)
+
+    return without_warning
+
+
+def _number(arg: Any) -> Any:
+    """An operand as an array, unless it is one or a scalar: partials calculate with it."""
+    if type(arg) in _NUMBERS and getattr(arg, "dtype", None) != object:
+        return arg
+    arg = fused(arg)
+    return np.asarray(arg) if isinstance(arg, (list, tuple)) else arg
+
+
+def _tangent_of(arg: Any, perturbation: Perturbation) -> Tangent:
+    active = type(arg) is Dual and arg.perturbation is perturbation
+    return Tangent(perturbation, arg.tangent if active else None)
+
+
+def _empty_like(y: Dual) -> Dual:
+    value = np.empty_like(y.value)
+    return Dual(value, y.perturbation.zeros(value), y.perturbation)
+
+
+def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:
+    """The value and its tangent as a Dual, the tangent in the shape and dtype of the value."""
+    if tangent is None or tangent.handle is None:
+        return y
+    like, wanted = tangent.like, like_of(y)
+    handle = tangent.handle
+    if like.shape != wanted.shape or like.dtype != wanted.dtype:
+        handle = perturbation.combine(((ONE, handle),), Like(wanted.shape, wanted.dtype))
+    return Dual(y, handle, perturbation)
+
+
+# Functions of arrays.
+
+
+class TangentRule(Rule):
+    """A tangent written as an expression: the parameters ``a`` with a companion ``da`` are differentiable."""
+
+    form = "tangent"
+
+    def __init__(self, function: Any, rule: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.rule = rule
+        parameters = list(inspect.signature(rule).parameters)[1:]
+        self.active = tuple(name for name in parameters if "d" + name in parameters)
+        companions = {"d" + name for name in self.active}
+        self.names = tuple(name for name in parameters if name not in companions)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", None)
+        if len(args) > len(self.names) or not set(kwargs) <= set(self.names):
+            self.function(*stripped(args), **stripped(kwargs))  # NumPy's own message, if it takes that amiss too
+            raise errors.unsupported(self.function, "of an argument that the rule does not know", [])
+        bound = dict(zip(self.names, args, strict=False)) | kwargs
+        for name in self.active:
+            if name in bound:
+                bound[name] = _number(bound[name])
+        for name, arg in bound.items():
+            if name not in self.active and duals_in(arg):
+                raise errors.no_derivative_in(self.function, name)
+        perturbation = innermost(bound.values())
+        if perturbation is None:
+            return self.function(*args, **kwargs)
+        values = {name: value_of(arg, perturbation) for name, arg in bound.items()}
+        positional = self.names[: len(args)]
+        y = self.function(
+            *(values[name] for name in positional), **{name: values[name] for name in bound if name not in positional}
+        )
+        tangents = {"d" + name: _tangent_of(bound.get(name), perturbation) for name in self.active}
+        result = self._results(y, self.rule(y, **values, **tangents), perturbation)
+        return result if out is None else written(self.function, out, result)
+
+    def _results(self, y: Any, dy: Any, perturbation: Perturbation) -> Any:
+        if isinstance(y, tuple):
+            results = [wrapped(part, tangent, perturbation) for part, tangent in zip(y, dy, strict=True)]
+            return type(y)(*results) if hasattr(y, "_fields") else type(y)(results)
+        return wrapped(y, dy, perturbation)
+
+
+def tangent_rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare ``rule(y, a, b, ..., da, db)``, with NumPy's own parameter names in NumPy's order after the result.
+
+    ``a`` and ``b`` are values, ``da`` and ``db`` `Tangent` expressions (false when zero); all other parameters are as
+    the user gave them and must not be Duals.  It returns the tangent of ``y`` (a tuple of them for a tuple).
+    """
+
+    def declare(rule: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            register(TangentRule(function, rule))
+        return rule
+
+    return declare
+
+
+def written(function: Any, out: Any, result: Any) -> Any:
+    """A result in the user's ``out=``."""
+    if isinstance(out, tuple):
+        out = out[0]
+    if out is None:
+        return result
+    if isinstance(out, Dual):
+        if result.shape != out.shape:
+            raise ValueError(f"{errors.name_of(function)}: out has shape {out.shape}, the result {result.shape}")
+        shared.write(out, ..., result)
+        return out
+    if duals_in(result):
+        raise errors.plain_buffer()
+    out[...] = result
+    return out
+
+
+class Composite(Rule):
+    """A formula in NumPy functions that have rules; only its tangent is used."""
+
+    form = "composite"
+
+    def __init__(self, function: Any, formula: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.formula = formula
+
+    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+        perturbation = innermost(duals_in(args, kwargs))
+        if perturbation is None:
+            args, kwargs = fused_tree(args), fused_tree(kwargs)
+            perturbation = innermost(duals_in(args, kwargs))
+            assert perturbation is not None
+        y = self.function(*values_in(args, perturbation), **values_in(kwargs, perturbation))
+        result = _with_values(y, self.formula(*args, **kwargs), perturbation)
+        return result if out is None else written(self.function, out, result)
+
+
+def composite(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a formula with NumPy's signature.  NumPy's own call still makes the value."""
+
+    def declare(formula: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            register(Composite(function, formula))
+        return formula
+
+    return declare
+
+
+def fused_tree(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {name: fused_tree(item) for name, item in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(fused_tree(item) for item in tree)
+    return fused(tree)
+
+
+def values_in(tree: Any, perturbation: Perturbation) -> Any:
+    """Arguments with every Dual of one perturbation replaced by its value."""
+    if isinstance(tree, dict):
+        return {name: values_in(item, perturbation) for name, item in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(values_in(item, perturbation) for item in tree)
+    return value_of(tree, perturbation)
+
+
+def _with_values(y: Any, result: Any, perturbation: Perturbation) -> Any:
+    if isinstance(y, (tuple, list)):
+        parts = [_with_values(a, b, perturbation) for a, b in zip(y, result, strict=True)]
+        return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
+    if type(result) is Dual and result.perturbation is perturbation:
+        return wrapped(y, Tangent(perturbation, result.tangent), perturbation)
+    return y
+
+
+# Rearrangements.
+
+
+class Gather:
+    """A rearrangement by positions: entry i of the result is entry ``positions[i]`` of all blocks laid end to end.
+
+    Positions count from 1; 0 means zero-filled.
+    """
+
+    __slots__ = ("holes", "positions")
+
+    def __init__(self, positions: np.ndarray[Any, Any]) -> None:
+        self.positions = positions
+        self.holes = not positions.all()
+
+    def __call__(self, *tangents: Any) -> Any:
+        flat = [tangent.reshape(tangent.shape[0], -1) for tangent in tangents]
+        whole = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
+        if not self.holes:
+            return np.take(whole, self.positions - 1, axis=1)
+        if whole.shape[1] == 0:
+            return np.zeros((whole.shape[0], *self.positions.shape), like=whole)
+        return np.where(self.positions > 0, np.take(whole, np.maximum(self.positions - 1, 0), axis=1), 0.0)
+
+
+class Rearranging(Rule):
+    """Every element of the result copies one element, or is constant."""
+
+    form = "rearranging"
+
+    def __init__(self, function: Any, data: tuple[str | int, ...]) -> None:
+        super().__init__(function)
+        self.data = data
+
+    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+        args = tuple(fused_tree(arg) for arg in args)
+        perturbation = innermost(duals_in(args, kwargs))
+        if perturbation is None:
+            return self.function(*args, **kwargs)
+        for place, arg in [*enumerate(args), *kwargs.items()]:
+            if place not in self.data and duals_in(arg):
+                raise errors.no_derivative_in(self.function, str(place))
+        y = self.function(*values_in(args, perturbation), **values_in(kwargs, perturbation))
+        tangents: list[Any] = []
+        counter = [1]
+
+        def positions(tree: Any, is_data: bool) -> Any:
+            if type(tree) in (list, tuple) and is_data and duals_in(tree):
+                return [positions(item, is_data) for item in tree]
+            if type(tree) is Dual and tree.perturbation is perturbation:
+                tangents.append(tree.tangent)
+                start = counter[0]
+                counter[0] += tree.size
+                return positions_like(tree, start)
+            if is_data:
+                return np.zeros(np.shape(primal(tree)), np.intp)
+            return tree
+
+        places = [positions(arg, place in self.data) for place, arg in enumerate(args)]
+        named = {name: positions(arg, name in self.data) for name, arg in kwargs.items() if name != "dtype"}
+        return self._gathered(y, self.function(*places, **named), tuple(tangents), perturbation, out)
+
+    def _gathered(self, y: Any, places: Any, tangents: tuple[Any, ...], perturbation: Any, out: Any) -> Any:
+        if isinstance(y, (list, tuple)):
+            parts = [self._gathered(a, b, tangents, perturbation, None) for a, b in zip(y, places, strict=True)]
+            return type(y)(parts)
+        result = gathered(y, np.asarray(places), tangents, perturbation)
+        return result if out is None else written(self.function, out, result)
+
+
+def gathered(y: Any, positions: Any, tangents: tuple[Any, ...], perturbation: Perturbation) -> Any:
+    """``y`` with the tangent that its positions say."""
+    like = like_of(y)
+    handle = perturbation.rearrange(tangents, Gather(positions), like)
+    return wrapped(y, Tangent(perturbation, handle), perturbation)
+
+
+def positions_like(x: Any, start: int = 1) -> np.ndarray[Any, Any]:
+    """Positions of the entries of ``x``, counted from ``start``, in the memory order of ``x``."""
+    positions = np.empty_like(primal(x), dtype=np.intp)
+    positions[...] = np.arange(start, start + positions.size).reshape(positions.shape)
+    return positions
+
+
+def rearranging(*functions: Any, data: tuple[str | int, ...] = (0,)) -> None:
+    """Declare rearrangements; ``data`` are the places and names of the arguments whose entries move."""
+    for function in functions:
+        register(Rearranging(function, data))
+
+
+class View(Rule):
+    """A rearrangement whose result shares memory with its argument where NumPy's does."""
+
+    form = "view"
+
+    def __init__(self, function: Any, batched: Callable[..., Callable[[Any], Any]]) -> None:
+        super().__init__(function)
+        self.batched = batched
+
+    def __call__(self, x: Any, /, *args: Any, **kwargs: Any) -> Any:
+        x = _number(x)
+        if type(x) is not Dual:
+            if duals_in(args, kwargs):
+                raise errors.no_derivative_in(self.function, "shape or axis")
+            return self.function(x, *args, **kwargs)
+        perturbation = x.perturbation
+        if not perturbation.live:
+            raise errors.escaped(x)
+        if duals_in(args, kwargs):
+            raise errors.no_derivative_in(self.function, "shape or axis")
+        y = self.function(x.value, *args, **kwargs)
+        move = self.batched(x.value, *args, **kwargs)
+        if not is_array(y) or not is_array(x.value) or not np.may_share_memory(primal(y), primal(x.value)):
+            # The value is a copy, so the tangent must be one.
+            handle = perturbation.rearrange((x.tangent,), lambda block: move(block).copy(), y)
+            return Dual(y, handle, perturbation)
+        if x.storage is None:
+            shared.anchor(x)
+        handle = perturbation.rearrange((x.tangent,), move, y)
+        again = functools.partial(self, **kwargs)
+        return shared.attach(Dual(y, handle, perturbation), x, (again, *args))
+
+
+def view(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare ``batched(value, *arguments)``, which returns the same view as a function of blocks."""
+
+    def declare(batched: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            register(View(function, batched))
+        return batched
+
+    return declare
+
+
+# Everything else.
+
+
+class Custom(Rule):
+    """A function of Duals that does the whole call."""
+
+    def __init__(self, function: Any, form: str, call: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.form = form
+        self.call = call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.call(*args, **kwargs)
+
+
+def custom(form: str, *functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    def declare(call: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            register(Custom(function, form, call))
+        return call
+
+    return declare
+
+
+def writing(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a function that writes into its argument, in terms of Dual assignment."""
+    return custom("writing", *functions)
+
+
+def creation(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a function with ``like=``; the rule receives the Dual given there first."""
+    return custom("creation", *functions)
+
+
+class Passive(Rule):
+    """No useful derivative: what NumPy returns."""
+
+    form = "passive"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*stripped(args), **{name: stripped(arg) for name, arg in kwargs.items()})
+
+    def __getattr__(self, method: str) -> Any:
+        """``np.logical_and.reduce`` and its like."""
+        if method not in ("reduce", "accumulate", "reduceat", "outer", "at"):
+            raise AttributeError(method)
+        bound = getattr(self.function, method)
+        return lambda *args, **kwargs: bound(*stripped(args), **{k: stripped(v) for k, v in kwargs.items()})
+
+
+def passive(*functions: Any) -> None:
+    for function in functions:
+        register(Passive(function))
+
+
+class Refused(Rule):
+    """Cannot be differentiated, and says why."""
+
+    form = "refused"
+
+    def __init__(self, function: Any, reason: str) -> None:
+        super().__init__(function)
+        self.reason = reason
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        duals = duals_in(args, kwargs)
+        innermost(duals)
+        raise errors.unsupported(self.function, self.reason, [dual.shape for dual in duals])
+
+
+def refused(*functions: Any, reason: str) -> None:
+    for function in functions:
+        register(Refused(function, reason))
+
+
+def block_axis(axis: Any, ndim: int) -> Any:
+    """An axis (or tuple of axes) of an array, as the same axis of its block."""
+    if isinstance(axis, (tuple, list)):
+        return tuple(block_axis(a, ndim) for a in axis)
+    return int(np.lib.array_utils.normalize_axis_index(axis, ndim)) + 1

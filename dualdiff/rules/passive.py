@@ -1,0 +1,32 @@
+"""Functions without a useful derivative, and functions that are refused, with the reason.
+
+Passive: results that are piecewise constant, boolean, integer, or text; a Dual gives what its plain value gives.
+Refused: functions of bits, files, dates; a Dual raises `UnsupportedFunction`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .forms import passive, refused
+
+passive(
+    # What an array is.
+    np.shape, np.size, np.ndim, np.iscomplexobj, np.isrealobj, np.can_cast, np.common_type, np.min_scalar_type,
+    np.result_type, np.may_share_memory, np.shares_memory,
+    # Comparisons and tests.
+    np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isneginf, np.isposinf,
+    np.iscomplex, np.isreal, np.isin, np.count_nonzero, np.linalg.matrix_rank,
+    # Positions.
+    np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.argwhere, np.nonzero,
+    np.flatnonzero, np.searchsorted, np.digitize, np.lexsort, np.ravel_multi_index, np.unravel_index,
+    np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path,
+    # Text.
+    np.array2string, np.array_repr, np.array_str,
+    # Counts.
+    np.histogram_bin_edges,
+)  # fmt: skip
+
+refused(np.packbits, np.unpackbits, reason="it reads bits, not numbers")
+refused(np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string, reason="it works on dates, not numbers")
+refused(np.save, np.savez, np.savez_compressed, np.savetxt, reason="a file cannot hold a derivative")

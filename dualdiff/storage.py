@@ -1,0 +1,121 @@
+"""Shared storage: buffers that are written in place, and the views that must see it.
+
+A `Dual` that owns its memory starts without storage.  The first view of it, or the first write to it, anchors it:
+its tangent is laid out as its value is, so that one basic index of both gives two views that stay together.
+Writes then reach every alias through memory, exactly as in NumPy.
+
+Memory is not enough in two cases, and then every living alias is made again from its parent (`_remake`):
+
+* the buffer is the caller's own array (the argument of the transform), which must not change: it is copied first;
+* what is stored brings a perturbation that the buffer does not carry yet (a buffer made at an outer level
+  receives an inner `Dual`): value or tangent is lifted, filled with zero tangents.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .dual import Dual
+
+
+_ref = weakref.ref
+
+
+class Storage:
+    """One buffer and everybody who sees it, parents before their views."""
+
+    __slots__ = ("aliases", "borrowed", "crowded")
+
+    def __init__(self, root: Dual, borrowed: bool) -> None:
+        self.aliases = [weakref.ref(root)]
+        self.borrowed = borrowed
+        self.crowded = 64  # number of aliases at which the dead are removed
+
+    def living(self) -> list[Dual]:
+        aliases = [(alias, dual) for alias in self.aliases if (dual := alias()) is not None]
+        self.aliases = [alias for alias, _ in aliases]
+        self.crowded = max(64, 2 * len(aliases))
+        return [dual for _, dual in aliases]
+
+
+def anchor(dual: Dual, borrowed: bool = False) -> Storage:
+    """Give a Dual storage, its tangent laid out as its value."""
+    dual.storage = storage = Storage(dual, borrowed)
+    dual.tangent = dual.perturbation.as_buffer(dual.tangent, dual.value)
+    return storage
+
+
+def attach(view: Dual, parent: Dual, again: tuple[Any, ...]) -> Dual:
+    """Register ``view`` as an alias; ``again`` is (function, *arguments) that makes it from its parent."""
+    view.storage = storage = parent.storage
+    view.origin = (parent, again)
+    aliases = storage.aliases
+    aliases.append(_ref(view))
+    if len(aliases) > storage.crowded:
+        storage.living()
+    return view
+
+
+def write(buffer: Dual, index: Any, item: Any) -> None:
+    """``buffer[index] = item`` for value and tangent, seen by every alias."""
+    from .dual import Dual  # a module that Dual itself needs
+
+    storage = buffer.storage or anchor(buffer)
+    if storage.borrowed:
+        root = storage.living()[0]
+        storage.borrowed = False
+        root.value = np.copy(root.value, order="K")
+        _remake(storage)
+    if type(item) is not Dual:
+        buffer.value[index] = item
+        buffer.perturbation.assign(buffer.tangent, index, None)
+        return
+    if item.perturbation.level > buffer.perturbation.level:
+        _lift_whole(storage, item.perturbation)
+    if item.perturbation is not buffer.perturbation:  # of an outer level: a constant here
+        _store(buffer, "value", index, item)
+        buffer.perturbation.assign(buffer.tangent, index, None)
+        return
+    _store(buffer, "value", index, item.value)
+    if type(item.tangent) is Dual:
+        _make_room(buffer, "tangent", item.tangent)
+    buffer.perturbation.assign(buffer.tangent, index, item.tangent)
+
+
+def _store(buffer: Dual, part: str, index: Any, item: Any) -> None:
+    _make_room(buffer, part, item)
+    getattr(buffer, part)[index] = item
+
+
+def _make_room(buffer: Dual, part: str, item: Any) -> None:
+    """Lift a plain value or tangent that is to hold a Dual; a Dual lifts itself when it is written."""
+    from .dual import Dual
+
+    if type(item) is Dual and type(getattr(buffer, part)) is not Dual:
+        assert buffer.storage is not None
+        root = buffer.storage.living()[0]
+        plain = getattr(root, part)
+        setattr(root, part, Dual(plain, item.perturbation.zeros(plain), item.perturbation))
+        _remake(buffer.storage)
+
+
+def _lift_whole(storage: Storage, perturbation: Any) -> None:
+    """Make every alias a Dual of an inner level whose value is what it was."""
+    from .dual import Dual
+
+    root = storage.living()[0]
+    outer = Dual(root.value, root.tangent, root.perturbation)
+    root.value, root.tangent, root.perturbation = outer, perturbation.zeros(outer), perturbation
+    _remake(storage)
+
+
+def _remake(storage: Storage) -> None:
+    for alias in storage.living()[1:]:
+        assert alias.origin is not None
+        parent, (function, *arguments) = alias.origin
+        fresh = function(parent, *arguments)
+        alias.value, alias.tangent, alias.perturbation = fresh.value, fresh.tangent, fresh.perturbation

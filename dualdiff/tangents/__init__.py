@@ -1,0 +1,113 @@
+"""Tangents: the ε-part of a dual number, and the four linear operations that are all it ever meets.
+
+A `Perturbation` is the ε of one differentiation.  It knows its nesting level, whether its
+transform is still running, and how to do linear algebra on its own kind of tangent:
+
+    dense.py    epsilon-coefficient blocks of shape (k, *value.shape)     forward mode
+
+The four operations, and the law that each obeys (x, y tangents; α a number; op one of the four):
+op(α x + y) = α op(x) + op(y), and op never changes its arguments nor returns one of them:
+every result owns its memory, except for the views that `rearrange` makes.
+
+``None`` stands for the zero tangent of a passive argument; a `Dual` never holds it.
+``like`` is anything with the ``shape`` and ``dtype`` of the primal result.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+_levels = itertools.count(1)
+
+
+class Trivial:
+    """A partial that costs no multiplication."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+ONE = Trivial("ONE")
+MINUS_ONE = Trivial("MINUS_ONE")
+
+
+class Like(NamedTuple):
+    """Shape and dtype of an array that need not exist."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def like_of(value: Any) -> Any:
+    """Shape and dtype of a primal, which may be a Python number."""
+    return value if hasattr(value, "dtype") else Like((), np.result_type(type(value)))
+
+
+class Perturbation:
+    """The ε of one differentiation: a level, a lifetime, and four linear operations."""
+
+    __slots__ = ("level", "live")
+
+    def __init__(self) -> None:
+        # A transform called inside another starts later, so a larger number is an inner level.
+        self.level = next(_levels)
+        self.live = True
+
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Any:
+        """Σ partialᵢ · tangentᵢ, broadcast to ``like.shape``: the chain rule of one elementwise function.
+
+        A partial is `ONE`, `MINUS_ONE`, a number, or an array that broadcasts to ``like.shape``.
+        A boolean partial selects: what it drops is zero, even where the tangent is infinite.
+        """
+        raise NotImplementedError
+
+    def scale(self, partial: Any, tangent: Any) -> Any:
+        """`combine` of one term whose result has the shape and dtype of the tangent: nothing to broadcast or cast."""
+        return self.combine(((partial, tangent),), self.like(tangent))
+
+    def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Any:
+        """Entries copied, dropped, repeated or zero-filled; ``move`` maps blocks to a block, axis 0 kept."""
+        raise NotImplementedError
+
+    def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Any:
+        """``einsum(subscripts, tangent, operand)`` with a constant operand; axis 0 is not in the subscripts.
+
+        Subscripts are explicit letters, each at most once per term (``"ij,jk->ik"``); ``"ij->i"`` only sums.
+        """
+        raise NotImplementedError
+
+    def linear_map(self, tangent: Any, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], like: Any) -> Any:
+        """Any other linear map, given with its transpose; both map blocks and keep axis 0."""
+        raise NotImplementedError
+
+    def zeros(self, value: Any) -> Any:
+        """The zero tangent of a buffer that may be written later."""
+        raise NotImplementedError
+
+    def assign(self, tangent: Any, index: Any, item: Any) -> None:
+        """``tangent[index] = item`` for a buffer's tangent; ``item`` is a tangent, or None for zero."""
+        raise NotImplementedError
+
+    def as_buffer(self, tangent: Any, value: Any) -> Any:
+        """The tangent laid out so that a view of the value and the same view of the tangent stay together."""
+        raise NotImplementedError
+
+    def like(self, tangent: Any) -> Like:
+        """Shape and dtype of the primal that a tangent belongs to."""
+        raise NotImplementedError

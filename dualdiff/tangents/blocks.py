@@ -1,0 +1,96 @@
+"""Blocks: k arrays of one shape side by side, shape ``(k, *shape)``; what NumPy does to each of them.
+
+Tangents and cotangents both travel in blocks, so both modes use these.
+A block may itself be a `Dual` of an outer level: only NumPy calls, no assumption of ``ndarray``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+_ALL = slice(None)
+_BASIC = frozenset({slice, int, type(None), type(Ellipsis)})
+
+
+def is_basic(index: Any) -> bool:
+    """Whether indexing with ``index`` takes a view (or a scalar) rather than a gathered copy."""
+    if type(index) is tuple:
+        return all(type(part) in _BASIC or isinstance(part, np.integer) for part in index)
+    return type(index) in _BASIC or isinstance(index, np.integer)
+
+
+def get(block: Any, index: Any) -> Any:
+    """``block[i][index]`` for every i."""
+    if type(index) is slice:
+        return block[_ALL, index]
+    if type(index) is not tuple:
+        index = (index,)
+    if is_basic(index):
+        return block[(_ALL, *index)]
+    index, axis = _advanced(index, block.ndim - 1)
+    return np.moveaxis(block[index], axis, 0) if axis else block[index]
+
+
+def put(block: Any, index: Any, item: Any) -> None:
+    """``block[i][index] = item[i]`` for every i; ``item`` a block (its trailing shape broadcasts) or a number."""
+    if type(index) is not tuple:
+        index = (index,)
+    if isinstance(item, (int, float)):
+        axis = 0
+        index = (_ALL, *index) if is_basic(index) else _advanced(index, block.ndim - 1)[0]
+    else:
+        if is_basic(index):
+            index, axis = (_ALL, *index), 0
+        else:
+            index, axis = _advanced(index, block.ndim - 1)
+        target_ndim = block[index].ndim
+        # NumPy lets an assigned item carry extra leading axes of length 1.
+        while item.ndim > target_ndim and item.shape[1] == 1:
+            item = item[:, 0]
+        item = expand(item, target_ndim - 1)
+        if axis:
+            item = np.moveaxis(item, 0, min(axis, item.ndim - 1))
+    block[index] = item
+
+
+def expand(block: Any, ndim: int) -> Any:
+    """The block with axes of length 1 after axis 0, so that each of its arrays has ``ndim`` axes."""
+    missing = ndim + 1 - block.ndim
+    return block if missing <= 0 else block[(_ALL, *(None,) * missing)]
+
+
+def _advanced(index: tuple[Any, ...], ndim: int) -> tuple[tuple[Any, ...], int]:
+    """Index of the block, and where its axis 0 lands.
+
+    Advanced indices that a slice separates put their axes first, before axis 0 as well:
+    ``x[i, :, j]`` of shape (n, 5) becomes ``block[:, i, :, j]`` of shape (n, k, 5).
+    """
+    parts: list[Any] = []
+    for part in index:
+        if isinstance(part, (list, np.ndarray)) and np.asarray(part).dtype == bool and np.ndim(part) > 0:
+            parts.extend(np.nonzero(part))  # a mask of d axes is d integer indices, kept together
+        else:
+            parts.append(part)
+    if Ellipsis in [part for part in parts if part is Ellipsis]:
+        at = next(i for i, part in enumerate(parts) if part is Ellipsis)
+        # Spelled out as slices; an ellipsis of zero axes still separates advanced indices, so keep it then.
+        used = sum(part is not None and not _is_bool(part) for part in parts) - 1
+        if ndim > used:
+            parts[at : at + 1] = [_ALL] * (ndim - used)
+    advanced = [i for i, part in enumerate(parts) if not (part is None or part is Ellipsis or type(part) is slice)]
+    separated = advanced[-1] - advanced[0] + 1 != len(advanced)
+    axis = 0
+    if separated:
+        shapes = [() if _is_bool(parts[i]) else np.shape(parts[i]) for i in advanced]
+        axis = len(np.broadcast_shapes(*shapes))
+        if any(_is_bool(parts[i]) for i in advanced):
+            axis = max(axis, 1)  # True or False alone adds an axis of length 1 or 0
+    return (_ALL, *parts), axis
+
+
+def _is_bool(part: Any) -> bool:
+    return isinstance(part, (bool, np.bool_)) or (
+        isinstance(part, np.ndarray) and part.dtype == bool and part.ndim == 0
+    )
