@@ -1,1 +1,536 @@
-"""To be written."""
+"""Contractions: products of arrays that multiply and sum, each written as the letters of an ``einsum``.
+
+A product y = a · b is bilinear, so ẏ = ȧ · b + a · ḃ: the same letters, with one factor replaced by its tangent.
+`bilinear` declares a function by its letters; `dualdiff.tangents.Perturbation.contract` brings them to BLAS.
+
+Conventions: letters are a function of the shapes; an axis of length 1 that broadcasts has a letter of its own.
+``vecdot``, ``vecmat``, ``vdot`` and ``correlate`` conjugate one factor, as in NumPy.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import string
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..dispatch import Rule, duals_in, fused, innermost, register, stripped, value_of
+from ..dual import Dual
+from ..tangents import ONE, Like
+from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
+from .forms import View, composite, custom, tangent_rule, wrapped, written
+
+Letters = tuple[str, str, str]  # of a, of b, of the result
+
+
+# The form.
+
+
+class Bilinear(Rule):
+    """y = a · b, summed and arranged as ``letters(a.shape, b.shape, **options)`` say."""
+
+    form = "bilinear"
+
+    def __init__(self, function: Any, names: str, letters: Callable[..., Letters], conjugate: bool, flat: bool) -> None:
+        super().__init__(function)
+        self.names = tuple(names.split())
+        self.letters = letters
+        self.conjugate = conjugate
+        self.flat = flat
+        of_letters_shape = not flat and function is not np.kron
+        self.plain_call = _short_way(function, letters, self.operate) if of_letters_shape else self.operate
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 2 and not kwargs:
+            return self.plain_call(*args)
+        options = dict(zip(self.names, args, strict=False)) | kwargs
+        if len(options) < len(args) + len(kwargs) or not set(self.names[:2]) <= set(options) <= set(self.names):
+            self.function(*stripped(args), **{name: stripped(arg) for name, arg in kwargs.items()})  # NumPy's message
+            raise errors.unsupported(self.function, "of an argument that the rule does not know", [])
+        a, b = (options.pop(name) for name in self.names[:2])
+        out = options.pop("out", None)
+        if duals_in(options):
+            raise errors.no_derivative_in(self.function, next(name for name in options if duals_in(options[name])))
+        result = self.operate(a, b, **options)
+        return result if out is None else written(self.function, out, result)
+
+    def operate(self, a: Any, b: Any, **options: Any) -> Any:
+        a, b = operand(a), operand(b)
+        perturbation = innermost((a, b))
+        if perturbation is None:
+            return self.function(a, b, **options)
+        x, z = value_of(a, perturbation), value_of(b, perturbation)
+        y = self.function(x, z, **options)
+        if y.dtype.kind not in "fc":  # dtype=int
+            return y
+        terms = []
+        left, right, target = self.letters(_shape(x, self.flat), _shape(z, self.flat), **options)
+        if a is not x:
+            da = Tangent(perturbation, self._flat_tangent(a))
+            da = da.conj() if self.conjugate else da
+            factor = z if z is not b else perturbation.keep(z)
+            terms.append(da.contract(f"{left},{right}->{target}", np.ravel(factor) if self.flat else as_array(factor)))
+        if b is not z:
+            db = Tangent(perturbation, self._flat_tangent(b))
+            factor = x if x is not a else perturbation.keep(x)
+            factor = conj(factor) if self.conjugate else factor
+            terms.append(db.contract(f"{right},{left}->{target}", np.ravel(factor) if self.flat else as_array(factor)))
+        dy = terms[0] if len(terms) == 1 else terms[0] + terms[1]
+        # kron interleaves axes, keepdims adds some: the entries are in their order already.
+        return wrapped(y, dy if dy.shape == np.shape(y) else dy.reshape(np.shape(y)), perturbation)
+
+    def _flat_tangent(self, dual: Dual) -> Any:
+        if not self.flat or dual.ndim == 1:
+            return dual.tangent
+        return Tangent(dual.perturbation, dual.tangent).reshape((dual.size,)).handle
+
+
+def _short_way(
+    function: Any, letters: Callable[..., Letters | None], operate: Callable[[Any, Any], Any]
+) -> Callable[[Any, Any], Any]:
+    """The call with two float arrays of one dtype, which is what most programs do; ``operate`` does all others."""
+    array = np.ndarray
+
+    @functools.lru_cache(maxsize=1024)
+    def subscripts(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[str, str] | None:
+        found = letters(a, b)
+        return found and (f"{found[0]},{found[1]}->{found[2]}", f"{found[1]},{found[0]}->{found[2]}")
+
+    def call(a: Any, b: Any) -> Any:
+        p = innermost((a, b))
+        if p is None:
+            return operate(a, b)
+        x = a.value if type(a) is Dual and a.perturbation is p else a
+        z = b.value if type(b) is Dual and b.perturbation is p else b
+        if type(x) is not array or type(z) is not array or x.dtype is not z.dtype or x.dtype.kind != "f":
+            return operate(a, b)
+        y = function(x, z)
+        found = subscripts(x.shape, z.shape)
+        if found is None:
+            return operate(a, b)
+        of_a, of_b = found
+        if b is z:
+            return Dual(y, p.contract(a.tangent, of_a, p.keep(z)), p)
+        if a is x:
+            return Dual(y, p.contract(b.tangent, of_b, p.keep(x)), p)
+        return Dual(y, p.combine(((ONE, p.contract(a.tangent, of_a, z)), (ONE, p.contract(b.tangent, of_b, x))), y), p)
+
+    return call
+
+
+def bilinear(
+    function: Any, names: str, letters: Callable[..., Letters], *, conjugate: bool = False, flat: bool = False
+) -> None:
+    """Declare a product by its parameter names and its letters; ``flat`` ravels both, ``conjugate`` the first."""
+    register(Bilinear(function, names, letters, conjugate, flat))
+
+
+def operand(x: Any) -> Any:
+    """A factor as an array (or number): lists and object arrays of Duals are made one."""
+    x = fused(x)
+    return np.asarray(x) if isinstance(x, (list, tuple)) else x
+
+
+def as_array(x: Any) -> Any:
+    return x if hasattr(x, "shape") else np.asarray(x)
+
+
+def conj(x: Any) -> Any:
+    return np.conjugate(x) if np.iscomplexobj(x) else x
+
+
+def _shape(x: Any, flat: bool) -> tuple[int, ...]:
+    shape = np.shape(x)
+    return (math.prod(shape),) if flat else shape
+
+
+# Matrix products.  A ufunc's core axes are the last ones, unless axes= or axis= say otherwise.
+
+
+def gufunc_letters(core_a: str, core_b: str, core_out: str) -> Callable[..., Letters]:
+    """Letters of a generalized ufunc with the signature ``(core_a),(core_b)->(core_out)``."""
+
+    def letters(
+        a: tuple[int, ...], b: tuple[int, ...], axes: Any = None, axis: Any = None, keepdims: bool = False, **_: Any
+    ) -> Letters:
+        cores = [core_a, core_b, core_out]
+        if core_a + core_b == "nkkm":  # matmul takes vectors: they lack n or m
+            missing = ("n" if len(a) == 1 else "") + ("m" if len(b) == 1 else "")
+            cores = ["".join(c for c in core if c not in missing) for core in cores]
+        if axis is not None:
+            axes = [(axis,), (axis,), ()]
+        if axes is None:
+            places: list[Any] = [tuple(range(-len(core), 0)) for core in cores]
+        else:
+            places = [place if isinstance(place, (tuple, list)) else (place,) for place in axes]
+            places += [()] * (3 - len(places))
+        kept = [
+            [n for i, n in enumerate(shape) if i not in {normalized(j, len(shape)) for j in place}]
+            for shape, place in zip((a, b), places, strict=False)
+        ]
+        supply = "".join(c for c in string.ascii_letters if c not in "kmn")
+        batches = batch_subscripts(tuple(kept[0]), tuple(kept[1]), supply)
+        # With keepdims the axes of length 1 are put in when the tangent takes the shape of the value.
+        places[2] = places[2] if cores[2] else ()
+        left, right, target = map(_placed, batches, cores, places)
+        return left, right, target
+
+    return letters
+
+
+def _placed(batch: str, core: str, place: Sequence[int]) -> str:
+    """The core letters at their axes, the batch letters at the others in order."""
+    ndim = len(batch) + len(core)
+    at = {normalized(axis, ndim): c for axis, c in zip(place, core, strict=True)}
+    rest = iter(batch)
+    return "".join(at[i] if i in at else next(rest) for i in range(ndim))
+
+
+def matmul_letters(a: tuple[int, ...], b: tuple[int, ...], **options: Any) -> Letters:
+    return _matmul_with_options(a, b, **options) if options else matmul_subscripts(a, b)
+
+
+_matmul_with_options = gufunc_letters("nk", "km", "nm")
+_vecdot = gufunc_letters("k", "k", "")
+_UFUNC = "x1 x2 out axes axis keepdims casting order dtype subok signature"
+
+bilinear(np.matmul, _UFUNC, matmul_letters)
+bilinear(np.vecdot, _UFUNC, _vecdot, conjugate=True)
+if hasattr(np, "matvec"):  # NumPy 2.2
+    bilinear(np.matvec, _UFUNC, gufunc_letters("nk", "k", "n"))
+    bilinear(np.vecmat, _UFUNC, gufunc_letters("k", "km", "m"), conjugate=True)
+bilinear(np.linalg.matmul, "x1 x2", matmul_letters)
+bilinear(np.linalg.vecdot, "x1 x2 axis", lambda a, b, axis=-1: _vecdot(a, b, axis=axis), conjugate=True)
+
+
+# Products that do not broadcast: every axis of both is summed or stays.
+
+
+def _separate(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[str, str]:
+    letters = string.ascii_letters
+    if len(a) + len(b) > len(letters):
+        raise ValueError(f"a product of arrays with {len(a)} and {len(b)} axes: dualdiff has {len(letters)} letters")
+    return letters[: len(a)], letters[len(a) : len(a) + len(b)]
+
+
+def _summed_over(left: str, right: str, pairs: Sequence[tuple[int, int]]) -> Letters:
+    """The axes of each pair share a letter and are summed."""
+    letters = list(right)
+    for i, j in pairs:
+        letters[j] = left[i]
+    summed = {left[i] for i, _ in pairs}
+    target = "".join(c for c in left + "".join(letters) if c not in summed)
+    return left, "".join(letters), target
+
+
+def dot_letters(a: tuple[int, ...], b: tuple[int, ...]) -> Letters:
+    pairs = [(len(a) - 1, max(len(b) - 2, 0))] if a and b else []
+    return _summed_over(*_separate(a, b), pairs)
+
+
+def inner_letters(a: tuple[int, ...], b: tuple[int, ...]) -> Letters:
+    return _summed_over(*_separate(a, b), [(len(a) - 1, len(b) - 1)] if a and b else [])
+
+
+def outer_letters(a: tuple[int, ...], b: tuple[int, ...]) -> Letters:
+    return "a", "b", "ab"
+
+
+def tensordot_letters(a: tuple[int, ...], b: tuple[int, ...], axes: Any = 2) -> Letters:
+    try:
+        of_a, of_b = axes
+    except TypeError:
+        of_a, of_b = range(len(a) - int(axes), len(a)), range(int(axes))
+    of_a, of_b = ((i,) if np.ndim(i) == 0 else i for i in (of_a, of_b))
+    pairs = [(normalized(i, len(a)), normalized(j, len(b))) for i, j in zip(of_a, of_b, strict=True)]
+    return _summed_over(*_separate(a, b), pairs)
+
+
+def kron_letters(a: tuple[int, ...], b: tuple[int, ...]) -> Letters:
+    """Axes aligned at the last one, those of ``a`` outside those of ``b``."""
+    left, right = _separate(a, b)
+    n = max(len(a), len(b))
+    outside, inside = [""] * (n - len(a)) + list(left), [""] * (n - len(b)) + list(right)
+    return left, right, "".join(i + j for i, j in zip(outside, inside, strict=True))
+
+
+bilinear(np.dot, "a b out", dot_letters)
+bilinear(np.inner, "a b", inner_letters)
+bilinear(np.outer, "a b out", outer_letters, flat=True)
+bilinear(np.linalg.outer, "x1 x2", outer_letters, flat=True)
+bilinear(np.vdot, "a b", lambda a, b: ("a", "a", ""), conjugate=True, flat=True)
+bilinear(np.tensordot, "a b axes", tensordot_letters)
+bilinear(np.linalg.tensordot, "x1 x2 axes", tensordot_letters)
+bilinear(np.kron, "a b", kron_letters)
+
+
+# Any number of factors.
+
+
+@custom("contraction", np.einsum)
+def einsum(*operands: Any, out: Any = None, **options: Any) -> Any:
+    """ẏ = Σᵢ einsum(..., ȧᵢ, ...): the tangent meets the other factors one by one, the smallest result first."""
+    if len(operands) == 3 and type(operands[0]) is str and out is None and not options:
+        return _einsum_of_two(operands[0])(operands[1], operands[2])
+    return _einsum(*_string_form(operands), out, options)
+
+
+@functools.lru_cache(maxsize=256)
+def _einsum_of_two(subscripts: str) -> Callable[[Any, Any], Any]:
+    def letters(a: tuple[int, ...], b: tuple[int, ...]) -> Letters | None:
+        (left, right), target = _spelled_out(subscripts, (a, b))
+        alike = all(n == m for c, n in zip(left, a, strict=True) for d, m in zip(right, b, strict=True) if c == d)
+        plain = alike and len(set(left)) == len(left) and len(set(right)) == len(right)
+        return (left, right, target) if plain else None
+
+    return _short_way(
+        lambda x, z: np.einsum(subscripts, x, z), letters, lambda a, b: _einsum(subscripts, [a, b], None, {})
+    )
+
+
+def _einsum(subscripts: str, factors: list[Any], out: Any, options: dict[str, Any]) -> Any:
+    if duals_in(options):
+        raise errors.no_derivative_in(np.einsum, next(name for name in options if duals_in(options[name])))
+    factors = [operand(x) for x in factors]
+    perturbation = innermost(factors)
+    if perturbation is None:
+        result = np.einsum(subscripts, *factors, **options)
+    else:
+        values = [value_of(x, perturbation) for x in factors]
+        terms, target = _spelled_out(subscripts, tuple(np.shape(value) for value in values))
+        if len(terms) == 1 and set(terms[0]) == set(target):
+            # Nothing is summed: NumPy returns a view, which must stay one.
+            result = _EINSUM_VIEW(factors[0], subscripts, terms[0], target, **options)
+        else:
+            y = np.einsum(subscripts, *values, **options)
+            if y.dtype.kind not in "fc":
+                result = y
+            else:
+                active = [i for i, x in enumerate(factors) if x is not values[i]]
+                values = [x if i in active else perturbation.keep(x) for i, x in enumerate(values)]
+                tangents = [
+                    _contracted(Tangent(perturbation, factors[i].tangent), i, values, terms, target) for i in active
+                ]
+                result = wrapped(y, functools.reduce(Tangent.__add__, tangents), perturbation)
+    return result if out is None else written(np.einsum, out, result)
+
+
+def product_of(arrays: Sequence[Any], tangents: Sequence[Tangent], subscripts: str) -> Tangent:
+    """The tangent of ``einsum(subscripts, *arrays)`` from those of the factors, some of them zero."""
+    terms, target = _spelled_out(subscripts, tuple(np.shape(x) for x in arrays))
+    parts = [_contracted(dx, i, arrays, terms, target) for i, dx in enumerate(tangents) if dx]
+    return functools.reduce(Tangent.__add__, parts)
+
+
+def _contracted(dx: Tangent, place: int, values: Sequence[Any], terms: Sequence[str], target: str) -> Tangent:
+    sizes = {c: n for term, x in zip(terms, values, strict=True) for c, n in zip(term, np.shape(x), strict=True)}
+    for term, x in zip(terms, values, strict=True):
+        sizes.update({c: n for c, n in zip(term, np.shape(x), strict=True) if n != 1})
+    term, shape = _plain_term(terms[place], dx.shape, sizes)
+    if term != terms[place]:
+        selects = _to_plain(terms[place], dx.shape, term)
+        dx = dx.move(lambda block: selects(block, 1), shape)
+    rest = []
+    for i, (c, x) in enumerate(zip(terms, values, strict=True)):
+        if i != place:
+            plain, _ = _plain_term(c, np.shape(x), sizes)
+            rest.append((plain, as_array(x) if plain == c else _to_plain(c, np.shape(x), plain)(as_array(x), 0)))
+    while rest:
+
+        def meeting(i: int) -> str:
+            """Letters left when factor ``i`` has been multiplied in."""
+            others = set(target).union(*(c for j, (c, _) in enumerate(rest) if j != i))
+            both = term + "".join(c for c in rest[i][0] if c not in term)
+            return target if len(rest) == 1 else "".join(c for c in both if c in others)
+
+        best = min(range(len(rest)), key=lambda i: math.prod(sizes[c] for c in meeting(i)))
+        kept = meeting(best)
+        letters, x = rest.pop(best)
+        dx = dx.contract(f"{term},{letters}->{kept}", x)
+        term = kept
+    if set(term) != set(target):
+        kept = "".join(c for c in term if c in target)
+        dx, term = dx.contract(f"{term}->{kept}"), kept
+    if term != target:
+        order = [term.index(c) for c in target]
+        shape = dx.shape
+        dx = dx.move(
+            lambda block: np.transpose(block, (0, *(i + 1 for i in order))).copy(), tuple(shape[i] for i in order)
+        )
+    return dx
+
+
+def _plain_term(term: str, shape: tuple[int, ...], sizes: dict[str, int]) -> tuple[str, tuple[int, ...]]:
+    """A term with each letter once, without the axes of length 1 that broadcast, and its shape."""
+    kept = {c: n for c, n in zip(term, shape, strict=True) if n == sizes[c]}
+    return "".join(kept), tuple(kept.values())
+
+
+def _to_plain(term: str, shape: tuple[int, ...], plain: str) -> Callable[[Any, int], Any]:
+    """What makes `_plain_term` of an array, after ``leading`` axes: diagonals, and axes of length 1 dropped."""
+
+    def selected(x: Any, leading: int) -> Any:
+        letters = list(term)
+        for axis in reversed(range(len(letters))):
+            c = letters[axis]
+            if c not in plain:
+                x = x[(_ALL,) * (leading + axis) + (0,)]
+                del letters[axis]
+            elif letters.index(c) != axis:
+                first = letters.index(c)
+                x = np.moveaxis(np.diagonal(x, 0, leading + first, leading + axis), -1, leading + first)
+                del letters[axis]
+        return x
+
+    return selected
+
+
+_ALL = slice(None)
+
+
+def _view(x: Any, subscripts: str, term: str, target: str, **options: Any) -> Callable[[Any], Any]:
+    # einsum itself, for its diagonals can be written through, and those of np.diagonal cannot.
+    k = next(c for c in string.ascii_letters if c not in term)
+    return lambda block: np.einsum(f"{k}{term}->{k}{target}", block)
+
+
+_EINSUM_VIEW = View(lambda x, subscripts, term, target, **options: np.einsum(subscripts, x, **options), _view)
+
+
+def _string_form(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:
+    """``einsum(a, [0, 1], b, [1, 2], [0, 2])`` as ``einsum("AB,BC->AC", a, b)``."""
+    if isinstance(operands[0], str):
+        return operands[0], list(operands[1:])
+
+    def spelled(labels: Any) -> str:
+        # NumPy's own order: upper case comes first, also where the result is implicit.
+        return "".join("..." if label is Ellipsis else _LABELS[label] for label in labels)
+
+    pairs = len(operands) // 2
+    subscripts = ",".join(spelled(operands[2 * i + 1]) for i in range(pairs))
+    if len(operands) % 2:
+        subscripts += "->" + spelled(operands[-1])
+    return subscripts, list(operands[0 : 2 * pairs : 2])
+
+
+_LABELS = string.ascii_uppercase + string.ascii_lowercase
+
+
+@functools.lru_cache(maxsize=1024)
+def _spelled_out(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[tuple[str, ...], str]:
+    """The terms and the result, with letters for the axes of an ellipsis and the result explicit."""
+    inputs, arrow, target = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if not arrow:
+        plain = inputs.replace("...", "").replace(",", "")
+        target = "..." + "".join(sorted(c for c in set(plain) if plain.count(c) == 1))
+    spare = [c for c in string.ascii_letters if c not in subscripts]
+    spans = [len(shape) - len(term.replace("...", "")) for term, shape in zip(terms, shapes, strict=True)]
+    widest = max(span if "..." in term else 0 for term, span in zip(terms, spans, strict=True))
+    if widest > len(spare):
+        raise ValueError(f"einsum {subscripts!r}: more axes than dualdiff has letters for")
+    ellipsis = "".join(spare[:widest])
+    spelled = (
+        term.replace("...", ellipsis[widest - span :]) if "..." in term else term
+        for term, span in zip(terms, spans, strict=True)
+    )
+    return tuple(spelled), target.replace("...", ellipsis)
+
+
+@tangent_rule(np.trace)
+def trace(
+    y: Any, a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, *, da: Tangent
+) -> Tangent | None:
+    if y.dtype.kind not in "fc":  # dtype=int
+        return None
+    first, second = normalized(axis1, da.ndim), normalized(axis2, da.ndim)
+    shape = np.diagonal(a, offset, axis1, axis2).shape
+    return da.move(lambda block: np.diagonal(block, offset, first + 1, second + 1), shape).sum(-1)
+
+
+@tangent_rule(np.linalg.trace)
+def linalg_trace(y: Any, x: Any, offset: int = 0, dtype: Any = None, *, dx: Tangent) -> Tangent | None:
+    return trace(y, x, offset, -2, -1, dtype, da=dx)
+
+
+# Products of vectors.
+
+
+@composite(np.cross)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """cᵢ = aⱼ bₖ − aₖ bⱼ; the third component of a vector of two is zero."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = np.moveaxis(operand(a), axisa, -1), np.moveaxis(operand(b), axisb, -1)
+
+    def component(j: int, k: int) -> Any:
+        terms = []
+        if j < a.shape[-1] and k < b.shape[-1]:
+            terms.append(a[..., j] * b[..., k])
+        if k < a.shape[-1] and j < b.shape[-1]:
+            terms.append(-a[..., k] * b[..., j])
+        return terms[0] if len(terms) == 1 else terms[0] + terms[1]
+
+    if a.shape[-1] == b.shape[-1] == 2:
+        return component(0, 1)
+    return np.stack([component(1, 2), component(2, 0), component(0, 1)], axis=axisc)
+
+
+@composite(np.linalg.cross)
+def linalg_cross(x1: Any, x2: Any, axis: int = -1) -> Any:
+    return cross(x1, x2, axis=axis)
+
+
+@tangent_rule(np.convolve)
+def convolve(y: Any, a: Any, v: Any, mode: Any = "full", *, da: Tangent, dv: Tangent) -> Tangent:
+    """yₘ = Σᵢ aᵢ vₘ₋ᵢ, of which "same" and "valid" keep the middle."""
+    n, m = np.size(a), np.size(v)
+    start = _start(y, n, m, (min(n, m) - 1) // 2)
+    return _part_of_convolution(y, da, v, start) + _part_of_convolution(y, dv, a, start)
+
+
+@tangent_rule(np.correlate)
+def correlate(y: Any, a: Any, v: Any, mode: Any = "valid", *, da: Tangent, dv: Tangent) -> Tangent:
+    """Convolution with the second factor conjugated and backwards."""
+    n, m = np.size(a), np.size(v)
+    start = _start(y, n, m, (min(n, m) - 1) // 2 if n >= m else n // 2)
+    reverse = slice(None, None, -1)
+    w, dw = conj(np.atleast_1d(as_array(v)))[reverse], dv.conj().reshape((m,))[reverse]
+    return _part_of_convolution(y, da, w, start) + _part_of_convolution(y, dw, a, start)
+
+
+def _start(y: Any, n: int, m: int, same: int) -> int:
+    """Where ``y`` begins in the full convolution; its length tells the mode."""
+    length = y.shape[0]
+    return 0 if length == n + m - 1 else same if length == max(n, m) else min(n, m) - 1
+
+
+def _part_of_convolution(y: Any, da: Tangent, v: Any, start: int) -> Tangent:
+    if not da:
+        return da
+    v = np.atleast_1d(as_array(v))
+    shape = da.shape
+    n, m, length = math.prod(shape), v.shape[0], y.shape[0]
+
+    def apply(block: Any) -> Any:
+        block = block.reshape(block.shape[0], n)
+        return _rows(lambda row: np.convolve(row, v)[start : start + length], block, length)
+
+    def transpose(block: Any) -> Any:
+        k = block.shape[0]
+        before, after = np.zeros((k, start), block.dtype), np.zeros((k, n + m - 1 - start - length), block.dtype)
+        full = np.concatenate([before, block, after], axis=1)
+        return _rows(lambda row: np.correlate(row, conj(v), "valid"), full, n).reshape(k, *shape)
+
+    return da.map(apply, transpose, Like(y.shape, y.dtype))
+
+
+def _rows(f: Callable[[Any], Any], block: Any, length: int) -> Any:
+    """``f`` of every row, which it makes ``length`` long."""
+    if not block.shape[0]:
+        return np.zeros((0, length), block.dtype)
+    return np.stack([f(block[i]) for i in range(block.shape[0])])
