@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import errors, storage
 from ..dispatch import duals_in, fused, innermost, stripped, value_of
-from ..dual import Dual, primal
+from ..dual import Dual
 from ..tangents import Trivial
 from ..tangents.expression import Tangent, normalized
 
@@ -28,79 +28,138 @@ class UfuncMethods:
 
     function: Any
     partials: tuple[Any, ...]
+    complex_rule: Any
 
     def reduce(
-        self, a: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False, **options: Any
+        self, array: Any, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: Any = False, **options: Any
     ) -> Any:
+        given = {"dtype": dtype, "out": out} | options
+        given = {name: option for name, option in given.items() if option is not None and option is not np._NoValue}
+        if keepdims:
+            given["keepdims"] = True
         if self.function in REDUCTIONS:
-            return REDUCTIONS[self.function](a, axis=axis, dtype=dtype, out=out, keepdims=keepdims, **options)
-        from .forms import written
+            if "initial" in options and options["initial"] is None:
+                given["initial"] = None  # no identity: an empty array has no result then
+            return REDUCTIONS[self.function](array, axis=axis, **given)
+        return self._reduce_by_recurrence(array, axis, **given)
 
-        a = fused(a)
-        if not duals_in(a):
-            raise errors.no_derivative_in(self.function, "out, initial or where")
-        where = options.pop("where", True)
-        initial = options.pop("initial", None)
-        if where is not True or initial is not None:
-            raise errors.unsupported(self.function, "reduce with where= or initial= has no rule here", [a.shape])
-        y = self.function.reduce(stripped(a), axis=axis, dtype=dtype, keepdims=keepdims)  # NumPy's errors first
-        axes = tuple(range(a.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = tuple(normalized(i, a.ndim) for i in axes)
-        if dtype is not None:
-            a = a.astype(dtype)
-        if not axes:
-            return written(self.function, out, a)
-        kept = [i for i in range(a.ndim) if i not in axes]
-        rows = a.transpose([*kept, *axes]).reshape([a.shape[i] for i in kept] + [-1])
-        if rows.shape[-1] == 0:
-            return y
-        result = self.accumulate(rows, axis=-1)[..., -1]
-        perturbation = result.perturbation
-        value = self.function.reduce(value_of(a, perturbation), axis=axis, dtype=dtype, keepdims=keepdims)
-        tangent = Tangent(perturbation, result.tangent).reshape(np.shape(primal(value)))
-        return written(self.function, out, Dual(value, tangent.handle, perturbation))
+    def _reduce_by_recurrence(self, array: Any, axis: Any, out: Any = None, **options: Any) -> Any:
+        """y = f(... f(f(x₀, x₁), x₂) ..., xₙ), the last of the accumulated results."""
+        from .forms import wrapped, written
+        from .reductions import rows_of
+
+        array, initial, where = fused(array), options.get("initial"), options.get("where", True)
+        if duals_in(where):
+            raise errors.no_derivative_in(self.function, "where")
+        perturbation = innermost([array, initial])
+        if isinstance(out, tuple):
+            out = out[0]
+        if "dtype" not in options and (dtype := working_dtype(array, out)) is not None:
+            options["dtype"] = dtype
+        if perturbation is None:
+            return written(self.function, out, self.function.reduce(array, axis=axis, **options))
+        values = {name: value_of(option, perturbation) for name, option in options.items()}
+        y = self.function.reduce(value_of(array, perturbation), axis=axis, **values)
+        if y.dtype.kind not in "fc":
+            return written(self.function, out, y)
+        if array.dtype != y.dtype:
+            array = np.positive(array, dtype=y.dtype)
+        rows = rows_of(array, axis)
+        if initial is not None:
+            first = np.zeros_like(rows, shape=(*rows.shape[:-1], 1)) + initial
+            rows = np.concatenate([first, rows], axis=-1)
+        if where is not True:
+            result = self._fold(rows, rows_of(np.broadcast_to(where, array.shape), axis))
+        elif rows.shape[-1] == 0:
+            return written(self.function, out, y)
+        else:
+            result = self.accumulate(rows, axis=-1)[..., -1]
+        if type(result) is Dual and result.perturbation is perturbation:
+            self._check(stripped(y), stripped(result), array.shape)
+            y = wrapped(y, Tangent(perturbation, result.tangent).reshape(np.shape(y)), perturbation)
+        return written(self.function, out, y)
+
+    def _check(self, y: Any, folded: Any, shape: tuple[int, ...]) -> None:
+        """NumPy's vectorized loops return x₀ ** xₙ for ``np.power.reduce(x)`` on some processors (NumPy 2.4)."""
+        tolerance = 1e4 * float(np.finfo(y.dtype).eps)
+        if not np.allclose(np.reshape(folded, np.shape(y)), y, rtol=tolerance, atol=tolerance, equal_nan=True):
+            raise errors.unsupported(
+                self.function, "NumPy's reduce differs here from the operations one after the other", [shape]
+            )
+
+    def _fold(self, rows: Any, where: Any) -> Any:
+        """The entries of the last axis one after the other, after a first that is always used."""
+        y = rows[..., 0]
+        for i in range(1, rows.shape[-1]):
+            chosen = where[..., i - 1]
+            with np.errstate(all="ignore"):
+                # An operand that is not used gets a harmless value, so that its partials are finite.
+                operand = np.where(chosen, rows[..., i], 1.0)
+                y = np.where(chosen, self(np.where(chosen, y, 1.0), operand), y)  # type: ignore[operator]
+        return y
 
     def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        if self.function in ACCUMULATIONS:
-            return ACCUMULATIONS[self.function](array, axis=axis, dtype=dtype, out=out)
         from .forms import wrapped, written
 
+        given = {name: option for name, option in {"dtype": dtype, "out": out}.items() if option is not None}
+        if self.function in ACCUMULATIONS:
+            return ACCUMULATIONS[self.function](array, axis=axis, **given)
         array = fused(array)
+        if isinstance(out, tuple):
+            out = out[0]
+        if dtype is None:
+            dtype = working_dtype(array, out)
         perturbation = innermost([array])
         if perturbation is None or len(self.partials) != 2:
-            return self.function.accumulate(array, axis=axis, dtype=dtype, out=out)
+            return written(self.function, out, self.function.accumulate(stripped(array), axis=axis, dtype=dtype))
         x = value_of(array, perturbation)
         y = self.function.accumulate(x, axis=axis, dtype=dtype)
+        if y.dtype.kind not in "fc":
+            return written(self.function, out, y)
+        if self.complex_rule is not None and y.dtype.kind == "c":
+            raise errors.unsupported(self.function, "accumulate and reduce of complex numbers", [array.shape])
+        if x.dtype != y.dtype:
+            x = np.positive(x, dtype=y.dtype)
         dy = recurrence(self.partials, y, x, Tangent(perturbation, array.tangent), normalized(axis, array.ndim))
         return written(self.function, out, wrapped(y, dy, perturbation))
 
     def reduceat(self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
+        """Piece by piece: from each index to the next one, or the one entry if the next one is not larger."""
         from .forms import wrapped, written
 
         array = fused(array)
         if duals_in(indices):
             raise errors.no_derivative_in(self.function, "indices")
+        if isinstance(out, tuple):
+            out = out[0]
+        if dtype is None:
+            dtype = working_dtype(array, out)
         perturbation = innermost([array])
-        assert perturbation is not None
+        if perturbation is None:
+            return written(self.function, out, self.function.reduceat(array, indices, axis=axis, dtype=dtype))
         y = self.function.reduceat(value_of(array, perturbation), indices, axis=axis, dtype=dtype)
-        n = array.shape[axis]
+        starts = [int(i) for i in indices]
+        if not starts or y.dtype.kind not in "fc":
+            return written(self.function, out, y)
+        if array.dtype != y.dtype:
+            array = np.positive(array, dtype=y.dtype)
         rows = np.moveaxis(array, axis, 0)
-        starts = [int(i) for i in np.asarray(indices)]
-        ends = [*starts[1:], n]
+        ends = [*starts[1:], rows.shape[0]]
         pieces = [
             self.reduce(rows[start:end], axis=0) if start < end else rows[start]
             for start, end in zip(starts, ends, strict=True)
         ]
-        if not pieces:
-            return y
-        whole = np.moveaxis(np.stack(pieces), 0, axis)
+        whole: Any = np.moveaxis(np.stack(pieces), 0, axis)
+        self._check(stripped(y), stripped(whole), array.shape)
         return written(self.function, out, wrapped(y, Tangent(perturbation, whole.tangent), perturbation))
 
     def outer(self, a: Any, b: Any, /, **options: Any) -> Any:
         a, b = fused(a), fused(b)
-        a = a if isinstance(a, Dual) else np.asarray(a)
-        b = b if isinstance(b, Dual) else np.asarray(b)
-        return self(a[(..., *(None,) * b.ndim)], b, **options)  # type: ignore[operator]
+        a = a if hasattr(a, "dtype") else np.asarray(a)
+        b = b if hasattr(b, "dtype") else np.asarray(b)
+        if len(self.partials) != 2:
+            return self.function.outer(stripped(a), stripped(b), **stripped(options))  # NumPy's own error
+        return self(np.reshape(a, (*a.shape, *(1,) * b.ndim)), b, **options)  # type: ignore[operator]
 
     def at(self, a: Any, indices: Any, b: Any = None, /) -> None:
         """``a[indices] = f(a[indices], b)``, one after the other where an index comes twice."""
@@ -127,6 +186,14 @@ class UfuncMethods:
             storage.write(a, index, self(a[index], *(operand[now] for operand in operands)))  # type: ignore[operator]
 
 
+def working_dtype(array: Any, out: Any) -> Any:
+    """The dtype that a reduction calculates in because of its ``out=``, if it is not that of the array."""
+    if out is None or not hasattr(array, "dtype"):
+        return None
+    wider = np.promote_types(array.dtype, out.dtype)
+    return None if wider == array.dtype else wider
+
+
 def recurrence(partials: tuple[Any, ...], y: Any, x: Any, dx: Tangent, axis: int) -> Tangent:
     """The tangent of yᵢ = f(yᵢ₋₁, xᵢ) along an axis."""
     n = np.shape(x)[axis]
@@ -135,10 +202,14 @@ def recurrence(partials: tuple[Any, ...], y: Any, x: Any, dx: Tangent, axis: int
     before = _shifted(y, 1, axis)
     alpha, beta = (_as_array(partial, y) if type(partial) is Trivial else partial(y, before, x) for partial in partials)
     first = np.arange(n).reshape([-1 if i == axis else 1 for i in range(np.ndim(y))]) == 0
-    alpha, beta = np.where(first, 0.0, alpha), np.where(first, 1.0, beta)
+    return linear_recurrence(np.where(first, 0.0, alpha), np.where(first, 1.0, beta), dx, axis)
+
+
+def linear_recurrence(alpha: Any, beta: Any, dx: Tangent, axis: int) -> Tangent:
+    """ẏᵢ = αᵢ ẏᵢ₋₁ + βᵢ ẋᵢ along an axis, where α₀ = 0; boolean α and β select."""
     d = dx * beta
     step = 1
-    while step < n:
+    while step < np.shape(alpha)[axis]:
         d = d + _shift_tangent(d, step, axis) * alpha
         alpha = alpha * _shifted(alpha, step, axis)
         step *= 2
