@@ -9,14 +9,17 @@ Conventions at kinks and ties: README, "Conventions".
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..dispatch import fused, innermost, value_of
+from .. import errors
+from ..dispatch import RULES, Rule, fused, innermost, register, value_of
+from ..dual import Dual
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
-from .forms import composite, custom, elementwise, passive, tangent_rule, wrapped
+from .forms import composite, elementwise, passive, tangent_rule, wrapped, written
 
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)
@@ -51,6 +54,8 @@ def _power_base(y: Any, a: Any, b: Any) -> Any:
 
 def _power_exponent(y: Any, a: Any, b: Any) -> Any:
     """∂(a**b)/∂b = a**b log a, which is 0 for a = 0 and b > 0."""
+    if type(a) is float and a > 0:
+        return y * math.log(a)
     zero = (a == 0) & (np.real(b) > 0)
     with np.errstate(all="ignore"):
         return y * np.log(np.where(zero, 1.0, a))
@@ -162,52 +167,81 @@ def angle(y: Any, z: Any, deg: bool = False, *, dz: Tangent) -> Tangent | None:
     return turn * (1 / _DEGREE) if deg else turn
 
 
-@custom("elementwise", np.sign)
-def sign(x: Any, /, **options: Any) -> Any:
-    """Zero derivative on the real line.  Of a complex number, z / |z|:  ẏ = (ż − y Re(ȳ ż)) / |z|."""
-    x = fused(x)
-    perturbation = innermost([x])
-    if perturbation is None or not np.iscomplexobj(x):
-        from ..dispatch import stripped
-
-        return np.sign(stripped(x), **{name: stripped(option) for name, option in options.items()})
-    z = value_of(x, perturbation)
-    y = np.sign(z, **options)
+def _sign_tangent(y: Any, z: Any, dz: Tangent) -> Tangent | None:
+    """0 on the real line.  Of a complex number, z / |z|:  ẏ = (ż − y Re(ȳ ż)) / |z|, and 0 at 0."""
+    if not np.iscomplexobj(z):
+        return None
     radius = np.absolute(z)
-    safe = np.where(radius == 0, 1.0, radius)
-    dz = Tangent(perturbation, x.tangent)
-    turned = (dz - (np.conjugate(y) * dz).real() * y) / safe
-    return wrapped(y, turned * (radius != 0), perturbation)
+    at_zero = radius == 0
+    safe = np.where(at_zero, 1.0, radius)
+    return (dz - (np.conjugate(y) * dz).real() * y) * np.where(at_zero, 0.0, 1.0 / safe)
 
 
-# Functions of two results.
-
-
-@custom("elementwise", np.modf)
-def modf(x: Any, /, **options: Any) -> Any:
+def _modf_tangents(y: Any, x: Any, dx: Tangent) -> tuple[Tangent, None]:
     """The fractional part moves with x, the integral part is constant."""
-    x = fused(x)
-    perturbation = innermost([x])
-    assert perturbation is not None
-    fraction, whole = np.modf(value_of(x, perturbation), **options)
-    return wrapped(fraction, Tangent(perturbation, x.tangent) * 1.0, perturbation), whole
+    return dx * 1.0, None
 
 
-@custom("elementwise", np.frexp)
-def frexp(x: Any, /, **options: Any) -> Any:
+def _frexp_tangents(y: Any, x: Any, dx: Tangent) -> tuple[Tangent, None]:
     """x = m 2**e: the mantissa moves with x / 2**e."""
-    x = fused(x)
-    perturbation = innermost([x])
-    assert perturbation is not None
-    value = value_of(x, perturbation)
-    mantissa, exponent = np.frexp(value, **options)
-    dx = Tangent(perturbation, x.tangent)
-    return wrapped(mantissa, dx * np.ldexp(np.ones_like(value), -exponent), perturbation), exponent
+    return dx * np.ldexp(np.ones_like(x), -y[1]), None
 
 
-@custom("elementwise", np.divmod)
-def divmod_(a: Any, b: Any, /, **options: Any) -> Any:
-    return np.floor_divide(a, b, **options), np.remainder(a, b, **options)
+def _remainder_tangents(y: Any, a: Any, b: Any, da: Tangent, db: Tangent) -> tuple[None, Tangent]:
+    """a = q b + r with a whole, constant q: ṙ = ȧ − q ḃ."""
+    return None, da - db * y[0]
+
+
+class WholeTangent(Rule):
+    """A ufunc whose tangent is an expression in those of its arguments, for all its results at once."""
+
+    form = "elementwise"
+
+    def __init__(self, function: np.ufunc, tangent: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self.tangent = tangent
+
+    def __call__(self, *args: Any, out: Any = None, where: Any = True, **options: Any) -> Any:
+        outs = (None,) * self.function.nout if out is None else out if isinstance(out, tuple) else (out,)
+        inputs = [fused(arg) for arg in args[: self.function.nin]]
+        outs = (*args[self.function.nin :], *outs)[: self.function.nout]
+        perturbation = innermost(inputs)
+        if perturbation is None:
+            results: Any = self.function(*inputs, **options)
+        else:
+            values = [value_of(arg, perturbation) for arg in inputs]
+            y = self.function(*values, **options)
+            tangents = [Tangent(perturbation, arg.tangent if carries(arg, perturbation) else None) for arg in inputs]
+            values = [perturbation.keep(value) for value in values]
+            dy = self.tangent(perturbation.keep(y), *values, *tangents)
+            if self.function.nout == 1:
+                results = wrapped(y, dy, perturbation)
+            else:
+                results = tuple(wrapped(part, d, perturbation) for part, d in zip(y, dy, strict=True))
+        if all(target is None for target in outs):
+            if where is not True:
+                raise errors.unsupported(self.function, "where= without out= has no rule here", [])
+            return results
+        parts = results if isinstance(results, tuple) else (results,)
+        stored = []
+        for target, part in zip(outs, parts, strict=True):
+            if target is not None and where is not True:
+                part = RULES[np.where](where, part, target)
+            stored.append(written(self.function, target, part))
+        return tuple(stored) if len(stored) > 1 else stored[0]
+
+
+def carries(arg: Any, perturbation: Any) -> bool:
+    return type(arg) is Dual and arg.perturbation is perturbation
+
+
+for _function, _tangent in (
+    (np.sign, _sign_tangent),
+    (np.modf, _modf_tangents),
+    (np.frexp, _frexp_tangents),
+    (np.divmod, _remainder_tangents),
+):
+    register(WholeTangent(_function, _tangent))
 
 
 # Formulas.

@@ -14,8 +14,10 @@ NumPy's own call makes every value; a rule adds the tangent.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -74,6 +76,9 @@ class Elementwise(UfuncMethods, Rule):
             return apply(*args)
         values = [value_of(arg, perturbation) for arg in args]
         y = apply(*values)
+        values = [
+            value if value is not arg else perturbation.keep(arg) for value, arg in zip(values, args, strict=True)
+        ]
         if self.complex_rule is not None and any(np.iscomplexobj(value) for value in values):
             tangents = [_tangent_of(arg, perturbation) for arg in args]
             return wrapped(y, self.complex_rule(y, *values, *tangents), perturbation)
@@ -97,9 +102,9 @@ class Elementwise(UfuncMethods, Rule):
             y = self(*args, **options)
         else:
             y = self(*args, casting=casting, **options)
-        if not duals_in(y):
-            return self.function(*stripped(args), out=stripped(target), where=where, **options)
         if not isinstance(target, Dual):
+            if not duals_in(y):
+                return self.function(*stripped(args), out=target, where=where, **options)
             raise errors.plain_buffer()
         if not np.can_cast(y.dtype, target.dtype, casting):
             raise TypeError(
@@ -158,6 +163,7 @@ def binary_operators(
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             a = self.value
             y = apply(a, other)
+            other = p.keep(other)
             return Dual(y, p.combine(((of_a(y, a, other), self.tangent),), y), p)
         if kind is Dual and other.perturbation is p:
             a, b = self.value, other.value
@@ -178,6 +184,7 @@ def binary_operators(
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             b = self.value
             y = apply(other, b)
+            other = p.keep(other)
             return Dual(y, p.combine(((of_b(y, other, b), self.tangent),), y), p)
         other = _operand(other)
         return NotImplemented if other is NotImplemented else rule.operate(apply, other, self)
@@ -206,6 +213,8 @@ def _operand(other: Any) -> Any:
     """An operand that the short ways do not know, or NotImplemented if it has operators of its own."""
     if isinstance(other, (list, tuple)) or (isinstance(other, np.ndarray) and other.dtype is _OBJECT):
         return _number(other)
+    if hasattr(other, "__dual__"):  # a Variable
+        return other.__dual__()
     if other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None:
         return NotImplemented
     return other
@@ -302,12 +311,17 @@ class TangentRule(Rule):
         if perturbation is None:
             return self.function(*args, **kwargs)
         values = {name: value_of(arg, perturbation) for name, arg in bound.items()}
+        for name in self.active:
+            if type(values.get(name)) is float:  # a function of arrays makes it one; rules read its shape
+                values[name] = np.float64(values[name])
         positional = self.names[: len(args)]
         y = self.function(
             *(values[name] for name in positional), **{name: values[name] for name in bound if name not in positional}
         )
         tangents = {"d" + name: _tangent_of(bound.get(name), perturbation) for name in self.active}
-        result = self._results(y, self.rule(y, **values, **tangents), perturbation)
+        # A tape keeps what the rule's linear maps refer to, which the user may overwrite.
+        values = {name: perturbation.keep(value) for name, value in values.items()}
+        result = self._results(y, self.rule(perturbation.keep(y), **values, **tangents), perturbation)
         return result if out is None else written(self.function, out, result)
 
     def _results(self, y: Any, dy: Any, perturbation: Perturbation) -> Any:
@@ -359,13 +373,15 @@ class Composite(Rule):
         self.formula = formula
 
     def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
-        perturbation = innermost(duals_in(args, kwargs))
+        duals = duals_in(args, kwargs)
+        perturbation = innermost(duals)
         if perturbation is None:
             args, kwargs = fused_tree(args), fused_tree(kwargs)
-            perturbation = innermost(duals_in(args, kwargs))
+            duals = duals_in(args, kwargs)
+            perturbation = innermost(duals)
             assert perturbation is not None
         y = self.function(*values_in(args, perturbation), **values_in(kwargs, perturbation))
-        result = _with_values(y, self.formula(*args, **kwargs), perturbation)
+        result = _with_values(y, self.formula(*args, **kwargs), perturbation, duals)
         return result if out is None else written(self.function, out, result)
 
 
@@ -397,13 +413,18 @@ def values_in(tree: Any, perturbation: Perturbation) -> Any:
     return value_of(tree, perturbation)
 
 
-def _with_values(y: Any, result: Any, perturbation: Perturbation) -> Any:
+def _with_values(y: Any, result: Any, perturbation: Perturbation, arguments: list[Dual]) -> Any:
     if isinstance(y, (tuple, list)):
-        parts = [_with_values(a, b, perturbation) for a, b in zip(y, result, strict=True)]
+        parts = [_with_values(a, b, perturbation, arguments) for a, b in zip(y, result, strict=True)]
         return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
-    if type(result) is Dual and result.perturbation is perturbation:
-        return wrapped(y, Tangent(perturbation, result.tangent), perturbation)
-    return y
+    if type(result) is not Dual or result.perturbation is not perturbation:
+        return y
+    if result.value is y:  # NumPy, too, returned an argument itself
+        return result
+    tangent = Tangent(perturbation, result.tangent)
+    # NumPy's result is its own, so its tangent must not be one that a write to an argument changes.
+    shared_tangent = result.storage is not None or any(result is argument for argument in arguments)
+    return wrapped(y, tangent * 1.0 if shared_tangent else tangent, perturbation)
 
 
 # Rearrangements.
@@ -422,7 +443,7 @@ class Gather:
         self.holes = not positions.all()
 
     def __call__(self, *tangents: Any) -> Any:
-        flat = [tangent.reshape(tangent.shape[0], -1) for tangent in tangents]
+        flat = [tangent.reshape(tangent.shape[0], math.prod(tangent.shape[1:])) for tangent in tangents]
         whole = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
         if not self.holes:
             return np.take(whole, self.positions - 1, axis=1)
@@ -436,25 +457,29 @@ class Rearranging(Rule):
 
     form = "rearranging"
 
-    def __init__(self, function: Any, data: tuple[str | int, ...]) -> None:
+    def __init__(self, function: Any, data: tuple[int, ...]) -> None:
         super().__init__(function)
-        self.data = data
+        self.names = list(inspect.signature(function).parameters)
+        self.data = (*data, *(self.names[place] for place in data))
 
     def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
-        args = tuple(fused_tree(arg) for arg in args)
+        if "out" in self.names[: len(args)]:
+            place = self.names.index("out")
+            out, args = args[place], (*args[:place], None, *args[place + 1 :])
+        args, kwargs = tuple(fused(arg) for arg in args), {name: fused(arg) for name, arg in kwargs.items()}
         perturbation = innermost(duals_in(args, kwargs))
         if perturbation is None:
-            return self.function(*args, **kwargs)
-        for place, arg in [*enumerate(args), *kwargs.items()]:
-            if place not in self.data and duals_in(arg):
-                raise errors.no_derivative_in(self.function, str(place))
+            if duals_in(out):  # a constant result, which NumPy's own call checks first
+                return written(self.function, out, self.function(*args, **kwargs))
+            return self.function(*args, **kwargs) if out is None else self.function(*args, out=out, **kwargs)
+        for name, arg in [*zip(self.names, args, strict=False), *kwargs.items()]:
+            if name not in self.data and duals_in(arg):
+                raise errors.no_derivative_in(self.function, name)
         y = self.function(*values_in(args, perturbation), **values_in(kwargs, perturbation))
         tangents: list[Any] = []
         counter = [1]
 
         def positions(tree: Any, is_data: bool) -> Any:
-            if type(tree) in (list, tuple) and is_data and duals_in(tree):
-                return [positions(item, is_data) for item in tree]
             if type(tree) is Dual and tree.perturbation is perturbation:
                 tangents.append(tree.tangent)
                 start = counter[0]
@@ -472,7 +497,8 @@ class Rearranging(Rule):
         if isinstance(y, (list, tuple)):
             parts = [self._gathered(a, b, tangents, perturbation, None) for a, b in zip(y, places, strict=True)]
             return type(y)(parts)
-        result = gathered(y, np.asarray(places), tangents, perturbation)
+        # Cast to whole numbers (np.insert into an integer array), a result is constant.
+        result = gathered(y, np.asarray(places), tangents, perturbation) if y.dtype.kind in "fc" else y
         return result if out is None else written(self.function, out, result)
 
 
@@ -485,13 +511,16 @@ def gathered(y: Any, positions: Any, tangents: tuple[Any, ...], perturbation: Pe
 
 def positions_like(x: Any, start: int = 1) -> np.ndarray[Any, Any]:
     """Positions of the entries of ``x``, counted from ``start``, in the memory order of ``x``."""
-    positions = np.empty_like(primal(x), dtype=np.intp)
+    value = primal(x)
+    positions = (
+        np.empty_like(value, dtype=np.intp) if isinstance(value, np.ndarray) else np.empty(np.shape(value), np.intp)
+    )
     positions[...] = np.arange(start, start + positions.size).reshape(positions.shape)
     return positions
 
 
-def rearranging(*functions: Any, data: tuple[str | int, ...] = (0,)) -> None:
-    """Declare rearrangements; ``data`` are the places and names of the arguments whose entries move."""
+def rearranging(*functions: Any, data: tuple[int, ...] = (0,)) -> None:
+    """Declare rearrangements; ``data`` are the places of the arguments whose entries move."""
     for function in functions:
         register(Rearranging(function, data))
 
@@ -504,9 +533,12 @@ class View(Rule):
     def __init__(self, function: Any, batched: Callable[..., Callable[[Any], Any]]) -> None:
         super().__init__(function)
         self.batched = batched
+        self.name = next(iter(inspect.signature(function).parameters))
 
-    def __call__(self, x: Any, /, *args: Any, **kwargs: Any) -> Any:
-        x = _number(x)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not args:
+            args = (kwargs.pop(self.name),)
+        x, *args = (_number(args[0]), *args[1:])  # type: ignore[assignment]
         if type(x) is not Dual:
             if duals_in(args, kwargs):
                 raise errors.no_derivative_in(self.function, "shape or axis")
@@ -526,7 +558,7 @@ class View(Rule):
             shared.anchor(x)
         handle = perturbation.rearrange((x.tangent,), move, y)
         again = functools.partial(self, **kwargs)
-        return shared.attach(Dual(y, handle, perturbation), x, (again, *args))
+        return shared.attach(Dual(y, handle, perturbation), x, (again, *args), move)
 
 
 def view(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -579,15 +611,56 @@ class Passive(Rule):
 
     form = "passive"
 
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        self.from_out: list[str] = []  # parameters from ``out`` on, which may be given by position
+        if not isinstance(function, np.ufunc):  # whose out= NumPy names before it comes here
+            with contextlib.suppress(TypeError, ValueError):
+                names = list(inspect.signature(function).parameters)
+                self.before_out = names.index("out")
+                self.from_out = names[self.before_out :]
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*stripped(args), **{name: stripped(arg) for name, arg in kwargs.items()})
+        if self.from_out and len(args) > self.before_out:
+            kwargs |= dict(zip(self.from_out, args[self.before_out :], strict=False))
+            args = args[: self.before_out]
+        return self._plain(self.function, args, kwargs)
+
+    def _plain(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What NumPy returns; a Dual given as ``out=`` receives it as a constant."""
+        target = kwargs.get("out")
+        if isinstance(target, tuple) and len(target) == 1:
+            target = target[0]
+        if type(target) is not Dual:
+            return function(*stripped(args), **{name: stripped(arg) for name, arg in kwargs.items()})
+        kwargs = {name: stripped(arg) for name, arg in kwargs.items() if name != "out"}
+        # In NumPy's own buffer, a copy, for its checks and for what ``where`` leaves alone.
+        y = function(*stripped(args), **kwargs, out=primal(target).copy())
+        where = kwargs.get("where", True)
+        # Elsewhere where= selects operands, not results.
+        selects = function is self.function or function.__name__ == "outer"
+        if where is not True and selects and isinstance(self.function, np.ufunc):
+            y = RULES[np.where](where, y, target)
+        shared.write(target, ..., y)
+        return target
 
     def __getattr__(self, method: str) -> Any:
         """``np.logical_and.reduce`` and its like."""
         if method not in ("reduce", "accumulate", "reduceat", "outer", "at"):
             raise AttributeError(method)
         bound = getattr(self.function, method)
-        return lambda *args, **kwargs: bound(*stripped(args), **{k: stripped(v) for k, v in kwargs.items()})
+        if method == "at":
+            return functools.partial(self._at, bound)
+        return lambda *args, **kwargs: self._plain(bound, args, kwargs)
+
+    def _at(self, at: Callable[..., Any], a: Any, indices: Any, *operand: Any) -> None:
+        """The entries written become constants."""
+        if type(a) is not Dual:
+            at(a, indices, *stripped(operand))
+            return
+        y = primal(a).copy()
+        at(y, indices, *stripped(operand))
+        shared.write(a, indices, y[indices])
 
 
 def passive(*functions: Any) -> None:

@@ -2,20 +2,24 @@
 
 A function named in `rearranging` needs no formula: an array of positions is moved by NumPy itself, and the tangent is
 gathered by it.  Views get a batched form, so that they stay views: a write through them reaches the whole buffer.
+Where NumPy returns its argument itself (``np.atleast_1d`` of a vector), so do the rules here.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..dispatch import fused, innermost, value_of
-from ..dual import Dual, primal
-from ..tangents import Perturbation, blocks
-from ..tangents.expression import normalized
-from .forms import block_axis, custom, rearranging, view
+from .. import errors
+from .. import storage as shared
+from ..dispatch import RULES, duals_in, fused, innermost, stripped, value_of
+from ..dual import Dual, is_array, primal
+from ..tangents import ONE, Perturbation, blocks
+from ..tangents.expression import Tangent, normalized
+from .forms import Rearranging, block_axis, custom, rearranging, view, wrapped, written
 
 _ALL = slice(None)
 Move = Callable[[Any], Any]
@@ -27,13 +31,13 @@ Move = Callable[[Any], Any]
 @view(np.reshape)
 def reshape(x: Any, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: Any = None) -> Move:
     shape = shape if shape is not None else newshape
-    shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    shape = tuple(shape) if np.iterable(shape) else (shape,)
     if order == "A":
-        flags = primal(x).flags
+        flags = primal(x).flags  # an array without them has no order "A" either
         order = "F" if flags.f_contiguous and not flags.c_contiguous else "C"
-    if -1 in shape:
-        rest = int(np.prod([n for n in shape if n != -1]))
-        shape = tuple((np.size(x) // rest if rest else 0) if n == -1 else n for n in shape)
+    if any(n < 0 for n in shape):  # the length that NumPy is to work out
+        rest = math.prod(n for n in shape if n >= 0)
+        shape = tuple((np.size(x) // rest if rest else 0) if n < 0 else n for n in shape)
     if order == "F":
         return lambda block: _reversed(_reversed(block).reshape(block.shape[0], *shape[::-1]))
     return lambda block: block.reshape(block.shape[0], *shape)
@@ -41,16 +45,26 @@ def reshape(x: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
 
 @view(np.ravel)
 def ravel(x: Any, order: str = "C") -> Move:
-    if order == "K":
-        value = primal(x)
-        axes = sorted(range(value.ndim), key=lambda axis: -abs(value.strides[axis]))
-        backwards = tuple(_ALL if value.strides[axis] >= 0 else slice(None, None, -1) for axis in axes)
-        return lambda block: block.transpose(0, *(axis + 1 for axis in axes))[(_ALL, *backwards)].reshape(
-            block.shape[0], -1
-        )
     if x.size == 0:
-        return lambda block: block.reshape(block.shape[0], 0)
+        return _flat
+    if order == "K":
+        axes = _memory_order(primal(x))
+        return lambda block: _flat(block.transpose(0, *(axis + 1 for axis in axes)))
     return reshape(x, -1, order)
+
+
+def _flat(block: Any) -> Any:
+    """Each array of the block as a vector; the length is spelled out, for a block may be of no directions."""
+    return block.reshape(block.shape[0], math.prod(block.shape[1:]))
+
+
+def _memory_order(value: Any) -> list[int]:
+    """Axes from the slowest to the fastest, as NumPy's iterator takes them: axes of stride 0 stay where they are."""
+    if not isinstance(value, np.ndarray):
+        raise errors.unsupported(np.ravel, "order='K' asks for the memory of a NumPy array", [value.shape])
+    pair: Any = [value, None]
+    strides = np.nditer(pair, [], [["readonly"], ["writeonly", "allocate"]], order="K").operands[1].strides
+    return sorted(range(value.ndim), key=lambda axis: -abs(strides[axis]))
 
 
 def _reversed(block: Any) -> Any:
@@ -112,7 +126,7 @@ def squeeze(a: Any, axis: Any = None) -> Move:
 
 @view(np.flip)
 def flip(m: Any, axis: Any = None) -> Move:
-    axes = range(m.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = range(m.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
     places = {normalized(i, m.ndim) for i in axes}
     index = (_ALL, *(slice(None, None, -1) if i in places else _ALL for i in range(m.ndim)))
     return lambda block: block[index]
@@ -147,7 +161,7 @@ def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Move:
 
 @view(np.broadcast_to)
 def broadcast_to(array: Any, shape: Any, subok: bool = False) -> Move:
-    shape = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    shape = tuple(shape) if np.iterable(shape) else (shape,)
     return lambda block: np.broadcast_to(blocks.expand(block, len(shape)), (block.shape[0], *shape))
 
 
@@ -156,14 +170,197 @@ def sliding_window_view(x: Any, window_shape: Any, axis: Any = None, **options: 
     if axis is None:
         axis = tuple(range(x.ndim))
     axis = block_axis(axis, x.ndim)
-    return lambda block: np.lib.stride_tricks.sliding_window_view(block, window_shape, axis)
+    return lambda block: np.lib.stride_tricks.sliding_window_view(block, window_shape, axis, **options)
+
+
+# The whole array, or a part of it chosen by basic indexing: NumPy's own definitions, on Duals.
+
+
+def _of_rank(ndim: int, place: Callable[[tuple[int, ...]], tuple[int, ...]], function: Any) -> None:
+    """`np.atleast_1d` and its like: an array of rank ``ndim`` or more is returned itself."""
+
+    @custom("view", function)
+    def at_least(*arrays: Any) -> Any:
+        arrays = tuple(fused(array) for array in arrays)
+        innermost(arrays)
+        results = [
+            (array if array.ndim >= ndim else np.reshape(array, place(array.shape)))
+            if type(array) is Dual
+            else function(array)
+            for array in arrays
+        ]
+        return results[0] if len(results) == 1 else type(function(0, 0))(results)
+
+
+def _rank_1(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape or (1,)
+
+
+def _rank_2(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (1,) * (2 - len(shape)) + shape
+
+
+def _rank_3(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape + (1,) if len(shape) == 2 else (1, *(shape or (1,)), 1) if len(shape) < 2 else shape
+
+
+_of_rank(1, _rank_1, np.atleast_1d)
+_of_rank(2, _rank_2, np.atleast_2d)
+_of_rank(3, _rank_3, np.atleast_3d)
+
+
+def _splitting(function: Any, axis_of: Callable[[Any, int], int], has_axis: bool) -> None:
+    @custom("view", function)
+    def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
+        ary = fused(ary)
+        if duals_in(indices_or_sections):
+            raise errors.no_derivative_in(function, "indices_or_sections")
+        innermost((ary,))
+        # NumPy's errors first, on an array of one number that looks like this one.
+        function(np.broadcast_to(0.0, ary.shape), indices_or_sections, *((axis,) if has_axis else ()))
+        axis = axis_of(ary, axis)
+        pieces = np.array_split(np.arange(ary.shape[axis]), indices_or_sections)
+        before = (_ALL,) * normalized(axis, ary.ndim)
+        return [ary[(*before, slice(p[0], p[-1] + 1) if p.size else slice(0, 0))] for p in pieces]
+
+
+_splitting(np.split, lambda ary, axis: axis, has_axis=True)
+_splitting(np.array_split, lambda ary, axis: axis, has_axis=True)
+_splitting(np.hsplit, lambda ary, axis: 0 if ary.ndim == 1 else 1, has_axis=False)
+_splitting(np.vsplit, lambda ary, axis: 0, has_axis=False)
+_splitting(np.dsplit, lambda ary, axis: 2, has_axis=False)
+
+if hasattr(np, "unstack"):  # NumPy 2.1
+
+    @custom("view", np.unstack)
+    def unstack(x: Any, /, *, axis: int = 0) -> Any:
+        if x.ndim == 0:
+            raise ValueError("Input array must be at least 1-d.")
+        return tuple(np.moveaxis(x, axis, 0))
+
+
+def _broadcast(x: Dual, shape: tuple[int, ...]) -> Any:
+    if x.shape != shape:
+        return np.broadcast_to(x, shape)
+    return x if is_array(x.value) else np.copy(x)
+
+
+@custom("view", np.broadcast_arrays)
+def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
+    args = tuple(fused(arg) for arg in args)
+    innermost(args)
+    plain = np.broadcast_arrays(*stripped(args), subok=subok)
+    return type(plain)(
+        [_broadcast(arg, np.shape(part)) if type(arg) is Dual else part for arg, part in zip(args, plain, strict=True)]
+    )
+
+
+@custom("view", np.meshgrid)
+def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = "xy") -> Any:
+    xi = tuple(fused(x) for x in xi)
+    innermost(xi)
+    plain = np.meshgrid(*stripped(xi), copy=copy, sparse=sparse, indexing=indexing)
+    swap = {0: 1, 1: 0} if indexing == "xy" and len(xi) > 1 else {}
+    results = []
+    for i, (x, part) in enumerate(zip(xi, plain, strict=True)):
+        if type(x) is not Dual:
+            results.append(part)
+            continue
+        open_shape = tuple(-1 if axis == swap.get(i, i) else 1 for axis in range(len(xi)))
+        opened: Any = np.reshape(x, open_shape)
+        whole = opened if sparse else _broadcast(opened, np.shape(part))
+        results.append(np.copy(whole, order="C") if copy else whole)
+    return type(plain)(results)
+
+
+@custom("view", np.ix_)
+def ix_(*args: Any) -> Any:
+    """An open mesh: of float vectors too, for formulas that broadcast."""
+    innermost(args)
+    plain = np.ix_(*stripped(args))
+    return tuple(
+        np.reshape(arg, part.shape) if type(arg) is Dual and arg.dtype.kind in "fc" else part
+        for arg, part in zip(args, plain, strict=True)
+    )
+
+
+@custom("copy", np.copy)
+def copy(a: Any, order: Any = "K", subok: Any = False) -> Any:
+    a = fused(a)
+    perturbation = innermost((a,))
+    assert perturbation is not None
+    y = np.copy(a.value, order=order, subok=subok)
+    return Dual(y, perturbation.rearrange((a.tangent,), lambda block: block.copy(), y), perturbation)
+
+
+if hasattr(np, "astype"):  # NumPy 2.1
+
+    @custom("copy", np.astype)
+    def astype(x: Any, dtype: Any, /, *, copy: bool = True, device: Any = None) -> Any:
+        perturbation = innermost((x,))
+        assert perturbation is not None
+        y = np.astype(x.value, dtype, copy=copy, **({} if device is None else {"device": device}))
+        if y.dtype.kind not in "fc":
+            return primal(y)
+        if y is x.value:
+            return x
+        tangent = Tangent(perturbation, x.tangent)
+        return wrapped(y, tangent.real() * 1.0 if y.dtype.kind == "f" else tangent * 1.0, perturbation)
+
+
+# Parts of complex numbers: views, yet no rearrangements, for the transpose goes into the other dtype.
+
+
+def _part(function: Any, x: Any, transpose: Move) -> Any:
+    perturbation = innermost((x,))
+    assert perturbation is not None
+    y = function(x.value)
+    if not is_array(y) or not np.may_share_memory(primal(y), primal(x.value)):
+        copied = lambda block: function(block).copy()
+        return Dual(y, perturbation.linear_map(x.tangent, copied, transpose, y), perturbation)
+    if x.storage is None:
+        shared.anchor(x)
+    handle = perturbation.linear_map(x.tangent, function, transpose, y)
+    return shared.attach(Dual(y, handle, perturbation), x, (RULES[function],), function)
+
+
+@custom("view", np.real)
+def real(val: Any) -> Any:
+    val = fused(val)
+    innermost((val,))
+    return _part(np.real, val, lambda block: block + 0j) if val.dtype.kind == "c" else val
+
+
+@custom("view", np.imag)
+def imag(val: Any) -> Any:
+    """Of ⟨c, Im t⟩ = Re(−i c · t); the imaginary part of a real array is the constant 0."""
+    val = fused(val)
+    innermost((val,))
+    return _part(np.imag, val, lambda block: block * -1j) if val.dtype.kind == "c" else np.imag(primal(val))
+
+
+@custom("view", np.real_if_close)
+def real_if_close(a: Any, tol: float = 100) -> Any:
+    a = fused(a)
+    innermost((a,))
+    y = np.real_if_close(primal(a), tol)
+    return np.real(a) if y.dtype.kind != "c" else a
 
 
 # One row a function: positions do the rest.
 
-rearranging(np.roll, np.tril, np.triu, np.diag, np.diagflat, np.resize)
-rearranging(np.repeat, np.take, np.delete, np.compress, data=(0, "a", "arr"))
-rearranging(np.tile, data=(0, "A"))
+rearranging(np.roll, np.tril, np.triu, np.diagflat, np.resize, np.repeat, np.take, np.delete, np.tile)
+rearranging(np.compress, data=(1,))
+rearranging(np.insert, data=(0, 2))
+
+_diagonal_matrix = Rearranging(np.diag, (0,))
+
+
+@custom("rearranging", np.diag)
+def diag(v: Any, k: int = 0) -> Any:
+    """The diagonal of a matrix is a view of it, the diagonal matrix of a vector is new."""
+    v = fused(v)
+    return _diagonal_matrix(v, k) if np.ndim(v) == 1 else np.diagonal(v, k)
 
 
 # Joining.
@@ -177,11 +374,14 @@ def joined(function: Any, arrays: Sequence[Any], move: Callable[..., Any], **opt
         return function(arrays, **options)
     values = [value_of(array, perturbation) for array in arrays]
     y = function(values, **options)
+    if y.dtype.kind not in "fc":  # cast to whole numbers: constant
+        return y
     active = [i for i, array in enumerate(arrays) if type(array) is Dual and array.perturbation is perturbation]
+    shapes = [np.shape(primal(value)) for value in values]
 
     def moved(*given: Any) -> Any:
         k = given[0].shape[0]
-        parts = [np.zeros((k, *np.shape(primal(value))), dtype=given[0].dtype) for value in values]
+        parts = [np.zeros((k, *shape), dtype=given[0].dtype) for shape in shapes]
         for i, block in zip(active, given, strict=True):
             parts[i] = block
         return move(parts)
@@ -192,17 +392,13 @@ def joined(function: Any, arrays: Sequence[Any], move: Callable[..., Any], **opt
 
 
 def _cast(handle: Any, y: Any, perturbation: Perturbation) -> Any:
-    from ..tangents import ONE
-
     return handle if perturbation.like(handle).dtype == y.dtype else perturbation.combine(((ONE, handle),), y)
 
 
 @custom("joining", np.concatenate)
 def concatenate(arrays: Any, /, axis: int | None = 0, out: Any = None, **options: Any) -> Any:
-    from .forms import written
-
     if axis is None:
-        move = lambda parts: np.concatenate([p.reshape(p.shape[0], -1) for p in parts], axis=1)
+        move = lambda parts: np.concatenate([_flat(part) for part in parts], axis=1)
     else:
         at = axis if axis < 0 else axis + 1
         move = lambda parts: np.concatenate(parts, axis=at)
@@ -212,11 +408,69 @@ def concatenate(arrays: Any, /, axis: int | None = 0, out: Any = None, **options
 
 @custom("joining", np.stack)
 def stack(arrays: Any, axis: int = 0, out: Any = None, **options: Any) -> Any:
-    from .forms import written
-
     at = axis if axis < 0 else axis + 1
     result = joined(np.stack, list(arrays), lambda parts: np.stack(parts, axis=at), axis=axis, **options)
     return result if out is None else written(np.stack, out, result)
+
+
+def _along(axis: int, place: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Callable[[list[Any]], Any]:
+    """Blocks joined along an axis of their arrays, each given its shape by ``place`` first."""
+    return lambda parts: np.concatenate(
+        [part.reshape(part.shape[0], *place(part.shape[1:])) for part in parts], axis=axis + 1
+    )
+
+
+@custom("joining", np.vstack)
+def vstack(tup: Any, **options: Any) -> Any:
+    return joined(np.vstack, list(tup), _along(0, _rank_2), **options)
+
+
+@custom("joining", np.hstack)
+def hstack(tup: Any, **options: Any) -> Any:
+    arrays = [fused(array) for array in tup]
+    axis = 0 if arrays and np.ndim(primal(arrays[0])) <= 1 else 1
+    return joined(np.hstack, arrays, _along(axis, _rank_1), **options)
+
+
+@custom("joining", np.dstack)
+def dstack(tup: Any) -> Any:
+    return joined(np.dstack, list(tup), _along(2, _rank_3))
+
+
+@custom("joining", np.column_stack)
+def column_stack(tup: Any) -> Any:
+    return joined(
+        np.column_stack, list(tup), _along(1, lambda shape: shape if len(shape) > 1 else (*(shape or (1,)), 1))
+    )
+
+
+@custom("joining", np.append)
+def append(arr: Any, values: Any, axis: int | None = None) -> Any:
+    arr, values = fused(arr), fused(values)
+    if axis is None:
+        return np.concatenate((np.ravel(arr), np.ravel(values)))
+    return np.concatenate((arr, values), axis=axis)
+
+
+@custom("joining", np.block)
+def block(arrays: Any) -> Any:
+    """Nested lists: their leaves are joined along the last axes, so all parts get the rank of the result."""
+    leaves: list[Any] = []
+
+    def collect(tree: Any) -> None:
+        if type(tree) is list:
+            for item in tree:
+                collect(item)
+        else:
+            leaves.append(tree)
+
+    def refilled(tree: Any, parts: Any) -> Any:
+        return [refilled(item, parts) for item in tree] if type(tree) is list else next(parts)
+
+    collect(arrays)
+    made = lambda values: np.block(refilled(arrays, iter(values)))
+    ndim = np.ndim(np.block(refilled(arrays, iter([stripped(leaf) for leaf in leaves]))))
+    return joined(made, leaves, lambda parts: made([blocks.expand(part, ndim) for part in parts]))
 
 
 # Selecting.
@@ -225,8 +479,6 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, **options: Any) -> Any:
 @custom("elementwise", np.where)
 def where(condition: Any, /, *choices: Any) -> Any:
     """A boolean partial selects: what is dropped is zero, even where its tangent is infinite."""
-    from ..dispatch import stripped
-
     condition = stripped(condition)
     if len(choices) != 2:
         return np.where(condition, *stripped(choices))
@@ -235,10 +487,17 @@ def where(condition: Any, /, *choices: Any) -> Any:
     if perturbation is None:
         return np.where(condition, a, b)
     y = np.where(condition, value_of(a, perturbation), value_of(b, perturbation))
-    mask = np.asarray(condition, dtype=bool)
     terms = [
-        (chosen, arg.tangent)
-        for chosen, arg in ((mask, a), (~mask, b))
+        (perturbation.keep(_mask(condition, chosen)), arg.tangent)
+        for chosen, arg in ((True, a), (False, b))
         if type(arg) is Dual and arg.perturbation is perturbation
     ]
     return Dual(y, perturbation.combine(terms, y), perturbation)
+
+
+def _mask(condition: Any, chosen: bool) -> Any:
+    """Where a condition is true (or false), as a boolean array, which selects, and not a scalar, which multiplies."""
+    if hasattr(condition, "__array_function__") and not isinstance(condition, np.ndarray):
+        return condition != 0 if chosen else condition == 0
+    mask = np.asarray(condition, dtype=bool)
+    return mask if chosen else np.asarray(~mask)

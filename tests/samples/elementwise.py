@@ -36,7 +36,15 @@ sample(np.power, lambda x: x**3 + x**0.5 + x**-1, (3,))
 sample(np.power, lambda x: 2.0**x, (3,))
 sample(np.divide, lambda x: 1 / x, (3,))
 sample(np.add, lambda x: np.add(x, 2, dtype=np.float64), (3,))
-sample(np.multiply, lambda x: np.multiply(x, x, where=np.array([True, False, True]), out=np.zeros_like(x)), (3,))
+# A buffer is written, and the duck array has no assignment.
+sample(
+    np.multiply,
+    lambda x: np.multiply(x, x, where=np.array([True, False, True]), out=np.zeros_like(x)),
+    (3,),
+    duck=False,
+)
+sample(np.maximum, lambda x: np.maximum(x, 0.5) * np.minimum(0.7, x), (6,))
+sample(np.hypot, lambda x: np.hypot(x, 0.5), (6,))
 sample(np.sign, lambda x: np.sign(x) * x, (3,))
 sample(np.modf, lambda x: np.modf(3 * x), (3,))
 sample(np.frexp, lambda x: np.frexp(3 * x)[0], (3,))

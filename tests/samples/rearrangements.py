@@ -6,11 +6,12 @@ from . import sample
 
 sample(np.reshape, lambda x: np.reshape(x, (4, 3)), (3, 4))
 sample(np.reshape, lambda x: np.reshape(x, (-1, 2), order="F"), (3, 4))
-sample(np.reshape, lambda x: np.reshape(x.T, (2, 6), order="A"), (3, 4))
+# Orders "A" and "K" ask how the value lies in memory: a fixed layout, of ndarrays.
+sample(np.reshape, lambda x: np.reshape(np.copy(x, "F"), (2, 6), order="A"), (3, 4), duck=False)
 sample(np.ravel, lambda x: np.ravel(x), (3, 4))
-sample(np.ravel, lambda x: np.ravel(x.T, order="K"), (3, 4))
+sample(np.ravel, lambda x: np.ravel(np.copy(x, "F"), order="K"), (3, 4), duck=False)
 sample(np.ravel, lambda x: np.ravel(x.T, order="F"), (3, 4))
-sample(np.ravel, lambda x: np.ravel(x.T, order="A"), (3, 4))
+sample(np.ravel, lambda x: np.ravel(np.copy(x, "F"), order="A"), (3, 4), duck=False)
 sample(np.transpose, lambda x: np.transpose(x), (2, 3, 4))
 sample(np.transpose, lambda x: np.transpose(x, (2, 0, -2)), (2, 3, 4))
 sample(np.swapaxes, lambda x: np.swapaxes(x, 0, -1), (2, 3, 4))
@@ -57,3 +58,106 @@ sample(np.stack, lambda x, y: np.stack([x, y, np.ones(3)]), (3,), (3,))
 sample(np.stack, lambda x, y: np.stack([x, y], axis=-1), (2, 3), (2, 3))
 sample(np.where, lambda x, y: np.where([[True], [False]], x, y), (3,), (2, 1))
 sample(np.where, lambda x: np.where(x > 0.5, x, 0.0), (6,))
+
+# Ranks, splitting, meshes.
+
+sample(np.reshape, lambda x: np.reshape(x, (-1, 2)), (0, 4))
+sample(np.reshape, lambda x: np.reshape(x, np.array([3, 4])), (4, 3))
+sample(np.moveaxis, lambda x: np.moveaxis(a=x, source=0, destination=1), (4, 3))
+sample(np.ravel, lambda x: np.ravel(np.copy(x).transpose(2, 0, 1)[:, ::-1], order="K"), (2, 3, 4), duck=False)
+sample(np.ravel, lambda x: np.ravel(np.broadcast_to(x, (3, 2)), order="K"), (2,), duck=False)
+sample(np.ravel, lambda x: np.ravel(np.broadcast_to(x, (3, 2)).T, order="K"), (2,), duck=False)
+sample(np.atleast_1d, lambda x: np.atleast_1d(x), ())
+sample(np.atleast_1d, lambda x, y: np.atleast_1d(x, y, 2.0), (), (2, 3))
+sample(np.atleast_2d, lambda x, y: np.atleast_2d(x, y), (), (3,))
+sample(np.atleast_2d, lambda x: np.atleast_2d(x), (2, 3))
+sample(np.atleast_3d, lambda x, y, z: np.atleast_3d(x, y, z), (), (3,), (2, 3))
+sample(np.atleast_3d, lambda x: np.atleast_3d(x), (1, 2, 3, 1))
+sample(np.split, lambda x: np.split(x, 2), (4, 3))
+sample(np.split, lambda x: np.split(x, [1, -1, 9, 2], axis=-1), (2, 5))
+sample(np.split, lambda x: np.split(x, [], axis=1), (2, 0))
+sample(np.array_split, lambda x: np.array_split(x, 3), (5, 2))
+sample(np.array_split, lambda x: np.array_split(x, 4, axis=1), (2, 3))
+sample(np.hsplit, lambda x: np.hsplit(x, 2), (4,))
+sample(np.hsplit, lambda x: np.hsplit(x, [1]), (2, 3))
+sample(np.vsplit, lambda x: np.vsplit(x, (1, 3)), (4, 3))
+sample(np.dsplit, lambda x: np.dsplit(x, 2), (2, 3, 4))
+if hasattr(np, "unstack"):
+    sample(np.unstack, lambda x: np.unstack(x), (3,))
+    sample(np.unstack, lambda x: np.unstack(x, axis=-1), (2, 3, 2))
+sample(np.broadcast_arrays, lambda x, y: np.broadcast_arrays(x, y, np.ones((4, 1, 1))), (2, 1), (3,))
+sample(np.broadcast_arrays, lambda x, y: np.broadcast_arrays(x, y), (), ())
+sample(np.meshgrid, lambda x, y: np.meshgrid(x, y), (2,), (3,))
+sample(np.meshgrid, lambda x, y: np.meshgrid(x, [1.0, 2.0], y, indexing="ij"), (2,), (3,))
+sample(np.meshgrid, lambda x, y, z: np.meshgrid(x, y, z, sparse=True), (2,), (3,), ())
+sample(np.meshgrid, lambda x, y, z: np.meshgrid(x, y, z, copy=False), (2,), (3,), (1,))
+sample(np.meshgrid, lambda x: np.meshgrid(x), (2,))
+sample(np.ix_, lambda x, y: np.ix_(x, y), (2,), (3,))
+sample(np.copy, lambda x: np.copy(x.T), (2, 3))
+sample(np.copy, lambda x: np.copy(x, "F"), (2, 3))
+sample(np.copy, lambda x: np.copy(x), ())
+if hasattr(np, "astype"):
+    sample(np.astype, lambda x: np.astype(x, np.float64), (2, 3))
+    sample(np.astype, lambda x: np.abs(np.astype(x, np.complex128) + 1j), (2, 3))
+
+# Parts of complex numbers.
+
+sample(np.real, lambda x: np.real(x * (2 + 3j)), (2, 3))
+sample(np.real, lambda x: np.real(x), (2, 3))
+sample(np.real, lambda x: (x * (2 + 3j)).real, ())
+sample(np.imag, lambda x: np.imag(x * x * (2 + 3j)), (2, 3))
+sample(np.imag, lambda x: np.imag(x * (2 + 3j)), ())
+sample(np.imag, lambda x: np.imag(x) * x, (2, 3))
+sample(np.real_if_close, lambda x: np.real_if_close(x + 0j), (2, 3))
+sample(np.real_if_close, lambda x: np.abs(np.real_if_close(x + 1j)), (2, 3))
+sample(np.real_if_close, lambda x: np.real_if_close(x), (2, 3))
+
+# The rest of the arguments.
+
+sample(np.roll, lambda x: np.roll(a=x, shift=-1, axis=1), (3, 4))
+sample(np.roll, lambda x: np.roll(x, 1), (0,))
+sample(np.tril, lambda x: np.tril(m=x), (3, 3))
+sample(np.diag, lambda x: np.diag(v=x), (3,))
+sample(np.repeat, lambda x: np.repeat(x, 3), ())
+sample(np.resize, lambda x: np.resize(x, 5), ())
+sample(np.take, lambda x: np.take(x, [7, -9], mode="clip"), (2, 3))
+sample(np.take, lambda x: np.take(x, [1, 0], 0, np.zeros_like(x)), (2, 3), duck=False)  # out= is written into
+sample(np.compress, lambda x: np.compress(condition=[0, 1], a=x), (2, 2))
+sample(
+    np.compress, lambda x: np.compress([1, 0, 1], x, 1, np.zeros_like(x[:, :2])), (2, 3), duck=False
+)  # out= is written into
+sample(np.delete, lambda x: np.delete(x, [0, -1]), (2, 3))
+sample(np.delete, lambda x: np.delete(x, slice(None, None, 2), axis=1), (2, 3))
+sample(np.delete, lambda x: np.delete(x, [True, False], axis=0), (2, 3))
+sample(np.insert, lambda x, y: np.insert(x, 1, y, axis=1), (2, 3), (2,))
+sample(np.insert, lambda x, y: np.insert(x, [0, 2, 2], y), (2, 3), (3,))
+sample(np.insert, lambda x: np.insert(x, 1, [2.0, 3.0], axis=-1), (2, 2))
+sample(np.insert, lambda y: np.insert(np.arange(4.0), slice(0, 2), y), (2,))
+sample(np.append, lambda x, y: np.append(x, y), (2, 3), (2,))
+sample(np.append, lambda x: np.append(x, 1.5), ())
+sample(np.append, lambda x: np.append(x, [x[0], 2.0]), (3,))
+sample(np.append, lambda x, y: np.append(x, y, axis=0), (2, 3), (1, 3))
+
+# Joining.
+
+sample(
+    np.concatenate, lambda x, y: np.concatenate([x, y], out=np.zeros_like(x, shape=(5,))), (2,), (3,), duck=False
+)  # out= is written into
+sample(np.concatenate, lambda x: np.concatenate(x, axis=1), (2, 3, 2))
+sample(np.stack, lambda x: np.stack([x[0], 1.0, x[1]]), (2,))
+sample(np.vstack, lambda x, y: np.vstack([x, y, np.ones((2, 3))]), (3,), (1, 3))
+sample(np.vstack, lambda x, y: np.vstack((x, y)), (), (1,))
+sample(np.vstack, lambda x: np.vstack(x), (3, 2))
+sample(np.hstack, lambda x, y: np.hstack([x, y]), (3,), ())
+sample(np.hstack, lambda x, y: np.hstack([x, y]), (2, 3), (2, 1))
+sample(np.dstack, lambda x, y: np.dstack([x, y]), (3,), (1, 3))
+sample(np.dstack, lambda x, y: np.dstack([x, y]), (2, 3, 1), (2, 3))
+sample(np.dstack, lambda x, y: np.dstack([x, y]), (), ())
+sample(np.column_stack, lambda x, y: np.column_stack([x, y, [1.0, 2.0, 3.0]]), (3,), (3, 2))
+sample(np.column_stack, lambda x, y: np.column_stack([x, y]), (), (1,))
+sample(np.block, lambda x, y: np.block([[x, np.zeros((2, 2))], [np.ones((1, 3)), y]]), (2, 3), (2,))
+sample(np.block, lambda x, y: np.block([x, y, 1.0]), (3,), ())
+sample(np.block, lambda x: np.block([[[x]], [[x]]]), (2, 3))
+sample(np.block, lambda x: np.block(x), (2, 3))
+sample(np.where, lambda x, y: np.where(True, x, y), (), (2,))
+sample(np.where, lambda x: np.where([1, 0, 2], x, [1.0, 2.0, 3.0]), (3,))
