@@ -10,7 +10,7 @@ This module is the data, conversions, indexing and iteration.  `dualdiff.dispatc
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -30,7 +30,7 @@ class Dual:
         self.tangent = tangent
         self.perturbation = perturbation
         self.storage: storage.Storage | None = None
-        self.origin: tuple[Dual, tuple[Any, ...]] | None = None
+        self.origin: tuple[Dual, tuple[Any, ...], Callable[[Any], Any]] | None = None
 
     # What the value says of itself.
 
@@ -94,7 +94,8 @@ class Dual:
         raise errors.not_a_number(
             self,
             "float(x), or a function of the math module,",
-            "Use NumPy's functions (np.sin, not math.sin) and no float().",
+            "Use NumPy's functions (np.sin, not math.sin) and no float().\n"
+            "  A plain array cannot hold a Dual: make it with np.zeros_like(x) or np.zeros(n, like=x).",
         )
 
     def __int__(self) -> NoReturn:
@@ -128,16 +129,13 @@ class Dual:
         if basic and (type(value) is np.ndarray or is_array(value)) and is_array(self.value):
             if self.storage is None:
                 storage.anchor(self)
-            view = Dual(
-                value,
-                perturbation.rearrange((self.tangent,), lambda block: blocks.get(block, index), value),
-                perturbation,
-            )
-            return storage.attach(view, self, (Dual.__getitem__, index))
-        if basic:  # a scalar: its value is a copy, so its tangent must be one
-            move = lambda block: blocks.get(block, index).copy()
-        else:
             move = lambda block: blocks.get(block, index)
+            view = Dual(value, perturbation.view(self.tangent, move, value), perturbation)
+            return storage.attach(view, self, (Dual.__getitem__, index), move)
+        if basic:  # a scalar: its value is a copy, so its tangent must be one
+            return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
+        index = perturbation.keep(index)
+        move = lambda block: blocks.get(block, index)
         return Dual(value, perturbation.rearrange((self.tangent,), move, value), perturbation)
 
     def __setitem__(self, index: Any, item: Any) -> None:

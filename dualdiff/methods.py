@@ -6,16 +6,29 @@ Values are made by the same operator, not by the ufunc of that name, for they ma
 
 from __future__ import annotations
 
+import math
 import operator
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
 
 import numpy as np
 
-from . import storage
-from .dispatch import RULES
-from .dual import Dual, is_array
-from .rules.forms import Elementwise, binary_operators
+from . import errors, storage
+from .dispatch import RULES, innermost, stripped
+from .dual import Dual, is_array, primal
+from .rules.forms import Elementwise, Passive, binary_operators, wrapped
+from .tangents.expression import Tangent
+
+# Arithmetic.
+
+_ARITHMETIC = {
+    "add": (operator.add, np.add),
+    "sub": (operator.sub, np.subtract),
+    "mul": (operator.mul, np.multiply),
+    "truediv": (operator.truediv, np.divide),
+    "pow": (operator.pow, np.power),
+    "mod": (operator.mod, np.remainder),
+}
 
 
 def _in_place(name: str) -> Callable[..., Any]:
@@ -25,18 +38,15 @@ def _in_place(name: str) -> Callable[..., Any]:
         result = getattr(self, name)(other)
         if result is NotImplemented or not is_array(self.value):
             return result
-        if not isinstance(result, Dual):  # a function whose derivative is zero
-            storage.write(self, ..., result)
-            return self
-        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+        dtype, shape = np.result_type(primal(result)), np.shape(primal(result))
+        if not np.can_cast(dtype, self.dtype, "same_kind"):
             raise TypeError(
-                f"Cannot cast the result of an in-place operation from {result.dtype!r} to {self.dtype!r} "
+                f"Cannot cast the result of an in-place operation from {dtype!r} to {self.dtype!r} "
                 "with casting rule 'same_kind'"
             )
-        if result.shape != self.shape:
+        if shape != self.shape:
             raise ValueError(
-                f"non-broadcastable output operand with shape {self.shape} doesn't match "
-                f"the broadcast shape {result.shape}"
+                f"non-broadcastable output operand with shape {self.shape} doesn't match the broadcast shape {shape}"
             )
         storage.write(self, ..., result)
         return self
@@ -44,19 +54,281 @@ def _in_place(name: str) -> Callable[..., Any]:
     return update
 
 
-_OPERATORS = {
-    "add": (operator.add, np.add),
-    "sub": (operator.sub, np.subtract),
-    "mul": (operator.mul, np.multiply),
-    "truediv": (operator.truediv, np.divide),
-    "pow": (operator.pow, np.power),
-    "mod": (operator.mod, np.remainder),
-}
+def _install_arithmetic() -> None:
+    for name, (apply, ufunc) in _ARITHMETIC.items():
+        rule = RULES[ufunc]
+        assert isinstance(rule, Elementwise)
+        forward, reflected = binary_operators(apply, rule)
+        setattr(Dual, f"__{name}__", forward)
+        setattr(Dual, f"__r{name}__", reflected)
+        setattr(Dual, f"__i{name}__", _in_place(f"__{name}__"))
 
-for _name, (_apply, _ufunc) in _OPERATORS.items():
-    _rule = RULES[_ufunc]
-    assert isinstance(_rule, Elementwise)
-    _forward, _reflected = binary_operators(_apply, _rule)
-    setattr(Dual, f"__{_name}__", _forward)
-    setattr(Dual, f"__r{_name}__", _reflected)
-    setattr(Dual, f"__i{_name}__", _in_place(f"__{_name}__"))
+
+def _has_own_operators(other: Any) -> bool:
+    return other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None
+
+
+def _comparison(apply: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    def compare(self: Dual, other: Any) -> Any:
+        if _has_own_operators(other):
+            return NotImplemented
+        return apply(primal(self), stripped(other))
+
+    return compare
+
+
+def _from_rule(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def forward(self: Dual, other: Any) -> Any:
+        return NotImplemented if _has_own_operators(other) else RULES[ufunc].plain_call(self, other)
+
+    def reflected(self: Dual, other: Any) -> Any:
+        return NotImplemented if _has_own_operators(other) else RULES[ufunc].plain_call(other, self)
+
+    return forward, reflected
+
+
+def _divmod(self: Dual, other: Any) -> Any:
+    return self // other, self % other  # type: ignore[operator]
+
+
+def _rdivmod(self: Dual, other: Any) -> Any:
+    return other // self, other % self
+
+
+def _round(self: Dual, ndigits: int | None = None) -> Any:
+    return round(primal(self), ndigits)
+
+
+def _install_operators() -> None:
+    _install_arithmetic()
+    for name in ("lt", "le", "eq", "ne", "gt", "ge"):
+        setattr(Dual, f"__{name}__", _comparison(getattr(operator, name)))
+    for name, ufunc in (("matmul", np.matmul), ("floordiv", np.floor_divide)):
+        forward, reflected = _from_rule(ufunc)
+        setattr(Dual, f"__{name}__", forward)
+        setattr(Dual, f"__r{name}__", reflected)
+        setattr(Dual, f"__i{name}__", _in_place(f"__{name}__"))
+    for name, unary in (("neg", np.negative), ("pos", np.positive), ("abs", np.absolute)):
+        setattr(Dual, f"__{name}__", _calling(RULES[unary].plain_call))
+    others = {"__divmod__": _divmod, "__rdivmod__": _rdivmod, "__round__": _round}
+    for name, method in others.items():
+        setattr(Dual, name, method)
+    for whole in (math.floor, math.ceil, math.trunc):
+        setattr(Dual, f"__{whole.__name__}__", lambda self, whole=whole: whole(primal(self)))
+
+
+def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda self, *args, **kwargs: function(self, *args, **kwargs)
+
+
+# Methods that are functions of NumPy with the array first.
+
+_METHODS = [
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "conjugate", "cumprod", "cumsum", "diagonal",
+    "dot", "max", "mean", "min", "nonzero", "prod", "put", "ravel", "repeat", "round", "searchsorted",
+    "squeeze", "std", "sum", "swapaxes", "take", "trace", "var",
+]  # fmt: skip
+
+
+def _method(function: Any) -> Callable[..., Any]:
+    def method(self: Dual, *args: Any, **kwargs: Any) -> Any:
+        return RULES[function](self, *args, **kwargs)
+
+    method.__doc__ = f"As ``{errors.name_of(function)}``."
+    return method
+
+
+def _reshape(self: Dual, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
+    whole = RULES[np.reshape](self, shape[0] if len(shape) == 1 else shape, order)
+    if copy is False and whole.storage is not self.storage:
+        raise ValueError("Unable to avoid creating a copy while reshaping.")
+    return whole.copy("K") if copy else whole
+
+
+def _transpose(self: Dual, *axes: Any) -> Any:
+    if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
+        axes = axes[0]
+    return RULES[np.transpose](self, axes or None)
+
+
+def _compress(self: Dual, condition: Any, axis: int | None = None, out: Any = None) -> Any:
+    return RULES[np.compress](condition, self, axis, out=out)
+
+
+def _clip(self: Dual, min: Any = None, max: Any = None, out: Any = None, **options: Any) -> Any:
+    return RULES[np.clip](self, min, max, out=out, **options)
+
+
+def _copy(self: Dual, order: str = "C") -> Any:
+    return RULES[np.copy](self, order)
+
+
+def _flatten(self: Dual, order: str = "C") -> Any:
+    flat = RULES[np.ravel](self, order)
+    return flat.copy() if flat.storage is not None else flat
+
+
+def _astype(
+    self: Dual, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+) -> Any:
+    """Real and complex dtypes keep the derivative; integers and booleans are piecewise constant."""
+    innermost((self,))
+    if np.dtype(dtype) == object:
+        return self.__array__()
+    if np.dtype(dtype).kind not in "fc":
+        return np.asarray(primal(self)).astype(dtype, order, casting, subok, copy)
+    if not copy and self.dtype == dtype:
+        return self
+    value: Any = self.value if hasattr(self.value, "astype") else np.float64(self.value)
+    y = value.astype(dtype) if isinstance(value, Dual) else value.astype(dtype, order, casting, subok)  # type: ignore[attr-defined]
+    tangent = Tangent(self.perturbation, self.tangent)
+    return wrapped(y, tangent * 1.0 if np.dtype(dtype).kind == "c" else tangent.real() * 1.0, self.perturbation)
+
+
+def _view(self: Dual, dtype: Any = None, type: Any = None) -> Any:
+    if (dtype is not None and dtype != self.dtype) or type is not None:
+        raise errors.not_a_number(
+            self, f"x.view({dtype or type!r})", "Use x.astype(dtype), which converts the numbers."
+        )
+    return self[...]
+
+
+def _item(self: Dual, *index: Any) -> Any:
+    if not index:
+        if self.size != 1:
+            raise ValueError("can only convert an array of size 1 to a Python scalar")
+        return self[(0,) * self.ndim] if self.ndim else self
+    where = index[0] if len(index) == 1 else index
+    return self[where] if isinstance(where, tuple) else self[np.unravel_index(where, self.shape)]
+
+
+def _tolist(self: Dual) -> Any:
+    return [_tolist(row) for row in self] if self.ndim else self
+
+
+def _fill(self: Dual, value: Any) -> None:
+    self[...] = value
+
+
+def _sort(self: Dual, axis: int = -1, kind: Any = None, order: Any = None, **options: Any) -> None:
+    self[...] = RULES[np.sort](self, axis=axis, kind=kind, order=order, **options)
+
+
+def _partition(self: Dual, kth: Any, axis: int = -1, kind: str = "introselect", order: Any = None) -> None:
+    self[...] = RULES[np.partition](self, kth, axis=axis, kind=kind, order=order)
+
+
+def _deepcopy(self: Dual, memo: Any) -> Any:
+    return _copy(self, "K")
+
+
+def _reduce(self: Dual) -> NoReturn:
+    raise errors.not_a_number(self, "pickling", "A Dual lives only while its transform runs; store x.value.")
+
+
+def _namespace(self: Dual, *, api_version: Any = None) -> Any:
+    return np
+
+
+def _set_real(self: Any, value: Any) -> None:
+    if self.dtype.kind == "c":
+        self.real[...] = value
+    else:
+        self[...] = value
+
+
+def _set_imag(self: Any, value: Any) -> None:
+    if self.dtype.kind != "c":
+        raise TypeError("array does not have imaginary part to set")
+    self.imag[...] = value
+
+
+class Flat:
+    """``x.flat``: the entries of ``x`` in row-major order, to iterate over, read and write."""
+
+    def __init__(self, array: Dual) -> None:
+        self.array = array
+        self.base = array
+
+    def __len__(self) -> int:
+        return self.array.size
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.array[index] for index in np.ndindex(self.array.shape))
+
+    def _places(self, index: Any) -> Any:
+        return np.unravel_index(np.arange(self.array.size)[index], self.array.shape)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.array[self._places(index)]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.array[self._places(index)] = value
+
+    def copy(self) -> Any:
+        return _flatten(self.array)
+
+
+def _set_flat(self: Dual, value: Any) -> None:
+    Flat(self)[:] = value
+
+
+_REFUSED = [
+    "byteswap", "ctypes", "data", "dump", "dumps", "getfield", "resize", "setfield", "setflags", "tobytes", "tofile",
+]  # fmt: skip
+
+
+def _refused_method(name: str) -> Any:
+    def get(self: Dual) -> NoReturn:
+        # AttributeError, so that hasattr() tells the truth.
+        raise AttributeError(
+            f"a Dual has no {name!r}: it would hand out the value's memory without its derivative.\n"
+            "  Use stop_gradient(x) for the plain array."
+        )
+
+    return property(get)
+
+
+def _install_methods() -> None:
+    for name in _METHODS:
+        setattr(Dual, name, _method(getattr(np, name)))
+    own = {
+        "conj": _method(np.conjugate),
+        "reshape": _reshape,
+        "transpose": _transpose,
+        "clip": _clip,
+        "compress": _compress,
+        "copy": _copy,
+        "flatten": _flatten,
+        "astype": _astype,
+        "view": _view,
+        "item": _item,
+        "tolist": _tolist,
+        "fill": _fill,
+        "sort": _sort,
+        "partition": _partition,
+        "__copy__": _copy,
+        "__deepcopy__": _deepcopy,
+        "__reduce__": _reduce,
+        "__array_namespace__": _namespace,
+    }
+    for name, method in own.items():
+        setattr(Dual, name, method)
+    Dual.T = property(lambda self: RULES[np.transpose](self))  # type: ignore[attr-defined]
+    Dual.mT = property(lambda self: RULES[np.matrix_transpose](self))  # type: ignore[attr-defined]
+    Dual.real = property(lambda self: RULES[np.real](self), _set_real)  # type: ignore[attr-defined]
+    Dual.imag = property(lambda self: RULES[np.imag](self), _set_imag)  # type: ignore[attr-defined]
+    Dual.flat = property(Flat, _set_flat)  # type: ignore[attr-defined]
+    Dual.device = property(lambda self: "cpu")  # type: ignore[attr-defined]
+    for name in _REFUSED:
+        setattr(Dual, name, _refused_method(name))
+    # NumPy's loops over object arrays call a method with the name of the ufunc.
+    for function, rule in RULES.items():
+        if isinstance(function, np.ufunc) and isinstance(rule, (Elementwise, Passive)):
+            name = function.__name__
+            if not hasattr(Dual, name):
+                setattr(Dual, name, _calling(rule))
+
+
+_install_operators()
+_install_methods()

@@ -1,8 +1,8 @@
 """``plain += dual``: when may the name simply be bound to the new Dual?
 
 Python assigns what ``__iadd__`` returns to the name, so returning a Dual keeps the derivative, provided that nothing
-else sees the plain buffer: it owns its memory, nobody else refers to it, and the call is the statement ``plain += dual``
-(with ``np.add(plain, dual, out=plain)`` no name is bound).
+else sees the plain buffer: it owns its memory, nobody else refers to it, and the call is the statement
+``plain += dual`` (with ``np.add(plain, dual, out=plain)`` no name is bound).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def may_rebind(buffer: Any, references: int, caller: FrameType) -> bool:
 def _references_alone() -> int:
     """References that ``__array_ufunc__`` counts in ``buffer += x`` when nobody else holds the buffer."""
     buffer = np.zeros(1)
-    buffer += _Probe()
+    buffer += _Probe()  # type: ignore[call-overload]
     return int(buffer[0])
 
 

@@ -32,6 +32,8 @@ def primal_leaf(x: Any, name: str) -> Any:
         raise _no_number(x, name, f"an array of dtype {x.dtype}")
     if kind in _PLAIN_FLOATS or kind is Dual:
         return x
+    if hasattr(x, "__dual__"):  # a Variable: a constant of an outer level
+        return x.__dual__()
     if kind is int:
         return float(x)
     if isinstance(x, np.generic):
@@ -63,12 +65,11 @@ def _no_number(x: Any, name: str, what: str) -> TypeError:
 
 def seed_leaf(tangent: Any, primal: Any, name: str, primal_name: str) -> Any:
     """A user's tangent, checked against its primal, as a block of one direction."""
-    if type(tangent) is not Dual and not isinstance(tangent, (np.ndarray, np.generic, int, float, complex)):
-        if not hasattr(tangent, "__array_function__"):
-            raise TypeError(
-                f"{name} is a {type(tangent).__name__}; the tangent of {primal_name} is an array of its shape "
-                f"{np.shape(primal)}."
-            )
+    if not isinstance(tangent, (int, float, complex)) and not hasattr(tangent, "dtype"):
+        raise TypeError(
+            f"{name} is a {type(tangent).__name__}; the tangent of {primal_name} is an array of its shape "
+            f"{np.shape(primal)}."
+        )
     if isinstance(tangent, np.ndarray) and tangent.dtype == object:
         tangent = fused(tangent)
     shape, wanted = np.shape(tangent), np.shape(primal)
@@ -81,11 +82,16 @@ def seed_leaf(tangent: Any, primal: Any, name: str, primal_name: str) -> Any:
         raise TypeError(
             f"{name} has dtype {dtype}, {primal_name} has dtype {target}; a tangent has the dtype of its primal."
         )
-    if type(tangent) is not Dual and not hasattr(tangent, "__array_function__"):
+    if isinstance(tangent, (np.ndarray, np.generic, int, float, complex)):
         return np.array([tangent], dtype=target)
     if dtype != target:
         tangent = tangent.astype(target)
     return np.stack([tangent])
+
+
+def check_leaves(leaves: list[Any], given: Any, name: str) -> None:
+    if not leaves:
+        raise TypeError(f"{name} is {given!r}, which holds no number to differentiate; leave it out with argnums=.")
 
 
 def _dtype(x: Any) -> np.dtype[Any]:
@@ -125,7 +131,7 @@ def result_leaves(result: Any, transform: str) -> tuple[list[Any], Structure]:
     if type(result) is Dual:
         return flatten(result)
     leaves, structure = flatten(result)
-    leaves = [fused(leaf) for leaf in leaves]
+    leaves = [leaf.__dual__() if hasattr(leaf, "__dual__") else fused(leaf) for leaf in leaves]
     if not leaves:
         raise TypeError(f"{transform}: the function returned {result!r}; it should return numbers or arrays.")
     for leaf, name in zip(leaves, paths(structure, "result"), strict=True):

@@ -6,7 +6,8 @@ Writes then reach every alias through memory, exactly as in NumPy.
 
 Memory is not enough in two cases, and then every living alias is made again from its parent (`_remake`):
 
-* the buffer is the caller's own array (the argument of the transform), which must not change: it is copied first;
+* the buffer is the caller's own (the argument of the transform and its seed), which must not change: it is copied
+  first;
 * what is stored brings a perturbation that the buffer does not carry yet (a buffer made at an outer level
   receives an inner `Dual`): value or tangent is lifted, filled with zero tangents.
 """
@@ -14,6 +15,7 @@ Memory is not enough in two cases, and then every living alias is made again fro
 from __future__ import annotations
 
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,10 +51,15 @@ def anchor(dual: Dual, borrowed: bool = False) -> Storage:
     return storage
 
 
-def attach(view: Dual, parent: Dual, again: tuple[Any, ...]) -> Dual:
-    """Register ``view`` as an alias; ``again`` is (function, *arguments) that makes it from its parent."""
-    view.storage = storage = parent.storage
-    view.origin = (parent, again)
+def attach(view: Dual, parent: Dual, again: tuple[Any, ...], move: Callable[[Any], Any]) -> Dual:
+    """Register ``view`` as an alias of its parent's buffer.
+
+    ``again`` is (function, *arguments) that makes it anew from its parent, ``move`` the same view of a block.
+    """
+    storage = parent.storage
+    assert storage is not None
+    view.storage = storage
+    view.origin = (parent, again, move)
     aliases = storage.aliases
     aliases.append(_ref(view))
     if len(aliases) > storage.crowded:
@@ -69,21 +76,23 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
         root = storage.living()[0]
         storage.borrowed = False
         root.value = np.copy(root.value, order="K")
+        root.tangent = root.perturbation.owned(root.tangent)
         _remake(storage)
+    buffer.perturbation.before_write(buffer.value)
     if type(item) is not Dual:
         buffer.value[index] = item
-        buffer.perturbation.assign(buffer.tangent, index, None)
+        buffer.perturbation.assign(buffer, index, None)
         return
     if item.perturbation.level > buffer.perturbation.level:
         _lift_whole(storage, item.perturbation)
     if item.perturbation is not buffer.perturbation:  # of an outer level: a constant here
         _store(buffer, "value", index, item)
-        buffer.perturbation.assign(buffer.tangent, index, None)
+        buffer.perturbation.assign(buffer, index, None)
         return
     _store(buffer, "value", index, item.value)
     if type(item.tangent) is Dual:
         _make_room(buffer, "tangent", item.tangent)
-    buffer.perturbation.assign(buffer.tangent, index, item.tangent)
+    buffer.perturbation.assign(buffer, index, item.tangent)
 
 
 def _store(buffer: Dual, part: str, index: Any, item: Any) -> None:
@@ -115,7 +124,12 @@ def _lift_whole(storage: Storage, perturbation: Any) -> None:
 
 def _remake(storage: Storage) -> None:
     for alias in storage.living()[1:]:
-        assert alias.origin is not None
-        parent, (function, *arguments) = alias.origin
-        fresh = function(parent, *arguments)
+        fresh = made_again(alias)
         alias.value, alias.tangent, alias.perturbation = fresh.value, fresh.tangent, fresh.perturbation
+
+
+def made_again(alias: Dual) -> Dual:
+    """A view, taken anew from its parent as that is now."""
+    assert alias.origin is not None
+    parent, (function, *arguments), _ = alias.origin
+    return function(parent, *arguments)

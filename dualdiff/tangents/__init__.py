@@ -4,6 +4,7 @@ A `Perturbation` is the ε of one differentiation.  It knows its nesting level, 
 transform is still running, and how to do linear algebra on its own kind of tangent:
 
     dense.py    epsilon-coefficient blocks of shape (k, *value.shape)     forward mode
+    tape.py     nodes of a recorded linear program                        reverse mode
 
 The four operations, and the law that each obeys (x, y tangents; α a number; op one of the four):
 op(α x + y) = α op(x) + op(y), and op never changes its arguments nor returns one of them:
@@ -21,6 +22,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from . import blocks
 
 _levels = itertools.count(1)
 
@@ -100,9 +103,32 @@ class Perturbation:
         """The zero tangent of a buffer that may be written later."""
         raise NotImplementedError
 
-    def assign(self, tangent: Any, index: Any, item: Any) -> None:
-        """``tangent[index] = item`` for a buffer's tangent; ``item`` is a tangent, or None for zero."""
+    def view(self, tangent: Any, move: Callable[[Any], Any], like: Any) -> Any:
+        """`rearrange` where ``move`` takes a view that shows no entry twice."""
+        return self.rearrange((tangent,), move, like)
+
+    def take_scalar(self, tangent: Any, index: Any, like: Any) -> Any:
+        """`rearrange` for one entry, which owns its memory."""
+        return self.rearrange((tangent,), lambda block: blocks.get(block, index).copy(), like)
+
+    def assign(self, buffer: Any, index: Any, item: Any) -> None:
+        """``buffer[index] = item`` for the tangent of a Dual and its aliases; ``item`` a tangent, None for zero."""
         raise NotImplementedError
+
+    def before_write(self, value: Any) -> None:
+        """The memory of a value is about to be overwritten."""
+
+    def keep(self, constant: Any) -> Any:
+        """A constant operand, or an index, that the caller may overwrite later, as this kind may hold on to it."""
+        return constant
+
+    def owned(self, tangent: Any) -> Any:
+        """A seed that is about to be written, in memory of its own."""
+        return tangent
+
+    def present(self, dual: Any) -> Any:
+        """A result of this perturbation as its users see it."""
+        return dual
 
     def as_buffer(self, tangent: Any, value: Any) -> Any:
         """The tangent laid out so that a view of the value and the same view of the tangent stay together."""

@@ -33,6 +33,12 @@ def get(block: Any, index: Any) -> Any:
     return np.moveaxis(block[index], axis, 0) if axis else block[index]
 
 
+def view(block: Any, index: Any) -> Any:
+    """``block[i][index]`` for a basic index, as an array that writes to the block, even for one entry."""
+    index = index if type(index) is tuple else (index,)
+    return block[(_ALL, *index)]
+
+
 def put(block: Any, index: Any, item: Any) -> None:
     """``block[i][index] = item[i]`` for every i; ``item`` a block (its trailing shape broadcasts) or a number."""
     if type(index) is not tuple:

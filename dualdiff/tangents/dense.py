@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dual import Dual, primal
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks
 
 _BOOL = np.dtype(bool)
@@ -24,11 +25,18 @@ _ndarray = np.ndarray
 class Dense(Perturbation):
     """The ε of one sweep of forward mode with ``k`` directions."""
 
-    __slots__ = ("k",)
+    __slots__ = ("first", "identity", "k")
 
     def __init__(self, k: int) -> None:
         super().__init__()
         self.k = k
+        # A seed of unit vectors, from number ``first`` on: its product with a matrix is no work.
+        self.identity: Any = None
+        self.first = 0
+
+    def owned(self, tangent: Any) -> Any:
+        self.identity = None
+        return np.copy(tangent, order="K")
 
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Any:
         total: Any = None
@@ -51,6 +59,8 @@ class Dense(Perturbation):
                 else:
                     # One direction: equal shapes take NumPy's fast loop, twice as fast as broadcasting a small array.
                     term = (partial[None] if self.k == 1 and partial.ndim == ndim else partial) * tangent
+            elif getattr(partial, "dtype", None) is _BOOL:
+                term = np.where(partial, tangent, 0.0)
             else:
                 term = partial * tangent
             total = term if total is None else total + term if borrowed else _add(total, term)
@@ -64,40 +74,65 @@ class Dense(Perturbation):
 
     def scale(self, partial: Any, tangent: Any) -> Any:
         if type(partial) is _ndarray and self.k == 1:
-            return partial[None] * tangent
-        if partial is ONE:
+            product = partial[None] * tangent
+        elif partial is ONE:
             return tangent.copy("K")
-        return -tangent if partial is MINUS_ONE else partial * tangent
+        elif partial is MINUS_ONE:
+            return -tangent
+        else:
+            product = partial * tangent
+        # A partial made with np.where of Python floats is wider than a float32 tangent.
+        return product if product.dtype is tangent.dtype else product.astype(tangent.dtype)
 
     def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Any:
         return move(*tangents)
 
+    def view(self, tangent: Any, move: Callable[[Any], Any], like: Any) -> Any:
+        return move(tangent)
+
     def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Any:
-        if operand is None:
-            axes = _sum_axes(subscripts)
-            return np.add.reduce(tangent, axis=axes) if axes else tangent.copy()
-        return _PLANS(subscripts)(tangent, operand)
+        if tangent is self.identity and operand is not None and _PLANS(subscripts).takes_rows:
+            return _PLANS(subscripts).rows(operand, self.first, self.first + self.k)
+        return contracted(tangent, subscripts, operand)
 
     def linear_map(self, tangent: Any, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], like: Any) -> Any:
         return apply(tangent)
 
     def zeros(self, value: Any) -> Any:
-        if type(value) is np.ndarray:
-            return zeros_block(self.k, value)
+        plain = primal(value)
+        if type(plain) is np.ndarray:
+            return zeros_block(self.k, plain)
         return np.zeros((self.k, *np.shape(value)), dtype=getattr(value, "dtype", np.result_type(type(value))))
 
-    def assign(self, tangent: Any, index: Any, item: Any) -> None:
-        blocks.put(tangent, index, 0.0 if item is None else item)
+    def assign(self, buffer: Any, index: Any, item: Any) -> None:
+        blocks.put(buffer.tangent, index, 0.0 if item is None else item)
 
     def as_buffer(self, tangent: Any, value: Any) -> Any:
         if parallel(tangent, value):
             return tangent
-        buffer = zeros_block(self.k, value)
+        buffer: Any = zeros_block(self.k, primal(value))
+        if type(tangent) is Dual:  # of an outer level
+            buffer = Dual(buffer, tangent.perturbation.zeros(buffer), tangent.perturbation)
         buffer[...] = tangent
         return buffer
 
     def like(self, tangent: Any) -> Like:
         return Like(tangent.shape[1:], tangent.dtype)
+
+
+def contracted(block: Any, subscripts: str, operand: Any = None) -> Any:
+    """``einsum(subscripts, block, operand)``, axis 0 of the block not being in the subscripts."""
+    if operand is None:
+        axes = _sum_axes(subscripts)
+        return block.copy() if axes == () else np.add.reduce(block, axis=axes)
+    return _PLANS(subscripts)(block, operand)
+
+
+def real_part(block: Any, dtype: Any) -> Any:
+    """A cotangent in the dtype of its primal."""
+    if block.dtype.kind == "c" and dtype.kind != "c":
+        block = block.real
+    return block if block.dtype == dtype else block.astype(dtype)
 
 
 def zeros_block(k: int, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -110,7 +145,8 @@ def zeros_block(k: int, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def parallel(block: Any, value: Any) -> bool:
-    """Whether each direction of the block has the strides of the value."""
+    """Whether each direction of the block has the strides of the value, below all outer levels."""
+    block, value = primal(block), primal(value)
     return type(block) is not np.ndarray or type(value) is not np.ndarray or block.strides[1:] == value.strides
 
 
@@ -159,6 +195,8 @@ class _Contraction:
         self.summed = "".join(c for c in self.tangent if c in self.operand and c not in target)
         self.free = "".join(c for c in target if c in tangent and c not in operand)
         self.operand_free = "".join(c for c in target if c in operand and c not in tangent)
+        self.plans: dict[Any, Any] = {}
+        self.takes_rows = len(tangent) == 1 and self.summed == tangent and len(operand) == len(target) + 1
 
     def __call__(self, tangent: Any, operand: Any) -> Any:
         if self.alone_in_tangent:
@@ -167,25 +205,60 @@ class _Contraction:
             operand = np.sum(operand, axis=self.alone_in_operand)
         if not self.summed and not self.operand_free:
             return self._scale(tangent, operand)
-        size = dict(zip(self.tangent, tangent.shape[1:], strict=True))
-        size.update(zip(self.operand, operand.shape, strict=True))
-        k = tangent.shape[0]
+        plan = self.plans.get((tangent.shape, operand.shape))
+        if plan is None:
+            plan = self._plan(tangent.shape, operand.shape)
+        in_place, (tangent_axes, tangent_shape), (operand_axes, operand_shape), product_shape, axes = plan
+        if tangent_axes is not None:
+            tangent = tangent.transpose(tangent_axes)
+        if tangent_shape is not None:
+            tangent = tangent.reshape(tangent_shape)
+        if operand_axes is not None:
+            operand = operand.transpose(operand_axes)
+        if operand_shape is not None:
+            operand = operand.reshape(operand_shape)
+        product = np.matmul(operand, tangent) if in_place else np.matmul(tangent, operand)
+        if product_shape is not None:
+            product = product.reshape(product_shape)
+        return product if axes is None else product.transpose(axes)
+
+    def _plan(self, tangent: tuple[int, ...], operand: tuple[int, ...]) -> Any:
+        """Axes and shapes for blocks of one shape, None where nothing changes."""
+        k, size = tangent[0], dict(zip(self.tangent, tangent[1:], strict=True))
+        size.update(zip(self.operand, operand, strict=True))
         batch, summed, free, operand_free = self.batch, self.summed, self.free, self.operand_free
         shape_of = lambda letters: tuple(size[c] for c in letters)
-        n_summed = math.prod(shape_of(summed))
-        if self.tangent == batch + summed + free and self.target == batch + operand_free + free and free:
+        n_summed, n_operand = math.prod(shape_of(summed)), math.prod(shape_of(operand_free))
+        in_place = bool(free) and self.tangent == batch + summed + free and self.target == batch + operand_free + free
+        if in_place:
             # As it lies in memory: operand @ tangent, one product per direction.
-            left = _permuted(operand, self.operand, batch + operand_free + summed)
-            left = left.reshape(*shape_of(batch), math.prod(shape_of(operand_free)), n_summed)
-            right = tangent.reshape(k, *shape_of(batch), n_summed, math.prod(shape_of(free)))
-            return np.matmul(left, right).reshape(k, *shape_of(self.target))
-        # All directions in one product: (k · free, summed) @ (summed, operand_free).
-        left = _permuted(tangent, "\0" + self.tangent, batch + "\0" + free + summed)
-        left = left.reshape(*shape_of(batch), k * math.prod(shape_of(free)), n_summed)
-        right = _permuted(operand, self.operand, batch + summed + operand_free)
-        right = right.reshape(*shape_of(batch), n_summed, math.prod(shape_of(operand_free)))
-        product = np.matmul(left, right).reshape(*shape_of(batch), k, *shape_of(free), *shape_of(operand_free))
-        return _permuted(product, batch + "\0" + free + operand_free, "\0" + self.target)
+            left: Any = (None, (k, *shape_of(batch), n_summed, math.prod(shape_of(free))))
+            right = (_axes(self.operand, batch + operand_free + summed), (*shape_of(batch), n_operand, n_summed))
+            product = (k, *shape_of(batch), n_operand, left[1][-1])
+            product_shape, axes = (k, *shape_of(self.target)), None
+        else:
+            # All directions in one product: (k · free, summed) @ (summed, operand_free).
+            n_left = k * math.prod(shape_of(free))
+            left = (_axes("\0" + self.tangent, batch + "\0" + free + summed), (*shape_of(batch), n_left, n_summed))
+            right = (_axes(self.operand, batch + summed + operand_free), (*shape_of(batch), n_summed, n_operand))
+            product = (*shape_of(batch), n_left, n_operand)
+            product_shape = (*shape_of(batch), k, *shape_of(free), *shape_of(operand_free))
+            axes = _axes(batch + "\0" + free + operand_free, "\0" + self.target)
+        plan = (
+            in_place,
+            (left[0], _new_shape(tangent, *left)),
+            (right[0], _new_shape(operand, *right)),
+            product_shape if product_shape != product else None,
+            axes,
+        )
+        if len(self.plans) >= 256:
+            self.plans.clear()
+        self.plans[tangent, operand] = plan
+        return plan
+
+    def rows(self, operand: Any, start: int, stop: int) -> Any:
+        """The contraction of unit vectors ``start`` to ``stop``: the operand, its summed axis now that of directions."""
+        return np.copy(_permuted(operand, self.operand, self.summed + self.target)[start:stop])
 
     def _scale(self, tangent: Any, operand: Any) -> Any:
         """No letter is summed over both and the operand brings none: a broadcast product."""
@@ -201,3 +274,11 @@ _PLANS = functools.lru_cache(maxsize=1024)(_Contraction)
 
 def _permuted(array: Any, letters: str, wanted: str) -> Any:
     return array if letters == wanted else np.transpose(array, [letters.index(c) for c in wanted])
+
+
+def _axes(letters: str, wanted: str) -> list[int] | None:
+    return None if letters == wanted else [letters.index(c) for c in wanted]
+
+
+def _new_shape(shape: tuple[int, ...], axes: list[int] | None, wanted: tuple[int, ...]) -> tuple[int, ...] | None:
+    return None if (shape if axes is None else tuple(shape[i] for i in axes)) == wanted else wanted

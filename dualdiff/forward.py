@@ -1,12 +1,10 @@
-"""The transforms: functions in, functions of their derivatives out.
+"""Forward mode, one sweep over duals of k directions: `jvp`, `derivative`, `jacfwd`.
 
-Forward mode, one sweep over duals of k directions: `jvp`, `derivative`, `jacfwd`.
 Every call makes a fresh perturbation, ended in ``finally``: nothing is left behind by an exception.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,8 +13,10 @@ import numpy as np
 from .dispatch import lifted
 from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
-from .seeding import pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
+from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
 from .tangents.dense import Dense
+from .transformed import Transformed
+from .variable import presented
 
 # Entries of one block of tangents in jacfwd: two megabytes, which stay in the cache of a core.
 _CHUNK_ENTRIES = 2**18
@@ -57,20 +57,29 @@ def jvp(
             result, given_aux = pair(result, "jvp")
             aux = (without(perturbation, given_aux),)
         if type(result) is Dual and result.perturbation is perturbation:
-            return result.value, result.tangent[0], *aux
+            return presented((result.value, _direction(result), *aux))
         leaves, structure = result_leaves(result, "jvp")
         y = [leaf.value if _carries(leaf, perturbation) else leaf for leaf in leaves]
-        ydot = [_tangent_block(leaf, perturbation)[0] for leaf in leaves]
-        return unflatten(structure, y), unflatten(structure, ydot), *aux
+        ydot = [
+            _direction(leaf) if _carries(leaf, perturbation) else _tangent_block(leaf, perturbation)[0] for leaf in leaves
+        ]
+        return presented((unflatten(structure, y), unflatten(structure, ydot), *aux))
     finally:
         perturbation.live = False
+
+
+def _direction(result: Dual) -> Any:
+    """The one tangent of a result; a copy if it is (a view of) the user's own seed."""
+    tangent = result.tangent[0]
+    return np.copy(tangent, order="K") if result.storage is not None and result.storage.borrowed else tangent
 
 
 def _with_tangent(x: Any, v: Any, i: int, perturbation: Dense) -> Any:
     """One argument of `jvp` as a Dual, or a tree of Duals."""
     if type(x) is np.ndarray and type(v) is np.ndarray and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape:
-        return seeded(x, np.array([v]), perturbation)
+        return seeded(x, v[None], perturbation)
     leaves, structure = flatten(x)
+    check_leaves(leaves, x, f"jvp: primals[{i}]")
     tangent_leaves, tangent_structure = flatten(v)
     if not structure.same_as(tangent_structure):
         raise ValueError(
@@ -102,7 +111,6 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
     """
     _check_function(f, "derivative")
 
-    @functools.wraps(f)
     def derivative_of_f(*args: Any, **kwargs: Any) -> Any:
         results = []
         for i in selected(argnums, len(args), "derivative"):
@@ -120,7 +128,7 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
             results.append(jvp(of_one, (x,), (np.ones((), _dtype_of(x)),))[1])
         return tuple(results) if isinstance(argnums, tuple) else tree_map(_as_scalar, results[0])
 
-    return derivative_of_f
+    return Transformed(derivative_of_f, derivative, f, argnums)
 
 
 def _as_scalar(x: Any) -> Any:
@@ -154,12 +162,12 @@ def jacfwd(
     _check_function(f, "jacfwd")
     _check_chunk_size(chunk_size, "jacfwd")
 
-    @functools.wraps(f)
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), "jacfwd")
         trees = [flatten(args[i]) for i in positions]
         leaves = []
         for i, (tree_leaves, structure) in zip(positions, trees, strict=True):
+            check_leaves(tree_leaves, args[i], f"jacfwd: argument {i}")
             for leaf, name in zip(tree_leaves, paths(structure, f"argument {i}"), strict=True):
                 leaf = primal_leaf(leaf, f"jacfwd: {name}")
                 _refuse_complex(leaf, "jacfwd", name, holomorphic)
@@ -197,7 +205,7 @@ def jacfwd(
             for leaf in leaves:
                 size, shape = np.size(primal(leaf)), np.shape(primal(leaf))
                 part = whole[..., at : at + size]
-                parts.append(part if len(shape) == 1 else part.reshape(*part.shape[:-1], *shape))
+                parts.append(part if len(shape) == 1 else part.reshape((*part.shape[:-1], *shape)))
                 at += size
             rest = iter(parts)
             each = tuple(structure.build(rest) for _, structure in trees)
@@ -205,7 +213,9 @@ def jacfwd(
         jacobian = jacobians[0] if y_structure is LEAF else unflatten(y_structure, jacobians)
         return (jacobian, aux) if has_aux else jacobian
 
-    return jacobian_of_f
+    return Transformed(
+        jacobian_of_f, jacfwd, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic
+    )
 
 
 class _Columns:
@@ -245,8 +255,11 @@ def _seed_columns(leaves: list[Any], start: int, stop: int, perturbation: Dense)
         if first < last:
             directions = np.arange(first, last)
             block[directions - start, directions - at] = 1.0
-        duals.append(seeded(leaf, block.reshape(stop - start, *shape), perturbation))
+        dual = seeded(leaf, block.reshape(stop - start, *shape), perturbation)
+        duals.append(dual)
         at += size
+    if len(leaves) == 1 and dual.tangent.ndim == 2:
+        perturbation.identity, perturbation.first = dual.tangent, start
     return duals
 
 

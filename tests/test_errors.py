@@ -1,0 +1,264 @@
+"""Every error says what happened, shows the evidence, and offers the next step."""
+
+import copy
+import math
+import pickle
+
+import numpy as np
+import pytest
+
+import dualdiff as dd
+
+X = np.array([0.5, 1.5, -0.7])
+V = np.ones(3)
+
+
+def differentiated(f, x=X):
+    return dd.jvp(f, (x,), (np.ones_like(x),))
+
+
+def test_function_without_a_rule_is_named_with_the_next_step():
+    with pytest.raises(dd.UnsupportedFunction) as error:
+        differentiated(lambda x: np.packbits(x))
+    text = str(error.value)
+    assert "np.packbits has no derivative rule (it reads bits, not numbers)." in text
+    assert "called with a Dual of shape (3,)" in text
+    assert "dualdiff.stop_gradient(x)" in text and "dualdiff.custom_jvp" in text
+    assert isinstance(error.value, TypeError)
+
+
+def test_unknown_function_raises():
+    def unknown(x):
+        raise NotImplementedError
+
+    foreign = np._core.overrides.array_function_dispatch(lambda x: (x,))(unknown)
+    with pytest.raises(dd.UnsupportedFunction, match="not in the table"):
+        differentiated(foreign)
+
+
+def test_ufunc_of_another_package_raises():
+    ufunc = np.frompyfunc(lambda x: x, 1, 1)
+    with pytest.raises(dd.UnsupportedFunction):
+        differentiated(ufunc)
+
+
+def test_plain_buffer_cannot_hold_a_dual():
+    def f(x):
+        y = np.zeros(3)
+        y[0] = x[0]
+        return y
+
+    with pytest.raises(ValueError, match="sequence") as error:
+        differentiated(f)
+    assert "derivative would be lost" in str(error.value.__cause__)
+    assert "like=" in str(error.value.__cause__)
+
+
+def test_filling_a_plain_slice_raises():
+    def f(x):
+        y = np.zeros(5)
+        y[1:4] = x
+        return y
+
+    with pytest.raises((TypeError, ValueError)) as error:
+        differentiated(f)
+    assert "derivative would be lost" in str(error.value) + str(error.value.__cause__)
+
+
+def test_plain_out_cannot_hold_a_dual():
+    with pytest.raises(TypeError, match=r"np\.zeros_like\(x\)"):
+        differentiated(lambda x: np.add(x, 1.0, out=np.zeros(3)))
+
+
+def test_plain_buffer_that_somebody_else_sees_is_not_rebound():
+    def f(x):
+        total = np.zeros(3)
+        alias = total
+        total += x
+        return alias
+
+    with pytest.raises(TypeError, match="plain array cannot hold a Dual"):
+        differentiated(f)
+
+
+def test_plain_buffer_with_a_view_is_not_rebound():
+    def f(x):
+        total = np.zeros(3)
+        view = total[:2]
+        total += x
+        return view
+
+    with pytest.raises(TypeError, match="plain array cannot hold a Dual"):
+        differentiated(f)
+
+
+@pytest.mark.parametrize("convert", [float, int, complex, math.sin, lambda x: [1, 2][x], lambda x: range(x)])
+def test_conversion_to_a_python_number_raises(convert):
+    with pytest.raises(TypeError, match="derivative would be lost"):
+        dd.derivative(convert)(1.0)
+
+
+def test_asarray_with_a_dtype_raises():
+    with pytest.raises(TypeError, match="derivative would be lost"):
+        differentiated(lambda x: np.asarray(x, dtype=float))
+
+
+@pytest.mark.parametrize(
+    ("bad", "what"),
+    [
+        (True, "bool"),
+        (np.array([True, False]), "dtype bool"),
+        ("text", "str"),
+        (np.array(["a"]), "dtype <U1"),
+        (np.array([None]), "dtype object"),
+        (object(), "object"),
+        (np.ma.masked_array([1.0]), "MaskedArray"),
+        (np.bool_(True), "bool"),
+        (np.array(["2020-01-01"], "datetime64[D]"), "datetime64"),
+    ],
+)
+def test_argument_that_is_no_number_raises(bad, what):
+    with pytest.raises(TypeError, match=what):
+        dd.jvp(lambda x: x, (bad,), (1.0,))
+    with pytest.raises(TypeError, match=what):
+        dd.jacfwd(lambda x: x)(bad)
+
+
+def test_none_as_argument_raises():
+    with pytest.raises((TypeError, ValueError)):
+        dd.jvp(lambda x: x, (None,), (1.0,))
+    with pytest.raises(TypeError, match="None"):
+        dd.jacfwd(lambda x: 1.0)(None)
+
+
+def test_tangent_of_the_wrong_shape_raises():
+    with pytest.raises(
+        ValueError, match=r"tangents\[1\] has shape \(4,\), primals\[1\] has shape \(3,\);"
+    ):
+        dd.jvp(lambda x, y: x, (X, X), (V, np.ones(4)))
+
+
+@pytest.mark.parametrize("tangent", [V + 1j, V > 0, np.array(["a", "b", "c"]), "abc", None])
+def test_tangent_of_the_wrong_dtype_raises(tangent):
+    with pytest.raises((TypeError, ValueError), match="tangent"):
+        dd.jvp(lambda x: x, (X,), (tangent,))
+
+
+def test_tangent_of_the_wrong_structure_raises():
+    with pytest.raises(ValueError, match="structure"):
+        dd.jvp(lambda p: p["a"], ({"a": X},), ([V],))
+
+
+def test_primals_and_tangents_are_tuples_of_one_length():
+    with pytest.raises(TypeError, match="primals is a ndarray"):
+        dd.jvp(lambda x: x, X, V)
+    with pytest.raises(ValueError, match="2 primals and 1 tangents"):
+        dd.jvp(lambda x, y: x, (X, X), (V,))
+
+
+def test_first_argument_is_a_function():
+    for transform in (dd.derivative, dd.jacfwd):
+        with pytest.raises(TypeError, match="first argument is a function"):
+            transform(X)
+    with pytest.raises(TypeError, match="first argument is a function"):
+        dd.jvp(X, (X,), (V,))
+
+
+@pytest.mark.parametrize("argnums", [2, -3, (0, 2), (0, 0), (0, -2), "x", 1.5, None])
+def test_argnums_is_checked_before_anything_runs(argnums):
+    called = []
+    with pytest.raises((TypeError, ValueError), match="argnums"):
+        dd.jacfwd(lambda x, y: called.append(1), argnums)(X, X)
+    assert not called
+
+
+@pytest.mark.parametrize("chunk_size", [0, -1, 2.5, "many"])
+def test_chunk_size_is_checked(chunk_size):
+    with pytest.raises(ValueError, match="chunk_size"):
+        dd.jacfwd(lambda x: x, chunk_size=chunk_size)
+
+
+def test_derivative_of_an_array_argument_names_jacfwd():
+    with pytest.raises(ValueError, match=r"shape \(3,\).*\n.*jacfwd"):
+        dd.derivative(lambda x: x)(X)
+
+
+@pytest.mark.parametrize("result", [None, "text", [None, "a"], object()])
+def test_result_that_is_no_number_raises(result):
+    with pytest.raises(TypeError, match="returned"):
+        dd.jvp(lambda x: result, (X,), (V,))
+
+
+def test_has_aux_needs_a_pair():
+    with pytest.raises(TypeError, match=r"pair \(result, aux\)"):
+        dd.jvp(lambda x: x, (X,), (V,), has_aux=True)
+
+
+def test_escaped_dual_raises_whatever_is_done_with_it():
+    kept = []
+    differentiated(lambda x: (kept.append(x), x)[1])
+    (x,) = kept
+    uses = [
+        lambda: x + 1,
+        lambda: 1 - x,
+        lambda: np.sin(x),
+        lambda: np.sum(x),
+        lambda: x[0],
+        lambda: x[1:],
+        lambda: x.sum(),
+        lambda: np.stack([x, x]),
+        lambda: x > 0,
+        lambda: np.argmax(x),
+        lambda: x.__setitem__(0, 1.0),
+        lambda: x.T,
+        lambda: x.reshape(3, 1),
+        lambda: x @ X,
+        lambda: np.where(X > 0, x, 0.0),
+        lambda: np.array([x[0]]),
+        lambda: x.astype(float),
+        lambda: dd.stop_gradient(x),
+        lambda: dd.jvp(lambda y: x * y, (X,), (V,)),
+        lambda: np.zeros_like(x),
+        lambda: np.zeros(3, like=x),
+    ]
+    for use in uses:
+        with pytest.raises(dd.EscapedDual, match="after the transform"):
+            use()
+
+
+def test_dual_of_another_argument_cannot_be_an_index_or_axis():
+    with pytest.raises((TypeError, IndexError)):
+        differentiated(lambda x: X[x])
+    with pytest.raises(TypeError):
+        differentiated(lambda x: np.sum(X[None] * x, axis=x))
+
+
+def test_unknown_option_raises():
+    with pytest.raises(TypeError):
+        differentiated(lambda x: np.sum(x, colour="red"))
+
+
+def test_numpy_errors_stay_numpy_errors():
+    with pytest.raises(ValueError, match="could not be broadcast"):
+        differentiated(lambda x: x + np.ones(4))
+    with pytest.raises(np.exceptions.AxisError):
+        differentiated(lambda x: np.sum(x, axis=3))
+    with pytest.raises(IndexError):
+        differentiated(lambda x: x[5])
+    with pytest.raises(TypeError):
+        differentiated(lambda x: x + "a")
+    with pytest.raises(TypeError):
+        differentiated(lambda x: x * None)
+
+
+def test_dual_is_not_pickled_but_copied():
+    with pytest.raises(TypeError, match="pickling"):
+        differentiated(lambda x: pickle.dumps(x))
+    _, ydot = differentiated(lambda x: copy.copy(x) * copy.deepcopy(x))
+    assert ydot == pytest.approx(2 * X)
+
+
+def test_memory_of_a_dual_is_not_handed_out():
+    for name in ("data", "tobytes", "ctypes"):
+        with pytest.raises(AttributeError, match="stop_gradient"):
+            differentiated(lambda x, name=name: getattr(x, name))

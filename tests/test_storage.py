@@ -1,0 +1,149 @@
+"""In-place code is differentiated as NumPy runs it: views alias, writes reach everybody, arguments stay untouched."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import dualdiff as dd
+from dualdiff.testing import derivative_at_zero
+from tests.programs import IN_PLACE
+
+X = np.array([0.3, 0.7, 0.45, 0.9])
+U = np.array([1.0, -0.5, 0.25, 2.0])
+V = np.array([-0.3, 1.1, 0.6, 0.2])
+# np.zeros(n, like=x) and friends need an array as like: plain programs get one.
+each_program = pytest.mark.parametrize("f", IN_PLACE, ids=lambda f: f.__name__)
+
+
+@each_program
+def test_value_is_that_of_plain_numpy(f):
+    y, _ = dd.jvp(f, (X,), (V,))
+
+    assert_array_equal(y, f(X.copy()), strict=True)
+
+
+@each_program
+def test_tangent_is_the_difference(f):
+    _, ydot = dd.jvp(f, (X,), (V,))
+    (estimate,) = derivative_at_zero(lambda t: f(X + t * V), 1e-3)
+
+    assert_allclose(ydot, estimate, rtol=1e-9, atol=1e-9)
+
+
+@each_program
+def test_second_derivative_is_the_difference_of_the_first(f):
+    def first(x):
+        return dd.jvp(f, (x,), (U,))[1]
+
+    _, second = dd.jvp(first, (X,), (V,))
+    (estimate,) = derivative_at_zero(lambda t: first(X + t * V), 1e-3)
+
+    assert_allclose(second, estimate, rtol=1e-8, atol=1e-8)
+
+
+@each_program
+@pytest.mark.parametrize("layout", [np.s_[:], np.s_[::-1], np.s_[::2]])
+def test_argument_is_left_as_it_was(f, layout):
+    whole = np.repeat(X, 2) if layout == np.s_[::2] else X.copy()
+    before = whole.copy()
+    x = whole[layout]
+    y, ydot = dd.jvp(f, (x,), (V,))
+
+    assert_array_equal(whole, before)
+    assert_array_equal(y, f(before[layout]))
+    assert_allclose(ydot, dd.jvp(f, (x.copy(),), (V,))[1], rtol=1e-14)
+
+
+@each_program
+def test_all_directions_at_once(f):
+    jacobian = dd.jacfwd(f)(X)
+
+    assert_allclose(np.tensordot(jacobian, V, 1), dd.jvp(f, (X,), (V,))[1], rtol=1e-13, atol=1e-13)
+
+
+def test_buffer_of_an_outer_level_takes_an_inner_dual():
+    def f(x):
+        work = np.zeros_like(x)  # made at the outer level
+        tail = work[1:]
+
+        def g(z):
+            work[0] = z**2
+            tail[0] = z * x[0]
+            tail[1:] *= 2.0
+            return np.sum(work * x)  # z² x0 + z x0 x1
+
+        return dd.derivative(g)(x[1] * 1.0)  # 2 x1 x0 + x0 x1
+
+    y, ydot = dd.jvp(f, (X,), (V,))
+    assert y == pytest.approx(3 * X[0] * X[1])
+    assert ydot == pytest.approx(3 * (V[0] * X[1] + X[0] * V[1]))
+
+
+def test_buffer_of_an_inner_level_takes_an_outer_dual():
+    def f(x):
+        def g(z):
+            work = np.zeros_like(z)
+            view = work[:2]
+            work[:] = x
+            view[0] = z[0] * x[1]
+            return np.sum(view * work[1:3] * z[:2])  # z0² x1² + x1 x2 z1
+
+        return dd.jvp(g, (x * 1.0,), (U,))[1]
+
+    _, ydot = dd.jvp(f, (X,), (V,))
+    (estimate,) = derivative_at_zero(lambda t: f(X + t * V), 1e-3)
+    assert_allclose(ydot, estimate, rtol=1e-9)
+
+
+def test_write_that_numpy_refuses_changes_nothing():
+    def f(x):
+        y = x * 2.0
+        with pytest.raises(ValueError, match="broadcast"):
+            y[:2] = x[:3]
+        return y
+
+    _, ydot = dd.jvp(f, (X,), (V,))
+    assert_array_equal(ydot, 2 * V)
+
+
+def test_read_only_view_cannot_be_written():
+    def f(x):
+        y = np.broadcast_to(x, (2, 4))
+        with pytest.raises(ValueError, match="read-only"):
+            y[0, 0] = 1.0
+        return y
+
+    dd.jvp(f, (X,), (V,))
+
+
+def test_many_views_do_not_accumulate():
+    def f(x):
+        y = x * 1.0
+        for i in range(1000):
+            y[i % 3 : i % 3 + 1] *= 1.0
+        return len(y.storage.aliases)
+
+    seen = []
+    dd.jvp(lambda x: (seen.append(f(x)), x)[1], (X,), (V,))
+    assert seen[0] < 200
+
+
+def test_in_place_operation_keeps_identity():
+    def f(x):
+        y = x * 2.0
+        z = y
+        y += x
+        assert y is z
+        return z
+
+    assert_array_equal(dd.jvp(f, (X,), (V,))[1], 3 * V)
+
+
+def test_in_place_operation_does_not_broadcast_the_buffer():
+    def f(x):
+        y = x[:1] * 1.0
+        with pytest.raises(ValueError, match="non-broadcastable"):
+            y += x
+        return y
+
+    dd.jvp(f, (X,), (V,))
