@@ -1,0 +1,1 @@
+"""The main job, fits to certified data, and the figures of speed and memory: ``python -m benchmarks``."""
