@@ -1,7 +1,10 @@
 """dualdiff: exact derivatives of plain NumPy code.
 
-    transforms          jvp, derivative, jacfwd, stop_gradient
-    rules of your own   custom_jvp
+    forward mode        jvp, derivative, jacfwd
+    reverse mode        vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
+    either              jacobian, hessian, hvp, stop_gradient
+    requires-grad style Variable
+    rules of your own   custom_jvp, custom_vjp
     checking            check_grads
     the array type      Dual
     errors              UnsupportedFunction, EscapedDual
@@ -9,33 +12,48 @@
 A map of the package, in the order in which it reads best:
 
     dual.py             Dual: a value and its tangent
-    tangents/           the kinds of tangent, behind four linear operations
+    tangents/           the kinds of tangent, behind four linear operations: dense.py (forward), tape.py (reverse)
     rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one
     dispatch.py         from a NumPy call to its rule, and to the level of differentiation it belongs to
     storage.py          buffers written in place, and the views that must see it
     methods.py          the operators and methods of ndarray
-    operators.py        the transforms; seeding.py: what enters and leaves them; pytrees.py
+    forward.py, reverse.py, higher.py    the transforms
+    seeding.py          what enters a transform and what leaves it; pytrees.py: nested arguments and results
+    variable.py         Variable: requires-grad style on top of the tape
     custom.py, testing.py, errors.py
 """
 
 from . import rules as rules  # fills the table of rules
-
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
-from .custom import custom_jvp
+from .custom import custom_jvp, custom_vjp
 from .dual import Dual
 from .errors import EscapedDual, UnsupportedFunction
-from .operators import derivative, jacfwd, jvp, stop_gradient
+from .forward import derivative, jacfwd, jvp, stop_gradient
+from .higher import hessian, hvp, jacobian
+from .reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
 from .testing import check_grads
+from .variable import Variable
 
 __all__ = [
     "Dual",
     "EscapedDual",
     "UnsupportedFunction",
+    "Variable",
     "check_grads",
     "custom_jvp",
+    "custom_vjp",
     "derivative",
+    "elementwise_grad",
+    "grad",
+    "hessian",
+    "hvp",
     "jacfwd",
+    "jacobian",
+    "jacrev",
     "jvp",
+    "linearize",
     "stop_gradient",
+    "value_and_grad",
+    "vjp",
 ]
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""`custom_jvp`: a derivative rule for a function of the user's own, in JAX's manner."""
+"""`custom_jvp` and `custom_vjp`: derivative rules for functions of the user's own, in JAX's manner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .dispatch import innermost, value_of
 from .dual import Dual
 from .pytrees import flatten, unflatten
 from .rules.forms import wrapped
-from .tangents import Perturbation
+from .tangents import Like, Perturbation
 from .tangents.expression import Tangent
 
 
@@ -80,6 +80,115 @@ class custom_jvp:
             )
         pairs = zip(y_leaves, ydot_leaves, strict=True)
         return unflatten(y_structure, [_joined(y, ydot, perturbation) for y, ydot in pairs])
+
+
+class custom_vjp:
+    """A function with a rule of its own for reverse mode; forward mode raises (`custom_jvp` serves both).
+
+    ``fwd(*args)`` returns the result and whatever ``bwd`` needs; ``bwd(residuals, cotangent)`` returns a tuple with one
+    cotangent for each argument (None for zero), of its shape.  ``nondiff_argnums`` come first in ``bwd``.
+    Higher derivatives differentiate ``fwd`` and ``bwd`` themselves.
+
+    >>> import numpy as np
+    >>> import dualdiff as dd
+    >>> @dd.custom_vjp
+    ... def clipped(x):
+    ...     return x
+    >>> clipped.defvjp(lambda x: (x, None), lambda _, ct: (np.clip(ct, -1.0, 1.0),))
+    >>> dd.grad(lambda x: 5.0 * clipped(x))(2.0)
+    1.0
+    """
+
+    def __init__(self, f: Callable[..., Any], nondiff_argnums: tuple[int, ...] = ()) -> None:
+        functools.update_wrapper(self, f)
+        self.f = f
+        self.nondiff_argnums = tuple(nondiff_argnums)
+        self.fwd: Callable[..., Any] | None = None
+        self.bwd: Callable[..., Any] | None = None
+
+    def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
+        """Declare the two functions of the rule."""
+        self.fwd, self.bwd = fwd, bwd
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves, structure = flatten(args)
+        perturbation = innermost(leaves)
+        if perturbation is None:
+            return self.f(*args, **kwargs)
+        name = self.__name__  # type: ignore[attr-defined]
+        if self.fwd is None or self.bwd is None:
+            raise TypeError(f"{name} is a custom_vjp function without a rule; declare one with defvjp(fwd, bwd).")
+        if kwargs:
+            raise TypeError(f"a custom_vjp function takes positional arguments only, not {', '.join(kwargs)}=.")
+        if not hasattr(perturbation, "pullback"):
+            raise TypeError(
+                f"{name} is a custom_vjp function: its rule serves reverse mode only.\n"
+                "  Use grad, vjp or jacrev, or give it a rule with custom_jvp, which serves both modes."
+            )
+        value_leaves = [value_of(leaf, perturbation) for leaf in leaves]
+        values = unflatten(structure, value_leaves)
+        result = self.fwd(*values)
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise TypeError(f"fwd of a custom_vjp function returns a pair (y, residuals), not {result!r}.")
+        y, residuals = result
+        y_leaves, y_structure = flatten(y)
+        shapes = [np.shape(leaf) for leaf in y_leaves]
+        sizes = [int(np.prod(shape)) for shape in shapes]
+        active = [i for i, leaf in enumerate(leaves) if type(leaf) is Dual and leaf.perturbation is perturbation]
+        parents = tuple(leaves[i].tangent for i in active)
+        constants = [values[i] for i in self.nondiff_argnums]
+        kept = [i for i in range(len(args)) if i not in self.nondiff_argnums]
+        counts = [len(flatten(value)[0]) for value in values]
+        bwd = self.bwd
+
+        def transpose(block: Any) -> list[Any]:
+            rows = [bwd_row(block[i]) for i in range(block.shape[0])]
+            return [None if column[0] is None else np.stack(column) for column in zip(*rows, strict=True)]
+
+        def bwd_row(flat: Any) -> list[Any]:
+            parts, at = [], 0
+            for size, shape in zip(sizes, shapes, strict=True):
+                parts.append(flat[at : at + size].reshape(shape))
+                at += size
+            found = bwd(*constants, residuals, unflatten(y_structure, parts))
+            if not isinstance(found, tuple) or len(found) != len(kept):
+                raise TypeError(
+                    f"bwd of a custom_vjp function returns a tuple of {len(kept)} cotangents, one for each "
+                    f"differentiable argument, not {found!r}."
+                )
+            of_argument = dict(zip(kept, found, strict=True))
+            row: list[Any] = []
+            for i, count in enumerate(counts):
+                given = of_argument.get(i)
+                row += [None] * count if given is None else flatten(given)[0]
+            checked = []
+            for i in active:
+                ct = row[i]
+                if ct is not None and np.shape(ct) != np.shape(value_leaves[i]):
+                    raise ValueError(
+                        f"bwd of a custom_vjp function returned a cotangent of shape {np.shape(ct)} for an argument "
+                        f"of shape {np.shape(value_leaves[i])}; they are the same."
+                    )
+                checked.append(np.zeros_like(value_leaves[i]) if ct is None else ct)
+            return checked
+
+        total = Like((sum(sizes),), np.result_type(*(leaf_dtype(leaf) for leaf in y_leaves)))
+        hub = perturbation.pullback(parents, transpose, total)
+        results, at = [], 0
+        for leaf, size, shape in zip(y_leaves, sizes, shapes, strict=True):
+
+            def move(block: Any, at: int = at, size: int = size, shape: Any = shape) -> Any:
+                return block[:, at : at + size].reshape(block.shape[0], *shape)
+
+            handle = perturbation.rearrange((hub,), move, Like(shape, leaf_dtype(leaf)))
+            results.append(wrapped(leaf, Tangent(perturbation, handle), perturbation))
+            at += size
+        return unflatten(y_structure, results)
+
+
+def leaf_dtype(leaf: Any) -> np.dtype[Any]:
+    dtype = getattr(leaf, "dtype", None) or np.result_type(type(leaf))
+    return dtype if dtype.kind in "fc" else np.dtype(float)
 
 
 def _visible_tangent(leaf: Any, perturbation: Perturbation) -> Any:

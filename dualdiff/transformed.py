@@ -1,0 +1,45 @@
+"""What a transform returns: a function that remembers how it was made, so that it can be pickled."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import MethodType
+from typing import Any
+
+from .variable import presented
+
+
+class Transformed:
+    """``transform(f, *args, **options)``, callable; pickled as that expression, if ``f`` can be."""
+
+    def __init__(
+        self,
+        call: Callable[..., Any],
+        transform: Callable[..., Any],
+        f: Callable[..., Any],
+        *args: Any,
+        **options: Any,
+    ) -> None:
+        functools.update_wrapper(self, f, updated=())
+        self._call = call
+        self._made_by = (transform, (f, *args), options)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return presented(self._call(*args, **kwargs))
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """A transformed function in a class body is a method, as any function is."""
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, self._made_by
+
+    def __repr__(self) -> str:
+        transform, args, _ = self._made_by
+        return f"<{transform.__name__} of {args[0]!r}>"
+
+
+def _made(transform: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    return transform(*args, **options)
+

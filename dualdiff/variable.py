@@ -1,0 +1,281 @@
+"""`Variable`: the requires-grad manner of working, on top of the tape.
+
+A Variable lives outside all transforms.  What is computed from it is a Variable too, and remembers how; `backward`
+adds into the ``grad`` of the Variables it came from.
+
+Variables share one perturbation of level 0, outside every transform: inside a transform a Variable is a constant of an
+outer level, so the result is right with respect to both.  Their record is no list but the graph of nodes that the
+results refer to, freed with them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import operator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from .dual import Dual, primal
+from .seeding import primal_leaf, seed_leaf
+from .tangents.tape import Node, Sweep, Tape, as_block
+
+# Duals that stand for Variables while a transform with weights= runs, by identity of the Variable.
+_stand_ins: ContextVar[dict[int, Dual] | None] = ContextVar("dualdiff_stand_ins", default=None)
+
+
+class _Numbering:
+    """In place of a tape's list of nodes: numbers them, holds none."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count()
+
+    def __len__(self) -> int:
+        return next(self._numbers)
+
+    def append(self, node: Node) -> None:
+        """The results refer to their nodes; nobody else does."""
+
+
+class Graph(Tape):
+    """The perturbation of all Variables."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.level = 0
+        self.nodes = _Numbering()  # type: ignore[assignment]
+
+    def _hold(self, node: Node, array: Any, references_if_fresh: int) -> None:
+        """Copy at once what a node reads: a graph outlives the statement that made it."""
+        if type(array) is np.ndarray:
+            node.let_go(array, array.copy("K"))
+
+    def keep(self, constant: Any) -> Any:
+        return constant.copy("K") if type(constant) is np.ndarray else super().keep(constant)
+
+    def present(self, dual: Dual) -> Any:
+        return Variable._of(dual)
+
+    def backward(self, node: Node, block: Any) -> None:
+        """Send a cotangent to every Variable that a node came from, newest node first."""
+        sweep = Sweep(defaultdict(lambda: None), defaultdict(bool))
+        sweep.send(node, block)
+        queue = [(-node.index, node)]
+        seen = {node.index}
+        while queue:
+            _, node = heapq.heappop(queue)
+            block = sweep.found.pop(node.index)
+            if block is None:
+                continue
+            if type(node) is _Leaf:
+                node.receive(as_block(block)[0])
+                continue
+            node.pull(as_block(block), sweep)
+            for parent in node.sources():
+                if parent.index not in seen:
+                    seen.add(parent.index)
+                    heapq.heappush(queue, (-parent.index, parent))
+
+
+GRAPH = Graph()
+
+
+class _Leaf(Node):
+    """The tangent of a Variable that the user made."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, value: Any, variable: Variable) -> None:
+        super().__init__(len(GRAPH.nodes), np.shape(value), np.result_type(value))
+        self.variable = variable
+
+    def receive(self, gradient: Any) -> None:
+        grad = self.variable.grad
+        self.variable.grad = np.array(gradient)[()] if grad is None else grad + gradient
+
+
+class Variable:
+    """A value whose gradient is collected by ``backward()`` of what is computed from it.
+
+    ``value``, the plain array; ``grad``, None or the sum of all gradients since `zero_grad`.
+    Raises: TypeError for a value that is no number, or a live Dual of a transform.
+
+    >>> import numpy as np
+    >>> x = Variable(np.arange(4.0))
+    >>> y = 2 * np.dot(x, x)
+    >>> y.backward()
+    >>> x.grad
+    array([ 0.,  4.,  8., 12.])
+    """
+
+    __slots__ = ("__weakref__", "_dual", "_is_leaf", "grad")
+
+    def __init__(self, value: Any) -> None:
+        if isinstance(value, Variable):
+            value = value.value
+        if isinstance(value, (list, tuple)):
+            value = np.array(value)
+        value = primal_leaf(value, "Variable: the value")
+        if type(value) is Dual:
+            raise TypeError(
+                "Variable: a Dual of a running transform cannot be stored; its derivative would be lost.\n"
+                "  Make Variables outside of the function that is differentiated, or use the Dual itself."
+            )
+        value = np.array(value) if isinstance(value, np.ndarray) else value
+        self.grad: Any = None
+        self._is_leaf = True
+        self._dual = Dual(value, _Leaf(value, self), GRAPH)
+
+    @classmethod
+    def _of(cls, dual: Dual) -> Variable:
+        self = cls.__new__(cls)
+        self._dual, self.grad, self._is_leaf = dual, None, False
+        return self
+
+    @property
+    def value(self) -> Any:
+        return self._dual.value
+
+    @value.setter
+    def value(self, new: Any) -> None:
+        """Another value of the same shape, from here on; results computed before keep what they had."""
+        if not self._is_leaf:
+            raise AttributeError("only a Variable that was made from a value can be given another one.")
+        if np.shape(new) != np.shape(self.value):
+            raise ValueError(f"Variable: the new value has shape {np.shape(new)}, the old one {np.shape(self.value)}.")
+        new = primal_leaf(new, "Variable: the value")
+        if type(new) is Dual:
+            raise TypeError("Variable: a Dual of a running transform cannot be stored.")
+        self._dual = Dual(new, _Leaf(new, self), GRAPH)
+
+    def backward(self, cotangent: Any = None) -> None:
+        """Add the gradient of this result into ``grad`` of the Variables it came from.
+
+        ``cotangent`` has the shape of the result; a scalar needs none.
+        """
+        if cotangent is None:
+            if self._dual.shape != ():
+                raise TypeError(
+                    f"backward: the result has shape {self._dual.shape}; only a scalar needs no cotangent.\n"
+                    "  Use y.backward(np.ones_like(y.value)) for the gradient of the sum."
+                )
+            cotangent = np.ones((), self._dual.dtype)
+        block = seed_leaf(cotangent, self.value, "backward: the cotangent", "the result")
+        GRAPH.backward(self._dual.tangent, block)
+
+    def zero_grad(self) -> None:
+        """Forget the gradient collected so far."""
+        self.grad = None
+
+    def detach(self) -> Any:
+        """The plain value, a constant."""
+        return np.copy(self.value) if isinstance(self.value, np.ndarray) else self.value
+
+    def __dual__(self) -> Dual:
+        stand_ins = _stand_ins.get()
+        return self._dual if stand_ins is None else stand_ins.get(id(self), self._dual)
+
+    def __repr__(self) -> str:
+        return f"Variable({self.value!r})"
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return presented(getattr(ufunc, method)(*_dual_of(inputs), **_dual_of(kwargs)))
+
+    def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        return presented(function(*_dual_of(args), **_dual_of(kwargs)))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        found = getattr(self.__dual__(), name)
+        if not callable(found):
+            return presented(found)
+        return lambda *args, **kwargs: presented(found(*_dual_of(args), **_dual_of(kwargs)))
+
+    def __getitem__(self, index: Any) -> Any:
+        return presented(self.__dual__()[index])
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        if self._is_leaf and self.__dual__() is self._dual:
+            raise TypeError(
+                "a Variable that was made from a value is not written in place.\n"
+                "  Write into x.value (a constant change), or into a copy: y = x * 1.0; y[i] = ..."
+            )
+        self.__dual__()[index] = _dual_of(item)
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Any]:
+        return (presented(item) for item in self.__dual__())
+
+    def __bool__(self) -> bool:
+        return bool(primal(self.__dual__()))
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+def _dual_of(tree: Any) -> Any:
+    if type(tree) is Variable:
+        return tree.__dual__()
+    if type(tree) in (list, tuple):
+        return type(tree)(_dual_of(item) for item in tree)
+    if type(tree) is dict:
+        return {name: _dual_of(item) for name, item in tree.items()}
+    return tree
+
+
+def presented(tree: Any) -> Any:
+    """Results that carry the perturbation of Variables, as Variables."""
+    if type(tree) is np.ndarray or type(tree) is float:
+        return tree
+    if type(tree) is Dual:
+        return Variable._of(tree) if tree.perturbation is GRAPH else tree
+    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        return type(tree)(*(presented(item) for item in tree))
+    if type(tree) in (list, tuple):
+        return type(tree)([presented(item) for item in tree])
+    if type(tree) is dict:
+        return {name: presented(item) for name, item in tree.items()}
+    return tree
+
+
+@contextmanager
+def standing_in(weights: Sequence[Variable], duals: Sequence[Dual]) -> Iterator[None]:
+    """Let Duals of a transform stand for captured Variables, in this context alone."""
+    stand_ins = dict(_stand_ins.get() or {})
+    stand_ins.update((id(weight), dual) for weight, dual in zip(weights, duals, strict=True))
+    token = _stand_ins.set(stand_ins)
+    try:
+        yield
+    finally:
+        _stand_ins.reset(token)
+
+
+def _binary(apply: Callable[[Any, Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    return (
+        lambda self, other: presented(apply(self.__dual__(), _dual_of(other))),
+        lambda self, other: presented(apply(_dual_of(other), self.__dual__())),
+    )
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
+    _forward, _reflected = _binary(getattr(operator, _name))
+    setattr(Variable, f"__{_name}__", _forward)
+    setattr(Variable, f"__r{_name}__", _reflected)
+for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
+    setattr(Variable, f"__{_name}__", _binary(getattr(operator, _name))[0])
+for _name in ("neg", "pos", "abs"):
+    _apply = getattr(operator, _name)
+    setattr(Variable, f"__{_name}__", lambda self, _apply=_apply: presented(_apply(self.__dual__())))
+for _name in ("float", "int", "complex"):
+    _convert = {"float": float, "int": int, "complex": complex}[_name]
+    setattr(Variable, f"__{_name}__", lambda self, _convert=_convert: _convert(self.__dual__()))
