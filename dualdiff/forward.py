@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .dispatch import lifted
 from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
 from .tangents.dense import Dense
+from .tangents.supported import Supported, has_nan
 from .transformed import Transformed
 from .variable import presented
 
@@ -48,7 +48,20 @@ def jvp(
             )
     if len(primals) != len(tangents):
         raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents; each primal has one tangent.")
-    perturbation = Dense(1)
+    y, ydot, *aux = _one_sweep(Dense(1), f, primals, tangents, has_aux)
+    if _any_nan(ydot):
+        # A structural zero may have met an infinite partial: see tangents/supported.py.
+        y, ydot, *aux = _one_sweep(Supported(1), f, primals, tangents, has_aux)
+    return presented((y, ydot, *aux))
+
+
+def _any_nan(tree: Any) -> bool:
+    if type(tree) is np.float64:
+        return bool(tree != tree)
+    return any(has_nan(leaf) for leaf in (flatten(tree)[0] if type(tree) is not np.ndarray else (tree,)))
+
+
+def _one_sweep(perturbation: Dense, f: Any, primals: Any, tangents: Any, has_aux: bool) -> tuple[Any, ...]:
     try:
         args = [_with_tangent(x, v, i, perturbation) for i, (x, v) in enumerate(zip(primals, tangents, strict=True))]
         result = f(*args)
@@ -57,27 +70,28 @@ def jvp(
             result, given_aux = pair(result, "jvp")
             aux = (without(perturbation, given_aux),)
         if type(result) is Dual and result.perturbation is perturbation:
-            return presented((result.value, _direction(result), *aux))
+            return result.value, _direction(result), *aux
         leaves, structure = result_leaves(result, "jvp")
         y = [leaf.value if _carries(leaf, perturbation) else leaf for leaf in leaves]
         ydot = [
-            _direction(leaf) if _carries(leaf, perturbation) else _tangent_block(leaf, perturbation)[0] for leaf in leaves
+            _direction(leaf) if _carries(leaf, perturbation) else _tangent_block(leaf, perturbation)[0]
+            for leaf in leaves
         ]
-        return presented((unflatten(structure, y), unflatten(structure, ydot), *aux))
+        return unflatten(structure, y), unflatten(structure, ydot), *aux
     finally:
         perturbation.live = False
 
 
 def _direction(result: Dual) -> Any:
     """The one tangent of a result; a copy if it is (a view of) the user's own seed."""
-    tangent = result.tangent[0]
+    tangent = result.perturbation.block_of(result.tangent)[0]
     return np.copy(tangent, order="K") if result.storage is not None and result.storage.borrowed else tangent
 
 
 def _with_tangent(x: Any, v: Any, i: int, perturbation: Dense) -> Any:
     """One argument of `jvp` as a Dual, or a tree of Duals."""
     if type(x) is np.ndarray and type(v) is np.ndarray and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape:
-        return seeded(x, v[None], perturbation)
+        return seeded(x, perturbation.seed(v[None]), perturbation)
     leaves, structure = flatten(x)
     check_leaves(leaves, x, f"jvp: primals[{i}]")
     tangent_leaves, tangent_structure = flatten(v)
@@ -90,7 +104,7 @@ def _with_tangent(x: Any, v: Any, i: int, perturbation: Dense) -> Any:
     for leaf, tangent, place in zip(leaves, tangent_leaves, paths(structure, f"[{i}]"), strict=True):
         leaf = primal_leaf(leaf, f"jvp: primals{place}")
         block = seed_leaf(tangent, leaf, f"jvp: tangents{place}", f"primals{place}")
-        duals.append(seeded(leaf, block, perturbation))
+        duals.append(seeded(leaf, perturbation.seed(block), perturbation))
     return unflatten(structure, duals)
 
 
@@ -162,6 +176,25 @@ def jacfwd(
     _check_function(f, "jacfwd")
     _check_chunk_size(chunk_size, "jacfwd")
 
+    def sweep(
+        perturbation: Dense, leaves: Any, trees: Any, args: Any, kwargs: Any, positions: Any, start: int, stop: int
+    ) -> tuple[list[Any], Any, Any]:
+        """Blocks of the results for unit directions ``start`` to ``stop``, their structure, and aux."""
+        try:
+            duals = iter(_seed_columns(leaves, start, stop, perturbation))
+            call = list(args)
+            for i, (_, structure) in zip(positions, trees, strict=True):
+                call[i] = structure.build(duals)
+            result = f(*call, **kwargs)
+            aux = None
+            if has_aux:
+                result, aux = pair(result, "jacfwd")
+                aux = without(perturbation, aux)
+            y_leaves, y_structure = result_leaves(result, "jacfwd")
+            return [_tangent_block(leaf, perturbation) for leaf in y_leaves], y_structure, aux
+        finally:
+            perturbation.live = False
+
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), "jacfwd")
         trees = [flatten(args[i]) for i in positions]
@@ -178,24 +211,12 @@ def jacfwd(
         start = 0
         while True:
             stop = min(start + k, n)
-            perturbation = Dense(stop - start)
-            try:
-                duals = iter(_seed_columns(leaves, start, stop, perturbation))
-                call = list(args)
-                for i, (_, structure) in zip(positions, trees, strict=True):
-                    call[i] = structure.build(duals)
-                result = f(*call, **kwargs)
-                aux = None
-                if has_aux:
-                    result, aux = pair(result, "jacfwd")
-                    aux = without(perturbation, aux)
-                y_leaves, y_structure = result_leaves(result, "jacfwd")
-                blocks = [_tangent_block(leaf, perturbation) for leaf in y_leaves]
-            finally:
-                perturbation.live = False
+            y_blocks, y_structure, aux = sweep(Dense(stop - start), leaves, trees, args, kwargs, positions, start, stop)
+            if any(has_nan(block) for block in y_blocks):
+                y_blocks, _, aux = sweep(Supported(stop - start), leaves, trees, args, kwargs, positions, start, stop)
             if columns is None:
-                columns = _Columns(n, len(blocks))
-            columns.add(blocks, start, stop)
+                columns = _Columns(n, len(y_blocks))
+            columns.add(y_blocks, start, stop)
             start = stop
             if start >= n:
                 break
@@ -255,7 +276,7 @@ def _seed_columns(leaves: list[Any], start: int, stop: int, perturbation: Dense)
         if first < last:
             directions = np.arange(first, last)
             block[directions - start, directions - at] = 1.0
-        dual = seeded(leaf, block.reshape(stop - start, *shape), perturbation)
+        dual = seeded(leaf, perturbation.seed(block.reshape(stop - start, *shape)), perturbation)
         duals.append(dual)
         at += size
     if len(leaves) == 1 and dual.tangent.ndim == 2:
@@ -287,10 +308,10 @@ def _carries(leaf: Any, perturbation: Dense) -> bool:
 def _tangent_block(leaf: Any, perturbation: Dense) -> Any:
     """The block of a result; zero where it does not depend on the arguments."""
     if _carries(leaf, perturbation):
-        return leaf.tangent
+        return perturbation.block_of(leaf.tangent)
     dtype = _dtype_of(leaf)
     value = leaf if dtype.kind in "fc" else np.zeros(np.shape(leaf))
-    return lifted(value, perturbation).tangent
+    return perturbation.block_of(perturbation.zeros(value))
 
 
 def _dtype_of(x: Any) -> np.dtype[Any]:

@@ -63,24 +63,24 @@ def _no_number(x: Any, name: str, what: str) -> TypeError:
     )
 
 
-def seed_leaf(tangent: Any, primal: Any, name: str, primal_name: str) -> Any:
+def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
     """A user's tangent, checked against its primal, as a block of one direction."""
     if not isinstance(tangent, (int, float, complex)) and not hasattr(tangent, "dtype"):
         raise TypeError(
-            f"{name} is a {type(tangent).__name__}; the tangent of {primal_name} is an array of its shape "
-            f"{np.shape(primal)}."
+            f"{name} is a {type(tangent).__name__}; the tangent of {value_name} is an array of its shape "
+            f"{np.shape(value)}."
         )
     if isinstance(tangent, np.ndarray) and tangent.dtype == object:
         tangent = fused(tangent)
-    shape, wanted = np.shape(tangent), np.shape(primal)
+    shape, wanted = np.shape(tangent), np.shape(value)
     if shape != wanted:
         raise ValueError(
-            f"{name} has shape {shape}, {primal_name} has shape {wanted}; each tangent has the shape of its primal."
+            f"{name} has shape {shape}, {value_name} has shape {wanted}; each tangent has the shape of its primal."
         )
-    dtype, target = _dtype(tangent), _dtype(primal)
+    dtype, target = _dtype(tangent), _dtype(value)
     if dtype.kind not in "iufc" or (dtype.kind == "c" and target.kind != "c"):
         raise TypeError(
-            f"{name} has dtype {dtype}, {primal_name} has dtype {target}; a tangent has the dtype of its primal."
+            f"{name} has dtype {dtype}, {value_name} has dtype {target}; a tangent has the dtype of its primal."
         )
     if isinstance(tangent, (np.ndarray, np.generic, int, float, complex)):
         return np.array([tangent], dtype=target)

@@ -174,6 +174,13 @@ def test_residuals_of_least_squares_are_differentiable():
     check_grads(lambda a, b: np.linalg.lstsq(a, b)[1], (TALL.real, TALL.imag), order=2)
 
 
+def test_least_squares_of_a_narrow_matrix_is_as_exact_as_its_wide_right_side():
+    a = TALL.real.astype(np.float32)
+    b = TALL.imag.copy()
+    for f in (lambda b: np.linalg.lstsq(a, b)[0], lambda b: np.linalg.solve(a[:3], b[:3])):
+        assert_allclose(slope(f, b, b), f(b), rtol=1e-12)
+
+
 def test_constant_array_stays_constant_in_least_squares():
     def f(b):
         x, squares, rank, s = np.linalg.lstsq(TALL.real, b)

@@ -131,6 +131,8 @@ def writeable(x):
 @each_dtype
 @each_layout
 @each_function
+@pytest.mark.filterwarnings("ignore:future versions will not create a writeable array from broadcast_array")
+@pytest.mark.filterwarnings("ignore:Numpy has detected that you")  # the same
 @pytest.mark.parametrize("program", [written_through, read_back])
 def test_writes_reach_whom_they_reach_in_numpy(program, function, layout, dtype):
     def f(x):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import duals_in, fused, innermost, lifted, stripped
+from ..dispatch import RULES, duals_in, fused, innermost, lifted, stripped
 from ..dual import Dual, is_array, primal
 from ..tangents import ONE
 from ..tangents.expression import Tangent
@@ -128,7 +128,7 @@ def fromiter(like: Dual, iter: Any, dtype: Any, count: int = -1) -> Any:
     if count > len(items):
         raise ValueError("iterator too short")
     whole: Any = fused(items if count < 0 else items[:count])
-    return np.asarray(whole, dtype=dtype, like=like)
+    return RULES[np.asarray](like, whole, dtype=dtype)
 
 
 # Conversions.

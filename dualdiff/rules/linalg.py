@@ -327,7 +327,7 @@ def eig(y: Any, a: Any, *, da: Tangent) -> tuple[Tangent, Tangent]:
     U = V @ (middle * _inverse_gaps(w))
     length = weighted_sum(U, conj(V), (U.ndim - 2,)).real()
     d = length
-    if np.iscomplexobj(V):
+    if np.iscomplexobj(V) and V.size:
         size = np.abs(V)
         # The largest component is the one that is real; of two as large, rounding chose.
         k = np.argmax(np.where(np.imag(V) == 0, size, 0.5 * size), axis=-2)
@@ -482,9 +482,8 @@ def lstsq(y: Any, a: Any, b: Any, rcond: Any = None, *, da: Tangent, db: Tangent
     vector = np.ndim(b) == 1
     if vector:
         b, x, db = b[:, None], x[:, None], db.reshape((a.shape[0], 1))
-    p = min(a.shape)
-    if not p:
-        return None, None, None, None
+    if a.dtype != x.dtype:  # the wider one of A and b
+        a = a.astype(x.dtype)
     # The cut that LAPACK makes; its s may be of another array type than A.
     eps = np.finfo(s.dtype).eps
     rcond = max(a.shape) * eps if rcond is None else eps / 2 if rcond < 0 else rcond

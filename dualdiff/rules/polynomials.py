@@ -184,11 +184,15 @@ def _horner(x: Any, c: Any, tensor: bool) -> Any:
     return y
 
 
-@formula(np.polynomial.polynomial.polyval2d)
-def polyval2d(x: Any, y: Any, c: Any) -> Any:
+def _polyval2d(x: Any, y: Any, c: Any) -> Any:
     return _horner(array(y), _horner(array(x), array(c), tensor=True), tensor=False)
 
 
-@formula(np.polynomial.polynomial.polygrid2d)
-def polygrid2d(x: Any, y: Any, c: Any) -> Any:
+def _polygrid2d(x: Any, y: Any, c: Any) -> Any:
     return _horner(array(y), _horner(array(x), array(c), tensor=True), tensor=True)
+
+
+# Older NumPy does not let them be overridden.
+if isinstance(np.polynomial.polynomial.polyval2d, type(np.roll)):
+    formula(np.polynomial.polynomial.polyval2d)(_polyval2d)
+    formula(np.polynomial.polynomial.polygrid2d)(_polygrid2d)

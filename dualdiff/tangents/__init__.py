@@ -5,6 +5,7 @@ transform is still running, and how to do linear algebra on its own kind of tang
 
     dense.py    epsilon-coefficient blocks of shape (k, *value.shape)     forward mode
     tape.py     nodes of a recorded linear program                        reverse mode
+    supported.py  dense blocks with the entries that a seed reached       where a zero meets an infinite partial
 
 The four operations, and the law that each obeys (x, y tangents; α a number; op one of the four):
 op(α x + y) = α op(x) + op(y), and op never changes its arguments nor returns one of them:
@@ -124,6 +125,14 @@ class Perturbation:
 
     def owned(self, tangent: Any) -> Any:
         """A seed that is about to be written, in memory of its own."""
+        return tangent
+
+    def seed(self, block: Any) -> Any:
+        """A block of directions as this kind of tangent."""
+        return block
+
+    def block_of(self, tangent: Any) -> Any:
+        """The block of directions of a tangent that holds one."""
         return tangent
 
     def present(self, dual: Any) -> Any:

@@ -23,6 +23,7 @@ import numpy as np
 
 from . import MINUS_ONE, ONE, Like, Perturbation, Trivial, blocks
 from .dense import contracted, real_part
+from .supported import contracted_on_support, has_nan, plain
 
 _ndarray = np.ndarray
 _BOOL = np.dtype(bool)
@@ -44,6 +45,14 @@ class Node:
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         """Send a cotangent of this node to its parents; an input or a zero has none."""
+
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        """`pull`, and the same for the support (entries that a seed reached are positive).
+
+        What is off the support stays zero, even where a partial is infinite.
+        """
+        self.pull(cotangent, sweep)
+        self.pull(support, supports)
 
     def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
         """The tangent of this node from those of its parents (None is zero)."""
@@ -86,6 +95,17 @@ class Combine(Node):
             if parent.shape != self.shape:
                 term = _unbroadcast(term, parent.shape)
             sweep.send(parent, term)
+
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        for partial, parent in self.terms:
+            reached = support
+            if type(partial) is not Trivial and getattr(partial, "dtype", None) == _BOOL:
+                reached = np.where(partial, support, 0.0)
+            term = cotangent if partial is ONE else -cotangent
+            if type(partial) is not Trivial:
+                term = np.where(plain(reached) > 0, _times(partial, cotangent, len(self.shape)), 0.0)
+            sweep.send(parent, _unbroadcast(term, parent.shape))
+            supports.send(parent, _unbroadcast(reached, parent.shape))
 
     def sources(self) -> Iterable[Node]:
         return [parent for _, parent in self.terms]
@@ -207,6 +227,20 @@ class Contract(Node):
             block = _spread(block[index], (block.shape[0], *self.parent.shape))
         sweep.send(self.parent, block)
 
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        if self.operand is None:
+            super().pull_on_support(cotangent, support, sweep, supports)
+            return
+        letters, operand, out = _terms(self.subscripts)
+        known = "".join(c for c in letters if c in operand or c in out)
+        spread = (slice(None), *(slice(None) if c in known else None for c in letters))
+        subscripts = f"{out},{operand}->{known}"
+        for block, where in (
+            (contracted_on_support(cotangent, plain(support) > 0, subscripts, self.operand), sweep),
+            (contracted(support, subscripts, np.ones(np.shape(plain(self.operand)))), supports),
+        ):
+            where.send(self.parent, np.broadcast_to(block[spread], (block.shape[0], *self.parent.shape)))
+
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
 
@@ -236,6 +270,10 @@ class LinearMap(Node):
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         sweep.send(self.parent, self.transpose(cotangent))
 
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        self.pull(cotangent, sweep)
+        supports.send(self.parent, np.ones((support.shape[0], *self.parent.shape)))
+
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
 
@@ -258,6 +296,11 @@ class Pullback(Node):
         for parent, block in zip(self.parents, self.transpose(cotangent), strict=True):
             if block is not None:
                 sweep.send(parent, block)
+
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        self.pull(cotangent, sweep)
+        for parent in self.parents:
+            supports.send(parent, np.ones((support.shape[0], *parent.shape)))
 
     def sources(self) -> Iterable[Node]:
         return self.parents
@@ -498,7 +541,7 @@ class Tape(Perturbation):
     def pull(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], consume: bool = False) -> list[Any]:
         """Cotangents of ``inputs`` (None for zero) from those of some nodes, newest node first.
 
-        ``consume`` frees the record on the way.
+        ``consume`` frees the record.
         """
         nodes = self.nodes
         sweep = Sweep([None] * len(nodes), bytearray(len(nodes)))
@@ -507,15 +550,33 @@ class Tape(Perturbation):
             sweep.send(node, block)
         wanted = {node.index for node in inputs}
         start = max((node.index for node, _ in seeds), default=-1)
-        if consume:
-            del nodes[start + 1 :]
         for at in range(start, -1, -1):
             block = found[at]
-            node = nodes.pop() if consume else nodes[at]
             if block is not None and at not in wanted:
                 found[at] = None
+                node = nodes[at]
                 node.pull(block if type(node) is Combine or type(node) is Entry else as_block(block), sweep)
-        return [as_block(found[node.index]) for node in inputs]
+        result = [as_block(found[node.index]) for node in inputs]
+        if any(block is not None and has_nan(block) for block in result):
+            result = self._pull_on_support(seeds, inputs)
+        if consume:
+            nodes.clear()
+        return result
+
+    def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node]) -> list[Any]:
+        """`pull` where a structural zero may have met an infinite partial: see supported.py."""
+        n = len(self.nodes)
+        sweep, supports = Sweep([None] * n, bytearray(n)), Sweep([None] * n, bytearray(n), cast=False)
+        for node, block in seeds:
+            sweep.send(node, block)
+            supports.send(node, (plain(block) != 0) * 1.0)
+        wanted = {node.index for node in inputs}
+        for at in range(n - 1, -1, -1):
+            if sweep.found[at] is not None and at not in wanted:
+                block, support = as_block(sweep.found[at]), as_block(supports.found[at])
+                sweep.found[at] = supports.found[at] = None
+                self.nodes[at].pull_on_support(block, support, sweep, supports)
+        return [as_block(sweep.found[node.index]) for node in inputs]
 
     def push(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], k: int) -> list[Any]:
         """Tangents of ``outputs`` (None for zero) from those of the inputs, oldest node first."""
@@ -536,15 +597,16 @@ class Tape(Perturbation):
 class Sweep:
     """The cotangents found so far, by node index, and which of them are ours to add into."""
 
-    __slots__ = ("found", "owned")
+    __slots__ = ("cast", "found", "owned")
 
-    def __init__(self, found: Any, owned: Any) -> None:
+    def __init__(self, found: Any, owned: Any, cast: bool = True) -> None:
         self.found = found
         self.owned = owned
+        self.cast = cast  # whether blocks take the dtype of their primal
 
     def send(self, parent: Node, block: Any) -> None:
         """Add a block to the cotangent of a node."""
-        if type(block) is float or (block.dtype is not parent.dtype and block.dtype != parent.dtype):
+        if type(block) is float or (self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype):
             block = real_part(parent.dtype.type(block) if type(block) is float else block, parent.dtype)
         at = parent.index
         total = self.found[at]
@@ -565,10 +627,10 @@ class Sweep:
             move(whole)[...] = block
             self.send(parent, whole)
             return
-        if block.dtype is not parent.dtype and block.dtype != parent.dtype:
+        if self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype:
             block = real_part(block, parent.dtype)
         if total is None:
-            self.found[at] = total = np.zeros((len(block), *parent.shape), parent.dtype)
+            self.found[at] = total = np.zeros((len(block), *parent.shape), parent.dtype if self.cast else block.dtype)
             self.owned[at] = 1
             move(total)[...] = block
             return

@@ -1,6 +1,7 @@
 """New arrays: like a Dual, with ``like=``, and between two ends."""
 
 import io
+import tempfile
 
 import numpy as np
 
@@ -11,6 +12,13 @@ def filled(y, x):
     """The buffer with something in it that moves."""
     y[...] = x
     return y
+
+
+def from_file(numbers, like):
+    with tempfile.TemporaryFile() as file:
+        file.write(numbers.tobytes())
+        file.seek(0)
+        return np.fromfile(file, like=like)
 
 
 # Samples that write into the new buffer (duck=False) are the reason why it is a Dual.
@@ -47,6 +55,7 @@ sample(np.fromiter, lambda x: np.fromiter((t * t for t in x), x.dtype, like=x), 
 sample(np.frombuffer, lambda x: np.frombuffer(b"\1\0\2\0", dtype=np.int16, like=x) * x, (2,))
 sample(np.frombuffer, lambda x: np.frombuffer(np.array([1.5, 2.0]).tobytes(), like=x) * x, (2,))
 sample(np.fromstring, lambda x: np.fromstring("1.5 2", sep=" ", like=x) * x, (2,))
+sample(np.fromfile, lambda x: from_file(np.array([1.5, 2.0]), like=x) * x, (2,))
 sample(np.loadtxt, lambda x: np.loadtxt(["1.5 2"], like=x) * x, (2,))
 sample(np.genfromtxt, lambda x: np.genfromtxt(io.BytesIO(b"1.5 2"), like=x) * x, (2,))
 

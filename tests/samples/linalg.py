@@ -137,6 +137,8 @@ for a in [A3, TALL[0], WIDE[0]]:
     sample(np.linalg.lstsq, lambda a, b: without_rank(*np.linalg.lstsq(a, b, rcond=0.5)), a, (m, 2))
     sample(np.linalg.lstsq, lambda a, b, c: without_rank(*np.linalg.lstsq(a + 1j * b, c)), a, a.shape, (m,))
 sample(np.linalg.lstsq, lambda b: without_rank(*np.linalg.lstsq(TALL[0], b)), (5,))
+sample(np.linalg.lstsq, lambda a, b: without_rank(*np.linalg.lstsq(a, b)), (3, 0), (3, 2))
+sample(np.linalg.lstsq, lambda a, b: without_rank(*np.linalg.lstsq(a, b)), (0, 3), (0,))
 sample(np.linalg.lstsq, lambda a: without_rank(*np.linalg.lstsq(a, [1.0, 2.0, 3.0, 4.0, 5.0])), TALL[0])
 sample(np.linalg.lstsq, lambda a, b, c: np.linalg.lstsq(a @ b, c, rcond=1e-4)[0], (5, 2), (2, 3), (5,))
 

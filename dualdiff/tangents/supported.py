@@ -1,0 +1,131 @@
+"""Dense tangents with their supports: which entries a seed has reached.
+
+A structural zero is an entry that no seed reached, or that where, select or indexing dropped.  Where it meets an
+infinite partial, 0 · inf would make it NaN, although the derivative is 0: one infinite column of a Jacobian would spoil
+the others.  A sweep of forward mode whose result has a NaN is repeated with these tangents: a block and a boolean block
+side by side.  What is off the support stays zero; a computed 0 · inf is on the support and stays NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import Like, Trivial, blocks
+from .dense import Dense, contracted
+
+
+class Marked(NamedTuple):
+    """A block and its support, of one shape."""
+
+    block: Any
+    support: Any
+
+    @property
+    def ndim(self) -> int:
+        return int(self.block.ndim)
+
+
+class Supported(Dense):
+    """The ε of a repeated sweep with ``k`` directions."""
+
+    __slots__ = ()
+
+    def seed(self, block: Any) -> Marked:
+        return Marked(block, plain(block) != 0)
+
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Marked:
+        total: Any = None
+        reached: Any = False
+        ndim = getattr(like, "ndim", 0)
+        for partial, tangent in terms:
+            block = super().combine(((partial, tangent.block),), like)
+            support = blocks.expand(tangent.support, ndim)
+            if type(partial) is not Trivial and getattr(partial, "dtype", None) == bool:
+                support = support & plain(partial)
+            support = np.broadcast_to(support, block.shape)
+            block = np.where(support, block, 0.0)
+            total = block if total is None else total + block
+            reached = reached | support
+        return Marked(total, reached)
+
+    def scale(self, partial: Any, tangent: Marked) -> Marked:
+        return self.combine(((partial, tangent),), self.like(tangent))
+
+    def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Marked:
+        moved = move(*(tangent.block for tangent in tangents))
+        # As numbers: a move may join them with zeros of its own.
+        return Marked(moved, move(*(tangent.support * 1.0 for tangent in tangents)) != 0)
+
+    def view(self, tangent: Marked, move: Callable[[Any], Any], like: Any) -> Marked:
+        return Marked(move(tangent.block), move(tangent.support))
+
+    def contract(self, tangent: Marked, subscripts: str, operand: Any = None) -> Marked:
+        if operand is None:
+            return Marked(contracted(tangent.block, subscripts), contracted(tangent.support * 1.0, subscripts) > 0)
+        return Marked(
+            contracted_on_support(tangent.block, tangent.support, subscripts, operand),
+            contracted(tangent.support * 1.0, subscripts, np.ones(np.shape(plain(operand)))) > 0,
+        )
+
+    def linear_map(self, tangent: Marked, apply: Any, transpose: Any, like: Any) -> Marked:
+        block = apply(tangent.block)
+        return Marked(block, np.ones(np.shape(plain(block)), bool))
+
+    def zeros(self, value: Any) -> Marked:
+        block = super().zeros(value)
+        return Marked(block, np.zeros(block.shape, bool))
+
+    def assign(self, buffer: Any, index: Any, item: Any) -> None:
+        block, support = buffer.tangent
+        blocks.put(block, index, 0.0 if item is None else item.block)
+        blocks.put(support, index, 0.0 if item is None else item.support)
+
+    def owned(self, tangent: Marked) -> Marked:
+        return Marked(np.copy(tangent.block), np.copy(tangent.support))
+
+    def as_buffer(self, tangent: Marked, value: Any) -> Marked:
+        return Marked(super().as_buffer(tangent.block, value), np.array(tangent.support))
+
+    def take_scalar(self, tangent: Marked, index: Any, like: Any) -> Marked:
+        return Marked(*(blocks.get(part, index).copy() for part in tangent))
+
+    def like(self, tangent: Marked) -> Like:
+        return Like(tangent.block.shape[1:], tangent.block.dtype)
+
+    def block_of(self, tangent: Marked) -> Any:
+        return tangent.block
+
+
+def contracted_on_support(block: Any, support: Any, subscripts: str, operand: Any) -> Any:
+    """`contracted`, with the terms off the support left out."""
+    if np.all(np.isfinite(plain(operand))) or np.all(support):
+        return contracted(block, subscripts, operand)
+    inputs, _, out = subscripts.partition("->")
+    letters, _, operand_letters = inputs.partition(",")
+    everything = letters + "".join(c for c in operand_letters if c not in letters)
+    at = (slice(None), *(slice(None) if c in letters else None for c in everything))
+    order = [operand_letters.index(c) for c in everything if c in operand_letters]
+    spread = np.transpose(operand, order)[tuple(slice(None) if c in operand_letters else None for c in everything)]
+    terms = np.where(support[at], block[at] * spread, 0.0)
+    total = np.sum(terms, axis=tuple(i for i, c in enumerate(everything, 1) if c not in out))
+    kept = [c for c in everything if c in out]
+    return np.transpose(total, [0, *(kept.index(c) + 1 for c in out)])
+
+
+def plain(value: Any) -> Any:
+    """The innermost plain value, for questions about which entries are zero or finite."""
+    while hasattr(value, "perturbation"):
+        value = value.value
+    return value
+
+
+def has_nan(block: Any) -> bool:
+    """Whether a block of results has a NaN: a structural zero may have met an infinite partial."""
+    block = plain(block)
+    if type(block) is not np.ndarray or block.dtype.char not in "df":
+        return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
+    square = np.vdot(block, block)  # one pass of BLAS; a sum of squares is NaN if and only if an entry is
+    return bool(square != square)

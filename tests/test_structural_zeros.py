@@ -1,0 +1,102 @@
+"""A structural zero that meets an infinite partial is zero in every mode; a computed 0 · inf stays NaN."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import dualdiff as dd
+
+inf = np.inf
+BY_MODE = {
+    "forward": dd.jacfwd,
+    "reverse": dd.jacrev,
+    "forward in chunks": lambda f: dd.jacfwd(f, chunk_size=1),
+    "reverse in chunks": lambda f: dd.jacrev(f, chunk_size=1),
+}
+each_mode = pytest.mark.parametrize("mode", BY_MODE.values(), ids=BY_MODE)
+
+
+@each_mode
+def test_one_infinite_column_does_not_spoil_the_others(mode):
+    assert_array_equal(mode(np.sqrt)(np.array([0.0, 4.0])), [[inf, 0.0], [0.0, 0.25]])
+
+
+@each_mode
+def test_where_drops_an_infinite_derivative(mode):
+    with np.errstate(divide="ignore"):
+        j = mode(lambda x: np.where(x > 0, np.log(x), 0.0))(np.array([0.0, 2.0]))
+    assert_array_equal(j, [[0.0, 0.0], [0.0, 0.5]])
+
+
+@each_mode
+def test_dropped_entry_may_meet_an_infinite_partial_later(mode):
+    j = mode(lambda x: np.sqrt(np.where(x > 0, x, 0.0)))(np.array([-1.0, 4.0]))
+    assert_array_equal(j, [[0.0, 0.0], [0.0, 0.25]])
+
+
+@each_mode
+def test_indexing_drops(mode):
+    j = mode(lambda x: np.sqrt(x)[1:])(np.array([0.0, 4.0, 1.0]))
+    assert_array_equal(j, [[0.0, 0.25, 0.0], [0.0, 0.0, 0.5]])
+
+
+@each_mode
+def test_infinite_constant_meets_an_entry_that_was_dropped(mode):
+    c = np.array([inf, np.nan, 2.0])
+    j = mode(lambda x: np.where(np.isfinite(c), x * c, 0.0))(np.ones(3))
+    assert_array_equal(j, np.diag([0.0, 0.0, 2.0]))
+
+
+@each_mode
+def test_infinite_entry_of_a_matrix_touches_its_own_column_alone(mode):
+    a = np.array([[1.0, inf], [2.0, 3.0]])
+    j = mode(lambda x: a @ x)(np.array([1.0, 1.0]))
+    assert_array_equal(j, a)
+
+
+@each_mode
+def test_written_buffers_keep_their_zeros(mode):
+    def f(x):
+        y = np.zeros_like(x)
+        y[1:] = x[1:]
+        return np.sqrt(y)
+
+    assert_array_equal(mode(f)(np.array([3.0, 4.0])), [[0.0, 0.0], [0.0, 0.25]])
+
+
+@each_mode
+def test_views_and_transposes(mode):
+    j = mode(lambda x: np.sqrt(x.reshape(2, 2).T[::-1]).ravel())(np.array([0.0, 4.0, 1.0, 0.25]))
+    assert_array_equal(j, np.array([[0, 0.25, 0, 0], [0, 0, 0, 1], [inf, 0, 0, 0], [0, 0, 0.5, 0]]))
+
+
+@pytest.mark.parametrize("f", [lambda x: np.cbrt(x**3), lambda x: np.sqrt(x) ** 2], ids=["cbrt(x**3)", "sqrt(x)**2"])
+def test_computed_zero_times_infinity_stays_nan_in_every_mode(f):
+    assert np.isnan(dd.derivative(f)(0.0))
+    assert np.isnan(dd.grad(f)(0.0))
+    x = np.array([0.0, 1.0])
+    for mode in BY_MODE.values():
+        j = mode(f)(x)
+        assert np.isnan(j[0, 0])
+        assert j[0, 1] == 0.0 and j[1, 0] == 0.0
+        assert j[1, 1] == pytest.approx(1.0)
+
+
+def test_direction_with_zeros():
+    _, ydot = dd.jvp(np.sqrt, (np.array([0.0, 4.0]),), (np.array([0.0, 1.0]),))
+    assert_array_equal(ydot, [0.0, 0.25])
+
+
+def test_gradient_of_a_sum_keeps_infinity():
+    assert_array_equal(dd.grad(lambda x: np.sum(np.sqrt(x)))(np.array([0.0, 4.0])), [inf, 0.25])
+    _, pullback = dd.vjp(np.sqrt, np.array([0.0, 4.0]))
+    assert_array_equal(pullback(np.array([0.0, 1.0]))[0], [0.0, 0.25])
+
+
+def test_nested_derivatives():
+    f = lambda x: np.sum(np.where(x > 0, x * np.log(np.where(x > 0, x, 1.0)), 0.0))
+    h = dd.hessian(f)(np.array([0.0, 2.0]))
+    assert_array_equal(h, [[0.0, 0.0], [0.0, 0.5]])
+    g = lambda x: np.sum(x**1.5)
+    assert_array_equal(dd.jacfwd(dd.grad(g))(np.array([0.0, 4.0])), [[inf, 0.0], [0.0, 0.375]])
+    assert_array_equal(dd.jacrev(dd.grad(g))(np.array([0.0, 4.0])), [[inf, 0.0], [0.0, 0.375]])
