@@ -24,6 +24,7 @@ A map of the package, in the order in which it reads best:
 """
 
 from . import rules as rules  # fills the table of rules
+
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
 from .custom import custom_jvp, custom_vjp
 from .dual import Dual

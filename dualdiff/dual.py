@@ -10,6 +10,7 @@ This module is the data, conversions, indexing and iteration.  `dualdiff.dispatc
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -113,6 +114,11 @@ class Dual:
             raise errors.not_a_number(
                 self, f"np.asarray(x, dtype={np.dtype(dtype)})", "Use x itself, or x.astype(dtype)."
             )
+        if sys._getframe(1).f_code.co_name == "as_strided":
+            raise TypeError(
+                "np.lib.stride_tricks.as_strided of a Dual: byte strides say nothing about its derivative.\n"
+                "  Use indexing, or np.lib.stride_tricks.sliding_window_view."
+            )
         entries = np.empty(self.shape, dtype=object)
         for index in np.ndindex(self.shape):
             entries[index] = self[index] if self.ndim else Dual(self.value, self.tangent, self.perturbation)
@@ -132,10 +138,10 @@ class Dual:
             move = lambda block: blocks.get(block, index)
             view = Dual(value, perturbation.view(self.tangent, move, value), perturbation)
             return storage.attach(view, self, (Dual.__getitem__, index), move)
-        if basic:  # a scalar: its value is a copy, so its tangent must be one
+        if basic and not is_array(value):  # a scalar: its value is a copy, so its tangent must be one
             return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
         index = perturbation.keep(index)
-        move = lambda block: blocks.get(block, index)
+        move = lambda block: np.copy(blocks.get(block, index)) if basic else blocks.get(block, index)
         return Dual(value, perturbation.rearrange((self.tangent,), move, value), perturbation)
 
     def __setitem__(self, index: Any, item: Any) -> None:

@@ -88,7 +88,7 @@ def _from_rule(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]
 
 
 def _divmod(self: Dual, other: Any) -> Any:
-    return self // other, self % other  # type: ignore[operator]
+    return self // other, self % other
 
 
 def _rdivmod(self: Dual, other: Any) -> Any:
@@ -146,9 +146,8 @@ def _reshape(self: Dual, *shape: Any, order: str = "C", copy: bool | None = None
 
 
 def _transpose(self: Dual, *axes: Any) -> Any:
-    if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))):
-        axes = axes[0]
-    return RULES[np.transpose](self, axes or None)
+    wanted = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes
+    return RULES[np.transpose](self, wanted or None)
 
 
 def _compress(self: Dual, condition: Any, axis: int | None = None, out: Any = None) -> Any:
@@ -169,7 +168,7 @@ def _flatten(self: Dual, order: str = "C") -> Any:
 
 
 def _astype(
-    self: Dual, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+    self: Dual, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
 ) -> Any:
     """Real and complex dtypes keep the derivative; integers and booleans are piecewise constant."""
     innermost((self,))

@@ -239,9 +239,7 @@ def grad(
         y, gradient = both(*args, **kwargs)
         return (gradient, y[1]) if has_aux else gradient
 
-    return Transformed(
-        gradient_of_f, grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic
-    )
+    return Transformed(gradient_of_f, grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic)
 
 
 def elementwise_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
@@ -325,9 +323,7 @@ def _gradient(
             for i, block in enumerate(found)
         ]
     )
-    each = tuple(
-        next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows) for i in positions
-    )
+    each = tuple(next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows) for i in positions)
     gradient = each if argnums is None or isinstance(argnums, tuple) else each[0]
     if weights_structure is None:
         return gradient

@@ -42,4 +42,3 @@ class Transformed:
 
 def _made(transform: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     return transform(*args, **options)
-

@@ -219,4 +219,21 @@ def overwritten_operand_of_a_matrix_product(x):
     return y
 
 
+def writes_complex_parts(x):
+    z = x + 1j * x**2
+    z.imag[1:] = x[:-1] * 3.0
+    z.real *= x
+    z.imag = z.imag * 2.0
+    return np.abs(z) ** 2
+
+
+def alias_seen_after_a_write_to_the_other(x):
+    y = x * 1.0
+    a, b, c = y[:3], y[1:], y.reshape(2, -1)
+    a[1] = x[0] ** 2
+    b *= 2.0
+    c[0] += a[:2]
+    return a.sum() * b + c.ravel()[1:]
+
+
 IN_PLACE = [value for value in list(globals().values()) if callable(value) and value.__module__ == __name__]

@@ -132,9 +132,7 @@ def test_none_as_argument_raises():
 
 
 def test_tangent_of_the_wrong_shape_raises():
-    with pytest.raises(
-        ValueError, match=r"tangents\[1\] has shape \(4,\), primals\[1\] has shape \(3,\);"
-    ):
+    with pytest.raises(ValueError, match=r"tangents\[1\] has shape \(4,\), primals\[1\] has shape \(3,\);"):
         dd.jvp(lambda x, y: x, (X, X), (V, np.ones(4)))
 
 

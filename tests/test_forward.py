@@ -22,14 +22,14 @@ def test_jvp_of_several_arguments_is_the_sum_over_them():
 
 
 def test_jvp_hands_out_auxiliary_results_without_derivatives():
-    y, ydot, aux = dd.jvp(lambda x: (x * x, {"n": 3, "x": x, "s": "text"}), (X,), (X,), has_aux=True)
+    _, ydot, aux = dd.jvp(lambda x: (x * x, {"n": 3, "x": x, "s": "text"}), (X,), (X,), has_aux=True)
     assert_array_equal(ydot, 2 * X * X)
     assert type(aux["x"]) is np.ndarray
     assert aux["n"] == 3 and aux["s"] == "text"
 
 
 def test_result_that_does_not_depend_on_the_argument_has_zero_tangent():
-    y, ydot = dd.jvp(lambda x: np.arange(4.0), (X,), (X,))
+    _, ydot = dd.jvp(lambda x: np.arange(4.0), (X,), (X,))
     assert_array_equal(ydot, np.zeros(4), strict=True)
     assert dd.derivative(lambda x: 3)(1.0) == 0.0
     assert_array_equal(dd.jacfwd(lambda x: np.ones(2, np.float32))(X), np.zeros((2, 3), np.float32), strict=True)
@@ -136,7 +136,7 @@ def test_wider_operand_widens_the_tangent():
 
 def test_complex_argument_of_jvp_is_real_linear():
     z = np.array([1 + 2j])
-    y, ydot = dd.jvp(lambda z: np.abs(z) ** 2, (z,), (np.array([1j]),))
+    _, ydot = dd.jvp(lambda z: np.abs(z) ** 2, (z,), (np.array([1j]),))
     assert_allclose(ydot, [4.0])
     assert ydot.dtype == np.float64
 

@@ -164,3 +164,51 @@ def test_every_rule_has_a_sample():
         if rule.form not in ("passive", "refused") and function not in sampled
     ]
     assert not missing
+
+
+@each_sample
+def test_pullback_is_the_adjoint_of_the_pushforward(sample):
+    """⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩: reverse mode runs the same rule backwards."""
+    v = directions(sample)
+    f = lambda *args: leaves_of_duals(sample.f(*args))
+    _, ydot = dd.jvp(f, sample.args, v)
+    y, pullback = dd.vjp(f, *sample.args)
+    assert_adjoint(y, ydot, pullback, v)
+
+
+@each_sample
+def test_forward_over_reverse_and_reverse_over_forward_agree_with_nested_forward(sample):
+    if not sample.second:
+        pytest.skip("no second derivative at this point")
+    u, v = directions(sample, 1), directions(sample, 2)
+    f = lambda *args: leaves_of_duals(sample.f(*args))
+    first = lambda *args: dd.jvp(f, args, u)[1]
+    y, second = dd.jvp(first, sample.args, v)
+    rng = np.random.default_rng(3)
+    y_bar = [cotangent_like(a, rng) for a in y]
+    expected = sum(np.sum(np.real(a * b)) for a, b in zip(y_bar, second, strict=True))
+    size = 1e-9 * (1 + sum(np.sum(np.abs(a * b)) for a, b in zip(y_bar, second, strict=True)))
+
+    x_bar = dd.vjp(first, *sample.args)[1](y_bar)
+    assert abs(sum(np.sum(a * b) for a, b in zip(x_bar, v, strict=True)) - expected) < size
+    gradient = lambda *args: dd.vjp(f, *args)[1](y_bar)
+    for by in (dd.jvp(gradient, sample.args, v)[1], dd.vjp(gradient, *sample.args)[1](v)):
+        assert abs(sum(np.sum(a * b) for a, b in zip(by, u, strict=True)) - expected) < size
+
+
+def cotangent_like(y, rng):
+    y = np.asarray(y)
+    if y.dtype.kind == "c":
+        return (rng.standard_normal(y.shape) + 1j * rng.standard_normal(y.shape)).astype(y.dtype)
+    return rng.standard_normal(y.shape).astype(y.dtype)
+
+
+def assert_adjoint(y, ydot, pullback, v):
+    rng = np.random.default_rng(3)
+    y_bar = [cotangent_like(a, rng) for a in y]
+    x_bar = pullback(y_bar)
+    terms = [np.real(a * b) for a, b in zip(y_bar, ydot, strict=True)]
+    size = 1e-10 * (1 + sum(np.sum(np.abs(term)) for term in terms))
+    assert abs(sum(np.sum(term) for term in terms) - sum(np.sum(a * b) for a, b in zip(x_bar, v, strict=True))) < size
+    for a, b in zip(x_bar, v, strict=True):
+        assert np.shape(a) == np.shape(b)

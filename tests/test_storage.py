@@ -147,3 +147,40 @@ def test_in_place_operation_does_not_broadcast_the_buffer():
         return y
 
     dd.jvp(f, (X,), (V,))
+
+
+@each_program
+def test_reverse_mode_is_the_adjoint(f):
+    _, ydot = dd.jvp(f, (X,), (V,))
+    y, pullback = dd.vjp(f, X)
+    y_bar = np.linspace(-1.0, 1.0, np.size(y)).reshape(np.shape(y)) + 0.3
+    (x_bar,) = pullback(y_bar)
+
+    assert np.sum(x_bar * V) == pytest.approx(np.sum(y_bar * ydot), rel=1e-12)
+    assert_array_equal(y, f(X.copy()))
+    assert_allclose(dd.jacrev(f)(X), dd.jacfwd(f)(X), rtol=1e-12, atol=1e-12)
+
+
+@each_program
+def test_second_derivatives_in_all_four_combinations(f):
+    expected = dd.jacfwd(dd.jacfwd(f))(X)
+    for outer, inner in ((dd.jacfwd, dd.jacrev), (dd.jacrev, dd.jacfwd), (dd.jacrev, dd.jacrev)):
+        assert_allclose(outer(inner(f))(X), expected, rtol=1e-10, atol=1e-10)
+
+
+@each_program
+def test_pushforward_of_the_record(f):
+    _, pushforward = dd.linearize(f, X)
+    assert_allclose(pushforward(V), dd.jvp(f, (X,), (V,))[1], rtol=1e-12, atol=1e-12)
+
+
+def test_record_survives_what_the_caller_does_afterwards():
+    x, c = X.copy(), np.ones(4)
+    y, pullback = dd.vjp(lambda x: np.exp(x * c) * x, x)
+    _, pushforward = dd.linearize(lambda x: np.exp(x * c) * x, x)
+    x[:], c[:], y[:] = 0.0, 5.0, 7.0
+
+    expected = np.exp(X) * (1 + X)
+    assert_allclose(pullback(np.ones(4))[0], expected, rtol=1e-14)
+    assert_allclose(pullback(np.ones(4))[0], expected, rtol=1e-14)  # as often as one likes
+    assert_allclose(pushforward(np.ones(4)), np.exp(x * 1.0) * 0 + expected, rtol=1e-14)

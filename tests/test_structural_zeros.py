@@ -43,7 +43,8 @@ def test_indexing_drops(mode):
 @each_mode
 def test_infinite_constant_meets_an_entry_that_was_dropped(mode):
     c = np.array([inf, np.nan, 2.0])
-    j = mode(lambda x: np.where(np.isfinite(c), x * c, 0.0))(np.ones(3))
+    with np.errstate(invalid="ignore"):  # 0 · inf in a tangent, from the user's own infinity
+        j = mode(lambda x: np.where(np.isfinite(c), x * c, 0.0))(np.ones(3))
     assert_array_equal(j, np.diag([0.0, 0.0, 2.0]))
 
 

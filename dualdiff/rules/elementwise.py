@@ -19,7 +19,7 @@ from ..dispatch import RULES, Rule, fused, innermost, register, value_of
 from ..dual import Dual
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
-from .forms import composite, elementwise, passive, tangent_rule, wrapped, written
+from .forms import REAL_LINE, composite, elementwise, passive, tangent_rule, wrapped, written
 
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)
@@ -32,7 +32,9 @@ _UNIT = (-1.0, 1.0)
 elementwise(np.add, ONE, ONE)
 elementwise(np.subtract, ONE, MINUS_ONE)
 elementwise(np.multiply, lambda y, a, b: b, lambda y, a, b: a)
-elementwise(np.divide, lambda y, a, b: 1 / b, lambda y, a, b: -y / b, domain=((-np.inf, np.inf), _NONZERO), edge=True)
+elementwise(
+    np.divide, lambda y, a, b: np.true_divide(1.0, b), lambda y, a, b: -y / b, domain=(REAL_LINE, _NONZERO), edge=True
+)
 elementwise(np.negative, MINUS_ONE)
 elementwise(np.positive, ONE)
 elementwise(np.reciprocal, lambda y, x: -y * y, domain=_NONZERO, edge=True)
@@ -45,11 +47,9 @@ def _power_base(y: Any, a: Any, b: Any) -> Any:
         if b == 2:
             return a + a
         if b != 0:
-            with np.errstate(all="ignore"):
-                return b * a ** (b - 1)
+            return b * np.power(a, b - 1) if type(a) is float else b * a ** (b - 1)
     zero = b == 0
-    with np.errstate(all="ignore"):
-        return np.where(zero, 0.0, b) * a ** np.where(zero, 1.0, b - 1)
+    return np.where(zero, 0.0, b) * a ** np.where(zero, 1.0, b - 1)
 
 
 def _power_exponent(y: Any, a: Any, b: Any) -> Any:
@@ -57,12 +57,11 @@ def _power_exponent(y: Any, a: Any, b: Any) -> Any:
     if type(a) is float and a > 0:
         return y * math.log(a)
     zero = (a == 0) & (np.real(b) > 0)
-    with np.errstate(all="ignore"):
-        return y * np.log(np.where(zero, 1.0, a))
+    return y * np.log(np.where(zero, 1.0, a))
 
 
-elementwise(np.power, _power_base, _power_exponent, domain=(_POSITIVE, (-3.0, 3.0)))
-elementwise(np.float_power, _power_base, _power_exponent, domain=(_POSITIVE, (-3.0, 3.0)))
+elementwise(np.power, _power_base, _power_exponent, domain=(_POSITIVE, (-3.0, 3.0)), edge=True)
+elementwise(np.float_power, _power_base, _power_exponent, domain=(_POSITIVE, (-3.0, 3.0)), edge=True)
 elementwise(np.sqrt, lambda y, x: 0.5 / y, domain=_POSITIVE, edge=True)
 elementwise(np.cbrt, lambda y, x: 1 / (3 * y * y), domain=_POSITIVE, edge=True)
 
@@ -83,8 +82,15 @@ elementwise(
 elementwise(np.sin, lambda y, x: np.cos(x))
 elementwise(np.cos, lambda y, x: -np.sin(x))
 elementwise(np.tan, lambda y, x: 1 + y * y, domain=(-1.5, 1.5))
-elementwise(np.arcsin, lambda y, x: 1 / np.sqrt((1 - x) * (1 + x)), domain=_UNIT, edge=True)
-elementwise(np.arccos, lambda y, x: -1 / np.sqrt((1 - x) * (1 + x)), domain=_UNIT, edge=True)
+
+
+def _chord(x: Any) -> Any:
+    """√(1 − x²) on the sheet of NumPy's arcsin and arccos: 1 − x would lose the sign of a zero imaginary part."""
+    return np.sqrt(-(x - 1)) * np.sqrt(x + 1)
+
+
+elementwise(np.arcsin, lambda y, x: 1 / _chord(x), domain=_UNIT, edge=True)
+elementwise(np.arccos, lambda y, x: -1 / _chord(x), domain=_UNIT, edge=True)
 elementwise(np.arctan, lambda y, x: 1 / (1 + x * x))
 elementwise(np.sinh, lambda y, x: np.cosh(x), domain=(-5.0, 5.0))
 elementwise(np.cosh, lambda y, x: np.sinh(x), domain=(-5.0, 5.0))

@@ -52,9 +52,10 @@ class Elementwise(UfuncMethods, Rule):
         edge: bool,
     ) -> None:
         super().__init__(function)
-        self.partials = tuple(_quiet(partial) if edge else partial for partial in partials)
+        self.partials = partials
         self.domain = domain
         self.complex_rule = complex_rule
+        self.edge = edge
         if len(partials) == 1:
             self.plain_call = _unary(self)
         elif len(partials) == 2:
@@ -83,7 +84,14 @@ class Elementwise(UfuncMethods, Rule):
             tangents = [_tangent_of(arg, perturbation) for arg in args]
             return wrapped(y, self.complex_rule(y, *values, *tangents), perturbation)
         terms = [
-            (partial if type(partial) is Trivial else partial(y, *values), arg.tangent)
+            (
+                partial
+                if type(partial) is Trivial
+                else at_edge(perturbation, partial, y, *values)
+                if self.edge
+                else partial(y, *values),
+                arg.tangent,
+            )
             for partial, arg in zip(self.partials, args, strict=True)
             if type(arg) is Dual and arg.perturbation is perturbation
         ]
@@ -127,7 +135,7 @@ _OBJECT = np.dtype(object)
 
 
 def _unary(rule: Elementwise) -> Callable[[Any], Any]:
-    function, complex_rule = rule.function, rule.complex_rule
+    function, complex_rule, edge = rule.function, rule.complex_rule, rule.edge
     partial = _always(rule.partials[0])
 
     def call(x: Any) -> Any:
@@ -140,7 +148,8 @@ def _unary(rule: Elementwise) -> Callable[[Any], Any]:
         if complex_rule is not None and np.iscomplexobj(value):
             return rule.operate(function, x)
         y = function(value)
-        return Dual(y, p.scale(partial(y, value), x.tangent), p)
+        slope = at_edge(p, partial, y, value) if edge else partial(y, value)
+        return Dual(y, p.scale(slope, x.tangent), p)
 
     return call
 
@@ -150,6 +159,7 @@ def binary_operators(
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """``self · other`` and ``other · self`` for a Dual ``self``, the value made by ``apply``."""
     of_a, of_b = (_always(partial) for partial in rule.partials)
+    edge, polynomial = rule.edge, rule.function is np.power
 
     def forward(self: Dual, other: Any) -> Any:
         p = self.perturbation
@@ -159,15 +169,21 @@ def binary_operators(
         if kind is float or kind is int:
             a = self.value
             y = apply(a, other)
-            return Dual(y, p.scale(of_a(y, a, other), self.tangent), p)
+            # x**2 and its kin have no edge.
+            risky = edge and not (polynomial and kind is int and other > 0)
+            return Dual(y, p.scale(at_edge(p, of_a, y, a, other) if risky else of_a(y, a, other), self.tangent), p)
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             a = self.value
             y = apply(a, other)
             other = p.keep(other)
-            return Dual(y, p.combine(((of_a(y, a, other), self.tangent),), y), p)
+            slope = at_edge(p, of_a, y, a, other) if edge else of_a(y, a, other)
+            return Dual(y, p.combine(((slope, self.tangent),), y), p)
         if kind is Dual and other.perturbation is p:
             a, b = self.value, other.value
             y = apply(a, b)
+            if edge:
+                slopes = at_edge(p, of_a, y, a, b), at_edge(p, of_b, y, a, b)
+                return Dual(y, p.combine(((slopes[0], self.tangent), (slopes[1], other.tangent)), y), p)
             return Dual(y, p.combine(((of_a(y, a, b), self.tangent), (of_b(y, a, b), other.tangent)), y), p)
         other = _operand(other)
         return NotImplemented if other is NotImplemented else rule.operate(apply, self, other)
@@ -180,16 +196,28 @@ def binary_operators(
         if kind is float or kind is int:
             b = self.value
             y = apply(other, b)
-            return Dual(y, p.scale(of_b(y, other, b), self.tangent), p)
+            return Dual(y, p.scale(at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b), self.tangent), p)
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             b = self.value
             y = apply(other, b)
             other = p.keep(other)
-            return Dual(y, p.combine(((of_b(y, other, b), self.tangent),), y), p)
+            slope = at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b)
+            return Dual(y, p.combine(((slope, self.tangent),), y), p)
         other = _operand(other)
         return NotImplemented if other is NotImplemented else rule.operate(apply, other, self)
 
     return forward, reflected
+
+
+def at_edge(perturbation: Perturbation, partial: Callable[..., Any], *args: Any) -> Any:
+    """A partial that may be infinite: without NumPy's warning, but the perturbation is told."""
+    try:
+        with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
+            return partial(*args)
+    except FloatingPointError:
+        perturbation.expect_infinity()
+        with np.errstate(all="ignore"):
+            return partial(*args)
 
 
 def _either(forward: Callable[..., Any], reflected: Callable[..., Any]) -> Callable[[Any, Any], Any]:
@@ -230,7 +258,7 @@ def elementwise(
     """Declare an elementwise function by its partials, each a function of ``(y, *arguments)``, `ONE` or `MINUS_ONE`.
 
     ``domain`` is an interval, or one interval for each argument: tests draw from it, messages quote it.
-    ``edge`` says that a partial is infinite at an end of the domain: NumPy's warning about that is not repeated.
+    ``edge`` says that a partial may be infinite: NumPy's warning about that is not repeated.
     ``complex_rule(y, *arguments, *tangents)`` replaces the partials where the function is not analytic.
     """
     if not isinstance(domain[0], tuple):
@@ -238,21 +266,9 @@ def elementwise(
     register(Elementwise(function, partials, domain, complex_rule, edge))
 
 
-def _quiet(partial: Any) -> Any:
-    if type(partial) is Trivial:
-        return partial
-
-    @functools.wraps(partial)
-    def without_warning(*args: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return partial(*args)
-
-    return without_warning
-
-
 def _number(arg: Any) -> Any:
     """An operand as an array, unless it is one or a scalar: partials calculate with it."""
-    if type(arg) in _NUMBERS and getattr(arg, "dtype", None) != object:
+    if type(arg) in _NUMBERS and getattr(arg, "dtype", None) != _OBJECT:
         return arg
     arg = fused(arg)
     return np.asarray(arg) if isinstance(arg, (list, tuple)) else arg
@@ -322,6 +338,7 @@ class TangentRule(Rule):
         # A tape keeps what the rule's linear maps refer to, which the user may overwrite.
         values = {name: perturbation.keep(value) for name, value in values.items()}
         result = self._results(y, self.rule(perturbation.keep(y), **values, **tangents), perturbation)
+        perturbation.separate(result, [tangent.handle for tangent in tangents.values() if tangent])
         return result if out is None else written(self.function, out, result)
 
     def _results(self, y: Any, dy: Any, perturbation: Perturbation) -> Any:

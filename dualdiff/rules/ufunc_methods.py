@@ -200,7 +200,10 @@ def recurrence(partials: tuple[Any, ...], y: Any, x: Any, dx: Tangent, axis: int
     if n < 2:
         return dx * 1.0
     before = _shifted(y, 1, axis)
-    alpha, beta = (_as_array(partial, y) if type(partial) is Trivial else partial(y, before, x) for partial in partials)
+    with np.errstate(all="ignore"):  # a partial may be infinite, at the first entry even where nobody uses it
+        alpha, beta = (
+            _as_array(partial, y) if type(partial) is Trivial else partial(y, before, x) for partial in partials
+        )
     first = np.arange(n).reshape([-1 if i == axis else 1 for i in range(np.ndim(y))]) == 0
     return linear_recurrence(np.where(first, 0.0, alpha), np.where(first, 1.0, beta), dx, axis)
 

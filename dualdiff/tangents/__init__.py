@@ -135,6 +135,12 @@ class Perturbation:
         """The block of directions of a tangent that holds one."""
         return tangent
 
+    def expect_infinity(self) -> None:
+        """A partial was infinite: from here on 0 · inf may occur, and is no cause for a warning."""
+
+    def separate(self, result: Any, tangents: Any) -> None:
+        """Give a result (a Dual, or a tuple of them) a tangent of its own if it shares memory with one of these."""
+
     def present(self, dual: Any) -> Any:
         """A result of this perturbation as its users see it."""
         return dual

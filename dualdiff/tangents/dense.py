@@ -107,6 +107,20 @@ class Dense(Perturbation):
     def assign(self, buffer: Any, index: Any, item: Any) -> None:
         blocks.put(buffer.tangent, index, 0.0 if item is None else item)
 
+    def expect_infinity(self) -> None:
+        if type(self) is Dense:
+            self.__class__ = Careful  # so that tangents without an infinity pay nothing for those with one
+
+    def separate(self, result: Any, tangents: Any) -> None:
+        for dual in result if isinstance(result, tuple) else (result,):
+            block: Any = getattr(dual, "tangent", None)
+            if any(block is tangent for tangent in tangents) or (
+                type(block) is _ndarray
+                and block.base is not None
+                and any(np.may_share_memory(block, t) for t in tangents if type(t) is _ndarray)
+            ):
+                dual.tangent = np.copy(block, order="K")
+
     def as_buffer(self, tangent: Any, value: Any) -> Any:
         if parallel(tangent, value):
             return tangent
@@ -118,6 +132,28 @@ class Dense(Perturbation):
 
     def like(self, tangent: Any) -> Like:
         return Like(tangent.shape[1:], tangent.dtype)
+
+
+class Careful(Dense):
+    """Dense tangents that hold an infinity: 0 · inf is NaN without a warning."""
+
+    __slots__ = ()
+
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return super().combine(terms, like)
+
+    def scale(self, partial: Any, tangent: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return super().scale(partial, tangent)
+
+    def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Any:
+        with np.errstate(all="ignore"):
+            return super().contract(tangent, subscripts, operand)
+
+    def linear_map(self, tangent: Any, apply: Any, transpose: Any, like: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return super().linear_map(tangent, apply, transpose, like)
 
 
 def contracted(block: Any, subscripts: str, operand: Any = None) -> Any:
@@ -257,7 +293,7 @@ class _Contraction:
         return plan
 
     def rows(self, operand: Any, start: int, stop: int) -> Any:
-        """The contraction of unit vectors ``start`` to ``stop``: the operand, its summed axis now that of directions."""
+        """The contraction of unit vectors ``start`` to ``stop``: the operand, its summed axis that of directions."""
         return np.copy(_permuted(operand, self.operand, self.summed + self.target)[start:stop])
 
     def _scale(self, tangent: Any, operand: Any) -> Any:

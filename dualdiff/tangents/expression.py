@@ -92,7 +92,9 @@ class Tangent:
         """A linear map given with its transpose, on blocks; ``like`` its result (by default, its argument)."""
         if not self:
             return self
-        return self._new(self.perturbation.linear_map(self.handle, apply, transpose, like or self.like))
+        return self._new(
+            self.perturbation.linear_map(self.handle, apply, transpose, self.like if like is None else like)
+        )
 
     def move(self, move: Callable[[Any], Any], shape: tuple[int, ...]) -> Tangent:
         """A rearrangement, on blocks."""
@@ -108,14 +110,20 @@ class Tangent:
         return self.move(lambda block: blocks.get(block, index), shape)
 
     def reshape(self, shape: tuple[int, ...]) -> Tangent:
-        return self.move(lambda block: block.reshape(block.shape[0], *shape), shape)
+        return self._view(lambda block: block.reshape(block.shape[0], *shape), shape)
 
     @property
     def mT(self) -> Tangent:
         if not self:
             return self
         shape = self.shape
-        return self.move(lambda block: np.swapaxes(block, -1, -2), (*shape[:-2], shape[-1], shape[-2]))
+        return self._view(lambda block: np.swapaxes(block, -1, -2), (*shape[:-2], shape[-1], shape[-2]))
+
+    def _view(self, move: Callable[[Any], Any], shape: tuple[int, ...]) -> Tangent:
+        if not self:
+            return self
+        like = Like(tuple(shape), self.like.dtype)
+        return self._new(self.perturbation.view(self.handle, move, like))
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Tangent:
         if not self:

@@ -16,6 +16,8 @@ import numpy as np
 from . import Like, Trivial, blocks
 from .dense import Dense, contracted
 
+_BOOL = np.dtype(bool)
+
 
 class Marked(NamedTuple):
     """A block and its support, of one shape."""
@@ -41,9 +43,10 @@ class Supported(Dense):
         reached: Any = False
         ndim = getattr(like, "ndim", 0)
         for partial, tangent in terms:
-            block = super().combine(((partial, tangent.block),), like)
+            with np.errstate(all="ignore"):
+                block = super().combine(((partial, tangent.block),), like)
             support = blocks.expand(tangent.support, ndim)
-            if type(partial) is not Trivial and getattr(partial, "dtype", None) == bool:
+            if type(partial) is not Trivial and getattr(partial, "dtype", None) == _BOOL:
                 support = support & plain(partial)
             support = np.broadcast_to(support, block.shape)
             block = np.where(support, block, 0.0)
@@ -65,8 +68,10 @@ class Supported(Dense):
     def contract(self, tangent: Marked, subscripts: str, operand: Any = None) -> Marked:
         if operand is None:
             return Marked(contracted(tangent.block, subscripts), contracted(tangent.support * 1.0, subscripts) > 0)
+        with np.errstate(all="ignore"):
+            block = contracted_on_support(tangent.block, tangent.support, subscripts, operand)
         return Marked(
-            contracted_on_support(tangent.block, tangent.support, subscripts, operand),
+            block,
             contracted(tangent.support * 1.0, subscripts, np.ones(np.shape(plain(operand)))) > 0,
         )
 
@@ -94,6 +99,11 @@ class Supported(Dense):
 
     def like(self, tangent: Marked) -> Like:
         return Like(tangent.block.shape[1:], tangent.block.dtype)
+
+    def separate(self, result: Any, tangents: Any) -> None:
+        for dual in result if isinstance(result, tuple) else (result,):
+            if isinstance(getattr(dual, "tangent", None), Marked):
+                dual.tangent = self.owned(dual.tangent)
 
     def block_of(self, tangent: Marked) -> Any:
         return tangent.block

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..storage import made_again
 from . import MINUS_ONE, ONE, Like, Perturbation, Trivial, blocks
 from .dense import contracted, real_part
 from .supported import contracted_on_support, has_nan, plain
@@ -193,7 +194,8 @@ class Entry(View):
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         total = sweep.found[self.parent.index]
-        if type(cotangent) is _ndarray or total is None or not sweep.owned[self.parent.index]:
+        ours = type(total) is _ndarray and sweep.owned[self.parent.index]
+        if not ours or type(cotangent) is _ndarray or hasattr(cotangent, "perturbation"):
             sweep.send_into(self.parent, self.move, as_block(cotangent))
         else:
             total[(0, *self.at)] += cotangent
@@ -404,7 +406,8 @@ class Tape(Perturbation):
         self.nodes.append(node)
         return node
 
-    zeros = input
+    def zeros(self, value: Any) -> Node:
+        return self.input(value)
 
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Node:
         node = Combine(len(self.nodes), getattr(like, "shape", ()), _dtype_of(like), tuple(terms))
@@ -486,13 +489,27 @@ class Tape(Perturbation):
         while lineage[-1].origin is not None:
             child = lineage[-1]
             parent, _, move = child.origin
-            parent.tangent = Overwrite(len(self.nodes), parent.tangent, move, child.tangent)
-            self.nodes.append(parent.tangent)
+            part = {np.real: "real", np.imag: "imag"}.get(move)
+            if part is None:
+                parent.tangent = Overwrite(len(self.nodes), parent.tangent, move, child.tangent)
+                self.nodes.append(parent.tangent)
+            else:
+                parent.tangent = self._with_part(parent, part, child.tangent)
             lineage.append(parent)
         for alias in buffer.storage.living():
             if alias.origin is not None and not any(alias is dual for dual in lineage):
-                parent, _, move = alias.origin
-                alias.tangent = self.rearrange((parent.tangent,), move, alias.value)
+                alias.tangent = made_again(alias).tangent
+
+    def _with_part(self, parent: Any, part: str, new: Node) -> Node:
+        """The tangent of a complex buffer after its real or imaginary part was overwritten: z − z.imag i + new i."""
+        unit = 1.0 if part == "real" else 1j
+        old = parent.perturbation.linear_map(
+            parent.tangent,
+            lambda block: getattr(block, part) + 0.0,
+            lambda block: block * unit.conjugate(),
+            Like(parent.shape, np.empty(0, parent.dtype).real.dtype),
+        )
+        return self.combine(((ONE, parent.tangent), (-unit, old), (unit, new)), parent.value)
 
     # What nodes hold on to.
 
@@ -550,15 +567,17 @@ class Tape(Perturbation):
             sweep.send(node, block)
         wanted = {node.index for node in inputs}
         start = max((node.index for node, _ in seeds), default=-1)
-        for at in range(start, -1, -1):
-            block = found[at]
-            if block is not None and at not in wanted:
-                found[at] = None
-                node = nodes[at]
-                node.pull(block if type(node) is Combine or type(node) is Entry else as_block(block), sweep)
+        with np.errstate(all="ignore"):  # the warnings are the forward program's business
+            for at in range(start, -1, -1):
+                block = found[at]
+                if block is not None and at not in wanted:
+                    found[at] = None
+                    node = nodes[at]
+                    node.pull(block if type(node) is Combine or type(node) is Entry else as_block(block), sweep)
         result = [as_block(found[node.index]) for node in inputs]
         if any(block is not None and has_nan(block) for block in result):
-            result = self._pull_on_support(seeds, inputs)
+            with np.errstate(all="ignore"):
+                result = self._pull_on_support(seeds, inputs)
         if consume:
             nodes.clear()
         return result
@@ -640,7 +659,6 @@ class Sweep:
         view = move(total)
         np.add(view, block, view)
 
-
     def send_into_view(self, node: Rearrange, block: Any) -> bool:
         """Do so if the rearrangement takes a view that can be added into; whether it does."""
         (parent,) = node.parents
@@ -659,7 +677,7 @@ class Sweep:
 
 def as_block(cotangent: Any) -> Any:
     """A cotangent that travelled as a scalar, as a block again."""
-    if cotangent is None or getattr(cotangent, "ndim", 0):
+    if cotangent is None or getattr(cotangent, "shape", ()):
         return cotangent
     return np.array([cotangent]) if isinstance(cotangent, (np.generic, float, complex)) else np.stack([cotangent])
 
@@ -725,7 +743,8 @@ def _scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> l
         sums[:, flat] = values
     else:
         sums = np.zeros((k, total + 1), cotangent.dtype, like=cotangent)
-        np.add.at(sums, (slice(None), flat), values)
+        columns: Any = (slice(None), flat)
+        np.add.at(sums, columns, values)
     parts = []
     at = 1
     for size, shape in zip(sizes, shapes, strict=True):
