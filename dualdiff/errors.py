@@ -5,6 +5,7 @@ Every text says what happened, shows the evidence (a shape, a name) and offers t
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ def name_of(function: Any) -> str:
     """The name a user would type: ``np.linalg.solve``, ``scipy.special.erf``."""
     name = getattr(function, "__name__", repr(function))
     if isinstance(function, np.ufunc):
-        return f"np.{name}" if getattr(np, name, None) is function else f"scipy.special.{name}"
+        special = sys.modules.get("scipy.special")
+        return f"scipy.special.{name}" if getattr(special, name, None) is function else f"np.{name}"
     module = getattr(function, "__module__", None) or "numpy"
     return f"{module}.{name}".replace("numpy.", "np.", 1)
 

@@ -132,13 +132,15 @@ def test_memory_layout_of_the_arguments_does_not_matter(sample, layout):
     args, v = tuple(map(laid_out, sample.args)), directions(sample)
     before = [arg.copy() for arg in args]
     y, ydot = dd.jvp(sample.f, args, v)
-
-    for a, b in zip(leaves_of(y), leaves_of(sample.f(*args)), strict=True):
-        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
-    _, expected = dd.jvp(sample.f, tuple(arg.copy("K") for arg in args), v)
-    assert_same(ydot, expected, rtol=1e-10, atol=1e-10)
     for arg, original in zip(args, before, strict=True):
         assert arg.tobytes() == original.tobytes()
+
+    _, expected = dd.jvp(sample.f, tuple(arg.copy("K") for arg in args), v)
+    assert_same(ydot, expected, rtol=1e-10, atol=1e-10)
+    # NumPy may round differently for another layout (and NumPy 2.0 has np.max(backwards, out=...) wrong).
+    contiguous = leaves_of(sample.f(*(arg.copy() for arg in args)))
+    for a, b, c in zip(leaves_of(y), leaves_of(sample.f(*args)), contiguous, strict=True):
+        assert np.asarray(a).tobytes() in (np.asarray(b).tobytes(), np.asarray(c).tobytes())
 
 
 @each_sample

@@ -241,6 +241,18 @@ def carries(arg: Any, perturbation: Any) -> bool:
     return type(arg) is Dual and arg.perturbation is perturbation
 
 
+def _real_tangent(y: Any, z: Any, dz: Tangent) -> Tangent:
+    return dz.real() * 1.0
+
+
+def _imag_tangent(y: Any, z: Any, dz: Tangent) -> Tangent | None:
+    return (dz * -1j).real() if np.iscomplexobj(z) else None
+
+
+for _name, _tangent in (("real", _real_tangent), ("imag", _imag_tangent)):
+    if hasattr(np._core.umath, _name):  # ufuncs beside np.real and np.imag since NumPy 2.5
+        register(WholeTangent(getattr(np._core.umath, _name), _tangent))
+
 for _function, _tangent in (
     (np.sign, _sign_tangent),
     (np.modf, _modf_tangents),

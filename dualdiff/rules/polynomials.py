@@ -196,3 +196,12 @@ def _polygrid2d(x: Any, y: Any, c: Any) -> Any:
 if isinstance(np.polynomial.polynomial.polyval2d, type(np.roll)):
     formula(np.polynomial.polynomial.polyval2d)(_polyval2d)
     formula(np.polynomial.polynomial.polygrid2d)(_polygrid2d)
+
+if hasattr(np.polynomial.polynomial, "polyvalnd"):  # NumPy 2.5
+
+    @formula(np.polynomial.polynomial.polyvalnd)
+    def _polyvalnd(pts: Any, c: Any) -> Any:
+        y = _horner(array(pts[0]), array(c), tensor=True)
+        for x in pts[1:]:
+            y = _horner(array(x), y, tensor=False)
+        return y

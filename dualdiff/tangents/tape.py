@@ -677,7 +677,7 @@ class Sweep:
 
 def as_block(cotangent: Any) -> Any:
     """A cotangent that travelled as a scalar, as a block again."""
-    if cotangent is None or getattr(cotangent, "shape", ()):
+    if cotangent is None or np.shape(plain(cotangent)):
         return cotangent
     return np.array([cotangent]) if isinstance(cotangent, (np.generic, float, complex)) else np.stack([cotangent])
 

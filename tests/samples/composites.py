@@ -174,3 +174,13 @@ if isinstance(np.polynomial.polynomial.polyval2d, type(np.roll)):  # overridable
         (3,),
         (3, 2),
     )
+
+if hasattr(np.polynomial.polynomial, "polyvalnd"):  # NumPy 2.5
+    sample(
+        np.polynomial.polynomial.polyvalnd,
+        lambda x, y, c: np.polynomial.polynomial.polyvalnd((x, y), c),
+        (3,),
+        (3,),
+        (2, 3),
+        duck=False,  # it tests for ndarray
+    )

@@ -60,3 +60,6 @@ sample(np.absolute, lambda x: abs(x - 0.5), (5,))
 sample(np.absolute, lambda x: np.abs(x + 1j * x**2), (5,))
 sample(np.sign, lambda x: np.abs(np.sign(x + 1j * x**2) + 1), (5,))
 sample(np.conjugate, lambda x: np.real(np.conj(x + 1j * x**2) * 1j), (5,))
+for _name in ("real", "imag"):
+    if hasattr(np._core.umath, _name):  # NumPy 2.5
+        sample(getattr(np._core.umath, _name), lambda x, _f=getattr(np._core.umath, _name): _f(x + 1j * x**2), (3,))
