@@ -61,5 +61,6 @@ sample(np.absolute, lambda x: np.abs(x + 1j * x**2), (5,))
 sample(np.sign, lambda x: np.abs(np.sign(x + 1j * x**2) + 1), (5,))
 sample(np.conjugate, lambda x: np.real(np.conj(x + 1j * x**2) * 1j), (5,))
 for _name in ("real", "imag"):
-    if hasattr(np._core.umath, _name):  # NumPy 2.5
-        sample(getattr(np._core.umath, _name), lambda x, _f=getattr(np._core.umath, _name): _f(x + 1j * x**2), (3,))
+    _ufunc = getattr(np._core.umath, _name, None)
+    if _ufunc is not None:  # NumPy 2.5
+        sample(_ufunc, lambda x, f=_ufunc: f(x + 1j * x**2), (3,))
