@@ -422,7 +422,7 @@ def rows_of_jacobian(
             if not parts:
                 parts = [np.zeros((0, *shapes[i]), record.inputs[i].dtype)]
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            rows.append(_own(whole.reshape(*y_shape, *shapes[i])))
+            rows.append(_own(whole.reshape((*y_shape, *shapes[i]))))
         leaves = iter(rows)
         each = tuple(flatten(args[i])[1].build(leaves) for i in positions)
         jacobians.append(each if isinstance(argnums, tuple) else each[0])
