@@ -40,19 +40,23 @@ def jvp(
     array([0.    , 1.3818])
     """
     _check_function(f, "jvp")
-    for given, name in ((primals, "primals"), (tangents, "tangents")):
-        if not isinstance(given, (tuple, list)):
-            raise TypeError(
-                f"jvp: {name} is a {type(given).__name__}; it is a tuple with one entry for each argument of the "
-                "function: jvp(f, (x,), (v,))."
-            )
+    if type(primals) is not tuple or type(tangents) is not tuple:
+        for given, name in ((primals, "primals"), (tangents, "tangents")):
+            if not isinstance(given, (tuple, list)):
+                raise TypeError(
+                    f"jvp: {name} is a {type(given).__name__}; it is a tuple with one entry for each argument of the "
+                    "function: jvp(f, (x,), (v,))."
+                )
     if len(primals) != len(tangents):
         raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents; each primal has one tangent.")
-    y, ydot, *aux = _one_sweep(Dense(1), f, primals, tangents, has_aux)
-    if _any_nan(ydot):
+    result = _one_sweep(Dense(1), f, primals, tangents, has_aux)
+    if _any_nan(result[1]):
         # A structural zero may have met an infinite partial: see tangents/supported.py.
-        y, ydot, *aux = _one_sweep(Supported(1), f, primals, tangents, has_aux)
-    return presented((y, ydot, *aux))
+        result = _one_sweep(Supported(1), f, primals, tangents, has_aux)
+    return result if type(result[0]) in _PLAIN and not has_aux else presented(result)
+
+
+_PLAIN = frozenset({np.ndarray, np.float64, float})
 
 
 def _any_nan(tree: Any) -> bool:
@@ -63,7 +67,7 @@ def _any_nan(tree: Any) -> bool:
 
 def _one_sweep(perturbation: Dense, f: Any, primals: Any, tangents: Any, has_aux: bool) -> tuple[Any, ...]:
     try:
-        args = [_with_tangent(x, v, i, perturbation) for i, (x, v) in enumerate(zip(primals, tangents, strict=True))]
+        args = [_with_tangent(primals[i], tangents[i], i, perturbation) for i in range(len(primals))]
         result = f(*args)
         aux: tuple[Any, ...] = ()
         if has_aux:

@@ -55,8 +55,15 @@ def recorded(
         primals: list[Any] = []
         inputs: list[Node] = []
         for i in positions:
-            leaves, structure = flatten(args[i])
-            check_leaves(leaves, args[i], f"{transform}: argument {i}")
+            arg = args[i]
+            if type(arg) is np.ndarray and arg.dtype.kind in "fc":  # no names, no structure
+                node = tape.input(arg)
+                primals.append(arg)
+                inputs.append(node)
+                call[i] = seeded(arg, node, tape)
+                continue
+            leaves, structure = flatten(arg)
+            check_leaves(leaves, arg, f"{transform}: argument {i}")
             duals = []
             for leaf, name in zip(leaves, paths(structure, f"argument {i}"), strict=True):
                 leaf = primal_leaf(leaf, f"{transform}: {name}")
@@ -202,15 +209,10 @@ def value_and_grad(
     (np.float64(5.0), array([2., 4.]))
     """
     _check_function(f, "grad")
-    variables, weights_structure = _checked_weights(weights, argnums)
+    both = _value_and_gradient(f, argnums, has_aux, weights, holomorphic)
 
     def value_and_gradient_of_f(*args: Any, **kwargs: Any) -> Any:
-        positions = () if argnums is None else selected(argnums, len(args), "grad")
-        record = recorded(f, args, kwargs, positions, "grad", has_aux, variables)
-        _check_scalar(record, holomorphic)
-        gradient = _gradient(record, args, positions, argnums, weights_structure)
-        y = record.y[0]
-        return ((y, record.aux), gradient) if has_aux else (y, gradient)
+        return both(args, kwargs)
 
     return Transformed(
         value_and_gradient_of_f, value_and_grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic
@@ -233,13 +235,30 @@ def grad(
     >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
-    both = value_and_grad(f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic)
+    _check_function(f, "grad")
+    both = _value_and_gradient(f, argnums, has_aux, weights, holomorphic)
 
     def gradient_of_f(*args: Any, **kwargs: Any) -> Any:
-        y, gradient = both(*args, **kwargs)
+        y, gradient = both(args, kwargs)
         return (gradient, y[1]) if has_aux else gradient
 
     return Transformed(gradient_of_f, grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic)
+
+
+def _value_and_gradient(
+    f: Callable[..., Any], argnums: Any, has_aux: bool, weights: Any, holomorphic: bool
+) -> Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, Any]]:
+    variables, weights_structure = _checked_weights(weights, argnums)
+
+    def both(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        positions = () if argnums is None else selected(argnums, len(args), "grad")
+        record = recorded(f, args, kwargs, positions, "grad", has_aux, variables)
+        _check_scalar(record, holomorphic)
+        gradient = _gradient(record, args, positions, argnums, weights_structure)
+        y = record.y[0]
+        return ((y, record.aux), gradient) if has_aux else (y, gradient)
+
+    return both
 
 
 def elementwise_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
@@ -284,7 +303,7 @@ def _checked_weights(weights: Any, argnums: Any) -> tuple[list[Variable], Struct
 
 
 def _check_scalar(record: Recording, holomorphic: bool) -> None:
-    if record.structure is not LEAF or np.shape(record.y[0]) != ():
+    if record.structure is not LEAF or getattr(record.y[0], "shape", ()) != ():
         got = (
             f"an array of shape {np.shape(record.y[0])}"
             if record.structure is LEAF
@@ -315,8 +334,16 @@ def _gradient(
     weights_structure: Structure | None = None,
 ) -> Any:
     """The sum of all outputs, pulled back, in the structure of the arguments; frees the record."""
-    seeds = [(node, np.ones((1, *node.shape), node.dtype)) for node in record.outputs if node is not None]
+    seeds = [
+        (node, np.ones((1, *node.shape), node.dtype) if node.shape else node.dtype.type(1.0))
+        for node in record.outputs
+        if node is not None
+    ]
     found = record.tape.pull(seeds, record.inputs, consume=True)
+    if len(found) == 1 and found[0] is not None and weights_structure is None and type(argnums) is int:
+        row = _own(found[0][0])
+        if type(args[argnums]) is np.ndarray:  # the common case
+            return row
     rows = iter(
         [
             _as_given(record.zeros(i) if block is None else _own(block[0]), record.primals[i])

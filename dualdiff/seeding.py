@@ -108,6 +108,8 @@ def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
 
 def selected(argnums: Any, n_args: int, transform: str) -> tuple[int, ...]:
     """The positions that ``argnums`` names, each once and non-negative."""
+    if type(argnums) is int and 0 <= argnums < n_args:
+        return (argnums,)
     given = argnums if isinstance(argnums, tuple) else (argnums,)
     positions = []
     for number in given:

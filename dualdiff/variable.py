@@ -52,7 +52,7 @@ class Graph(Tape):
         self.level = 0
         self.nodes = _Numbering()  # type: ignore[assignment]
 
-    def _hold(self, node: Node, array: Any, references_if_fresh: int) -> None:
+    def _hold(self, node: Node, array: Any) -> None:
         """Copy at once what a node reads: a graph outlives the statement that made it."""
         if type(array) is np.ndarray:
             node.let_go(array, array.copy("K"))

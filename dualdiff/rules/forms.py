@@ -148,8 +148,7 @@ def _unary(rule: Elementwise) -> Callable[[Any], Any]:
         if complex_rule is not None and np.iscomplexobj(value):
             return rule.operate(function, x)
         y = function(value)
-        slope = at_edge(p, partial, y, value) if edge else partial(y, value)
-        return Dual(y, p.scale(slope, x.tangent), p)
+        return Dual(y, p.scale(at_edge(p, partial, y, value) if edge else partial(y, value), x.tangent), p)
 
     return call
 
@@ -160,6 +159,8 @@ def binary_operators(
     """``self · other`` and ``other · self`` for a Dual ``self``, the value made by ``apply``."""
     of_a, of_b = (_always(partial) for partial in rule.partials)
     edge, polynomial = rule.edge, rule.function is np.power
+    one, other_one = rule.partials
+    trivial = type(one) is Trivial and type(other_one) is Trivial
 
     def forward(self: Dual, other: Any) -> Any:
         p = self.perturbation
@@ -181,6 +182,8 @@ def binary_operators(
         if kind is Dual and other.perturbation is p:
             a, b = self.value, other.value
             y = apply(a, b)
+            if trivial:
+                return Dual(y, p.combine(((one, self.tangent), (other_one, other.tangent)), y), p)
             if edge:
                 slopes = at_edge(p, of_a, y, a, b), at_edge(p, of_b, y, a, b)
                 return Dual(y, p.combine(((slopes[0], self.tangent), (slopes[1], other.tangent)), y), p)

@@ -182,7 +182,8 @@ def zeros_block(k: int, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 def parallel(block: Any, value: Any) -> bool:
     """Whether each direction of the block has the strides of the value, below all outer levels."""
-    block, value = primal(block), primal(value)
+    if type(block) is Dual or type(value) is Dual:
+        block, value = primal(block), primal(value)
     return type(block) is not np.ndarray or type(value) is not np.ndarray or block.strides[1:] == value.strides
 
 

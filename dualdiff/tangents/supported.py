@@ -134,8 +134,11 @@ def plain(value: Any) -> Any:
 
 def has_nan(block: Any) -> bool:
     """Whether a block of results has a NaN: a structural zero may have met an infinite partial."""
-    block = plain(block)
-    if type(block) is not np.ndarray or block.dtype.char not in "df":
-        return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
-    square = np.vdot(block, block)  # one pass of BLAS; a sum of squares is NaN if and only if an entry is
-    return bool(square != square)
+    if type(block) is not np.ndarray:
+        block = plain(block)
+        if type(block) is not np.ndarray:
+            return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
+    if block.dtype.char in "df":
+        square = np.vdot(block, block)  # one pass of BLAS; a sum of squares is NaN if and only if an entry is
+        return bool(square != square)
+    return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False

@@ -83,7 +83,8 @@ class Combine(Node):
         self.terms = terms
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        if not self.shape and type(cotangent) is _ndarray and cotangent.shape == (1,):
+        shape = self.shape
+        if not shape and type(cotangent) is _ndarray and cotangent.shape == (1,):
             # One cotangent of a scalar travels as a scalar: a tenth of what NumPy takes for arrays of one number.
             cotangent = cotangent[0]
         for partial, parent in self.terms:
@@ -91,9 +92,11 @@ class Combine(Node):
                 term = cotangent
             elif partial is MINUS_ONE:
                 term = -cotangent
+            elif type(partial) is _ndarray or not isinstance(partial, (float, np.generic)):
+                term = _times(partial, cotangent, len(shape))
             else:
-                term = _times(partial, cotangent, len(self.shape))
-            if parent.shape != self.shape:
+                term = partial * cotangent
+            if parent.shape != shape:
                 term = _unbroadcast(term, parent.shape)
             sweep.send(parent, term)
 
@@ -213,35 +216,25 @@ class Contract(Node):
         self.operand = operand
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        letters, operand, out = _terms(self.subscripts)
-        known = "".join(c for c in letters if c in operand or c in out)
-        if self.operand is None:
-            block = cotangent
-            known = out
-        else:
-            block = contracted(cotangent, f"{out},{operand}->{known}", self.operand)
-        # Letters that were only summed over: every entry receives the cotangent.
-        if known != letters:
-            order = sorted(range(len(known)), key=lambda i: letters.index(known[i]))
-            if order != list(range(len(known))):
-                block = np.transpose(block, [0, *(i + 1 for i in order)])
-            index = (slice(None), *(slice(None) if c in known else None for c in letters))
-            block = _spread(block[index], (block.shape[0], *self.parent.shape))
+        subscripts, order, spread = _pulled(self.subscripts)
+        block = cotangent if self.operand is None else contracted(cotangent, subscripts, self.operand)
+        if order is not None:
+            block = np.transpose(block, order)
+        if spread is not None:
+            block = _spread(block[spread], (block.shape[0], *self.parent.shape))
         sweep.send(self.parent, block)
 
     def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
         if self.operand is None:
             super().pull_on_support(cotangent, support, sweep, supports)
             return
-        letters, operand, out = _terms(self.subscripts)
-        known = "".join(c for c in letters if c in operand or c in out)
-        spread = (slice(None), *(slice(None) if c in known else None for c in letters))
-        subscripts = f"{out},{operand}->{known}"
+        subscripts, _, spread = _pulled(self.subscripts)
         for block, where in (
             (contracted_on_support(cotangent, plain(support) > 0, subscripts, self.operand), sweep),
             (contracted(support, subscripts, np.ones(np.shape(plain(self.operand)))), supports),
         ):
-            where.send(self.parent, np.broadcast_to(block[spread], (block.shape[0], *self.parent.shape)))
+            whole = block if spread is None else np.broadcast_to(block[spread], (block.shape[0], *self.parent.shape))
+            where.send(self.parent, whole)
 
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
@@ -387,18 +380,26 @@ class OverwriteAt(Node):
         return block
 
 
+# Nodes that take one cotangent of a scalar as a scalar.
+_SCALAR_NODES = frozenset({Combine, Entry})
+
+
 class Tape(Perturbation):
     """The ε of one recording; its tangents are nodes."""
 
-    __slots__ = ("holders", "kept", "nodes")
+    __slots__ = ("careful", "holders", "kept", "nodes")
 
     def __init__(self) -> None:
         super().__init__()
+        self.careful = False  # whether a partial was infinite
         self.nodes: list[Node] = []
         self.holders: dict[int, list[Node]] = {}
         self.kept: dict[int, tuple[Any, Any]] = {}
 
     # Recording.
+
+    def expect_infinity(self) -> None:
+        self.careful = True
 
     def input(self, like: Any) -> Node:
         """The tangent of an argument, or a zero: a node without parents."""
@@ -410,20 +411,25 @@ class Tape(Perturbation):
         return self.input(value)
 
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Node:
-        node = Combine(len(self.nodes), getattr(like, "shape", ()), _dtype_of(like), tuple(terms))
-        self.nodes.append(node)
+        nodes = self.nodes
+        dtype = getattr(like, "dtype", None) or _dtype_of(like)
+        node = Combine(len(nodes), getattr(like, "shape", ()), dtype, tuple(terms))
+        nodes.append(node)
         for partial, _ in node.terms:
-            if type(partial) is not Trivial:
-                self._hold(node, partial, 3)
+            if type(partial) is not Trivial and type(partial) is not float:
+                self._hold(node, partial)
         return node
 
     def scale(self, partial: Any, tangent: Node) -> Node:
-        node = Combine(len(self.nodes), tangent.shape, tangent.dtype, ((partial, tangent),))
-        self.nodes.append(node)
+        nodes = self.nodes
+        node = Combine(len(nodes), tangent.shape, tangent.dtype, ((partial, tangent),))
+        nodes.append(node)
         if type(partial) is _ndarray:
-            self._hold(node, partial, 3)
-        elif type(partial) is not Trivial:
-            self._hold(node, partial, 0)
+            # A temporary that nobody else can write: the argument, its two references in the node, and this question.
+            if partial.base is not None or sys.getrefcount(partial) > 3:
+                self._hold(node, partial)
+        elif hasattr(partial, "perturbation"):
+            self._hold(node, partial)
         return node
 
     def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Node:
@@ -454,7 +460,7 @@ class Tape(Perturbation):
         node = Contract(len(self.nodes), tuple([size[c] for c in out]), dtype, tangent, subscripts, operand)
         self.nodes.append(node)
         if operand is not None:
-            self._hold(node, operand, 0)
+            self._hold(node, operand)
         return node
 
     def linear_map(self, tangent: Node, apply: Any, transpose: Any, like: Any) -> Node:
@@ -531,10 +537,8 @@ class Tape(Perturbation):
             return np.copy(constant)
         return constant
 
-    def _hold(self, node: Node, array: Any, references_if_fresh: int) -> None:
-        """Remember whose memory a node reads, unless the array is a temporary that nobody else can write."""
-        if type(array) is _ndarray and array.base is None and sys.getrefcount(array) <= references_if_fresh + 2:
-            return
+    def _hold(self, node: Node, array: Any) -> None:
+        """Remember whose memory a node reads."""
         memory = _memory(array)
         if memory is not None:
             self.holders.setdefault(id(memory), []).append(node)
@@ -560,27 +564,38 @@ class Tape(Perturbation):
 
         ``consume`` frees the record.
         """
-        nodes = self.nodes
-        sweep = Sweep([None] * len(nodes), bytearray(len(nodes)))
-        found = sweep.found
+        sweep = Sweep([None] * len(self.nodes), bytearray(len(self.nodes)))
+        start = 0
         for node, block in seeds:
             sweep.send(node, block)
+            start = max(start, node.index)
         wanted = {node.index for node in inputs}
-        start = max((node.index for node, _ in seeds), default=-1)
-        with np.errstate(all="ignore"):  # the warnings are the forward program's business
-            for at in range(start, -1, -1):
-                block = found[at]
-                if block is not None and at not in wanted:
-                    found[at] = None
-                    node = nodes[at]
-                    node.pull(block if type(node) is Combine or type(node) is Entry else as_block(block), sweep)
-        result = [as_block(found[node.index]) for node in inputs]
-        if any(block is not None and has_nan(block) for block in result):
+        if self.careful:
             with np.errstate(all="ignore"):
-                result = self._pull_on_support(seeds, inputs)
+                self._run_back(sweep, start, wanted)
+        else:
+            self._run_back(sweep, start, wanted)
+        result = [as_block(sweep.found[node.index]) for node in inputs]
+        for block in result:
+            if block is not None and has_nan(block):
+                with np.errstate(all="ignore"):
+                    result = self._pull_on_support(seeds, inputs)
+                break
         if consume:
-            nodes.clear()
+            self.nodes.clear()
         return result
+
+    def _run_back(self, sweep: Sweep, start: int, wanted: set[int]) -> None:
+        nodes, found = self.nodes, sweep.found
+        for at in range(start, -1, -1):
+            block = found[at]
+            if block is None or at in wanted:
+                continue
+            found[at] = None
+            node = nodes[at]
+            if (type(block) is not _ndarray or not block.ndim) and type(node) not in _SCALAR_NODES:
+                block = as_block(block)
+            node.pull(block, sweep)
 
     def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node]) -> list[Any]:
         """`pull` where a structural zero may have met an infinite partial: see supported.py."""
@@ -677,7 +692,7 @@ class Sweep:
 
 def as_block(cotangent: Any) -> Any:
     """A cotangent that travelled as a scalar, as a block again."""
-    if cotangent is None or np.shape(plain(cotangent)):
+    if cotangent is None or (type(cotangent) is _ndarray and cotangent.ndim) or np.shape(plain(cotangent)):
         return cotangent
     return np.array([cotangent]) if isinstance(cotangent, (np.generic, float, complex)) else np.stack([cotangent])
 
@@ -709,6 +724,21 @@ def _spread(block: Any, shape: tuple[int, ...]) -> Any:
         whole[...] = block
         return whole
     return np.broadcast_to(block, shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _pulled(subscripts: str) -> tuple[str, list[int] | None, Any]:
+    """The transpose of a contraction: subscripts of the cotangent and operand, the order of the axes that they give
+    (None if it is that of the tangent), and the index that inserts the axes which were only summed over."""
+    letters, operand, out = _terms(subscripts)
+    known = "".join(c for c in letters if c in operand or c in out)
+    order = None
+    if not operand:
+        positions = sorted(range(len(out)), key=lambda i: letters.index(out[i]))
+        if positions != list(range(len(out))):
+            order = [0, *(i + 1 for i in positions)]
+    spread = None if known == letters else (slice(None), *(slice(None) if c in known else None for c in letters))
+    return f"{out},{operand}->{known}", order, spread
 
 
 @functools.lru_cache(maxsize=1024)
