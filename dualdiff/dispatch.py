@@ -143,6 +143,32 @@ def _array_ufunc(self: Dual, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
     return getattr(rule, method)(*inputs, **kwargs)
 
 
+def _has_python_float(args: tuple[Any, ...]) -> bool:
+    for arg in args:
+        if type(arg) is Dual:
+            while type(arg) is Dual:
+                arg = arg.value
+            if type(arg) is float:
+                return True
+        elif type(arg) in (list, tuple) and _has_python_float(tuple(arg)):
+            return True
+    return False
+
+
+def _array_scalars(tree: Any) -> Any:
+    """Arguments with every Dual of a Python float as one of a NumPy scalar."""
+    if type(tree) is Dual:
+        if type(tree.value) is Dual:
+            inner = _array_scalars(tree.value)
+            return tree if inner is tree.value else Dual(inner, tree.tangent, tree.perturbation)
+        return Dual(np.float64(tree.value), tree.tangent, tree.perturbation) if type(tree.value) is float else tree
+    if type(tree) in (list, tuple):
+        return type(tree)([_array_scalars(item) for item in tree])
+    if type(tree) is dict:
+        return {name: _array_scalars(item) for name, item in tree.items()}
+    return tree
+
+
 def _rebound(rule: Rule, inputs: tuple[Any, ...], buffer: np.ndarray[Any, Any]) -> Any:
     """``buffer += dual``, where the name may be bound to a Dual that NumPy's buffer could have become."""
     y = rule(*inputs)
@@ -157,6 +183,9 @@ def _array_function(
     self: Dual, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     rule = RULES.get(function) or find(function, duals_in(args, kwargs))
+    if _has_python_float(args):  # a function of arrays makes it an array
+        args, kwargs = _array_scalars(args), _array_scalars(kwargs)
+        self = _array_scalars(self)
     if rule.form == "creation":  # np.zeros(n, like=x): NumPy has taken ``like`` away, and it was self
         return rule(self, *args, **kwargs)
     return rule(*args, **kwargs)

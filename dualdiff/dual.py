@@ -11,6 +11,7 @@ This module is the data, conversions, indexing and iteration.  `dualdiff.dispatc
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -78,16 +79,16 @@ class Dual:
         return f"Dual({self.value!r}, tangent={self.tangent!r}, level={self.perturbation.level})"
 
     def __str__(self) -> str:
-        return str(self.value)
+        return str(primal(self))
 
     def __format__(self, spec: str) -> str:
-        return format(self.value, spec)
+        return format(primal(self), spec)
 
     def __bool__(self) -> bool:
-        return bool(self.value)
+        return bool(primal(self))
 
     def __hash__(self) -> int:
-        return hash(self.value)
+        return hash(primal(self))
 
     # Conversions that would lose the derivative.
 
@@ -120,8 +121,13 @@ class Dual:
                 "  Use indexing, or np.lib.stride_tricks.sliding_window_view."
             )
         entries = np.empty(self.shape, dtype=object)
+        scalar = type(primal(self)) in (float, complex)
         for index in np.ndindex(self.shape):
-            entries[index] = self[index] if self.ndim else Dual(self.value, self.tangent, self.perturbation)
+            entries[index] = self if scalar else self[index]
+        if copy is not True and is_array(self.value):
+            # NumPy's own array would be this one: so that nobody writes into a mere likeness of it.
+            entries.flags.writeable = False
+            (self.storage or storage.anchor(self)).exports.append(weakref.ref(entries))
         return entries
 
     # Indexing and iteration.

@@ -66,5 +66,13 @@ def not_a_number(dual: Any, wanted: str, instead: str) -> TypeError:
 def plain_buffer() -> TypeError:
     return TypeError(
         "a plain array cannot hold a Dual: its derivative would be lost. "
-        "Make the array with np.zeros_like(x) or np.zeros(n, like=x)."
+        "Make the array with np.zeros_like(x) or np.zeros(n, like=x), or write  total = total + x  for  total += x."
+    )
+
+
+def exported(dual: Any) -> TypeError:
+    return TypeError(
+        f"a Dual of shape {dual.shape} is written while an object array that np.asarray made of it is in use; "
+        "NumPy's own array would see the write, the object array does not.\n"
+        "  Use x itself in place of np.asarray(x), or np.array(x), which copies."
     )

@@ -94,7 +94,7 @@ def _direction(result: Dual) -> Any:
 
 def _with_tangent(x: Any, v: Any, i: int, perturbation: Dense) -> Any:
     """One argument of `jvp` as a Dual, or a tree of Duals."""
-    if type(x) is np.ndarray and type(v) is np.ndarray and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape:
+    if type(x) is np.ndarray and type(v) is np.ndarray and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape != ():
         return seeded(x, perturbation.seed(v[None]), perturbation)
     leaves, structure = flatten(x)
     check_leaves(leaves, x, f"jvp: primals[{i}]")
@@ -340,5 +340,6 @@ def _check_function(f: Any, transform: str) -> None:
 
 
 def _check_chunk_size(chunk_size: Any, transform: str) -> None:
-    if chunk_size is not None and (not isinstance(chunk_size, (int, np.integer)) or chunk_size < 1):
+    a_count = isinstance(chunk_size, (int, np.integer)) and not isinstance(chunk_size, bool)
+    if chunk_size is not None and (not a_count or chunk_size < 1):
         raise ValueError(f"{transform}: chunk_size is a positive int or None, not {chunk_size!r}.")

@@ -14,9 +14,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import errors, storage
-from .dispatch import RULES, innermost, stripped
+from .dispatch import RULES, fused, innermost, stripped
 from .dual import Dual, is_array, primal
-from .rules.forms import Elementwise, Passive, binary_operators, wrapped
+from .rules.forms import Elementwise, Passive, binary_operators, unary_operator, wrapped
 from .tangents.expression import Tangent
 
 # Arithmetic.
@@ -87,6 +87,16 @@ def _from_rule(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]
     return forward, reflected
 
 
+def _whole_quotient() -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def forward(self: Dual, other: Any) -> Any:
+        return NotImplemented if _has_own_operators(other) else primal(self) // stripped(other)
+
+    def reflected(self: Dual, other: Any) -> Any:
+        return NotImplemented if _has_own_operators(other) else stripped(other) // primal(self)
+
+    return forward, reflected
+
+
 def _divmod(self: Dual, other: Any) -> Any:
     return self // other, self % other
 
@@ -103,13 +113,14 @@ def _install_operators() -> None:
     _install_arithmetic()
     for name in ("lt", "le", "eq", "ne", "gt", "ge"):
         setattr(Dual, f"__{name}__", _comparison(getattr(operator, name)))
-    for name, ufunc in (("matmul", np.matmul), ("floordiv", np.floor_divide)):
-        forward, reflected = _from_rule(ufunc)
+    for name, forward, reflected in (("matmul", *_from_rule(np.matmul)), ("floordiv", *_whole_quotient())):
         setattr(Dual, f"__{name}__", forward)
         setattr(Dual, f"__r{name}__", reflected)
         setattr(Dual, f"__i{name}__", _in_place(f"__{name}__"))
     for name, unary in (("neg", np.negative), ("pos", np.positive), ("abs", np.absolute)):
-        setattr(Dual, f"__{name}__", _calling(RULES[unary].plain_call))
+        rule = RULES[unary]
+        assert isinstance(rule, Elementwise)
+        setattr(Dual, f"__{name}__", _calling(unary_operator(rule, getattr(operator, name))))
     others = {"__divmod__": _divmod, "__rdivmod__": _rdivmod, "__round__": _round}
     for name, method in others.items():
         setattr(Dual, name, method)
@@ -193,6 +204,7 @@ def _view(self: Dual, dtype: Any = None, type: Any = None) -> Any:
 
 
 def _item(self: Dual, *index: Any) -> Any:
+    primal(self)  # alive?
     if not index:
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
@@ -202,6 +214,7 @@ def _item(self: Dual, *index: Any) -> Any:
 
 
 def _tolist(self: Dual) -> Any:
+    primal(self)
     return [_tolist(row) for row in self] if self.ndim else self
 
 
@@ -262,7 +275,12 @@ class Flat:
         return self.array[self._places(index)]
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.array[self._places(index)] = value
+        places = self._places(index)
+        value = fused(value)
+        count = np.size(places[0])
+        if np.ndim(primal(value)) and np.size(primal(value)) != count:  # NumPy repeats or cuts what is given
+            value = np.resize(value, count)
+        self.array[places] = np.reshape(value, -1) if np.ndim(primal(value)) > 1 else value
 
     def copy(self) -> Any:
         return _flatten(self.array)

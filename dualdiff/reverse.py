@@ -56,7 +56,7 @@ def recorded(
         inputs: list[Node] = []
         for i in positions:
             arg = args[i]
-            if type(arg) is np.ndarray and arg.dtype.kind in "fc":  # no names, no structure
+            if type(arg) is np.ndarray and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
                 node = tape.input(arg)
                 primals.append(arg)
                 inputs.append(node)

@@ -22,7 +22,8 @@ def primal_leaf(x: Any, name: str) -> Any:
     kind = type(x)
     if kind is np.ndarray:
         if x.dtype.kind in _FLOATS:
-            return x
+            # A 0-d array enters as a scalar: object arrays refer to their entries, and a scalar cannot change in them.
+            return x if x.ndim else x[()]
         if x.dtype.kind in "iu":
             return x.astype(np.float64)
         if x.dtype == object:
@@ -133,7 +134,7 @@ def result_leaves(result: Any, transform: str) -> tuple[list[Any], Structure]:
     if type(result) is Dual:
         return flatten(result)
     leaves, structure = flatten(result)
-    leaves = [leaf.__dual__() if hasattr(leaf, "__dual__") else fused(leaf) for leaf in leaves]
+    leaves = [leaf.__dual__() if hasattr(leaf, "__dual__") else _numeric(fused(leaf)) for leaf in leaves]
     if not leaves:
         raise TypeError(f"{transform}: the function returned {result!r}; it should return numbers or arrays.")
     for leaf, name in zip(leaves, paths(structure, "result"), strict=True):
@@ -143,6 +144,14 @@ def result_leaves(result: Any, transform: str) -> tuple[list[Any], Structure]:
                 "it should return numbers or arrays (has_aux=True hands out anything else)."
             )
     return leaves, structure
+
+
+def _numeric(leaf: Any) -> Any:
+    """An object array of plain numbers as an array of numbers."""
+    if isinstance(leaf, np.ndarray) and leaf.dtype == object:
+        whole = np.array(leaf.tolist())
+        return whole if whole.dtype.kind in "biufc" else leaf
+    return leaf
 
 
 def _kind(leaf: Any) -> str:

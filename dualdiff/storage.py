@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import errors
+
 if TYPE_CHECKING:
     from .dual import Dual
 
@@ -30,11 +32,12 @@ _ref = weakref.ref
 class Storage:
     """One buffer and everybody who sees it, parents before their views."""
 
-    __slots__ = ("aliases", "borrowed", "crowded")
+    __slots__ = ("aliases", "borrowed", "crowded", "exports")
 
     def __init__(self, root: Dual, borrowed: bool) -> None:
         self.aliases = [weakref.ref(root)]
         self.borrowed = borrowed
+        self.exports: list[weakref.ref[Any]] = []  # object arrays that np.asarray made of it
         self.crowded = 64  # number of aliases at which the dead are removed
 
     def living(self) -> list[Dual]:
@@ -72,6 +75,10 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
     from .dual import Dual  # a module that Dual itself needs
 
     storage = buffer.storage or anchor(buffer)
+    if storage.exports:
+        storage.exports = [export for export in storage.exports if export() is not None]
+        if storage.exports:
+            raise errors.exported(buffer)
     if storage.borrowed:
         root = storage.living()[0]
         storage.borrowed = False

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import nist, overhead
+from benchmarks import modes, nist, overhead
 
 each_set = pytest.mark.parametrize("name", list(nist.MODELS))
 
@@ -55,6 +55,33 @@ def test_figures_have_right_answers(name, monkeypatch):
         assert row.measured <= 1.01 * row.limit
 
 
+@pytest.mark.parametrize(("n", "m", "auto"), [(1, 64, "fwd"), (16, 1, "rev"), (64, 64, "fwd")])
+def test_modes_agree_and_say_which_one_auto_takes(n, m, auto, monkeypatch):
+    monkeypatch.setattr(modes, "times", lambda rounds, calls, shortest: [1.0] * len(calls))
+    row = modes.measured(n, m, rounds=1)
+
+    assert row.passed
+    assert row.auto == auto
+
+
+def sweep_of(cost):
+    """Times of modes whose columns cost 1 and whose rows cost ``cost``."""
+    return [
+        modes.Row(n, m, value=1.0, forward=1.0 * n, reverse=cost * m, auto="fwd", checked=0.0)
+        for n in (1, 64, 256)
+        for m in (1, 64, 256)
+    ]
+
+
+def test_crossings_and_the_cost_of_a_row_are_those_of_the_sweep():
+    rows = sweep_of(2.0)
+
+    assert modes.row_cost(rows) == pytest.approx(2.0)
+    assert modes.crossings(rows) == {1: None, 64: pytest.approx(32.0), 256: pytest.approx(128.0)}
+    assert modes.loss(rows, 2.0) == pytest.approx(1.0)
+    assert modes.loss(rows, 100.0) > 1.01
+
+
 def test_wrong_answer_is_seen():
     assert overhead.largest_error((np.array([1.0, 2.0]),), (np.array([1.0, 2.5]),)) == pytest.approx(0.2)
 
@@ -71,12 +98,13 @@ def run(*options):
 
 
 def test_command_prints_the_chosen_tables():
-    done = run("--quick", "--only", "misra1a", "--only", "rosenbrock")
+    done = run("--quick", "--only", "misra1a", "--only", "rosenbrock", "--only", "modes")
 
     assert done.returncode == 0, done.stderr
     assert "Misra1a" in done.stdout
     assert "Thurber" not in done.stdout
     assert "rosenbrock" in done.stdout
+    assert "ROW_COST" in done.stdout
 
 
 def test_command_refuses_an_unknown_name():

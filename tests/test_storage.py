@@ -184,3 +184,63 @@ def test_record_survives_what_the_caller_does_afterwards():
     assert_allclose(pullback(np.ones(4))[0], expected, rtol=1e-14)
     assert_allclose(pullback(np.ones(4))[0], expected, rtol=1e-14)  # as often as one likes
     assert_allclose(pushforward(np.ones(4)), np.exp(x * 1.0) * 0 + expected, rtol=1e-14)
+
+
+def test_asarray_of_a_dual_is_a_likeness_that_nobody_may_write_past():
+    def reads(x):
+        y = np.asarray(x * 1.0)
+        return y * np.sum(y)
+
+    assert_allclose(dd.jvp(reads, (X,), (V,))[1], V * X.sum() + X * V.sum(), rtol=1e-14)
+
+    def writes_the_array(x):
+        y = x * 1.0
+        np.asarray(y)[0] = 3.0
+        return y
+
+    with pytest.raises(ValueError, match="read-only"):
+        dd.jvp(writes_the_array, (X,), (V,))
+
+    def writes_the_dual(x):
+        y = x * 1.0
+        seen = np.asarray(y)
+        y *= 2.0
+        return seen
+
+    with pytest.raises(TypeError, match=r"np\.array\(x\), which copies"):
+        dd.jvp(writes_the_dual, (X,), (V,))
+
+    def writes_beside_a_copy(x):
+        y = x * 1.0
+        copy = np.array(y)
+        y *= 2.0
+        copy[0] = 5.0
+        return y * copy
+
+    y, ydot = dd.jvp(writes_beside_a_copy, (X,), (V,))
+    assert_allclose(y, 2 * X * np.array([5.0, *X[1:]]), rtol=1e-14)
+    assert_allclose(ydot, [10 * V[0], *(4 * X * V)[1:]], rtol=1e-14)
+
+
+def test_number_in_an_object_array_is_a_copy():
+    def f(t):
+        a = np.full(3, t)
+        b = np.array([t, t])
+        a[0] += 1.0
+        a[1] *= 5.0
+        b[0] *= 2.0
+        return np.concatenate([a * 1.0, b * 1.0])
+
+    t = np.array(0.7)
+    y, ydot = dd.jvp(f, (t,), (np.array(1.0),))
+    assert_allclose(y, [1.7, 3.5, 0.7, 1.4, 0.7])
+    assert_array_equal(ydot, [1.0, 5.0, 1.0, 2.0, 1.0])
+    assert t == 0.7
+
+
+def test_what_where_leaves_out_is_not_calculated():
+    x = np.array([0.0, 2.0])
+    with np.errstate(all="raise"):
+        y, ydot = dd.jvp(lambda x: np.divide(1, x, out=np.ones_like(x), where=x != 0), (x,), (np.ones(2),))
+    assert_array_equal(y, [1.0, 0.5])
+    assert_array_equal(ydot, [0.0, -0.25])

@@ -51,7 +51,8 @@ def test_infinite_constant_meets_an_entry_that_was_dropped(mode):
 @each_mode
 def test_infinite_entry_of_a_matrix_touches_its_own_column_alone(mode):
     a = np.array([[1.0, inf], [2.0, 3.0]])
-    j = mode(lambda x: a @ x)(np.array([1.0, 1.0]))
+    with np.errstate(invalid="ignore"):
+        j = mode(lambda x: a @ x)(np.array([1.0, 1.0]))
     assert_array_equal(j, a)
 
 

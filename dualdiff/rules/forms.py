@@ -18,7 +18,7 @@ import contextlib
 import functools
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -57,7 +57,7 @@ class Elementwise(UfuncMethods, Rule):
         self.complex_rule = complex_rule
         self.edge = edge
         if len(partials) == 1:
-            self.plain_call = _unary(self)
+            self.plain_call = unary_operator(self, function)
         elif len(partials) == 2:
             self.plain_call = _either(*binary_operators(function, self))
 
@@ -68,6 +68,7 @@ class Elementwise(UfuncMethods, Rule):
             if type(arg) not in _NUMBERS:
                 args = tuple(_number(arg) for arg in args)
                 break
+        refuse_narrowing(self.function, options.get("dtype"), args)
         return self.operate(functools.partial(self.function, **options) if options else self.function, *args)
 
     def operate(self, apply: Callable[..., Any], *args: Any) -> Any:
@@ -99,6 +100,16 @@ class Elementwise(UfuncMethods, Rule):
 
     def _into(self, out: Any, where: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """``out=`` and ``where=``: the result is written into a buffer."""
+        if where is not True and innermost(duals_in(args, out)) is not None:
+            # What where= leaves out must not be calculated: NumPy's warnings and errors come from this call alone.
+            plain, mask = stripped(args), stripped(where)
+            scratch = stripped(out[0] if isinstance(out, tuple) else out)
+            self.function(*plain, out=None if scratch is None else np.array(scratch), where=mask, **options)
+            with np.errstate(all="ignore"):
+                return self._written(out, mask, args, options)
+        return self._written(out, where, args, options)
+
+    def _written(self, out: Any, where: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         target = out[0] if isinstance(out, tuple) else out
         casting = options.pop("casting", "same_kind")
         if target is None:
@@ -134,8 +145,9 @@ _SCALARS = frozenset({np.float64, np.float32})
 _OBJECT = np.dtype(object)
 
 
-def _unary(rule: Elementwise) -> Callable[[Any], Any]:
-    function, complex_rule, edge = rule.function, rule.complex_rule, rule.edge
+def unary_operator(rule: Elementwise, apply: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function of one argument, the value made by ``apply`` (the ufunc, or Python's operator)."""
+    function, complex_rule, edge = apply, rule.complex_rule, rule.edge
     partial = _always(rule.partials[0])
 
     def call(x: Any) -> Any:
@@ -148,7 +160,10 @@ def _unary(rule: Elementwise) -> Callable[[Any], Any]:
         if complex_rule is not None and np.iscomplexobj(value):
             return rule.operate(function, x)
         y = function(value)
-        return Dual(y, p.scale(at_edge(p, partial, y, value) if edge else partial(y, value), x.tangent), p)
+        if edge:
+            slope = at_edge(p, partial, y, value)  # before p.scale is looked up, for it may change what p is
+            return Dual(y, p.scale(slope, x.tangent), p)
+        return Dual(y, p.scale(partial(y, value), x.tangent), p)
 
     return call
 
@@ -172,7 +187,10 @@ def binary_operators(
             y = apply(a, other)
             # x**2 and its kin have no edge.
             risky = edge and not (polynomial and kind is int and other > 0)
-            return Dual(y, p.scale(at_edge(p, of_a, y, a, other) if risky else of_a(y, a, other), self.tangent), p)
+            if risky:
+                slope = at_edge(p, of_a, y, a, other)
+                return Dual(y, p.scale(slope, self.tangent), p)
+            return Dual(y, p.scale(of_a(y, a, other), self.tangent), p)
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             a = self.value
             y = apply(a, other)
@@ -199,7 +217,10 @@ def binary_operators(
         if kind is float or kind is int:
             b = self.value
             y = apply(other, b)
-            return Dual(y, p.scale(at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b), self.tangent), p)
+            if edge:
+                slope = at_edge(p, of_b, y, other, b)
+                return Dual(y, p.scale(slope, self.tangent), p)
+            return Dual(y, p.scale(of_b(y, other, b), self.tangent), p)
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             b = self.value
             y = apply(other, b)
@@ -275,6 +296,14 @@ def _number(arg: Any) -> Any:
         return arg
     arg = fused(arg)
     return np.asarray(arg) if isinstance(arg, (list, tuple)) else arg
+
+
+def refuse_narrowing(function: Any, dtype: Any, args: Iterable[Any]) -> None:
+    """``dtype=float`` for complex operands drops imaginary parts inside the function, where no rule sees it."""
+    if dtype is not None and np.dtype(dtype).kind != "c":
+        for arg in args:
+            if getattr(getattr(arg, "dtype", None), "kind", "") == "c" and duals_in(args):
+                raise errors.unsupported(function, f"with dtype={np.dtype(dtype)} and complex operands", [arg.shape])
 
 
 def _tangent_of(arg: Any, perturbation: Perturbation) -> Tangent:
