@@ -1,1 +1,1 @@
-"""The main job, fits to certified data, and the figures of speed and memory: ``python -m benchmarks``."""
+"""The main job, fits to certified data; the figures of speed and memory; forward against reverse mode."""

@@ -21,8 +21,10 @@ from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
 import dualdiff as dd  # noqa: E402
+from dualdiff.higher import ROW_COST  # noqa: E402
 
-from . import nist, overhead  # noqa: E402
+from . import modes, nist, overhead  # noqa: E402
+from .overhead import duration  # noqa: E402
 
 WIDTH = 100
 LOOK: dict[str, Any] = {
@@ -37,11 +39,11 @@ LOOK: dict[str, Any] = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer rounds of measuring")
-    names = [*nist.MODELS, *overhead.FIGURES]
+    names = [*nist.MODELS, *overhead.FIGURES, "modes"]
     parser.add_argument("--only", metavar="NAME", action="append", help=f"one of: fits, figures, {', '.join(names)}")
     options = parser.parse_args()
     wanted = set()
-    for name in options.only or ["fits", "figures"]:
+    for name in options.only or ["fits", "figures", "modes"]:
         matching = {"fits": set(nist.MODELS), "figures": set(overhead.FIGURES)}.get(
             name, {known for known in names if known.lower() == name.lower()}
         )
@@ -59,6 +61,8 @@ def main() -> int:
         passed &= print_fits(console, fits)
     if figures := [name for name in overhead.FIGURES if name in wanted]:
         passed &= print_figures(console, figures, options.quick)
+    if "modes" in wanted:
+        passed &= print_modes(console, options.quick)
     if not passed:
         console.print("\nAn answer is wrong: see the rows marked WRONG.", style="bold red")
     return 0 if passed else 1
@@ -114,7 +118,34 @@ def print_figures(console: Console, names: list[str], quick: bool) -> bool:
     return passed
 
 
-def checked(row: nist.Row | overhead.Row) -> str:
+def print_modes(console: Console, quick: bool) -> bool:
+    rows = list(modes.run(quick))
+    crossings = ", ".join(f"n = {n} at m = {m:.0f}" for n, m in modes.crossings(rows).items() if m is not None)
+    cost = modes.row_cost(rows)
+    table = Table(
+        title=f"Forward against reverse mode: tanh(A @ tanh(B @ x)), {modes.HIDDEN} hidden",
+        caption="ratio: jacrev / jacfwd; below 1 reverse mode is faster\n"
+        'auto: the mode that jacobian(mode="auto") took\n'
+        "checked: largest difference between the modes, relative to the largest entry\n"
+        f"The modes cross for {crossings or 'no n of this sweep'}; for other n\nforward mode is faster throughout.\n"
+        f"ROW_COST, one row sent back over one column sent forward: measured {cost:.2f}, set to {ROW_COST:g}.\n"
+        f"Time of the modes so chosen over that of the faster ones: {modes.loss(rows, ROW_COST):.3f} with the set\n"
+        f"value, {modes.loss(rows, cost):.3f} with the measured one (geometric means).",
+        **LOOK,
+    )
+    for heading in ("inputs n", "outputs m", "value", "jacfwd", "jacrev", "ratio"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("faster", "auto", "checked"):
+        table.add_column(heading, justify="right")
+    for i, row in enumerate(rows):
+        last_of_n = i + 1 == len(rows) or rows[i + 1].n != row.n
+        costs = duration(row.value), duration(row.forward), duration(row.reverse), f"{row.ratio:.2f}"
+        table.add_row(str(row.n), str(row.m), *costs, row.faster, row.auto, checked(row), end_section=last_of_n)
+    console.print("", table)
+    return all(row.passed for row in rows)
+
+
+def checked(row: nist.Row | overhead.Row | modes.Row) -> str:
     if row.checked is None:
         return ""
     return f"{row.checked:.0e}" if row.passed else f"[bold red]WRONG {row.checked:.0e}[/]"

@@ -61,6 +61,15 @@ def rosenbrock(x):
     return np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
 
 
+def rosenbrock_gradient(x):
+    d = x[1:] - x[:-1] ** 2
+    g = np.empty_like(x)
+    g[:-1] = -400 * x[:-1] * d - 2 * (1 - x[:-1])
+    g[-1] = 0
+    g[1:] += 200 * d
+    return g
+
+
 def rosenbrock_jvp(x, v):
     d, e = x[1:] - x[:-1] ** 2, 1 - x[:-1]
     y = np.sum(100 * d**2 + e**2)
@@ -80,6 +89,46 @@ def chain_jvp(x, v):
     z, dz = t / q, ((1 - t * t) * dy - 2 * x * (t / q) * v) / q
     w = np.sqrt(1 + z * z)
     return w, z * dz / w
+
+
+def scalars(x):
+    s = 0.0
+    for i in range(x.size - 1):
+        a, b = x[i], x[i + 1]
+        s += 100 * (b - a * a) ** 2 + (1 - a) ** 2 + np.sin(a) * np.exp(-b)
+    return s
+
+
+def scalars_gradient(x):
+    g = np.zeros_like(x)
+    for i in range(x.size - 1):
+        a, b = x[i], x[i + 1]
+        d, e = 200 * (b - a * a), np.exp(-b)
+        g[i] += -2 * a * d - 2 * (1 - a) + np.cos(a) * e
+        g[i + 1] += d - np.sin(a) * e
+    return g
+
+
+def network(parameters, x, target):
+    """Mean squared error of three layers of tanh."""
+    for W, b in parameters:
+        x = np.tanh(x @ W + b)
+    return np.mean((x - target) ** 2)
+
+
+def network_gradient(parameters, x, target):
+    activations = [x]
+    for W, b in parameters:
+        activations.append(np.tanh(activations[-1] @ W + b))
+    y = activations[-1]
+    y_bar = (y - target) * (2 / y.size)
+    gradient = []
+    for i in reversed(range(len(parameters))):
+        y_bar *= 1 - activations[i + 1] ** 2
+        gradient.append((activations[i].T @ y_bar, y_bar.sum(axis=0)))
+        if i:
+            y_bar = y_bar @ parameters[i][0].T
+    return gradient[::-1]
 
 
 def layers(x, A, b):
@@ -110,6 +159,18 @@ def steps_jvp(x, v):
     for _ in range(50):
         x, v = np.sin(x) * 0.5 + x, (np.cos(x) * 0.5 + 1) * v
     return x, v
+
+
+def steps_gradient(x):
+    """Gradient of the sum of the results."""
+    inputs = []
+    for _ in range(50):
+        inputs.append(x)
+        x = np.sin(x) * 0.5 + x
+    g = np.ones_like(x)
+    while inputs:
+        g *= np.cos(inputs.pop()) * 0.5 + 1
+    return g
 
 
 def pointwise(x):
@@ -154,6 +215,64 @@ def layers_figure(rounds: int) -> Row:
         lambda: jacobian(x, A, b),
     )
     return ratio_of_times("layers", "100", "jacfwd", calls, rounds, to="by hand", limit=3.0)
+
+
+def gradient_of_rosenbrock_figure(rounds: int) -> Row:
+    x, _ = points(10)
+    gradient = dd.grad(rosenbrock)
+    calls = (lambda: rosenbrock(x), lambda: rosenbrock_gradient(x), lambda: gradient(x))
+    return ratio_of_times("rosenbrock", "10", "grad", calls, rounds, to="value", limit=8.0)
+
+
+def gradient_of_long_rosenbrock_figure(rounds: int) -> Row:
+    x, _ = points(10**5)
+    gradient = dd.grad(rosenbrock)
+    calls = (lambda: rosenbrock(x), lambda: rosenbrock_gradient(x), lambda: gradient(x))
+    return ratio_of_times("rosenbrock", "1e5", "grad", calls, rounds, to="by hand", limit=4.0)
+
+
+def gradient_of_scalars_figure(rounds: int) -> Row:
+    x, _ = points(10)
+    gradient = dd.grad(scalars)
+    calls = (lambda: scalars(x), lambda: scalars_gradient(x), lambda: gradient(x))
+    return ratio_of_times("loop of scalars", "10", "grad", calls, rounds, to="value", limit=38.0)
+
+
+def gradient_of_network_figure(rounds: int) -> Row:
+    batch, width = 256, 128
+    rng = np.random.default_rng(0)
+    parameters = [(rng.standard_normal((width, width)) / np.sqrt(width), rng.standard_normal(width)) for _ in range(3)]
+    x, target = rng.standard_normal((2, batch, width))
+    gradient = dd.grad(network)
+    calls = (
+        lambda: network(parameters, x, target),
+        lambda: network_gradient(parameters, x, target),
+        lambda: gradient(parameters, x, target),
+    )
+    return ratio_of_times("tanh network", "3 × 128", "grad", calls, rounds, to="value", limit=4.0)
+
+
+def rows_of_layers_figure(rounds: int) -> Row:
+    n = 100
+    x, b = points(n)
+    A = np.random.default_rng(1).standard_normal((n, n)) / np.sqrt(n)
+    jacobian = dd.jacrev(layers)
+    calls = (
+        lambda: layers(x, A, b),
+        lambda: layers_jacobian(x, A, b),
+        lambda: jacobian(x, A, b),
+    )
+    return ratio_of_times("layers", "100", "jacrev", calls, rounds, to="by hand", limit=4.0)
+
+
+def memory_of_grad_figure(rounds: int) -> Row:
+    x, _ = points(200_000)
+    gradient = dd.grad(lambda x: np.sum(steps(x)))
+    calls = (lambda: np.sum(steps(x)), lambda: steps_gradient(x), lambda: gradient(x))
+    checked = largest_error(calls[2](), calls[1]())
+    value, by_hand, derivative = (peak_memory(call) for call in calls)
+    shown = megabytes(value), megabytes(by_hand), megabytes(derivative)
+    return Row("grad's memory", "2e5", "grad", *shown, derivative / 1e6, "MB", 95.0, checked)
 
 
 def memory_of_jvp_figure(rounds: int) -> Row:
@@ -206,8 +325,14 @@ FIGURES: dict[str, Callable[[int], Row]] = {
     "rosenbrock": rosenbrock_figure,
     "chain": chain_figure,
     "layers": layers_figure,
+    "grad of rosenbrock": gradient_of_rosenbrock_figure,
+    "grad of long rosenbrock": gradient_of_long_rosenbrock_figure,
+    "grad of scalars": gradient_of_scalars_figure,
+    "grad of network": gradient_of_network_figure,
+    "jacrev of layers": rows_of_layers_figure,
     "jvp's memory": memory_of_jvp_figure,
     "jacfwd's memory": memory_of_jacfwd_figure,
+    "grad's memory": memory_of_grad_figure,
     "import": import_figure,
 }
 
@@ -271,8 +396,8 @@ def peak_memory(call: Call) -> int:
 
 
 def largest_error(ours: Any, by_hand: Any) -> float:
-    """Largest difference, relative to the largest entry by hand; over a tuple of results."""
-    if isinstance(ours, tuple):
+    """Largest difference, relative to the largest entry by hand; over nested results."""
+    if isinstance(ours, (tuple, list)):
         return max(largest_error(a, b) for a, b in zip(ours, by_hand, strict=True))
     return float(np.max(np.abs(ours - by_hand)) / np.max(np.abs(by_hand)))
 

@@ -127,16 +127,20 @@ class custom_vjp:
             )
         value_leaves = [value_of(leaf, perturbation) for leaf in leaves]
         values = unflatten(structure, value_leaves)
+        shapes_in = [getattr(value, "shape", ()) for value in value_leaves]
         result = self.fwd(*values)
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(f"fwd of a custom_vjp function returns a pair (y, residuals), not {result!r}.")
         y, residuals = result
+        # What bwd reads later may be overwritten meanwhile.
+        kept_leaves, kept_structure = flatten(residuals)
+        residuals = unflatten(kept_structure, [perturbation.keep(leaf) for leaf in kept_leaves])
         y_leaves, y_structure = flatten(y)
         shapes = [np.shape(leaf) for leaf in y_leaves]
         sizes = [int(np.prod(shape)) for shape in shapes]
         active = [i for i, leaf in enumerate(leaves) if type(leaf) is Dual and leaf.perturbation is perturbation]
         parents = tuple(leaves[i].tangent for i in active)
-        constants = [values[i] for i in self.nondiff_argnums]
+        constants = [perturbation.keep(values[i]) for i in self.nondiff_argnums]
         kept = [i for i in range(len(args)) if i not in self.nondiff_argnums]
         counts = [len(flatten(value)[0]) for value in values]
         bwd = self.bwd
@@ -164,12 +168,12 @@ class custom_vjp:
             checked = []
             for i in active:
                 ct = row[i]
-                if ct is not None and np.shape(ct) != np.shape(value_leaves[i]):
+                if ct is not None and np.shape(ct) != shapes_in[i]:
                     raise ValueError(
                         f"bwd of a custom_vjp function returned a cotangent of shape {np.shape(ct)} for an argument "
-                        f"of shape {np.shape(value_leaves[i])}; they are the same."
+                        f"of shape {shapes_in[i]}; they are the same."
                     )
-                checked.append(np.zeros_like(value_leaves[i]) if ct is None else ct)
+                checked.append(np.zeros(shapes_in[i]) if ct is None else ct)
             return checked
 
         total = Like((sum(sizes),), np.result_type(*(leaf_dtype(leaf) for leaf in y_leaves)))

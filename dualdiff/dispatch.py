@@ -138,7 +138,7 @@ def _array_ufunc(self: Dual, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
         if "out" in kwargs and type(kwargs["out"][0]) is np.ndarray and kwargs.get("where", True) is True:
             references = sys.getrefcount(kwargs["out"][0])
             if may_rebind(kwargs["out"][0], references, sys._getframe(1)):
-                return _rebound(rule, inputs, kwargs["out"][0])
+                return rebound(ufunc, inputs, kwargs["out"][0])
         return rule(*inputs, **kwargs)
     return getattr(rule, method)(*inputs, **kwargs)
 
@@ -169,13 +169,13 @@ def _array_scalars(tree: Any) -> Any:
     return tree
 
 
-def _rebound(rule: Rule, inputs: tuple[Any, ...], buffer: np.ndarray[Any, Any]) -> Any:
+def rebound(ufunc: np.ufunc, inputs: tuple[Any, ...], buffer: np.ndarray[Any, Any]) -> Any:
     """``buffer += dual``, where the name may be bound to a Dual that NumPy's buffer could have become."""
-    y = rule(*inputs)
+    y = RULES[ufunc](*inputs)
     if np.broadcast_shapes(y.shape, buffer.shape) != buffer.shape or not np.can_cast(
         y.dtype, buffer.dtype, "same_kind"
     ):
-        return rule.function(*stripped(inputs), out=buffer)  # NumPy's own error
+        return ufunc(*stripped(inputs), out=buffer)  # NumPy's own error
     return y if y.dtype == buffer.dtype else y.astype(buffer.dtype)
 
 

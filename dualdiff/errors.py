@@ -76,3 +76,10 @@ def exported(dual: Any) -> TypeError:
         "NumPy's own array would see the write, the object array does not.\n"
         "  Use x itself in place of np.asarray(x), or np.array(x), which copies."
     )
+
+
+def sealed() -> TypeError:
+    return TypeError(
+        "a Variable that was made from a value is not written in place.\n"
+        "  Write into x.value (a change of the constant), or into a copy: y = x * 1.0; y[i] = ..."
+    )

@@ -14,7 +14,7 @@ from .seeding import selected
 from .transformed import Transformed
 
 # One row sent back costs about this many columns sent forward (python -m benchmarks --only modes).
-ROW_COST = 1.5
+ROW_COST = 2.0
 # With so few inputs forward mode is never worse than recording.
 FEW_INPUTS = 4
 
@@ -31,7 +31,7 @@ def jacobian(
     """Function computing the Jacobian of ``f``, by the mode that is cheaper for its sizes.
 
     ``mode`` is "fwd" (`jacfwd`), "rev" (`jacrev`), or "auto": forward for at most four inputs; else a plain evaluation
-    of ``f`` gives the number of outputs, and reverse is taken when it is less than two thirds of the inputs.
+    of ``f`` gives the number of outputs, and reverse is taken when it is less than half of the inputs.
     Shapes: ``J.shape == y.shape + x.shape``.
     Cost: that of the mode taken; "auto" runs ``f`` once more than that, to see its outputs, unless the inputs are few.
 

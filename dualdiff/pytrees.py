@@ -20,7 +20,7 @@ class Structure(NamedTuple):
     container: Any
     names: tuple[Any, ...]
     children: tuple[Structure, ...]
-    example: Any = None  # of a dataclass: the fields that are not children
+    example: Any = None  # a dataclass: its other fields; a dict: its keys in their own order
 
     @property
     def is_leaf(self) -> bool:
@@ -41,7 +41,8 @@ class Structure(NamedTuple):
         if self.container is type(None):
             return None
         if issubclass(self.container, dict):
-            return self.container(zip(self.names, children, strict=True))
+            child_of = dict(zip(self.names, children, strict=True))
+            return self.container((name, child_of[name]) for name in self.example)
         if issubclass(self.container, tuple) and hasattr(self.container, "_fields"):
             return self.container(*children)
         if issubclass(self.container, (tuple, list)):
@@ -79,9 +80,14 @@ def _flatten(tree: Any, leaves: list[Any]) -> Structure:
     container = type(tree)
     if tree is None:
         return Structure(container, (), ())
-    example = None
+    example: Any = None
     if isinstance(tree, dict):
-        names, children = tuple(tree), list(tree.values())
+        example = tuple(tree)
+        try:
+            names = tuple(sorted(tree))  # equal dicts have equal structures, whatever their order
+        except TypeError:
+            names = example
+        children = [tree[name] for name in names]
     elif isinstance(tree, (tuple, list)):
         names, children = tuple(range(len(tree))), list(tree)
     elif dataclasses.is_dataclass(tree) and not isinstance(tree, type):

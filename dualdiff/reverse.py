@@ -18,7 +18,7 @@ from .pytrees import LEAF, Structure, flatten, paths, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
 from .tangents.tape import Node, Tape
 from .transformed import Transformed
-from .variable import Variable, presented, standing_in
+from .variable import Variable, check_reached, presented, standing_in
 
 # Entries of one block of cotangents in jacrev: two megabytes, which stay in the cache of a core.
 _CHUNK_ENTRIES = 2**18
@@ -58,6 +58,7 @@ def recorded(
             arg = args[i]
             if type(arg) is np.ndarray and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
                 node = tape.input(arg)
+                tape.beware(arg)
                 primals.append(arg)
                 inputs.append(node)
                 call[i] = seeded(arg, node, tape)
@@ -68,15 +69,20 @@ def recorded(
             for leaf, name in zip(leaves, paths(structure, f"argument {i}"), strict=True):
                 leaf = primal_leaf(leaf, f"{transform}: {name}")
                 node = tape.input(leaf)
+                tape.beware(leaf)
                 primals.append(leaf)
                 inputs.append(node)
                 duals.append(seeded(leaf, node, tape))
             call[i] = duals[0] if structure is LEAF else unflatten(structure, duals)
         if weights:
-            nodes = [tape.input(weight.value) for weight in weights]
-            primals += [weight.value for weight in weights]
+            # Inside another transform with weights= a Variable is already stood in for.
+            values = [weight.value if weight.stand_in() is None else weight.stand_in() for weight in weights]
+            nodes = [tape.input(value) for value in values]
+            for value in values:
+                tape.beware(value)
+            primals += values
             inputs += nodes
-            duals = [seeded(weight.value, node, tape) for weight, node in zip(weights, nodes, strict=True)]
+            duals = [seeded(value, node, tape) for value, node in zip(values, nodes, strict=True)]
             with standing_in(weights, duals):
                 result = f(*call, **kwargs)
         else:
@@ -86,6 +92,8 @@ def recorded(
             result, aux = pair(result, transform)
             aux = without(tape, aux)
         leaves, structure = result_leaves(result, transform)
+        if weights:
+            check_reached(leaves, weights)
         y: list[Any] = []
         outputs: list[Node | None] = []
         for leaf in leaves:
@@ -314,7 +322,10 @@ def _check_scalar(record: Recording, holomorphic: bool) -> None:
             "  For all partial derivatives use jacobian, for the gradient of the sum elementwise_grad, "
             "for a weighted sum vjp."
         )
-    is_complex = _dtype_of(record.y[0]).kind == "c"
+    kind = _dtype_of(record.y[0]).kind
+    if kind == "b":
+        raise TypeError("grad: the function returned a truth value, which has no gradient; grad needs a real scalar.")
+    is_complex = kind == "c"
     if holomorphic:
         for x in record.primals:
             if _dtype_of(x).kind != "c":

@@ -115,6 +115,8 @@ def selected(argnums: Any, n_args: int, transform: str) -> tuple[int, ...]:
     positions = []
     for number in given:
         try:
+            if isinstance(number, bool):
+                raise TypeError
             number = operator.index(number)
         except TypeError:
             raise TypeError(f"{transform}: argnums is an int or a tuple of ints, not {argnums!r}.") from None

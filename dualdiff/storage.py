@@ -32,11 +32,12 @@ _ref = weakref.ref
 class Storage:
     """One buffer and everybody who sees it, parents before their views."""
 
-    __slots__ = ("aliases", "borrowed", "crowded", "exports")
+    __slots__ = ("aliases", "borrowed", "crowded", "exports", "sealed")
 
     def __init__(self, root: Dual, borrowed: bool) -> None:
         self.aliases = [weakref.ref(root)]
         self.borrowed = borrowed
+        self.sealed = False  # a Variable's own value, not to be written
         self.exports: list[weakref.ref[Any]] = []  # object arrays that np.asarray made of it
         self.crowded = 64  # number of aliases at which the dead are removed
 
@@ -75,6 +76,8 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
     from .dual import Dual  # a module that Dual itself needs
 
     storage = buffer.storage or anchor(buffer)
+    if storage.sealed:
+        raise errors.sealed()
     if storage.exports:
         storage.exports = [export for export in storage.exports if export() is not None]
         if storage.exports:

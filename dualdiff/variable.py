@@ -13,6 +13,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import operator
+import sys
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +23,12 @@ from typing import Any
 
 import numpy as np
 
+from . import errors, storage
+from .dispatch import duals_in, rebound
 from .dual import Dual, primal
+from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
+from .tangents.supported import has_nan, plain
 from .tangents.tape import Node, Sweep, Tape, as_block
 
 # Duals that stand for Variables while a transform with weights= runs, by identity of the Variable.
@@ -64,24 +70,47 @@ class Graph(Tape):
         return Variable._of(dual)
 
     def backward(self, node: Node, block: Any) -> None:
-        """Send a cotangent to every Variable that a node came from, newest node first."""
+        """Send a cotangent to every Variable that a node came from."""
+        order = ancestors(node)
+        leaves = [node for node in order if type(node) is _Leaf]
         sweep = Sweep(defaultdict(lambda: None), defaultdict(bool))
         sweep.send(node, block)
-        queue = [(-node.index, node)]
-        seen = {node.index}
-        while queue:
-            _, node = heapq.heappop(queue)
-            block = sweep.found.pop(node.index)
-            if block is None:
-                continue
-            if type(node) is _Leaf:
-                node.receive(as_block(block)[0])
-                continue
-            node.pull(as_block(block), sweep)
-            for parent in node.sources():
-                if parent.index not in seen:
-                    seen.add(parent.index)
-                    heapq.heappush(queue, (-parent.index, parent))
+        with np.errstate(all="ignore"):
+            for node in order:
+                if type(node) is not _Leaf and (found := sweep.found.pop(node.index, None)) is not None:
+                    node.pull(as_block(found), sweep)
+            gradients = [as_block(sweep.found[leaf.index]) for leaf in leaves]
+            if any(gradient is not None and has_nan(gradient) for gradient in gradients):
+                gradients = self._on_support(order, leaves, order[0] if order else node, block)
+        for leaf, gradient in zip(leaves, gradients, strict=True):
+            if gradient is not None:
+                leaf.receive(gradient[0])
+
+    def _on_support(self, order: list[Node], leaves: list[_Leaf], start: Node, block: Any) -> list[Any]:
+        """The sweep where a structural zero may have met an infinite partial: see tangents/supported.py."""
+        sweep = Sweep(defaultdict(lambda: None), defaultdict(bool))
+        supports = Sweep(defaultdict(lambda: None), defaultdict(bool), cast=False)
+        sweep.send(start, block)
+        supports.send(start, (plain(block) != 0) * 1.0)
+        for node in order:
+            if type(node) is not _Leaf and (found := sweep.found.pop(node.index, None)) is not None:
+                node.pull_on_support(as_block(found), as_block(supports.found.pop(node.index)), sweep, supports)
+        return [as_block(sweep.found[leaf.index]) for leaf in leaves]
+
+
+def ancestors(node: Node) -> list[Node]:
+    """A node and everything it came from, newest first."""
+    queue = [(-node.index, node)]
+    seen = {node.index}
+    order = []
+    while queue:
+        _, node = heapq.heappop(queue)
+        order.append(node)
+        for parent in node.sources():
+            if parent.index not in seen:
+                seen.add(parent.index)
+                heapq.heappush(queue, (-parent.index, parent))
+    return order
 
 
 GRAPH = Graph()
@@ -94,11 +123,12 @@ class _Leaf(Node):
 
     def __init__(self, value: Any, variable: Variable) -> None:
         super().__init__(len(GRAPH.nodes), np.shape(value), np.result_type(value))
-        self.variable = variable
+        self.variable = weakref.ref(variable)  # a Variable that nobody holds needs no gradient
 
     def receive(self, gradient: Any) -> None:
-        grad = self.variable.grad
-        self.variable.grad = np.array(gradient)[()] if grad is None else grad + gradient
+        variable = self.variable()
+        if variable is not None:
+            variable.grad = np.array(gradient)[()] if variable.grad is None else variable.grad + gradient
 
 
 class Variable:
@@ -131,7 +161,13 @@ class Variable:
         value = np.array(value) if isinstance(value, np.ndarray) else value
         self.grad: Any = None
         self._is_leaf = True
-        self._dual = Dual(value, _Leaf(value, self), GRAPH)
+        self._dual = self._leaf(value)
+
+    def _leaf(self, value: Any) -> Dual:
+        dual = Dual(value, _Leaf(value, self), GRAPH)
+        if isinstance(value, np.ndarray):
+            storage.anchor(dual).sealed = True
+        return dual
 
     @classmethod
     def _of(cls, dual: Dual) -> Variable:
@@ -153,7 +189,7 @@ class Variable:
         new = primal_leaf(new, "Variable: the value")
         if type(new) is Dual:
             raise TypeError("Variable: a Dual of a running transform cannot be stored.")
-        self._dual = Dual(new, _Leaf(new, self), GRAPH)
+        self._dual = self._leaf(new)
 
     def backward(self, cotangent: Any = None) -> None:
         """Add the gradient of this result into ``grad`` of the Variables it came from.
@@ -167,6 +203,12 @@ class Variable:
                     "  Use y.backward(np.ones_like(y.value)) for the gradient of the sum."
                 )
             cotangent = np.ones((), self._dual.dtype)
+            if self._dual.dtype.kind == "c":
+                raise TypeError("backward: the result is complex; a real loss, or a cotangent, is needed.")
+        if duals_in(cotangent):
+            raise TypeError(
+                "backward: a Dual of a running transform cannot be stored in a gradient; use dd.vjp inside."
+            )
         block = seed_leaf(cotangent, self.value, "backward: the cotangent", "the result")
         GRAPH.backward(self._dual.tangent, block)
 
@@ -178,14 +220,37 @@ class Variable:
         """The plain value, a constant."""
         return np.copy(self.value) if isinstance(self.value, np.ndarray) else self.value
 
+    def stand_in(self) -> Dual | None:
+        """The Dual that stands for this Variable in a running transform with ``weights=``."""
+        stand_ins = _stand_ins.get()
+        return None if stand_ins is None else stand_ins.get(id(self))
+
     def __dual__(self) -> Dual:
         stand_ins = _stand_ins.get()
         return self._dual if stand_ins is None else stand_ins.get(id(self), self._dual)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if not self._is_leaf:
+            raise TypeError("a Variable that was computed is not copied or pickled; keep y.detach() instead.")
+        return _made, (self.value, self.grad)
+
+    def __format__(self, spec: str) -> str:
+        return format(primal(self.__dual__()), spec)
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        return round(primal(self.__dual__()), ndigits)
+
+    def __divmod__(self, other: Any) -> Any:
+        return presented(divmod(self.__dual__(), _dual_of(other)))
 
     def __repr__(self) -> str:
         return f"Variable({self.value!r})"
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and type(kwargs.get("out", (None,))[0]) is np.ndarray:
+            references = sys.getrefcount(kwargs["out"][0])
+            if may_rebind(kwargs["out"][0], references, sys._getframe(1)):
+                return presented(rebound(ufunc, _dual_of(inputs), kwargs["out"][0]))
         return presented(getattr(ufunc, method)(*_dual_of(inputs), **_dual_of(kwargs)))
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
@@ -203,11 +268,6 @@ class Variable:
         return presented(self.__dual__()[index])
 
     def __setitem__(self, index: Any, item: Any) -> None:
-        if self._is_leaf and self.__dual__() is self._dual:
-            raise TypeError(
-                "a Variable that was made from a value is not written in place.\n"
-                "  Write into x.value (a constant change), or into a copy: y = x * 1.0; y[i] = ..."
-            )
         self.__dual__()[index] = _dual_of(item)
 
     def __len__(self) -> int:
@@ -248,6 +308,28 @@ def presented(tree: Any) -> Any:
     return tree
 
 
+def _made(value: Any, grad: Any) -> Variable:
+    variable = Variable(value)
+    variable.grad = grad
+    return variable
+
+
+def check_reached(leaves: list[Any], weights: Sequence[Variable]) -> None:
+    """A result that depends on a weight otherwise than through its stand-in would miss a part of the gradient."""
+    for leaf in leaves:
+        while type(leaf) is Dual and leaf.perturbation is not GRAPH:
+            leaf = leaf.value
+        if type(leaf) is Dual:
+            reached = {id(node) for node in ancestors(leaf.tangent)}
+            for weight in weights:
+                if id(weight._dual.tangent) in reached:
+                    raise TypeError(
+                        "grad: the result depends on one of the weights also through a Variable that was computed "
+                        "before the function ran, or in a thread of its own; that part would be missing.\n"
+                        "  Compute everything from the weights inside the function, or detach() what is constant."
+                    )
+
+
 @contextmanager
 def standing_in(weights: Sequence[Variable], duals: Sequence[Dual]) -> Iterator[None]:
     """Let Duals of a transform stand for captured Variables, in this context alone."""
@@ -271,6 +353,21 @@ for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"
     _forward, _reflected = _binary(getattr(operator, _name))
     setattr(Variable, f"__{_name}__", _forward)
     setattr(Variable, f"__r{_name}__", _reflected)
+
+
+def _in_place(name: str) -> Callable[..., Any]:
+    def update(self: Variable, other: Any) -> Any:
+        dual = self.__dual__()
+        if self._is_leaf and dual is self._dual:
+            raise errors.sealed()
+        result = getattr(dual, name)(_dual_of(other))
+        return self if result is dual else presented(result)
+
+    return update
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
+    setattr(Variable, f"__i{_name}__", _in_place(f"__i{_name}__"))
 for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
     setattr(Variable, f"__{_name}__", _binary(getattr(operator, _name))[0])
 for _name in ("neg", "pos", "abs"):

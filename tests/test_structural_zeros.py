@@ -102,3 +102,16 @@ def test_nested_derivatives():
     g = lambda x: np.sum(x**1.5)
     assert_array_equal(dd.jacfwd(dd.grad(g))(np.array([0.0, 4.0])), [[inf, 0.0], [0.0, 0.375]])
     assert_array_equal(dd.jacrev(dd.grad(g))(np.array([0.0, 4.0])), [[inf, 0.0], [0.0, 0.375]])
+
+
+@pytest.mark.parametrize("transform", [dd.derivative, dd.grad])
+def test_python_float_at_the_edge_of_the_domain(transform):
+    with np.errstate(divide="ignore"):
+        assert transform(np.log)(0.0) == inf
+        assert transform(np.log1p)(-1.0) == inf
+        assert transform(np.arctanh)(1.0) == inf
+        assert transform(lambda x: np.where(x > 0, np.log(x), 0.0))(0.0) == 0.0
+    assert transform(np.sqrt)(0.0) == inf
+    assert transform(lambda x: x**0.5)(0.0) == inf
+    with pytest.raises(ZeroDivisionError):
+        transform(lambda x: 1 / x)(0.0)  # as without a derivative

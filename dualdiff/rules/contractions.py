@@ -22,7 +22,7 @@ from ..dispatch import Rule, duals_in, fused, innermost, register, stripped, val
 from ..dual import Dual
 from ..tangents import ONE, Like
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
-from .forms import View, composite, custom, tangent_rule, wrapped, written
+from .forms import View, composite, custom, refuse_narrowing, tangent_rule, wrapped, written
 
 Letters = tuple[str, str, str]  # of a, of b, of the result
 
@@ -63,6 +63,7 @@ class Bilinear(Rule):
         perturbation = innermost((a, b))
         if perturbation is None:
             return self.function(a, b, **options)
+        refuse_narrowing(self.function, options.get("dtype"), (a, b))
         x, z = value_of(a, perturbation), value_of(b, perturbation)
         y = self.function(x, z, **options)
         if y.dtype.kind not in "fc":  # dtype=int

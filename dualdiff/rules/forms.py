@@ -238,10 +238,10 @@ def at_edge(perturbation: Perturbation, partial: Callable[..., Any], *args: Any)
     try:
         with np.errstate(divide="raise", over="raise", invalid="raise", under="ignore"):
             return partial(*args)
-    except FloatingPointError:
+    except (FloatingPointError, ZeroDivisionError, OverflowError):
         perturbation.expect_infinity()
         with np.errstate(all="ignore"):
-            return partial(*args)
+            return partial(*(np.float64(arg) if type(arg) is float else arg for arg in args))
 
 
 def _either(forward: Callable[..., Any], reflected: Callable[..., Any]) -> Callable[[Any, Any], Any]:

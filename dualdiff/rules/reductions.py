@@ -87,6 +87,7 @@ class Reduction(Rule):
         call = self if any(type(options[name]) is Dual for name in also) else function
         y = call(a, **options)
         options.pop("keepdims", None)
+        options = {name: perturbation.keep(option) for name, option in options.items()}
         if like_of(y).dtype.kind in "fc":
             y = reduced(y, self.rule(y, a, da, **options, **companions), perturbation)
         return written(function, out, y)

@@ -387,10 +387,11 @@ _SCALAR_NODES = frozenset({Combine, Entry})
 class Tape(Perturbation):
     """The ε of one recording; its tangents are nodes."""
 
-    __slots__ = ("careful", "holders", "kept", "nodes")
+    __slots__ = ("careful", "foreign", "holders", "kept", "nodes")
 
     def __init__(self) -> None:
         super().__init__()
+        self.foreign: set[int] = set()  # memory of the caller's arrays, who may write it through another name
         self.careful = False  # whether a partial was infinite
         self.nodes: list[Node] = []
         self.holders: dict[int, list[Node]] = {}
@@ -464,6 +465,7 @@ class Tape(Perturbation):
         return node
 
     def linear_map(self, tangent: Node, apply: Any, transpose: Any, like: Any) -> Node:
+        like = like if hasattr(like, "shape") else Like((), _dtype_of(like))
         node = LinearMap(len(self.nodes), like, tangent, apply, transpose)
         self.nodes.append(node)
         return node
@@ -540,8 +542,18 @@ class Tape(Perturbation):
     def _hold(self, node: Node, array: Any) -> None:
         """Remember whose memory a node reads."""
         memory = _memory(array)
-        if memory is not None:
+        if memory is None:
+            return
+        if id(memory) in self.foreign:
+            node.let_go(array, self.keep(array))
+        else:
             self.holders.setdefault(id(memory), []).append(node)
+
+    def beware(self, array: Any) -> None:
+        """The memory of this argument is the caller's: nodes hold copies of it."""
+        memory = _memory(array)
+        if memory is not None:
+            self.foreign.add(id(memory))
 
     def protect(self, arrays: Iterable[Any]) -> None:
         """Copy what nodes read in the memory of arrays that are handed to the user, who may write into them."""
@@ -583,6 +595,12 @@ class Tape(Perturbation):
                 break
         if consume:
             self.nodes.clear()
+        if len(inputs) > 1:
+            # Each cotangent is the caller's own, though a sum sends one block to both of its terms.
+            result = [
+                block if block is None or sweep.owned[node.index] or type(block) is not _ndarray else block.copy()
+                for block, node in zip(result, inputs, strict=True)
+            ]
         return result
 
     def _run_back(self, sweep: Sweep, start: int, wanted: set[int]) -> None:
