@@ -183,7 +183,8 @@ def _array_function(
     self: Dual, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     rule = RULES.get(function) or find(function, duals_in(args, kwargs))
-    if _has_python_float(args):  # a function of arrays makes it an array
+    lone_array = len(args) == 1 and args[0] is self and type(self.value) is np.ndarray
+    if not lone_array and _has_python_float(args):  # a function of arrays makes it an array
         args, kwargs = _array_scalars(args), _array_scalars(kwargs)
         self = _array_scalars(self)
     if rule.form == "creation":  # np.zeros(n, like=x): NumPy has taken ``like`` away, and it was self

@@ -136,9 +136,10 @@ class Dual:
         perturbation = self.perturbation
         if not perturbation.live:
             raise errors.escaped(self)
-        value = self.value[index]
+        whole = self.value
+        value = whole[index]
         basic = type(index) is slice or blocks.is_basic(index)
-        if basic and (type(value) is np.ndarray or is_array(value)) and is_array(self.value):
+        if basic and (type(value) is np.ndarray is type(whole) or (is_array(value) and is_array(whole))):
             if self.storage is None:
                 storage.anchor(self)
             move = lambda block: blocks.get(block, index)

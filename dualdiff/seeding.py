@@ -10,7 +10,7 @@ import numpy as np
 from . import storage
 from .dispatch import fused
 from .dual import Dual
-from .pytrees import Structure, flatten, paths
+from .pytrees import LEAF, Structure, flatten, paths
 from .tangents import Perturbation
 
 _FLOATS = "fc"
@@ -134,7 +134,7 @@ def selected(argnums: Any, n_args: int, transform: str) -> tuple[int, ...]:
 def result_leaves(result: Any, transform: str) -> tuple[list[Any], Structure]:
     """The leaves of what the function returned: numbers, arrays and Duals."""
     if type(result) is Dual:
-        return flatten(result)
+        return [result], LEAF
     leaves, structure = flatten(result)
     leaves = [leaf.__dual__() if hasattr(leaf, "__dual__") else _numeric(fused(leaf)) for leaf in leaves]
     if not leaves:

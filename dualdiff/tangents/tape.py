@@ -27,6 +27,7 @@ from .dense import contracted, real_part
 from .supported import contracted_on_support, has_nan, plain
 
 _ndarray = np.ndarray
+_zeros = np.zeros
 _BOOL = np.dtype(bool)
 
 
@@ -87,18 +88,23 @@ class Combine(Node):
         if not shape and type(cotangent) is _ndarray and cotangent.shape == (1,):
             # One cotangent of a scalar travels as a scalar: a tenth of what NumPy takes for arrays of one number.
             cotangent = cotangent[0]
+        found = sweep.found
         for partial, parent in self.terms:
             if partial is ONE:
                 term = cotangent
             elif partial is MINUS_ONE:
                 term = -cotangent
-            elif type(partial) is _ndarray or not isinstance(partial, (float, np.generic)):
-                term = _times(partial, cotangent, len(shape))
-            else:
+            elif type(partial) is float:
                 term = partial * cotangent
+            else:
+                term = _times(partial, cotangent, len(shape))
             if parent.shape != shape:
                 term = _unbroadcast(term, parent.shape)
-            sweep.send(parent, term)
+            at = parent.index
+            if found[at] is None and type(term) is _ndarray and term.dtype is parent.dtype:
+                found[at] = term  # what send() does most often
+            else:
+                sweep.send(parent, term)
 
     def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
         for partial, parent in self.terms:
@@ -551,8 +557,9 @@ class Tape(Perturbation):
 
     def beware(self, array: Any) -> None:
         """The memory of this argument is the caller's: nodes hold copies of it."""
-        memory = _memory(array)
-        if memory is not None:
+        if type(array) is _ndarray and array.base is None:
+            self.foreign.add(id(array))
+        elif (memory := _memory(array)) is not None:
             self.foreign.add(id(memory))
 
     def protect(self, arrays: Iterable[Any]) -> None:
@@ -682,7 +689,7 @@ class Sweep:
         if self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype:
             block = real_part(block, parent.dtype)
         if total is None:
-            self.found[at] = total = np.zeros((len(block), *parent.shape), parent.dtype if self.cast else block.dtype)
+            self.found[at] = total = _zeros((len(block), *parent.shape), parent.dtype if self.cast else block.dtype)
             self.owned[at] = 1
             move(total)[...] = block
             return
