@@ -16,7 +16,8 @@ from .dual import Dual, primal
 from .forward import _check_chunk_size, _check_function, _dtype_of
 from .pytrees import LEAF, Structure, flatten, paths, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
-from .tangents.tape import Node, Tape
+from .tangents.nodes import Node
+from .tangents.tape import Tape
 from .transformed import Transformed
 from .variable import Variable, check_reached, presented, standing_in
 

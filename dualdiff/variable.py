@@ -28,8 +28,9 @@ from .dispatch import duals_in, rebound
 from .dual import Dual, primal
 from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
+from .tangents.nodes import Node, Sweep, as_block
 from .tangents.supported import has_nan, plain
-from .tangents.tape import Node, Sweep, Tape, as_block
+from .tangents.tape import Tape
 
 # Duals that stand for Variables while a transform with weights= runs, by identity of the Variable.
 _stand_ins: ContextVar[dict[int, Dual] | None] = ContextVar("dualdiff_stand_ins", default=None)

@@ -1,0 +1,535 @@
+"""The nodes of a tape: each kind of linear operation, its transpose, and what it reads.
+
+`pull` sends a cotangent of a node back to its parents, `push` makes its tangent from theirs, `held` names the arrays
+of the primal program that both read.  A `Sweep` collects the cotangents found so far.  Blocks of k cotangents have
+shape ``(k, *node.shape)``; one cotangent of a scalar may travel as a scalar.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import MINUS_ONE, ONE, Like, Trivial, blocks
+from .dense import Dense, contracted, real_part
+from .supported import contracted_on_support, plain
+
+_ndarray = np.ndarray
+_zeros = np.zeros
+_BOOL = np.dtype(bool)
+
+
+class Node:
+    """One operation of the linear program: the tangent of one primal of known shape and dtype."""
+
+    __slots__ = ("dtype", "index", "shape")
+
+    def __init__(self, index: int, shape: tuple[int, ...], dtype: Any) -> None:
+        self.index = index
+        self.shape = shape
+        self.dtype = dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        """Send a cotangent of this node to its parents; an input or a zero has none."""
+
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        """`pull`, and the same for the support (entries that a seed reached are positive).
+
+        What is off the support stays zero, even where a partial is infinite.
+        """
+        self.pull(cotangent, sweep)
+        self.pull(support, supports)
+
+    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+        """The tangent of this node from those of its parents (None is zero)."""
+        return None
+
+    def sources(self) -> Iterable[Node]:
+        """The parents."""
+        return ()
+
+    def held(self) -> Iterable[Any]:
+        """Arrays of the primal program that this node reads again."""
+        return ()
+
+    def let_go(self, array: Any, copy: Any) -> None:
+        """Hold ``copy`` in place of ``array``."""
+
+
+class Combine(Node):
+    """Σ partialᵢ · tangentᵢ"""
+
+    __slots__ = ("terms",)
+
+    def __init__(self, index: int, shape: tuple[int, ...], dtype: Any, terms: tuple[tuple[Any, Node], ...]) -> None:
+        self.index = index
+        self.shape = shape
+        self.dtype = dtype
+        self.terms = terms
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        shape = self.shape
+        if not shape and type(cotangent) is _ndarray and cotangent.shape == (1,):
+            # One cotangent of a scalar travels as a scalar: a tenth of what NumPy takes for arrays of one number.
+            cotangent = cotangent[0]
+        found = sweep.found
+        for partial, parent in self.terms:
+            if partial is ONE:
+                term = cotangent
+            elif partial is MINUS_ONE:
+                term = -cotangent
+            elif type(partial) is float:
+                term = partial * cotangent
+            else:
+                term = _times(partial, cotangent, len(shape))
+            if parent.shape != shape:
+                term = _unbroadcast(term, parent.shape)
+            at = parent.index
+            if found[at] is None and type(term) is _ndarray and term.dtype is parent.dtype:
+                found[at] = term  # what send() does most often
+            else:
+                sweep.send(parent, term)
+
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        for partial, parent in self.terms:
+            reached = support
+            if type(partial) is not Trivial and getattr(partial, "dtype", None) == _BOOL:
+                reached = np.where(partial, support, 0.0)
+            term = cotangent if partial is ONE else -cotangent
+            if type(partial) is not Trivial:
+                term = np.where(plain(reached) > 0, _times(partial, cotangent, len(self.shape)), 0.0)
+            sweep.send(parent, _unbroadcast(term, parent.shape))
+            supports.send(parent, _unbroadcast(reached, parent.shape))
+
+    def sources(self) -> Iterable[Node]:
+        return [parent for _, parent in self.terms]
+
+    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+        terms = [(partial, block) for partial, parent in self.terms if (block := tangent_of(parent)) is not None]
+        return Dense(k).combine(terms, Like(self.shape, self.dtype)) if terms else None
+
+    def held(self) -> Iterable[Any]:
+        return (partial for partial, _ in self.terms)
+
+    def let_go(self, array: Any, copy: Any) -> None:
+        self.terms = tuple((copy if partial is array else partial, parent) for partial, parent in self.terms)
+
+
+class Rearrange(Node):
+    """Entries copied, dropped, repeated or zero-filled"""
+
+    __slots__ = ("move", "parents", "positions")
+
+    def __init__(self, index: int, like: Any, dtype: Any, parents: tuple[Node, ...], move: Callable[..., Any]) -> None:
+        super().__init__(index, like.shape, dtype)
+        self.parents = parents
+        self.move = move
+        self.positions: Any = None
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        if self.positions is None:
+            self.positions = getattr(self.move, "positions", None)
+        if self.positions is None and len(self.parents) == 1 and sweep.send_into_view(self, cotangent):
+            return
+        if self.positions is None:
+            self.positions = _positions(self.move, self.parents)
+        parts = _scatter(self.positions, cotangent, [parent.shape for parent in self.parents])
+        for parent, part in zip(self.parents, parts, strict=True):
+            sweep.send(parent, part)
+
+    def sources(self) -> Iterable[Node]:
+        return self.parents
+
+    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+        given = [tangent_of(parent) for parent in self.parents]
+        if all(block is None for block in given):
+            return None
+        filled = [
+            np.zeros((k, *parent.shape), parent.dtype) if block is None else block
+            for block, parent in zip(given, self.parents, strict=True)
+        ]
+        return self.move(*filled)
+
+
+class View(Node):
+    """A rearrangement that is a view: its transpose adds into the same view of zeros"""
+
+    __slots__ = ("move", "parent")
+
+    def __init__(self, index: int, shape: tuple[int, ...], parent: Node, move: Callable[[Any], Any]) -> None:
+        self.index = index
+        self.shape = shape
+        self.dtype = parent.dtype
+        self.parent = parent
+        self.move = move
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        sweep.send_into(self.parent, self.move, cotangent)
+
+    def sources(self) -> Iterable[Node]:
+        return (self.parent,)
+
+    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+        block = tangent_of(self.parent)
+        return None if block is None else self.move(block)
+
+
+class Entry(View):
+    """One entry, a scalar"""
+
+    __slots__ = ("at",)
+
+    def __init__(self, index: int, parent: Node, at: Any) -> None:
+        super().__init__(index, (), parent, lambda block: blocks.view(block, at))
+        self.at = at if type(at) is tuple else (at,)
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        total = sweep.found[self.parent.index]
+        ours = type(total) is _ndarray and sweep.owned[self.parent.index]
+        if not ours or type(cotangent) is _ndarray or hasattr(cotangent, "perturbation"):
+            sweep.send_into(self.parent, self.move, as_block(cotangent))
+        else:
+            total[(0, *self.at)] += cotangent
+
+
+class Contract(Node):
+    """``einsum(subscripts, tangent, operand)``"""
+
+    __slots__ = ("operand", "parent", "subscripts")
+
+    def __init__(self, index: int, shape: Any, dtype: Any, parent: Node, subscripts: str, operand: Any) -> None:
+        super().__init__(index, shape, dtype)
+        self.parent = parent
+        self.subscripts = subscripts
+        self.operand = operand
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        subscripts, order, spread = _pulled(self.subscripts)
+        block = cotangent if self.operand is None else contracted(cotangent, subscripts, self.operand)
+        if order is not None:
+            block = np.transpose(block, order)
+        if spread is not None:
+            block = _spread(block[spread], (block.shape[0], *self.parent.shape))
+        sweep.send(self.parent, block)
+
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        if self.operand is None:
+            super().pull_on_support(cotangent, support, sweep, supports)
+            return
+        subscripts, _, spread = _pulled(self.subscripts)
+        for block, where in (
+            (contracted_on_support(cotangent, plain(support) > 0, subscripts, self.operand), sweep),
+            (contracted(support, subscripts, np.ones(np.shape(plain(self.operand)))), supports),
+        ):
+            whole = block if spread is None else np.broadcast_to(block[spread], (block.shape[0], *self.parent.shape))
+            where.send(self.parent, whole)
+
+    def sources(self) -> Iterable[Node]:
+        return (self.parent,)
+
+    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+        block = tangent_of(self.parent)
+        return None if block is None else contracted(block, self.subscripts, self.operand)
+
+    def held(self) -> Iterable[Any]:
+        return (self.operand,)
+
+    def let_go(self, array: Any, copy: Any) -> None:
+        if self.operand is array:
+            self.operand = copy
+
+
+class LinearMap(Node):
+    """Any other linear map"""
+
+    __slots__ = ("apply", "parent", "transpose")
+
+    def __init__(self, index: int, like: Any, parent: Node, apply: Any, transpose: Any) -> None:
+        super().__init__(index, like.shape, like.dtype)
+        self.parent = parent
+        self.apply = apply
+        self.transpose = transpose
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        sweep.send(self.parent, self.transpose(cotangent))
+
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        self.pull(cotangent, sweep)
+        supports.send(self.parent, np.ones((support.shape[0], *self.parent.shape)))
+
+    def sources(self) -> Iterable[Node]:
+        return (self.parent,)
+
+    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+        block = tangent_of(self.parent)
+        return None if block is None else self.apply(block)
+
+
+class Pullback(Node):
+    """A linear map of several parents that is known by its transpose alone: ``custom_vjp``"""
+
+    __slots__ = ("parents", "transpose")
+
+    def __init__(self, index: int, like: Any, parents: tuple[Node, ...], transpose: Callable[[Any], Any]) -> None:
+        super().__init__(index, like.shape, like.dtype)
+        self.parents = parents
+        self.transpose = transpose
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        for parent, block in zip(self.parents, self.transpose(cotangent), strict=True):
+            if block is not None:
+                sweep.send(parent, block)
+
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        self.pull(cotangent, sweep)
+        for parent in self.parents:
+            supports.send(parent, np.ones((support.shape[0], *parent.shape)))
+
+    def sources(self) -> Iterable[Node]:
+        return self.parents
+
+    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+        raise TypeError(
+            "a custom_vjp function has a rule for reverse mode only; linearize and jvp need forward mode.\n"
+            "  Give it a rule with custom_jvp, which serves both modes."
+        )
+
+
+class Overwrite(Node):
+    """A buffer after ``move(buffer)[...] = item``"""
+
+    __slots__ = ("before", "item", "move")
+
+    def __init__(self, index: int, before: Node, move: Callable[[Any], Any], item: Node | None) -> None:
+        super().__init__(index, before.shape, before.dtype)
+        self.before = before
+        self.move = move
+        self.item = item
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        rest = np.copy(cotangent)
+        view = self.move(rest)
+        if self.item is not None:
+            sweep.send(self.item, _unbroadcast(np.copy(view), self.item.shape))
+        view[...] = 0.0
+        sweep.send(self.before, rest)
+
+    def sources(self) -> Iterable[Node]:
+        return (self.before,) if self.item is None else (self.before, self.item)
+
+    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+        before = tangent_of(self.before)
+        item = None if self.item is None else tangent_of(self.item)
+        if before is None and item is None:
+            return None
+        block = np.zeros((k, *self.shape), self.dtype) if before is None else np.copy(before)
+        view = self.move(block)
+        view[...] = 0.0 if item is None else blocks.expand(item, view.ndim - 1)
+        return block
+
+
+class OverwriteAt(Node):
+    """A buffer after ``buffer[index] = item`` with advanced indices; of repeated places the last wins"""
+
+    __slots__ = ("before", "index_of", "item", "target", "winners")
+
+    def __init__(self, index: int, before: Node, index_of: Any, item: Node | None) -> None:
+        super().__init__(index, before.shape, before.dtype)
+        self.before = before
+        self.index_of = index_of
+        self.item = item
+        winners = np.zeros(before.shape, np.intp)
+        self.target = winners[index_of].shape
+        winners[index_of] = np.arange(1, winners[index_of].size + 1).reshape(self.target)
+        self.winners = winners.reshape(-1)
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        k = cotangent.shape[0]
+        if self.item is not None:
+            places = np.nonzero(self.winners)[0]
+            size = int(np.prod(self.target))
+            won = np.zeros(size, np.intp)  # the place that each entry of the item ended in, from 1
+            won[self.winners[places] - 1] = places + 1
+            flat = cotangent.reshape(k, -1)
+            part = np.where(won > 0, np.take(flat, np.maximum(won - 1, 0), axis=1), 0.0) if flat.shape[1] else flat
+            sweep.send(self.item, _unbroadcast(part.reshape(k, *self.target), self.item.shape))
+        sweep.send(self.before, np.where(self.winners.reshape(self.shape) > 0, 0.0, cotangent))
+
+    def sources(self) -> Iterable[Node]:
+        return (self.before,) if self.item is None else (self.before, self.item)
+
+    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+        before = tangent_of(self.before)
+        item = None if self.item is None else tangent_of(self.item)
+        if before is None and item is None:
+            return None
+        block = np.zeros((k, *self.shape), self.dtype) if before is None else np.copy(before)
+        blocks.put(block, self.index_of, 0.0 if item is None else item)
+        return block
+
+
+# Nodes that take one cotangent of a scalar as a scalar.
+SCALAR_NODES = frozenset({Combine, Entry})
+
+
+class Sweep:
+    """The cotangents found so far, by node index, and which of them are ours to add into."""
+
+    __slots__ = ("cast", "found", "owned")
+
+    def __init__(self, found: Any, owned: Any, cast: bool = True) -> None:
+        self.found = found
+        self.owned = owned
+        self.cast = cast  # whether blocks take the dtype of their primal
+
+    def send(self, parent: Node, block: Any) -> None:
+        """Add a block to the cotangent of a node."""
+        if type(block) is float or (self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype):
+            block = real_part(parent.dtype.type(block) if type(block) is float else block, parent.dtype)
+        at = parent.index
+        total = self.found[at]
+        if total is None:
+            self.found[at] = block
+        elif self.owned[at] and type(total) is _ndarray and type(block) is _ndarray:
+            np.add(total, block, total)
+        else:
+            self.found[at] = total + block
+            self.owned[at] = 1
+
+    def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
+        """Add a block to a view of the cotangent of a node."""
+        at = parent.index
+        total = self.found[at]
+        if type(block) is not _ndarray or not (total is None or type(total) is _ndarray):
+            whole = np.zeros((block.shape[0], *parent.shape), block.dtype, like=block)
+            move(whole)[...] = block
+            self.send(parent, whole)
+            return
+        if self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype:
+            block = real_part(block, parent.dtype)
+        if total is None:
+            self.found[at] = total = _zeros((len(block), *parent.shape), parent.dtype if self.cast else block.dtype)
+            self.owned[at] = 1
+            move(total)[...] = block
+            return
+        if not self.owned[at]:
+            self.found[at] = total = total.copy()
+            self.owned[at] = 1
+        view = move(total)
+        np.add(view, block, view)
+
+    def send_into_view(self, node: Rearrange, block: Any) -> bool:
+        """Do so if the rearrangement takes a view that can be added into; whether it does."""
+        (parent,) = node.parents
+        probe = np.empty((1, *parent.shape), bool)
+        view = node.move(probe)
+        if view.size > probe.size or not view.flags.writeable or not np.may_share_memory(view, probe):
+            return False
+        if any(stride == 0 and n > 1 for stride, n in zip(view.strides, view.shape, strict=True)):
+            return False
+        self.send_into(parent, node.move, block)
+        return True
+
+
+# Cotangent blocks.
+
+
+def as_block(cotangent: Any) -> Any:
+    """A cotangent that travelled as a scalar, as a block again."""
+    if cotangent is None or (type(cotangent) is _ndarray and cotangent.ndim) or np.shape(plain(cotangent)):
+        return cotangent
+    return np.array([cotangent]) if isinstance(cotangent, (np.generic, float, complex)) else np.stack([cotangent])
+
+
+def _times(partial: Any, cotangent: Any, ndim: int) -> Any:
+    if type(partial) is _ndarray:
+        if partial.dtype is _BOOL:
+            return np.where(partial, cotangent, 0.0)
+        if ndim and partial.ndim == ndim and len(cotangent) == 1:
+            return partial[None] * cotangent
+    elif getattr(partial, "dtype", None) is _BOOL:
+        return np.where(partial, cotangent, 0.0)
+    return partial * cotangent
+
+
+def _unbroadcast(block: Any, shape: tuple[int, ...]) -> Any:
+    """The sum over the axes along which an array of ``shape`` was repeated."""
+    extra = block.ndim - 1 - len(shape)
+    if extra:
+        block = np.sum(block, axis=tuple(range(1, extra + 1)))
+    repeated = tuple(i for i, n in enumerate(shape, 1) if n == 1 and block.shape[i] != 1)
+    return np.sum(block, axis=repeated, keepdims=True) if repeated else block
+
+
+def _spread(block: Any, shape: tuple[int, ...]) -> Any:
+    """The block repeated to a shape; a small one is written out, which is quicker than `np.broadcast_to`."""
+    if type(block) is _ndarray and math.prod(shape) <= 4096:
+        whole = np.empty(shape, block.dtype)
+        whole[...] = block
+        return whole
+    return np.broadcast_to(block, shape)
+
+
+@functools.lru_cache(maxsize=1024)
+def _pulled(subscripts: str) -> tuple[str, list[int] | None, Any]:
+    """The transpose of a contraction: subscripts of the cotangent and operand, the order of the axes that they give
+    (None if it is that of the tangent), and the index that inserts the axes which were only summed over."""
+    letters, operand, out = terms_of(subscripts)
+    known = "".join(c for c in letters if c in operand or c in out)
+    order = None
+    if not operand:
+        positions = sorted(range(len(out)), key=lambda i: letters.index(out[i]))
+        if positions != list(range(len(out))):
+            order = [0, *(i + 1 for i in positions)]
+    spread = None if known == letters else (slice(None), *(slice(None) if c in known else None for c in letters))
+    return f"{out},{operand}->{known}", order, spread
+
+
+@functools.lru_cache(maxsize=1024)
+def terms_of(subscripts: str) -> tuple[str, str, str]:
+    inputs, _, out = subscripts.partition("->")
+    tangent, _, operand = inputs.partition(",")
+    return tangent, operand, out
+
+
+def _positions(move: Callable[..., Any], parents: Sequence[Node]) -> np.ndarray[Any, Any]:
+    """Where each entry of the result comes from, counted through all parents from 1; 0 is zero-filled."""
+    places = []
+    start = 1
+    for parent in parents:
+        size = int(np.prod(parent.shape))
+        # Floats, since a move may join them with zeros of its own; exact far beyond any array's size.
+        places.append(np.arange(start, start + size, dtype=float).reshape(1, *parent.shape))
+        start += size
+    return np.asarray(move(*places)[0]).astype(np.intp)
+
+
+def _scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
+    """The transpose of gathering by positions."""
+    k = cotangent.shape[0]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    total = sum(sizes)
+    flat = np.ravel(positions)
+    values = cotangent.reshape(k, -1)
+    counts = np.bincount(flat, minlength=total + 1)
+    if counts[1:].max(initial=0) <= 1 and type(cotangent) is _ndarray:
+        sums = np.zeros((k, total + 1), cotangent.dtype)
+        sums[:, flat] = values
+    else:
+        sums = np.zeros((k, total + 1), cotangent.dtype, like=cotangent)
+        columns: Any = (slice(None), flat)
+        np.add.at(sums, columns, values)
+    parts = []
+    at = 1
+    for size, shape in zip(sizes, shapes, strict=True):
+        parts.append(sums[:, at : at + size].reshape(k, *shape))
+        at += size
+    return parts
