@@ -11,7 +11,7 @@ import numpy as np
 from .dispatch import innermost, value_of
 from .dual import Dual
 from .pytrees import flatten, unflatten
-from .rules.forms import wrapped
+from .rules.results import wrapped
 from .tangents import Like, Perturbation
 from .tangents.expression import Tangent
 

@@ -101,6 +101,8 @@ def stripped(tree: Any) -> Any:
         return primal(tree)
     if type(tree) in (list, tuple):
         return type(tree)(stripped(item) for item in tree)
+    if type(tree) is dict:
+        return {name: stripped(item) for name, item in tree.items()}
     if isinstance(tree, np.ndarray) and tree.dtype is _OBJECT:
         return primal(fused(tree))
     return tree

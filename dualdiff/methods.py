@@ -16,7 +16,9 @@ import numpy as np
 from . import errors, storage
 from .dispatch import RULES, fused, innermost, stripped
 from .dual import Dual, is_array, primal
-from .rules.forms import Elementwise, Passive, binary_operators, unary_operator, wrapped
+from .rules.forms import Passive
+from .rules.operations import Elementwise, binary_operators, unary_operator
+from .rules.results import wrapped
 from .tangents.expression import Tangent
 
 # Arithmetic.

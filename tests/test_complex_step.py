@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose
 import dualdiff as dd
 from dualdiff.dispatch import RULES
 from dualdiff.errors import name_of
-from dualdiff.rules.forms import Elementwise
+from dualdiff.rules.operations import Elementwise
 from tests.samples.elementwise import points
 
 # Complex input of these is no analytic continuation of the real function.

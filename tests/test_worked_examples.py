@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
 from dualdiff.dispatch import RULES
-from dualdiff.rules.forms import Elementwise
+from dualdiff.rules.operations import Elementwise
 from tests.samples.elementwise import points
 
 # MindSpore's functional differentiation.

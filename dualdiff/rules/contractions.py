@@ -22,7 +22,8 @@ from ..dispatch import Rule, duals_in, fused, innermost, register, stripped, val
 from ..dual import Dual
 from ..tangents import ONE, Like
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
-from .forms import View, composite, custom, refuse_narrowing, tangent_rule, wrapped, written
+from .forms import View, composite, custom, tangent_rule
+from .results import refuse_narrowing, wrapped, written
 
 Letters = tuple[str, str, str]  # of a, of b, of the result
 

@@ -14,7 +14,8 @@ from ..dispatch import RULES, duals_in, fused, innermost, lifted, stripped
 from ..dual import Dual, is_array, primal
 from ..tangents import ONE
 from ..tangents.expression import Tangent
-from .forms import composite, creation, custom, wrapped
+from .forms import composite, creation, custom
+from .results import wrapped
 
 # Like another array.
 

@@ -19,7 +19,9 @@ from ..dispatch import RULES, Rule, fused, innermost, register, value_of
 from ..dual import Dual
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
-from .forms import REAL_LINE, composite, elementwise, passive, tangent_rule, wrapped, written
+from .forms import composite, elementwise, passive, tangent_rule
+from .operations import REAL_LINE
+from .results import wrapped, written
 
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)

@@ -27,7 +27,8 @@ from ..dual import Dual, primal
 from ..tangents import ONE, Like
 from ..tangents.expression import Tangent, normalized
 from .contractions import conj, operand, product_of
-from .forms import Composite, TangentRule, composite, custom, tangent_rule, wrapped, written
+from .forms import Composite, TangentRule, composite, custom, tangent_rule
+from .results import wrapped, written
 
 _SMALL = 1e-3  # singular values below this part of the largest are split off in determinants of nested derivatives
 

@@ -19,7 +19,8 @@ from ..dispatch import RULES, duals_in, fused, innermost, stripped, value_of
 from ..dual import Dual, is_array, primal
 from ..tangents import ONE, Perturbation, blocks
 from ..tangents.expression import Tangent, normalized
-from .forms import Rearranging, block_axis, custom, rearranging, view, wrapped, written
+from .forms import Rearranging, block_axis, custom, rearranging, view
+from .results import wrapped, written
 
 _ALL = slice(None)
 Move = Callable[[Any], Any]

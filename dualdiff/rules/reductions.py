@@ -22,7 +22,8 @@ from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, stripp
 from ..dual import Dual
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent, normalized, sum_subscripts
-from .forms import composite, wrapped, written
+from .forms import composite
+from .results import tangent_of, wrapped, written
 from .ufunc_methods import ACCUMULATIONS, REDUCTIONS, linear_recurrence, recurrence, working_dtype
 
 # Arguments other than the array that a reduction is differentiable in.
@@ -91,11 +92,6 @@ class Reduction(Rule):
         if like_of(y).dtype.kind in "fc":
             y = reduced(y, self.rule(y, a, da, **options, **companions), perturbation)
         return written(function, out, y)
-
-
-def tangent_of(x: Any, perturbation: Perturbation) -> Tangent:
-    active = type(x) is Dual and x.perturbation is perturbation
-    return Tangent(perturbation, x.tangent if active else None)
 
 
 def reduced(y: Any, dy: Tangent, perturbation: Perturbation) -> Any:

@@ -17,8 +17,9 @@ from .. import errors
 from ..dispatch import Rule, duals_in, fused, innermost, register, stripped, value_of
 from ..dual import Dual
 from ..tangents.expression import Tangent, normalized
-from .forms import composite, custom, tangent_rule, wrapped, written
-from .reductions import axes_of, reduced, rows_of, tangent_of, tangent_rows
+from .forms import composite, custom, tangent_rule
+from .reductions import axes_of, reduced, rows_of, tangent_rows
+from .results import tangent_of, wrapped, written
 
 
 def picked(d: Tangent, index: Any, axis: int) -> Tangent:

@@ -17,6 +17,7 @@ from ..dispatch import duals_in, fused, innermost, stripped, value_of
 from ..dual import Dual
 from ..tangents import Trivial
 from ..tangents.expression import Tangent, normalized
+from .results import wrapped, written
 
 # ufunc -> function of arrays with NumPy's signature that reduces (or accumulates) in a shorter way.
 REDUCTIONS: dict[Any, Any] = {}
@@ -45,7 +46,6 @@ class UfuncMethods:
 
     def _reduce_by_recurrence(self, array: Any, axis: Any, out: Any = None, **options: Any) -> Any:
         """y = f(... f(f(x₀, x₁), x₂) ..., xₙ), the last of the accumulated results."""
-        from .forms import wrapped, written
         from .reductions import rows_of
 
         array, initial, where = fused(array), options.get("initial"), options.get("where", True)
@@ -99,8 +99,6 @@ class UfuncMethods:
         return y
 
     def accumulate(self, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-        from .forms import wrapped, written
-
         given = {name: option for name, option in {"dtype": dtype, "out": out}.items() if option is not None}
         if self.function in ACCUMULATIONS:
             return ACCUMULATIONS[self.function](array, axis=axis, **given)
@@ -125,8 +123,6 @@ class UfuncMethods:
 
     def reduceat(self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         """Piece by piece: from each index to the next one, or the one entry if the next one is not larger."""
-        from .forms import wrapped, written
-
         array = fused(array)
         if duals_in(indices):
             raise errors.no_derivative_in(self.function, "indices")

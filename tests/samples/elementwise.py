@@ -3,7 +3,7 @@
 import numpy as np
 
 from dualdiff.dispatch import RULES
-from dualdiff.rules.forms import Elementwise
+from dualdiff.rules.operations import Elementwise
 
 from . import sample
 
