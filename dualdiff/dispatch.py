@@ -47,6 +47,10 @@ def register(rule: Rule) -> Rule:
 
 def find(function: Any, duals: Iterable[Any]) -> Rule:
     rule = RULES.get(function)
+    if rule is None and (getattr(function, "__module__", None) or "").startswith("numpy.polynomial"):
+        from .rules import polynomial_package  # noqa: F401  (enters its rules)
+
+        rule = RULES.get(function)
     if rule is None:
         raise errors.unsupported(function, "it is not in the table of rules", [d.shape for d in duals])
     return rule

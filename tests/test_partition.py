@@ -5,6 +5,7 @@ import importlib
 import numpy as np
 from numpy.testing import overrides
 
+import dualdiff.rules.polynomial_package  # noqa: F401  (enters its rules)
 from dualdiff.dispatch import RULES
 from dualdiff.errors import name_of
 
