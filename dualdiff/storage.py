@@ -4,7 +4,7 @@ A `Dual` that owns its memory starts without storage.  The first view of it, or 
 its tangent is laid out as its value is, so that one basic index of both gives two views that stay together.
 Writes then reach every alias through memory, exactly as in NumPy.
 
-Memory is not enough in two cases, and then every living alias is made again from its parent (`_remake`):
+Memory is not enough in two cases, and then every living alias is made again from its parent (`remake`):
 
 * the buffer is the caller's own (the argument of the transform and its seed), which must not change: it is copied
   first;
@@ -87,7 +87,7 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
         storage.borrowed = False
         root.value = np.copy(root.value, order="K")
         root.tangent = root.perturbation.owned(root.tangent)
-        _remake(storage)
+        remake(storage)
     buffer.perturbation.before_write(buffer.value)
     if type(item) is not Dual:
         buffer.value[index] = item
@@ -119,7 +119,7 @@ def _make_room(buffer: Dual, part: str, item: Any) -> None:
         root = buffer.storage.living()[0]
         plain = getattr(root, part)
         setattr(root, part, Dual(plain, item.perturbation.zeros(plain), item.perturbation))
-        _remake(buffer.storage)
+        remake(buffer.storage)
 
 
 def _lift_whole(storage: Storage, perturbation: Any) -> None:
@@ -129,10 +129,11 @@ def _lift_whole(storage: Storage, perturbation: Any) -> None:
     root = storage.living()[0]
     outer = Dual(root.value, root.tangent, root.perturbation)
     root.value, root.tangent, root.perturbation = outer, perturbation.zeros(outer), perturbation
-    _remake(storage)
+    remake(storage)
 
 
-def _remake(storage: Storage) -> None:
+def remake(storage: Storage) -> None:
+    """Take every view anew from its parent, after the root has changed what it holds."""
     for alias in storage.living()[1:]:
         fresh = made_again(alias)
         alias.value, alias.tangent, alias.perturbation = fresh.value, fresh.tangent, fresh.perturbation

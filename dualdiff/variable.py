@@ -29,7 +29,7 @@ from .dual import Dual, primal
 from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
 from .tangents.nodes import Node, Sweep, as_block
-from .tangents.supported import has_nan, plain
+from .tangents.supported import has_nan, reached
 from .tangents.tape import Tape
 
 # Duals that stand for Variables while a transform with weights= runs, by identity of the Variable.
@@ -92,7 +92,7 @@ class Graph(Tape):
         sweep = Sweep(defaultdict(lambda: None), defaultdict(bool))
         supports = Sweep(defaultdict(lambda: None), defaultdict(bool), cast=False)
         sweep.send(start, block)
-        supports.send(start, (plain(block) != 0) * 1.0)
+        supports.send(start, reached(block) * 1.0)
         for node in order:
             if type(node) is not _Leaf and (found := sweep.found.pop(node.index, None)) is not None:
                 node.pull_on_support(as_block(found), as_block(supports.found.pop(node.index)), sweep, supports)

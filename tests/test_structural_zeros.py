@@ -115,3 +115,25 @@ def test_python_float_at_the_edge_of_the_domain(transform):
     assert transform(lambda x: x**0.5)(0.0) == inf
     with pytest.raises(ZeroDivisionError):
         transform(lambda x: 1 / x)(0.0)  # as without a derivative
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_zero_that_an_outer_level_differentiates_is_no_structural_zero():
+    x = np.array([0.0, 1.0])
+    f = lambda z: np.stack([np.sqrt(z[0]), z[1] ** 2])
+    assert_array_equal(dd.jacfwd(lambda s: dd.jvp(f, (x,), (s * np.ones(2),))[1])(0.0), [inf, 2.0])
+    assert_array_equal(dd.jacfwd(lambda s: dd.vjp(f, x)[1](s * np.ones(2))[0])(0.0), [inf, 2.0])
+    h = lambda z: z * np.array([np.nan, 1.0])
+    v = np.array([1.0, 0.0])
+    expected = [[np.nan, 0.0], [0.0, 1.0]]
+    assert_array_equal(dd.jacfwd(lambda v: dd.jvp(h, (np.ones(2),), (v,))[1])(v), expected)
+    assert_array_equal(dd.jacfwd(lambda v: dd.vjp(h, np.ones(2))[1](v)[0])(v), expected)
+    hvp = lambda s: dd.hvp(lambda z: np.sum(z**1.5), (x,), (s * np.ones(2),))
+    assert_array_equal(dd.derivative(hvp)(0.0), [inf, 0.75])
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_supports_of_buffers_that_hold_an_outer_tangent():
+    x = np.array([0.0, 1.0])
+    hvp = lambda s: dd.hvp(lambda z: np.cbrt(z[0] ** 3) + z[1] ** 2, (x,), (s * np.ones(2),))
+    assert_array_equal(dd.derivative(hvp)(0.5), [np.nan, 2.0])

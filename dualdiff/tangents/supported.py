@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import storage
+from ..dual import Dual
 from . import Like, Trivial, blocks
 from .dense import Dense, contracted
 
@@ -36,11 +38,11 @@ class Supported(Dense):
     __slots__ = ()
 
     def seed(self, block: Any) -> Marked:
-        return Marked(block, plain(block) != 0)
+        return Marked(block, reached(block))
 
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Marked:
         total: Any = None
-        reached: Any = False
+        union: Any = False
         ndim = getattr(like, "ndim", 0)
         for partial, tangent in terms:
             with np.errstate(all="ignore"):
@@ -51,8 +53,8 @@ class Supported(Dense):
             support = np.broadcast_to(support, block.shape)
             block = np.where(support, block, 0.0)
             total = block if total is None else total + block
-            reached = reached | support
-        return Marked(total, reached)
+            union = union | support
+        return Marked(total, union)
 
     def scale(self, partial: Any, tangent: Marked) -> Marked:
         return self.combine(((partial, tangent),), self.like(tangent))
@@ -84,6 +86,12 @@ class Supported(Dense):
         return Marked(block, np.zeros(block.shape, bool))
 
     def assign(self, buffer: Any, index: Any, item: Any) -> None:
+        if item is not None and type(item.block) is Dual and type(buffer.tangent.block) is not Dual:
+            # A plain block is to hold the tangent of an outer level.
+            root = buffer.storage.living()[0]
+            whole, outer = root.tangent.block, item.block.perturbation
+            root.tangent = Marked(Dual(whole, outer.zeros(whole), outer), root.tangent.support)
+            storage.remake(buffer.storage)
         block, support = buffer.tangent
         blocks.put(block, index, 0.0 if item is None else item.block)
         blocks.put(support, index, 0.0 if item is None else item.support)
@@ -123,6 +131,11 @@ def contracted_on_support(block: Any, support: Any, subscripts: str, operand: An
     total = np.sum(terms, axis=tuple(i for i, c in enumerate(everything, 1) if c not in out))
     kept = [c for c in everything if c in out]
     return np.transpose(total, [0, *(kept.index(c) + 1 for c in out)])
+
+
+def reached(seed: Any) -> Any:
+    """The support of a seed.  A zero that an outer level differentiates is a computed one, not a structural one."""
+    return np.ones(seed.shape, bool) if hasattr(seed, "perturbation") else plain(seed) != 0
 
 
 def plain(value: Any) -> Any:

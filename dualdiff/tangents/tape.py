@@ -37,7 +37,7 @@ from .nodes import (
     as_block,
     terms_of,
 )
-from .supported import has_nan, plain
+from .supported import has_nan, reached
 
 _ndarray = np.ndarray
 
@@ -280,7 +280,7 @@ class Tape(Perturbation):
         sweep, supports = Sweep([None] * n, bytearray(n)), Sweep([None] * n, bytearray(n), cast=False)
         for node, block in seeds:
             sweep.send(node, block)
-            supports.send(node, (plain(block) != 0) * 1.0)
+            supports.send(node, reached(block) * 1.0)
         wanted = {node.index for node in inputs}
         for at in range(n - 1, -1, -1):
             if sweep.found[at] is not None and at not in wanted:
