@@ -137,3 +137,11 @@ def test_supports_of_buffers_that_hold_an_outer_tangent():
     x = np.array([0.0, 1.0])
     hvp = lambda s: dd.hvp(lambda z: np.cbrt(z[0] ** 3) + z[1] ** 2, (x,), (s * np.ones(2),))
     assert_array_equal(dd.derivative(hvp)(0.5), [np.nan, 2.0])
+
+
+@each_mode
+def test_linear_maps_leave_entries_unreached(mode):
+    x = np.array([0.0, 1.0])
+    assert_array_equal(mode(lambda z: np.sqrt(np.cumsum(z)))(x), [[inf, 0.0], [0.5, 0.5]])
+    j = mode(lambda z: np.sqrt(np.abs(np.fft.irfft(np.fft.rfft(z)))) + np.imag(z * (1 + 2j)))(np.array([1.0, 4.0]))
+    assert_array_equal(j.round(12), [[2.5, 0.0], [0.0, 2.25]])

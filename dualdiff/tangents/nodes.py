@@ -16,7 +16,7 @@ import numpy as np
 
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
 from .dense import Dense, contracted, real_part
-from .supported import contracted_on_support, plain
+from .supported import contracted_on_support, plain, reached_through
 
 _ndarray = np.ndarray
 _zeros = np.zeros
@@ -263,7 +263,7 @@ class LinearMap(Node):
 
     def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
         self.pull(cotangent, sweep)
-        supports.send(self.parent, np.ones((support.shape[0], *self.parent.shape)))
+        supports.send(self.parent, reached_through(self.transpose, plain(support) != 0, cotangent) * 1.0)
 
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
