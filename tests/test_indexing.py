@@ -38,8 +38,10 @@ def shape_and_index(draw):
         else:
             parts.append(slice(None))
     if draw(st.booleans()):
-        parts = [*parts[: draw(st.integers(0, len(parts)))]]
-        parts.insert(draw(st.integers(0, len(parts))), Ellipsis)
+        # An ellipsis in place of the axes between two cuts.
+        first = draw(st.integers(0, len(parts)))
+        last = draw(st.integers(first, len(parts)))
+        parts[first:last] = [Ellipsis]
     return shape, tuple(parts)
 
 
