@@ -244,3 +244,25 @@ def test_what_where_leaves_out_is_not_calculated():
         y, ydot = dd.jvp(lambda x: np.divide(1, x, out=np.ones_like(x), where=x != 0), (x,), (np.ones(2),))
     assert_array_equal(y, [1.0, 0.5])
     assert_array_equal(ydot, [0.0, -0.25])
+
+
+def test_nan_to_num_in_place_writes_the_dual_and_not_the_caller():
+    x = np.array([np.nan, 2.0, 3.0, np.inf])
+    before = x.copy()
+
+    def f(x):
+        y = np.nan_to_num(x, copy=False, nan=1.0, posinf=5.0)
+        return y * x
+
+    for value, tangent in (dd.jvp(f, (x,), (V,)), (f(x.copy()), dd.jacrev(f)(x) @ V)):
+        assert_array_equal(value, [1.0, 4.0, 9.0, 25.0])
+        assert_allclose(tangent, [0.0, 4 * V[1], 6 * V[2], 0.0], rtol=1e-14)
+    assert_array_equal(x, before)
+    with pytest.raises(dd.UnsupportedFunction, match="nan"):
+        dd.jvp(lambda x: np.nan_to_num(x, nan=x[1]), (x,), (V,))
+
+
+def test_clip_with_where_is_refused():
+    mask = np.array([True, False, True, False])
+    with pytest.raises(dd.UnsupportedFunction, match="where="):
+        dd.jvp(lambda x: np.clip(x, 0.4, 0.6, out=np.zeros_like(x), where=mask), (X,), (V,))

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import RULES, Rule, fused, innermost, register, value_of
-from ..dual import Dual
+from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, value_of
+from ..dual import Dual, primal
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
-from .forms import composite, elementwise, passive, tangent_rule
+from .forms import Composite, composite, elementwise, passive, tangent_rule
 from .operations import REAL_LINE
 from .results import wrapped, written
 
@@ -285,6 +285,8 @@ elementwise(np.sinc, _sinc_partial)
 @composite(np.clip)
 def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None, **options: Any) -> Any:
     """minimum(maximum(a, lo), hi): half of the tangent passes at a bound."""
+    if options.pop("where", True) is not True:
+        raise errors.unsupported(np.clip, "with where=; use np.where on its result", [])
     lo = a_min if a_min is not None else min
     hi = a_max if a_max is not None else max
     if lo is not None:
@@ -294,10 +296,28 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: 
     return a
 
 
-@composite(np.nan_to_num)
-def nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+class NanToNum(Composite):
+    """``copy=False`` writes into the argument, which NumPy's own call must not do behind the tangent's back."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._replaced(*args, **kwargs)
+
+    def _replaced(self, x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+        if duals_in((nan, posinf, neginf)):
+            raise errors.no_derivative_in(np.nan_to_num, "nan, posinf or neginf")
+        y = super().__call__(x, True, nan, posinf, neginf)
+        if copy or np.ndim(primal(x)) == 0:
+            return y
+        x[...] = y
+        return x
+
+
+def _finite_part(x: Any, copy: bool, nan: Any, posinf: Any, neginf: Any) -> Any:
     """Replaced entries are constants."""
     return np.where(np.isfinite(x), x, 0.0)
+
+
+register(NanToNum(np.nan_to_num, _finite_part))
 
 
 # No useful derivative: piecewise constant, boolean or integer results.
