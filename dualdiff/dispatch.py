@@ -51,6 +51,10 @@ def find(function: Any, duals: Iterable[Any]) -> Rule:
         from .rules import polynomial_package  # noqa: F401  (enters its rules)
 
         rule = RULES.get(function)
+    if rule is None and isinstance(function, np.ufunc) and "scipy.special" in sys.modules:
+        from .rules import special  # noqa: F401  (likewise)
+
+        rule = RULES.get(function)
     if rule is None:
         raise errors.unsupported(function, "it is not in the table of rules", [d.shape for d in duals])
     return rule

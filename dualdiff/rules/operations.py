@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -42,6 +42,15 @@ def elementwise(
     if not isinstance(domain[0], tuple):
         domain = (domain,) * len(partials)
     register(Elementwise(function, partials, domain, complex_rule, edge))
+
+
+def unknown(function: Any, argument: str) -> Callable[..., Any]:
+    """In place of a partial: no derivative is known in this argument, and a Dual there raises."""
+
+    def refuse(*_: Any) -> NoReturn:
+        raise errors.no_derivative_in(function, argument)
+
+    return refuse
 
 
 class Elementwise(UfuncMethods, Rule):

@@ -1,0 +1,1 @@
+"""Elliptic integrals, hypergeometric functions, orthogonal polynomials: ufuncs of `scipy.special`."""
