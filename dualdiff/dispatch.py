@@ -55,9 +55,29 @@ def find(function: Any, duals: Iterable[Any]) -> Rule:
         from .rules import special  # noqa: F401  (likewise)
 
         rule = RULES.get(function)
+    if (
+        rule is None
+        and isinstance(function, np.ufunc)
+        and function.types == ["O" * function.nin + "->" + "O" * function.nout]
+    ):
+        return PythonLoop(function)
     if rule is None:
         raise errors.unsupported(function, "it is not in the table of rules", [d.shape for d in duals])
     return rule
+
+
+def _objects(ufunc: np.ufunc) -> str:
+    return "O" * ufunc.nin + "->" + "O" * ufunc.nout
+
+
+class PythonLoop(Rule):
+    """A Python function that np.frompyfunc made a ufunc of: it runs on the entries, as objects."""
+
+    form = "objects"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        result = self.function(*(arg.__array__() if type(arg) is Dual else arg for arg in args), **kwargs)
+        return tuple(map(fused, result)) if type(result) is tuple else fused(result)
 
 
 # Levels.
@@ -186,7 +206,7 @@ def rebound(ufunc: np.ufunc, inputs: tuple[Any, ...], buffer: np.ndarray[Any, An
         y.dtype, buffer.dtype, "same_kind"
     ):
         return ufunc(*stripped(inputs), out=buffer)  # NumPy's own error
-    return y if y.dtype == buffer.dtype else y.astype(buffer.dtype)
+    return y if y.dtype == buffer.dtype or buffer.dtype is _OBJECT else y.astype(buffer.dtype)
 
 
 def _array_function(

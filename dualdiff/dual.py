@@ -50,6 +50,9 @@ class Dual:
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        # The mean of an object array asks its sum for a dtype, to make a NumPy scalar of it; without one it divides.
+        if not self.shape and sys._getframe(1).f_globals.get("__name__") == "numpy._core._methods":
+            raise AttributeError("a scalar among the objects of an array has no dtype")
         return getattr(self.value, "dtype", None) or np.result_type(type(self.value))
 
     @property
@@ -124,10 +127,12 @@ class Dual:
         scalar = type(primal(self)) in (float, complex)
         for index in np.ndindex(self.shape):
             entries[index] = self if scalar else self[index]
-        if copy is not True and is_array(self.value):
+        if is_array(self.value) and (copy is not True or not self.shape):
             # NumPy's own array would be this one: so that nobody writes into a mere likeness of it.
             entries.flags.writeable = False
-            (self.storage or storage.anchor(self)).exports.append(weakref.ref(entries))
+            exports = (self.storage or storage.anchor(self)).exports
+            # np.array([...]) asks a 0-d array, then holds the Dual itself, for nobody knows how long.
+            exports.append(weakref.ref(entries) if self.shape else lambda: entries)
         return entries
 
     # Indexing and iteration.

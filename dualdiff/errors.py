@@ -29,6 +29,41 @@ def name_of(function: Any) -> str:
     return f"{module}.{name}".replace("numpy.", "np.", 1)
 
 
+# What NumPy says when it meets an object array of Duals that its own loops cannot work on, and what helps.
+_NO_LOOP = (
+    "np.array([...]) of values that carry derivatives is an array of objects, which only some of NumPy's functions "
+    "take.\n"
+    "  Make it with np.stack([...]), np.block([...]) or np.array([...], like=x), which work on plain arrays too."
+)
+_NO_ROOM = (
+    "a plain array cannot hold a value that carries a derivative: make it with np.zeros_like(x) or np.zeros(n, like=x);"
+    "\n  in place of np.fromiter(...) use np.stack(list(...)), leave out otypes= of np.vectorize,\n"
+    "  and give functions of arrays np.stack([...]) in place of np.array([...])."
+)
+_NO_ITERATOR = (
+    "np.nditer does not iterate over values that carry derivatives.\n"
+    "  Use np.ndindex(x.shape), np.ndenumerate(x) or x.flat."
+)
+_HINTS = {
+    "which has no callable ": _NO_LOOP,
+    "dtype('O')": _NO_LOOP,
+    "could not be safely coerced": _NO_LOOP,
+    "setting an array element with a sequence": _NO_ROOM,
+    "NPY_ITER_REFS_OK": _NO_ITERATOR,
+}
+
+
+def explain(error: BaseException) -> None:
+    """Add the next step to an error of NumPy's that came out of the user's function."""
+    if isinstance(error, UnsupportedFunction) or hasattr(error, "__notes__"):
+        return
+    text = str(error)
+    for words, hint in _HINTS.items():
+        if words in text:
+            error.add_note("dualdiff: " + hint)
+            return
+
+
 def unsupported(function: Any, reason: str, shapes: list[tuple[int, ...]]) -> UnsupportedFunction:
     called_with = " and ".join(f"a Dual of shape {shape}" for shape in shapes)
     return UnsupportedFunction(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from . import errors
 from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
@@ -82,6 +83,9 @@ def _one_sweep(perturbation: Dense, f: Any, primals: Any, tangents: Any, has_aux
             for leaf in leaves
         ]
         return unflatten(structure, y), unflatten(structure, ydot), *aux
+    except (TypeError, ValueError) as error:
+        errors.explain(error)
+        raise
     finally:
         perturbation.live = False
 
@@ -196,6 +200,9 @@ def jacfwd(
                 aux = without(perturbation, aux)
             y_leaves, y_structure = result_leaves(result, "jacfwd")
             return [_tangent_block(leaf, perturbation) for leaf in y_leaves], y_structure, aux
+        except (TypeError, ValueError) as error:
+            errors.explain(error)
+            raise
         finally:
             perturbation.live = False
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import errors
 from .dual import Dual, primal
 from .forward import _check_chunk_size, _check_function, _dtype_of
 from .pytrees import LEAF, Structure, flatten, paths, unflatten
@@ -102,6 +103,9 @@ def recorded(
             y.append(leaf.value if active else leaf)
             outputs.append(leaf.tangent if active else None)
         return Recording(tape, inputs, primals, y, structure, outputs, aux)
+    except (TypeError, ValueError) as error:
+        errors.explain(error)
+        raise
     finally:
         tape.live = False
 

@@ -38,7 +38,7 @@ class Storage:
         self.aliases = [weakref.ref(root)]
         self.borrowed = borrowed
         self.sealed = False  # a Variable's own value, not to be written
-        self.exports: list[weakref.ref[Any]] = []  # object arrays that np.asarray made of it
+        self.exports: list[Callable[[], Any]] = []  # object arrays that np.asarray made of it
         self.crowded = 64  # number of aliases at which the dead are removed
 
     def living(self) -> list[Dual]:

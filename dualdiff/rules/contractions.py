@@ -23,7 +23,7 @@ from ..dual import Dual
 from ..tangents import ONE, Like
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
 from .forms import View, composite, custom, tangent_rule
-from .results import refuse_narrowing, wrapped, written
+from .results import constant, refuse_narrowing, wrapped, written
 
 Letters = tuple[str, str, str]  # of a, of b, of the result
 
@@ -67,7 +67,7 @@ class Bilinear(Rule):
         refuse_narrowing(self.function, options.get("dtype"), (a, b))
         x, z = value_of(a, perturbation), value_of(b, perturbation)
         y = self.function(x, z, **options)
-        if y.dtype.kind not in "fc":  # dtype=int
+        if constant(y.dtype):  # dtype=int
             return y
         terms = []
         left, right, target = self.letters(_shape(x, self.flat), _shape(z, self.flat), **options)
@@ -309,7 +309,7 @@ def _einsum(subscripts: str, factors: list[Any], out: Any, options: dict[str, An
             result = _EINSUM_VIEW(factors[0], subscripts, terms[0], target, **options)
         else:
             y = np.einsum(subscripts, *values, **options)
-            if y.dtype.kind not in "fc":
+            if constant(y.dtype):
                 result = y
             else:
                 active = [i for i, x in enumerate(factors) if x is not values[i]]
@@ -447,7 +447,7 @@ def _spelled_out(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[
 def trace(
     y: Any, a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, *, da: Tangent
 ) -> Tangent | None:
-    if y.dtype.kind not in "fc":  # dtype=int
+    if constant(y.dtype):  # dtype=int
         return None
     first, second = normalized(axis1, da.ndim), normalized(axis2, da.ndim)
     shape = np.diagonal(a, offset, axis1, axis2).shape

@@ -15,7 +15,7 @@ from ..dual import Dual, is_array, primal
 from ..tangents import ONE
 from ..tangents.expression import Tangent
 from .forms import composite, creation, custom
-from .results import wrapped
+from .results import constant, wrapped
 
 # Like another array.
 
@@ -46,7 +46,7 @@ def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any
         y = np.full_like(a.value if type(a) is Dual else a, fill_value, dtype, **options)
         return _buffer(y, a) if type(a) is Dual else y
     y = np.full_like(primal(a), primal(fill_value), dtype, **options)
-    if y.dtype.kind not in "fc":
+    if constant(y.dtype):
         return y
     y = np.empty_like(a, dtype, **options)
     y[...] = fill_value
@@ -84,7 +84,7 @@ def full(like: Dual, shape: Any, fill_value: Any, dtype: Any = None, order: Any 
     if not duals_in(fill_value):
         return _buffer(_plain(np.full, like, (shape, fill_value, dtype, order), options), like)
     dtype = np.dtype(fill_value.dtype if dtype is None else dtype)
-    if dtype.kind not in "fc":
+    if constant(dtype):
         return np.full(shape, primal(fill_value), dtype, order, **options)
     y: Any = np.empty(shape, dtype, order, like=like, **options)  # type: ignore[call-overload]
     y[...] = fill_value
@@ -98,7 +98,7 @@ def arange(like: Dual, *args: Any, **kwargs: Any) -> Any:
     bound = dict(zip(names, args, strict=False)) | kwargs
     innermost((like, *duals_in(bound)))
     y = _plain(np.arange, like, stripped(args), stripped_values(kwargs))
-    if y.dtype.kind not in "fc":
+    if constant(y.dtype):
         return y
     start, step = bound.get("start", 0), bound.get("step")
     result = _buffer(y, like)
@@ -139,7 +139,7 @@ def _converted(function: Any, x: Dual, like: Dual, args: Any, kwargs: Any) -> An
     """A Dual as an array of the asked dtype, order and rank: itself, a view of it, or a copy, as NumPy has it."""
     innermost((x, like))
     y = _plain(function, x, (x.value, *args), kwargs)
-    if y.dtype.kind not in "fc":
+    if constant(y.dtype):
         return y
     if y is x.value:
         return x
@@ -204,7 +204,7 @@ def linspace(
 ) -> Any:  # fmt: skip
     start, stop = _ends(start, stop)
     y = None
-    if dtype is None or np.dtype(dtype).kind in "fc":  # whole numbers are constant
+    if dtype is None or not constant(np.dtype(dtype)):  # whole numbers are constant
         ndim = max(start.ndim, stop.ndim)
         t = _fractions(num, endpoint, ndim, axis)
         y = _open(start, ndim, axis) * (1 - t) + _open(stop, ndim, axis) * t
@@ -222,7 +222,7 @@ def _open(end: Any, ndim: int, axis: int) -> Any:
 def logspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
 ) -> Any:
-    if dtype is not None and np.dtype(dtype).kind not in "fc":
+    if dtype is not None and constant(np.dtype(dtype)):
         return None
     start, stop, base = _ends(start, stop, base)
     ndim = max(start.ndim, stop.ndim, base.ndim)
@@ -234,7 +234,7 @@ def logspace(
 @composite(np.geomspace)
 def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """start (stop / start)**t, also for complex ends and for negative ones, whose quotient is positive."""
-    if dtype is not None and np.dtype(dtype).kind not in "fc":
+    if dtype is not None and constant(np.dtype(dtype)):
         return None
     start, stop = _ends(start, stop)
     ndim = max(start.ndim, stop.ndim)

@@ -30,7 +30,7 @@ from ..dual import Dual, is_array, primal
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
 from .operations import elementwise as elementwise
-from .results import fused_tree, number, tangent_of, values_in, wrapped, written
+from .results import constant, fused_tree, number, tangent_of, values_in, wrapped, written
 
 # Functions of arrays.
 
@@ -215,7 +215,7 @@ class Rearranging(Rule):
             parts = [self._gathered(a, b, tangents, perturbation, None) for a, b in zip(y, places, strict=True)]
             return type(y)(parts)
         # Cast to whole numbers (np.insert into an integer array), a result is constant.
-        result = gathered(y, np.asarray(places), tangents, perturbation) if y.dtype.kind in "fc" else y
+        result = gathered(y, np.asarray(places), tangents, perturbation) if not constant(y.dtype) else y
         return result if out is None else written(self.function, out, result)
 
 

@@ -80,7 +80,7 @@ class Elementwise(UfuncMethods, Rule):
         if out is not None or where is not True:
             return self._into(out, where, args, options)
         for arg in args:
-            if type(arg) not in NUMBERS:
+            if type(arg) not in NUMBERS or getattr(arg, "dtype", None) is _OBJECT:
                 args = tuple(number(arg) for arg in args)
                 break
         refuse_narrowing(self.function, options.get("dtype"), args)
@@ -139,6 +139,9 @@ class Elementwise(UfuncMethods, Rule):
         if not isinstance(target, Dual):
             if not duals_in(y):
                 return self.function(*stripped(args), out=target, where=where, **options)
+            if target.dtype is _OBJECT:
+                np.copyto(target, y.__array__(), where=where)
+                return target
             raise errors.plain_buffer()
         if not np.can_cast(y.dtype, target.dtype, casting):
             raise TypeError(

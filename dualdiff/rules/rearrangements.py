@@ -20,7 +20,7 @@ from ..dual import Dual, is_array, primal
 from ..tangents import ONE, Perturbation, blocks
 from ..tangents.expression import Tangent, normalized
 from .forms import Rearranging, block_axis, custom, rearranging, view
-from .results import wrapped, written
+from .results import constant, wrapped, written
 
 _ALL = slice(None)
 Move = Callable[[Any], Any]
@@ -301,7 +301,7 @@ if hasattr(np, "astype"):  # NumPy 2.1
         perturbation = innermost((x,))
         assert perturbation is not None
         y = np.astype(x.value, dtype, copy=copy, **({} if device is None else {"device": device}))
-        if y.dtype.kind not in "fc":
+        if constant(y.dtype):
             return primal(y)
         if y is x.value:
             return x
@@ -375,7 +375,7 @@ def joined(function: Any, arrays: Sequence[Any], move: Callable[..., Any], **opt
         return function(arrays, **options)
     values = [value_of(array, perturbation) for array in arrays]
     y = function(values, **options)
-    if y.dtype.kind not in "fc":  # cast to whole numbers: constant
+    if constant(y.dtype):  # cast to whole numbers: constant
         return y
     active = [i for i, array in enumerate(arrays) if type(array) is Dual and array.perturbation is perturbation]
     shapes = [np.shape(primal(value)) for value in values]

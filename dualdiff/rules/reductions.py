@@ -23,7 +23,7 @@ from ..dual import Dual
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent, normalized, sum_subscripts
 from .forms import composite
-from .results import tangent_of, wrapped, written
+from .results import constant, tangent_of, wrapped, written
 from .ufunc_methods import ACCUMULATIONS, REDUCTIONS, linear_recurrence, recurrence, working_dtype
 
 # Arguments other than the array that a reduction is differentiable in.
@@ -89,7 +89,7 @@ class Reduction(Rule):
         y = call(a, **options)
         options.pop("keepdims", None)
         options = {name: perturbation.keep(option) for name, option in options.items()}
-        if like_of(y).dtype.kind in "fc":
+        if not constant(like_of(y).dtype):
             y = reduced(y, self.rule(y, a, da, **options, **companions), perturbation)
         return written(function, out, y)
 

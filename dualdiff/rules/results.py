@@ -50,7 +50,10 @@ def values_in(tree: Any, perturbation: Perturbation) -> Any:
 
 def refuse_narrowing(function: Any, dtype: Any, args: Iterable[Any]) -> None:
     """``dtype=float`` for complex operands drops imaginary parts inside the function, where no rule sees it."""
-    if dtype is not None and np.dtype(dtype).kind != "c":
+    if dtype is None:
+        return
+    constant(np.dtype(dtype))  # refuses objects
+    if np.dtype(dtype).kind != "c":
         for arg in args:
             if getattr(getattr(arg, "dtype", None), "kind", "") == "c" and duals_in(args):
                 raise errors.unsupported(function, f"with dtype={np.dtype(dtype)} and complex operands", [arg.shape])
@@ -67,6 +70,16 @@ def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:
     return Dual(y, handle, perturbation)
 
 
+def constant(dtype: np.dtype[Any]) -> bool:
+    """Whether a result of that dtype is piecewise constant (whole numbers); objects would hide a derivative."""
+    if dtype is _OBJECT:
+        raise TypeError(
+            "dtype=object: NumPy would make objects of the value alone, without its derivative.\n"
+            "  Leave dtype= out; an array of objects that carry the derivative is np.asarray(result)."
+        )
+    return dtype.kind not in "fc"
+
+
 def written(function: Any, out: Any, result: Any) -> Any:
     """A result in the user's ``out=``."""
     if isinstance(out, tuple):
@@ -78,7 +91,7 @@ def written(function: Any, out: Any, result: Any) -> Any:
             raise ValueError(f"{errors.name_of(function)}: out has shape {out.shape}, the result {result.shape}")
         shared.write(out, ..., result)
         return out
-    if duals_in(result):
+    if duals_in(result) and out.dtype is not _OBJECT:
         raise errors.plain_buffer()
     out[...] = result
     return out

@@ -19,7 +19,7 @@ from ..dual import Dual
 from ..tangents.expression import Tangent, normalized
 from .forms import composite, custom, tangent_rule
 from .reductions import axes_of, reduced, rows_of, tangent_rows
-from .results import tangent_of, wrapped, written
+from .results import constant, tangent_of, wrapped, written
 
 
 def picked(d: Tangent, index: Any, axis: int) -> Tangent:
@@ -119,7 +119,7 @@ class Quantile(Rule):
         a = value_of(a, perturbation)
         dq = tangent_of(options.get("q"), perturbation)
         y = self.function(a, **{name: value_of(option, perturbation) for name, option in options.items()})
-        if np.size(a) and y.dtype.kind in "fc":
+        if np.size(a) and not constant(y.dtype):
             q = value_of(options.get("q"), perturbation)
             plain = {name: stripped(option) for name, option in options.items()}
             y = reduced(y, self._tangent(y, a, da, q, dq, plain), perturbation)

@@ -17,7 +17,7 @@ from ..dispatch import duals_in, fused, innermost, stripped, value_of
 from ..dual import Dual
 from ..tangents import Trivial
 from ..tangents.expression import Tangent, normalized
-from .results import wrapped, written
+from .results import constant, wrapped, written
 
 # ufunc -> function of arrays with NumPy's signature that reduces (or accumulates) in a shorter way.
 REDUCTIONS: dict[Any, Any] = {}
@@ -60,7 +60,7 @@ class UfuncMethods:
             return written(self.function, out, self.function.reduce(array, axis=axis, **options))
         values = {name: value_of(option, perturbation) for name, option in options.items()}
         y = self.function.reduce(value_of(array, perturbation), axis=axis, **values)
-        if y.dtype.kind not in "fc":
+        if constant(y.dtype):
             return written(self.function, out, y)
         if array.dtype != y.dtype:
             array = np.positive(array, dtype=y.dtype)
@@ -112,7 +112,7 @@ class UfuncMethods:
             return written(self.function, out, self.function.accumulate(stripped(array), axis=axis, dtype=dtype))
         x = value_of(array, perturbation)
         y = self.function.accumulate(x, axis=axis, dtype=dtype)
-        if y.dtype.kind not in "fc":
+        if constant(y.dtype):
             return written(self.function, out, y)
         if self.complex_rule is not None and y.dtype.kind == "c":
             raise errors.unsupported(self.function, "accumulate and reduce of complex numbers", [array.shape])
@@ -135,7 +135,7 @@ class UfuncMethods:
             return written(self.function, out, self.function.reduceat(array, indices, axis=axis, dtype=dtype))
         y = self.function.reduceat(value_of(array, perturbation), indices, axis=axis, dtype=dtype)
         starts = [int(i) for i in indices]
-        if not starts or y.dtype.kind not in "fc":
+        if not starts or constant(y.dtype):
             return written(self.function, out, y)
         if array.dtype != y.dtype:
             array = np.positive(array, dtype=y.dtype)
@@ -184,7 +184,7 @@ class UfuncMethods:
 
 def working_dtype(array: Any, out: Any) -> Any:
     """The dtype that a reduction calculates in because of its ``out=``, if it is not that of the array."""
-    if out is None or not hasattr(array, "dtype"):
+    if out is None or not hasattr(array, "dtype") or out.dtype == object:
         return None
     wider = np.promote_types(array.dtype, out.dtype)
     return None if wider == array.dtype else wider
