@@ -5,7 +5,7 @@
     either              jacobian, hessian, hvp, stop_gradient
     requires-grad style Variable
     rules of your own   custom_jvp, custom_vjp
-    checking            check_grads
+    checking, comparing check_grads, compare_modes
     the array type      Dual
     errors              UnsupportedFunction, EscapedDual
 
@@ -20,12 +20,16 @@ A map of the package, in the order in which it reads best:
     forward.py, reverse.py, higher.py    the transforms
     seeding.py          what enters a transform and what leaves it; pytrees.py: nested arguments and results
     variable.py         Variable: requires-grad style on top of the tape
+    compare.py          which mode is best for one function, measured
     custom.py, testing.py, errors.py
+    __main__.py         python -m dualdiff: the table of what is differentiable
+    scipy/              SciPy's functions that do not dispatch, by SciPy's names
 """
 
 from . import rules as rules  # fills the table of rules
 
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
+from .compare import compare_modes
 from .custom import custom_jvp, custom_vjp
 from .dual import Dual
 from .errors import EscapedDual, UnsupportedFunction
@@ -41,6 +45,7 @@ __all__ = [
     "UnsupportedFunction",
     "Variable",
     "check_grads",
+    "compare_modes",
     "custom_jvp",
     "custom_vjp",
     "derivative",

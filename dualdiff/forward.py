@@ -184,28 +184,6 @@ def jacfwd(
     _check_function(f, "jacfwd")
     _check_chunk_size(chunk_size, "jacfwd")
 
-    def sweep(
-        perturbation: Dense, leaves: Any, trees: Any, args: Any, kwargs: Any, positions: Any, start: int, stop: int
-    ) -> tuple[list[Any], Any, Any]:
-        """Blocks of the results for unit directions ``start`` to ``stop``, their structure, and aux."""
-        try:
-            duals = iter(_seed_columns(leaves, start, stop, perturbation))
-            call = list(args)
-            for i, (_, structure) in zip(positions, trees, strict=True):
-                call[i] = structure.build(duals)
-            result = f(*call, **kwargs)
-            aux = None
-            if has_aux:
-                result, aux = pair(result, "jacfwd")
-                aux = without(perturbation, aux)
-            y_leaves, y_structure = result_leaves(result, "jacfwd")
-            return [_tangent_block(leaf, perturbation) for leaf in y_leaves], y_structure, aux
-        except (TypeError, ValueError) as error:
-            errors.explain(error)
-            raise
-        finally:
-            perturbation.live = False
-
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), "jacfwd")
         trees = [flatten(args[i]) for i in positions]
@@ -217,14 +195,12 @@ def jacfwd(
                 _refuse_complex(leaf, "jacfwd", name, holomorphic)
                 leaves.append(leaf)
         n = sum(np.size(primal(leaf)) for leaf in leaves)
-        k = min(n, chunk_size or max(1, _CHUNK_ENTRIES // max(n, 1)))
+        k = min(n, chunk_size or columns_at_once(n))
         columns: _Columns | None = None
         start = 0
         while True:
             stop = min(start + k, n)
-            y_blocks, y_structure, aux = sweep(Dense(stop - start), leaves, trees, args, kwargs, positions, start, stop)
-            if any(has_nan(block) for block in y_blocks):
-                y_blocks, _, aux = sweep(Supported(stop - start), leaves, trees, args, kwargs, positions, start, stop)
+            y_blocks, y_structure, aux = sweep(f, args, kwargs, positions, trees, leaves, start, stop, has_aux)
             if columns is None:
                 columns = _Columns(n, len(y_blocks))
             columns.add(y_blocks, start, stop)
@@ -248,6 +224,56 @@ def jacfwd(
     return Transformed(
         jacobian_of_f, jacfwd, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic
     )
+
+
+def columns_at_once(n: int) -> int:
+    """How many columns of a Jacobian with ``n`` of them travel together."""
+    return max(1, _CHUNK_ENTRIES // max(n, 1))
+
+
+def sweep(
+    f: Any,
+    args: Any,
+    kwargs: Any,
+    positions: Any,
+    trees: Any,
+    leaves: Any,
+    start: int,
+    stop: int,
+    has_aux: bool = False,
+) -> tuple[list[Any], Any, Any]:
+    """Blocks of the results of ``f`` for unit directions ``start`` to ``stop``, their structure, and aux."""
+    blocks, structure, aux = _sweep(
+        Dense(stop - start), f, args, kwargs, positions, trees, leaves, start, stop, has_aux
+    )
+    if any(has_nan(block) for block in blocks):
+        # A structural zero may have met an infinite partial: see tangents/supported.py.
+        supported = Supported(stop - start)
+        blocks, _, aux = _sweep(supported, f, args, kwargs, positions, trees, leaves, start, stop, has_aux)
+    return blocks, structure, aux
+
+
+def _sweep(
+    perturbation: Dense, f: Any, args: Any, kwargs: Any, positions: Any, trees: Any, leaves: Any, start: int, stop: int,
+    has_aux: bool,
+) -> tuple[list[Any], Any, Any]:  # fmt: skip
+    try:
+        duals = iter(_seed_columns(leaves, start, stop, perturbation))
+        call = list(args)
+        for i, (_, structure) in zip(positions, trees, strict=True):
+            call[i] = structure.build(duals)
+        result = f(*call, **kwargs)
+        aux = None
+        if has_aux:
+            result, aux = pair(result, "jacfwd")
+            aux = without(perturbation, aux)
+        y_leaves, y_structure = result_leaves(result, "jacfwd")
+        return [_tangent_block(leaf, perturbation) for leaf in y_leaves], y_structure, aux
+    except (TypeError, ValueError) as error:
+        errors.explain(error)
+        raise
+    finally:
+        perturbation.live = False
 
 
 class _Columns:

@@ -62,15 +62,19 @@ def chosen_mode(
     n = sum(int(np.size(leaf)) for i in positions for leaf in flatten(args[i])[0])
     if n <= FEW_INPUTS:
         return "fwd"
-    copies = [_copied(arg) if i in positions else arg for i, arg in enumerate(args)]
+    copies = [copied(arg) if i in positions else arg for i, arg in enumerate(args)]
     y = f(*copies, **kwargs)
     if has_aux:
         y = y[0]
-    m = sum(int(np.size(leaf)) for leaf in flatten(y)[0])
-    return "rev" if ROW_COST * m < n else "fwd"
+    return mode_for_sizes(n, sum(int(np.size(leaf)) for leaf in flatten(y)[0]))
 
 
-def _copied(tree: Any) -> Any:
+def mode_for_sizes(n: int, m: int) -> str:
+    """The cost model: "rev" for an m × n Jacobian whose rows, sent back, cost less than its columns, sent forward."""
+    return "rev" if n > FEW_INPUTS and ROW_COST * m < n else "fwd"
+
+
+def copied(tree: Any) -> Any:
     """An argument that the function may write into."""
     leaves, structure = flatten(tree)
     return structure.build(iter([np.copy(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]))

@@ -449,24 +449,36 @@ def rows_of_jacobian(
     for node, y in zip(record.outputs, record.y, strict=True):
         y_shape = np.shape(primal(y))
         m = int(np.prod(y_shape))
-        k = max(1, min(m, chunk_size or max(1, _CHUNK_ENTRIES // max(m, n, 1))))
+        k = max(1, min(m, chunk_size or rows_at_once(n, m)))
         pieces: list[list[Any]] = [[] for _ in shapes]
         for start in range(0, m, k):
-            stop = min(start + k, m)
-            found: list[Any] = [None] * len(shapes)
-            if node is not None:
-                block = np.zeros((stop - start, m), node.dtype)
-                block[np.arange(stop - start), np.arange(start, stop)] = 1.0
-                found = record.tape.pull([(node, block.reshape(stop - start, *y_shape))], record.inputs)
-            for i, part in enumerate(found):
-                pieces[i].append(np.zeros((stop - start, *shapes[i]), record.inputs[i].dtype) if part is None else part)
-        rows = []
+            for i, part in enumerate(rows(record, node, y_shape, start, min(start + k, m))):
+                pieces[i].append(part)
+        wholes = []
         for i, parts in enumerate(pieces):
             if not parts:
                 parts = [np.zeros((0, *shapes[i]), record.inputs[i].dtype)]
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            rows.append(_own(whole.reshape((*y_shape, *shapes[i]))))
-        leaves = iter(rows)
+            wholes.append(_own(whole.reshape((*y_shape, *shapes[i]))))
+        leaves = iter(wholes)
         each = tuple(flatten(args[i])[1].build(leaves) for i in positions)
         jacobians.append(each if isinstance(argnums, tuple) else each[0])
     return jacobians[0] if record.structure is LEAF else unflatten(record.structure, jacobians)
+
+
+def rows_at_once(n: int, m: int) -> int:
+    """How many rows of an m × n Jacobian travel together."""
+    return max(1, _CHUNK_ENTRIES // max(m, n, 1))
+
+
+def rows(record: Recording, node: Node | None, y_shape: tuple[int, ...], start: int, stop: int) -> list[Any]:
+    """Unit cotangents ``start`` to ``stop`` of one result, sent back: a block for each input."""
+    found: list[Any] = [None] * len(record.inputs)
+    if node is not None:
+        block = np.zeros((stop - start, int(np.prod(y_shape))), node.dtype)
+        block[np.arange(stop - start), np.arange(start, stop)] = 1.0
+        found = record.tape.pull([(node, block.reshape(stop - start, *y_shape))], record.inputs)
+    return [
+        np.zeros((stop - start, *np.shape(primal(x))), input_node.dtype) if part is None else part
+        for part, x, input_node in zip(found, record.primals, record.inputs, strict=True)
+    ]
