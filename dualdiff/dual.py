@@ -24,7 +24,7 @@ from .tangents import Perturbation, blocks
 class Dual:
     """An array (or scalar) that carries derivatives.  Made by the transforms, never by hand."""
 
-    __slots__ = ("__weakref__", "origin", "perturbation", "storage", "tangent", "value")
+    __slots__ = ("__weakref__", "origin", "perturbation", "shares", "storage", "tangent", "value")
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any, tangent: Any, perturbation: Perturbation) -> None:
@@ -32,7 +32,8 @@ class Dual:
         self.tangent = tangent
         self.perturbation = perturbation
         self.storage: storage.Storage | None = None
-        self.origin: tuple[Dual, tuple[Any, ...], Callable[[Any], Any]] | None = None
+        self.origin: tuple[Dual, tuple[Any, ...], Callable[[Any], Any] | None] | None = None
+        self.shares = False  # whether another Dual may hold the same tangent
 
     # What the value says of itself.
 
@@ -147,13 +148,14 @@ class Dual:
         if basic and (type(value) is np.ndarray is type(whole) or (is_array(value) and is_array(whole))):
             if self.storage is None:
                 storage.anchor(self)
-            move = lambda block: blocks.get(block, index)
-            view = Dual(value, perturbation.view(self.tangent, move, value), perturbation)
-            return storage.attach(view, self, (Dual.__getitem__, index), move)
+            view = Dual(value, perturbation.index_view(self.tangent, index, value), perturbation)
+            return storage.attach(view, self, (Dual.__getitem__, index))
         if basic and not is_array(value):  # a scalar: its value is a copy, so its tangent must be one
             return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
         index = perturbation.keep(index)
-        move = lambda block: np.copy(blocks.get(block, index)) if basic else blocks.get(block, index)
+        if not basic:
+            return Dual(value, perturbation.gather(self.tangent, index, value), perturbation)
+        move = lambda block: np.copy(blocks.get(block, index))
         return Dual(value, perturbation.rearrange((self.tangent,), move, value), perturbation)
 
     def __setitem__(self, index: Any, item: Any) -> None:

@@ -14,7 +14,9 @@ from . import errors
 from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
+from .tangents import Perturbation
 from .tangents.dense import Dense
+from .tangents.single import Single
 from .tangents.supported import Supported, has_nan
 from .transformed import Transformed
 from .variable import presented
@@ -50,7 +52,7 @@ def jvp(
                 )
     if len(primals) != len(tangents):
         raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents; each primal has one tangent.")
-    result = _one_sweep(Dense(1), f, primals, tangents, has_aux)
+    result = _one_sweep(Single(), f, primals, tangents, has_aux)
     if _any_nan(result[1]):
         # A structural zero may have met an infinite partial: see tangents/supported.py.
         result = _one_sweep(Supported(1), f, primals, tangents, has_aux)
@@ -66,7 +68,7 @@ def _any_nan(tree: Any) -> bool:
     return any(has_nan(leaf) for leaf in (flatten(tree)[0] if type(tree) is not np.ndarray else (tree,)))
 
 
-def _one_sweep(perturbation: Dense, f: Any, primals: Any, tangents: Any, has_aux: bool) -> tuple[Any, ...]:
+def _one_sweep(perturbation: Perturbation, f: Any, primals: Any, tangents: Any, has_aux: bool) -> tuple[Any, ...]:
     try:
         args = [_with_tangent(primals[i], tangents[i], i, perturbation) for i in range(len(primals))]
         result = f(*args)
@@ -78,10 +80,13 @@ def _one_sweep(perturbation: Dense, f: Any, primals: Any, tangents: Any, has_aux
             return result.value, _direction(result), *aux
         leaves, structure = result_leaves(result, "jvp")
         y = [leaf.value if _carries(leaf, perturbation) else leaf for leaf in leaves]
-        ydot = [
-            _direction(leaf) if _carries(leaf, perturbation) else _tangent_block(leaf, perturbation)[0]
-            for leaf in leaves
-        ]
+        ydot = []
+        for leaf in leaves:
+            if _carries(leaf, perturbation):
+                # Two results that share a tangent are two arrays for the user.
+                ydot.append(np.copy(_direction(leaf), order="K") if leaf.shares else _direction(leaf))
+            else:
+                ydot.append(perturbation.direction_of(_zero_tangent(leaf, perturbation)))
         return unflatten(structure, y), unflatten(structure, ydot), *aux
     except (TypeError, ValueError) as error:
         errors.explain(error)
@@ -92,14 +97,14 @@ def _one_sweep(perturbation: Dense, f: Any, primals: Any, tangents: Any, has_aux
 
 def _direction(result: Dual) -> Any:
     """The one tangent of a result; a copy if it is (a view of) the user's own seed."""
-    tangent = result.perturbation.block_of(result.tangent)[0]
+    tangent = result.perturbation.direction_of(result.tangent)
     return np.copy(tangent, order="K") if result.storage is not None and result.storage.borrowed else tangent
 
 
-def _with_tangent(x: Any, v: Any, i: int, perturbation: Dense) -> Any:
+def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation) -> Any:
     """One argument of `jvp` as a Dual, or a tree of Duals."""
     if type(x) is np.ndarray and type(v) is np.ndarray and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape != ():
-        return seeded(x, perturbation.seed(v[None]), perturbation)
+        return seeded(x, v if type(perturbation) is Single else perturbation.seed(v[None]), perturbation)
     leaves, structure = flatten(x)
     check_leaves(leaves, x, f"jvp: primals[{i}]")
     tangent_leaves, tangent_structure = flatten(v)
@@ -338,17 +343,20 @@ def _constant(x: Any) -> Any:
     return value.copy() if type(value) is np.ndarray else value
 
 
-def _carries(leaf: Any, perturbation: Dense) -> bool:
+def _carries(leaf: Any, perturbation: Perturbation) -> bool:
     return type(leaf) is Dual and leaf.perturbation is perturbation
 
 
 def _tangent_block(leaf: Any, perturbation: Dense) -> Any:
     """The block of a result; zero where it does not depend on the arguments."""
-    if _carries(leaf, perturbation):
-        return perturbation.block_of(leaf.tangent)
-    dtype = _dtype_of(leaf)
-    value = leaf if dtype.kind in "fc" else np.zeros(np.shape(leaf))
-    return perturbation.block_of(perturbation.zeros(value))
+    if not _carries(leaf, perturbation):
+        return perturbation.block_of(_zero_tangent(leaf, perturbation))
+    block = perturbation.block_of(leaf.tangent)
+    return np.copy(block, order="K") if leaf.shares else block
+
+
+def _zero_tangent(leaf: Any, perturbation: Perturbation) -> Any:
+    return perturbation.zeros(leaf if _dtype_of(leaf).kind in "fc" else np.zeros(np.shape(leaf)))
 
 
 def _dtype_of(x: Any) -> np.dtype[Any]:

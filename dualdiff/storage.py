@@ -51,14 +51,17 @@ class Storage:
 def anchor(dual: Dual, borrowed: bool = False) -> Storage:
     """Give a Dual storage, its tangent laid out as its value."""
     dual.storage = storage = Storage(dual, borrowed)
-    dual.tangent = dual.perturbation.as_buffer(dual.tangent, dual.value)
+    tangent = dual.perturbation.as_buffer(dual.tangent, dual.value)
+    # x + 1 shares the tangent of x, as long as neither is a buffer.
+    dual.tangent = dual.perturbation.owned(tangent) if dual.shares and tangent is dual.tangent else tangent
     return storage
 
 
-def attach(view: Dual, parent: Dual, again: tuple[Any, ...], move: Callable[[Any], Any]) -> Dual:
+def attach(view: Dual, parent: Dual, again: tuple[Any, ...], move: Callable[[Any], Any] | None = None) -> Dual:
     """Register ``view`` as an alias of its parent's buffer.
 
-    ``again`` is (function, *arguments) that makes it anew from its parent, ``move`` the same view of a block.
+    ``again`` is (function, *arguments) that makes it anew from its parent, ``move`` the same view of a block; None for
+    a view by an index, the last of ``again``.
     """
     storage = parent.storage
     assert storage is not None
@@ -85,7 +88,7 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
     if storage.borrowed:
         root = storage.living()[0]
         storage.borrowed = False
-        root.value = np.copy(root.value, order="K")
+        root.value = _copy(root.value)
         root.tangent = root.perturbation.owned(root.tangent)
         remake(storage)
     buffer.perturbation.before_write(buffer.value)
@@ -103,6 +106,43 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
     if type(item.tangent) is Dual:
         _make_room(buffer, "tangent", item.tangent)
     buffer.perturbation.assign(buffer, index, item.tangent)
+
+
+def _copy(value: Any) -> Any:
+    """A copy that is strided as the original: on that depends whether ``reshape`` and ``ravel`` take views of it."""
+    from .dual import Dual
+
+    fresh = np.copy(value, order="K")
+    innermost, original = fresh, value
+    while type(original.value if type(original) is Dual else None) is Dual:
+        innermost, original = innermost.value, original.value
+    if type(original) is not Dual:
+        return _as_strided(fresh, original)
+    innermost.value = _as_strided(innermost.value, original.value)
+    return fresh
+
+
+def _as_strided(fresh: Any, original: Any) -> Any:
+    """The entries of ``fresh`` with gaps and directions like those of ``original``, which needs no more memory."""
+    long_axes = [axis for axis in range(np.ndim(fresh)) if fresh.shape[axis] > 1]
+    if type(fresh) is not np.ndarray or all(fresh.strides[axis] == original.strides[axis] for axis in long_axes):
+        return fresh
+    if any(original.strides[axis] == 0 for axis in long_axes):  # one entry seen many times
+        return fresh
+    # From the innermost axis outwards; an axis that could be merged with the one inside it still can.
+    strides = [original.itemsize] * fresh.ndim
+    merged, step, after_gap = original.itemsize, original.itemsize, 2 * original.itemsize
+    for axis in sorted(long_axes, key=lambda axis: abs(original.strides[axis])):
+        n, stride = fresh.shape[axis], original.strides[axis]
+        size = step if abs(stride) == merged else after_gap
+        strides[axis] = size if stride > 0 else -size
+        merged, step, after_gap = n * abs(stride), n * size, (n + 1) * size
+    reach = [stride * (n - 1) for stride, n in zip(strides, fresh.shape, strict=True)]
+    before, after = (sum(part for part in reach if part * sign > 0) for sign in (-1, 1))
+    memory = np.zeros(after - before + original.itemsize, np.uint8)
+    strided: Any = np.ndarray(fresh.shape, original.dtype, memory.data, -before, tuple(strides))
+    strided[...] = fresh
+    return strided
 
 
 def _store(buffer: Dual, part: str, index: Any, item: Any) -> None:

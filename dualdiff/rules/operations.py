@@ -16,7 +16,7 @@ from .. import errors
 from .. import storage as shared
 from ..dispatch import RULES, Rule, duals_in, innermost, register, stripped, value_of
 from ..dual import Dual
-from ..tangents import Perturbation, Trivial
+from ..tangents import ONE, Perturbation, Trivial
 from ..tangents.expression import Tangent
 from .results import NUMBERS, number, refuse_narrowing, tangent_of, wrapped
 from .ufunc_methods import UfuncMethods
@@ -44,13 +44,15 @@ def elementwise(
     register(Elementwise(function, partials, domain, complex_rule, edge))
 
 
-def unknown(function: Any, argument: str) -> Callable[..., Any]:
+class unknown:
     """In place of a partial: no derivative is known in this argument, and a Dual there raises."""
 
-    def refuse(*_: Any) -> NoReturn:
-        raise errors.no_derivative_in(function, argument)
+    def __init__(self, function: Any, argument: str) -> None:
+        self.function = function
+        self.argument = argument
 
-    return refuse
+    def __call__(self, *_: Any) -> NoReturn:
+        raise errors.no_derivative_in(self.function, self.argument)
 
 
 class Elementwise(UfuncMethods, Rule):
@@ -71,9 +73,11 @@ class Elementwise(UfuncMethods, Rule):
         self.domain = domain
         self.complex_rule = complex_rule
         self.edge = edge
-        if len(partials) == 1:
+        # SciPy's results may be wider than the argument (float64 of float32 beside a whole number): no short way.
+        short = bool(getattr(np, function.__name__, None) is function)
+        if short and len(partials) == 1:
             self.plain_call = unary_operator(self, function)
-        elif len(partials) == 2:
+        elif short and len(partials) == 2:
             self.plain_call = _either(*binary_operators(function, self))
 
     def __call__(self, *args: Any, out: Any = None, where: Any = True, **options: Any) -> Any:
@@ -177,10 +181,9 @@ def unary_operator(rule: Elementwise, apply: Callable[[Any], Any]) -> Callable[[
         if complex_rule is not None and np.iscomplexobj(value):
             return rule.operate(function, x)
         y = function(value)
-        if edge:
-            slope = at_edge(p, partial, y, value)  # before p.scale is looked up, for it may change what p is
-            return Dual(y, p.scale(slope, x.tangent), p)
-        return Dual(y, p.scale(partial(y, value), x.tangent), p)
+        # at_edge may change what p is, so p.scale is looked up after it.
+        slope = at_edge(p, partial, y, value) if edge else partial(y, value)
+        return Dual(y, p.scale(slope, x.tangent, slope is not y and slope is not value), p)
 
     return call
 
@@ -190,7 +193,7 @@ def binary_operators(
 ) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """``self · other`` and ``other · self`` for a Dual ``self``, the value made by ``apply``."""
     of_a, of_b = (_always(partial) for partial in rule.partials)
-    edge, polynomial = rule.edge, rule.function is np.power
+    edge, power = rule.edge, rule.function is np.power
     one, other_one = rule.partials
     trivial = type(one) is Trivial and type(other_one) is Trivial
 
@@ -202,18 +205,19 @@ def binary_operators(
         if kind is float or kind is int:
             a = self.value
             y = apply(a, other)
-            # x**2 and its kin have no edge.
-            risky = edge and not (polynomial and kind is int and other > 0)
-            if risky:
-                slope = at_edge(p, of_a, y, a, other)
-                return Dual(y, p.scale(slope, self.tangent), p)
-            return Dual(y, p.scale(of_a(y, a, other), self.tangent), p)
+            if one is ONE:
+                return _shifted(y, self, p)
+            if power and kind is int and other > 0:  # x**2 and its kin have no edge
+                slope = a + a if other == 2 else of_a(y, a, other)
+            else:
+                slope = at_edge(p, of_a, y, a, other) if edge else of_a(y, a, other)
+            return Dual(y, p.scale(slope, self.tangent, slope is not y and slope is not a), p)
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             a = self.value
             y = apply(a, other)
             other = p.keep(other)
             slope = at_edge(p, of_a, y, a, other) if edge else of_a(y, a, other)
-            return Dual(y, p.combine(((slope, self.tangent),), y), p)
+            return Dual(y, p.combine(((slope, self.tangent),), y, (y, a, other)), p)
         if kind is Dual and other.perturbation is p:
             a, b = self.value, other.value
             y = apply(a, b)
@@ -221,8 +225,10 @@ def binary_operators(
                 return Dual(y, p.combine(((one, self.tangent), (other_one, other.tangent)), y), p)
             if edge:
                 slopes = at_edge(p, of_a, y, a, b), at_edge(p, of_b, y, a, b)
-                return Dual(y, p.combine(((slopes[0], self.tangent), (slopes[1], other.tangent)), y), p)
-            return Dual(y, p.combine(((of_a(y, a, b), self.tangent), (of_b(y, a, b), other.tangent)), y), p)
+                return Dual(y, p.combine(((slopes[0], self.tangent), (slopes[1], other.tangent)), y, (y, a, b)), p)
+            if self is other:  # x * x
+                return Dual(y, p.scale(of_a(y, a, b) + of_b(y, a, b), self.tangent, True), p)
+            return Dual(y, p.combine(((of_a(y, a, b), self.tangent), (of_b(y, a, b), other.tangent)), y, (y, a, b)), p)
         other = _operand(other)
         return NotImplemented if other is NotImplemented else rule.operate(apply, self, other)
 
@@ -234,20 +240,29 @@ def binary_operators(
         if kind is float or kind is int:
             b = self.value
             y = apply(other, b)
-            if edge:
-                slope = at_edge(p, of_b, y, other, b)
-                return Dual(y, p.scale(slope, self.tangent), p)
-            return Dual(y, p.scale(of_b(y, other, b), self.tangent), p)
+            if other_one is ONE:
+                return _shifted(y, self, p)
+            slope = at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b)
+            return Dual(y, p.scale(slope, self.tangent, slope is not y and slope is not b), p)
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             b = self.value
             y = apply(other, b)
             other = p.keep(other)
             slope = at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b)
-            return Dual(y, p.combine(((slope, self.tangent),), y), p)
+            return Dual(y, p.combine(((slope, self.tangent),), y, (y, other, b)), p)
         other = _operand(other)
         return NotImplemented if other is NotImplemented else rule.operate(apply, other, self)
 
     return forward, reflected
+
+
+def _shifted(y: Any, x: Dual, p: Perturbation) -> Dual:
+    """``x + 1`` or ``x - 1``: the tangent of x, which no buffer may hold while it is shared (see storage.anchor)."""
+    if x.storage is not None:
+        return Dual(y, p.scale(ONE, x.tangent), p)
+    result = Dual(y, x.tangent, p)
+    result.shares = x.shares = True
+    return result
 
 
 def at_edge(perturbation: Perturbation, partial: Callable[..., Any], *args: Any) -> Any:

@@ -3,9 +3,10 @@
 A `Perturbation` is the ε of one differentiation.  It knows its nesting level, whether its
 transform is still running, and how to do linear algebra on its own kind of tangent:
 
-    dense.py    epsilon-coefficient blocks of shape (k, *value.shape)     forward mode
-    tape.py     nodes of a recorded linear program                        reverse mode
-    supported.py  dense blocks with the entries that a seed reached       where a zero meets an infinite partial
+    single.py     one epsilon-coefficient array of the shape of the value   forward mode, one direction
+    dense.py      blocks of them, of shape (k, *value.shape)                forward mode, k directions
+    tape.py       nodes of a recorded linear program                        reverse mode
+    supported.py  dense blocks with the entries that a seed reached         where a zero meets an infinite partial
 
 The four operations, and the law that each obeys (x, y tangents; α a number; op one of the four):
 op(α x + y) = α op(x) + op(y), and op never changes its arguments nor returns one of them:
@@ -73,16 +74,20 @@ class Perturbation:
         self.level = next(_levels)
         self.live = True
 
-    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Any:
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Any:
         """Σ partialᵢ · tangentᵢ, broadcast to ``like.shape``: the chain rule of one elementwise function.
 
         A partial is `ONE`, `MINUS_ONE`, a number, or an array that broadcasts to ``like.shape``.
         A boolean partial selects: what it drops is zero, even where the tangent is infinite.
+        With ``held``, an array that is none of these was made for this call, and its memory may be used.
         """
         raise NotImplementedError
 
-    def scale(self, partial: Any, tangent: Any) -> Any:
-        """`combine` of one term whose result has the shape and dtype of the tangent: nothing to broadcast or cast."""
+    def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
+        """`combine` of one term whose result has the shape and dtype of the tangent: nothing to broadcast or cast.
+
+        ``made`` says that the partial was made for this call, and its memory may be used.
+        """
         return self.combine(((partial, tangent),), self.like(tangent))
 
     def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Any:
@@ -107,6 +112,14 @@ class Perturbation:
     def view(self, tangent: Any, move: Callable[[Any], Any], like: Any) -> Any:
         """`rearrange` where ``move`` takes a view that shows no entry twice."""
         return self.rearrange((tangent,), move, like)
+
+    def index_view(self, tangent: Any, index: Any, like: Any) -> Any:
+        """`view` by a basic index."""
+        return self.view(tangent, lambda block: blocks.get(block, index), like)
+
+    def gather(self, tangent: Any, index: Any, like: Any) -> Any:
+        """`rearrange` by an advanced index."""
+        return self.rearrange((tangent,), lambda block: blocks.get(block, index), like)
 
     def take_scalar(self, tangent: Any, index: Any, like: Any) -> Any:
         """`rearrange` for one entry, which owns its memory."""
@@ -134,6 +147,10 @@ class Perturbation:
     def block_of(self, tangent: Any) -> Any:
         """The block of directions of a tangent that holds one."""
         return tangent
+
+    def direction_of(self, tangent: Any) -> Any:
+        """The one direction of a tangent that holds one, in the shape of its primal."""
+        return self.block_of(tangent)[0]
 
     def expect_infinity(self) -> None:
         """A partial was infinite: from here on 0 · inf may occur, and is no cause for a warning."""

@@ -20,6 +20,8 @@ from . import MINUS_ONE, ONE, Like, Perturbation, blocks
 
 _BOOL = np.dtype(bool)
 _ndarray = np.ndarray
+# Entries from which on memory that is written again is worth a question.
+BIG = 4096
 
 
 class Dense(Perturbation):
@@ -38,7 +40,7 @@ class Dense(Perturbation):
         self.identity = None
         return np.copy(tangent, order="K")
 
-    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Any:
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Any:
         total: Any = None
         borrowed = False  # whether total is an argument, not ours to return
         ndim = getattr(like, "ndim", 0)
@@ -57,8 +59,7 @@ class Dense(Perturbation):
                 if partial.dtype is _BOOL:
                     term = np.where(partial, tangent, 0.0)
                 else:
-                    # One direction: equal shapes take NumPy's fast loop, twice as fast as broadcasting a small array.
-                    term = (partial[None] if self.k == 1 and partial.ndim == ndim else partial) * tangent
+                    term = partial * tangent
             elif getattr(partial, "dtype", None) is _BOOL:
                 term = np.where(partial, tangent, 0.0)
             else:
@@ -67,15 +68,13 @@ class Dense(Perturbation):
             borrowed = False
         if borrowed:
             total = total.copy("K")
-        # All of one rank here, so the shape is right if the size is.
-        if ndim and total.nbytes == self.k * like.nbytes and total.dtype is like.dtype:
+        # All of one rank here, so the shape is right if the size is, unless that is 0.
+        if ndim and 0 != total.nbytes == self.k * like.nbytes and total.dtype is like.dtype:
             return total
         return _conform(total, like, self.k)
 
-    def scale(self, partial: Any, tangent: Any) -> Any:
-        if type(partial) is _ndarray and self.k == 1:
-            product = partial[None] * tangent
-        elif partial is ONE:
+    def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
+        if partial is ONE:
             return tangent.copy("K")
         elif partial is MINUS_ONE:
             return -tangent
@@ -134,18 +133,18 @@ class Dense(Perturbation):
         return Like(tangent.shape[1:], tangent.dtype)
 
 
-class Careful(Dense):
-    """Dense tangents that hold an infinity: 0 · inf is NaN without a warning."""
+class Quiet(Perturbation):
+    """Mixed into tangents that hold an infinity: 0 · inf is NaN without a warning."""
 
     __slots__ = ()
 
-    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Any:
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Any:
         with np.errstate(all="ignore"):
-            return super().combine(terms, like)
+            return super().combine(terms, like, held)
 
-    def scale(self, partial: Any, tangent: Any) -> Any:
+    def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         with np.errstate(all="ignore"):
-            return super().scale(partial, tangent)
+            return super().scale(partial, tangent, made)
 
     def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Any:
         with np.errstate(all="ignore"):
@@ -156,10 +155,16 @@ class Careful(Dense):
             return super().linear_map(tangent, apply, transpose, like)
 
 
+class Careful(Quiet, Dense):
+    """Dense tangents that hold an infinity."""
+
+    __slots__ = ()
+
+
 def contracted(block: Any, subscripts: str, operand: Any = None) -> Any:
     """``einsum(subscripts, block, operand)``, axis 0 of the block not being in the subscripts."""
     if operand is None:
-        axes = _sum_axes(subscripts)
+        axes = sum_axes(subscripts)
         return block.copy() if axes == () else np.add.reduce(block, axis=axes)
     return _PLANS(subscripts)(block, operand)
 
@@ -189,7 +194,7 @@ def parallel(block: Any, value: Any) -> bool:
 
 def _add(total: Any, term: Any) -> Any:
     """``total + term``, in the memory of ``total``, which is ours, where that saves a large array."""
-    if total.size > 4096 and type(term) is _ndarray and total.shape == term.shape and total.dtype is term.dtype:
+    if total.size > BIG and type(term) is _ndarray and total.shape == term.shape and total.dtype is term.dtype:
         return np.add(total, term, out=total)
     return total + term
 
@@ -207,7 +212,7 @@ def _conform(block: Any, like: Any, k: int) -> Any:
 
 
 @functools.lru_cache(maxsize=1024)
-def _sum_axes(subscripts: str) -> int | tuple[int, ...]:
+def sum_axes(subscripts: str) -> int | tuple[int, ...]:
     source, _, target = subscripts.partition("->")
     axes = tuple(axis for axis, letter in enumerate(source, 1) if letter not in target)
     return axes[0] if len(axes) == 1 else axes  # one axis takes NumPy a shorter way than a tuple of one

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
 from .dense import Dense, contracted, real_part
-from .supported import contracted_on_support, plain, reached_through
+from .supported import Marked, contracted_on_support, plain, reached_through
 
 _ndarray = np.ndarray
 _zeros = np.zeros
@@ -48,8 +48,8 @@ class Node:
         self.pull(cotangent, sweep)
         self.pull(support, supports)
 
-    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
-        """The tangent of this node from those of its parents (None is zero)."""
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
+        """The tangent of this node from those of its parents (None is zero), by forward mode's operations."""
         return None
 
     def sources(self) -> Iterable[Node]:
@@ -112,9 +112,9 @@ class Combine(Node):
     def sources(self) -> Iterable[Node]:
         return [parent for _, parent in self.terms]
 
-    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         terms = [(partial, block) for partial, parent in self.terms if (block := tangent_of(parent)) is not None]
-        return Dense(k).combine(terms, Like(self.shape, self.dtype)) if terms else None
+        return forward.combine(terms, Like(self.shape, self.dtype)) if terms else None
 
     def held(self) -> Iterable[Any]:
         return (partial for partial, _ in self.terms)
@@ -148,15 +148,15 @@ class Rearrange(Node):
     def sources(self) -> Iterable[Node]:
         return self.parents
 
-    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         given = [tangent_of(parent) for parent in self.parents]
         if all(block is None for block in given):
             return None
         filled = [
-            np.zeros((k, *parent.shape), parent.dtype) if block is None else block
+            _zero_tangent(parent, forward) if block is None else block
             for block, parent in zip(given, self.parents, strict=True)
         ]
-        return self.move(*filled)
+        return forward.rearrange(tuple(filled), self.move, Like(self.shape, self.dtype))
 
 
 class View(Node):
@@ -177,9 +177,9 @@ class View(Node):
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
 
-    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         block = tangent_of(self.parent)
-        return None if block is None else self.move(block)
+        return None if block is None else forward.view(block, self.move, Like(self.shape, self.dtype))
 
 
 class Entry(View):
@@ -235,9 +235,9 @@ class Contract(Node):
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
 
-    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         block = tangent_of(self.parent)
-        return None if block is None else contracted(block, self.subscripts, self.operand)
+        return None if block is None else forward.contract(block, self.subscripts, self.operand)
 
     def held(self) -> Iterable[Any]:
         return (self.operand,)
@@ -268,9 +268,11 @@ class LinearMap(Node):
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
 
-    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         block = tangent_of(self.parent)
-        return None if block is None else self.apply(block)
+        if block is None:
+            return None
+        return forward.linear_map(block, self.apply, self.transpose, Like(self.shape, self.dtype))
 
 
 class Pullback(Node):
@@ -296,7 +298,7 @@ class Pullback(Node):
     def sources(self) -> Iterable[Node]:
         return self.parents
 
-    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         raise TypeError(
             "a custom_vjp function has a rule for reverse mode only; linearize and jvp need forward mode.\n"
             "  Give it a rule with custom_jvp, which serves both modes."
@@ -304,7 +306,7 @@ class Pullback(Node):
 
 
 class Overwrite(Node):
-    """A buffer after ``move(buffer)[...] = item``"""
+    """A buffer after ``move(buffer)[...] = item``, where ``move`` takes a view of a block in row-major order"""
 
     __slots__ = ("before", "item", "move")
 
@@ -315,7 +317,7 @@ class Overwrite(Node):
         self.item = item
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        rest = np.copy(cotangent)
+        rest = np.copy(cotangent, order="C")
         view = self.move(rest)
         if self.item is not None:
             sweep.send(self.item, _unbroadcast(np.copy(view), self.item.shape))
@@ -325,15 +327,16 @@ class Overwrite(Node):
     def sources(self) -> Iterable[Node]:
         return (self.before,) if self.item is None else (self.before, self.item)
 
-    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         before = tangent_of(self.before)
         item = None if self.item is None else tangent_of(self.item)
         if before is None and item is None:
             return None
-        block = np.zeros((k, *self.shape), self.dtype) if before is None else np.copy(before)
-        view = self.move(block)
-        view[...] = 0.0 if item is None else blocks.expand(item, view.ndim - 1)
-        return block
+        whole = _zero_tangent(self, forward) if before is None else _copied(before)
+        for block, part in _parts(whole, item):
+            view = self.move(block)
+            view[...] = 0.0 if part is None else blocks.expand(part, view.ndim - 1)
+        return whole
 
 
 class OverwriteAt(Node):
@@ -366,14 +369,27 @@ class OverwriteAt(Node):
     def sources(self) -> Iterable[Node]:
         return (self.before,) if self.item is None else (self.before, self.item)
 
-    def push(self, tangent_of: Callable[[Node], Any], k: int) -> Any:
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         before = tangent_of(self.before)
         item = None if self.item is None else tangent_of(self.item)
         if before is None and item is None:
             return None
-        block = np.zeros((k, *self.shape), self.dtype) if before is None else np.copy(before)
-        blocks.put(block, self.index_of, 0.0 if item is None else item)
-        return block
+        whole = _zero_tangent(self, forward) if before is None else _copied(before)
+        for block, part in _parts(whole, item):
+            blocks.put(block, self.index_of, 0.0 if part is None else part)
+        return whole
+
+
+def overwritten(index: int, before: Node, move: Callable[[Any], Any], item: Node | None) -> Node:
+    """A buffer after ``move(buffer)[...] = item``, where ``move`` took a view of the value, whatever its memory order.
+
+    ``ravel(order="F")`` is a view of a value in column-major order, and a copy of a block in row-major order.
+    """
+    probe = np.empty((1, *before.shape), bool)
+    if np.may_share_memory(move(probe), probe):
+        return Overwrite(index, before, move, item)
+    places = np.unravel_index(_positions(move, (before,)) - 1, before.shape)
+    return OverwriteAt(index, before, places, item)
 
 
 # Nodes that take one cotangent of a scalar as a scalar.
@@ -435,8 +451,30 @@ class Sweep:
             return False
         if any(stride == 0 and n > 1 for stride, n in zip(view.strides, view.shape, strict=True)):
             return False
+        total = self.found[parent.index]
+        if type(total) is _ndarray and not total.flags.c_contiguous:  # the view might be a copy there
+            self.found[parent.index] = total.copy()
+            self.owned[parent.index] = 1
         self.send_into(parent, node.move, block)
         return True
+
+
+# Blocks, and blocks with their supports, on their way forward.
+
+
+def _zero_tangent(node: Node, forward: Dense) -> Any:
+    return forward.seed(np.zeros((forward.k, *node.shape), node.dtype))
+
+
+def _copied(tangent: Any) -> Any:
+    return Marked(*map(_copied, tangent)) if isinstance(tangent, Marked) else np.copy(tangent, order="C")
+
+
+def _parts(whole: Any, item: Any) -> Iterable[tuple[Any, Any]]:
+    """A block with what is written into it, then the supports of both."""
+    if not isinstance(whole, Marked):
+        return [(whole, item)]
+    return zip(whole, (None, None) if item is None else item, strict=True)
 
 
 # Cotangent blocks.

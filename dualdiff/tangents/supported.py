@@ -40,7 +40,7 @@ class Supported(Dense):
     def seed(self, block: Any) -> Marked:
         return Marked(block, reached(block))
 
-    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Marked:
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: Any = None) -> Marked:
         total: Any = None
         union: Any = False
         ndim = getattr(like, "ndim", 0)
@@ -56,7 +56,7 @@ class Supported(Dense):
             union = union | support
         return Marked(total, union)
 
-    def scale(self, partial: Any, tangent: Marked) -> Marked:
+    def scale(self, partial: Any, tangent: Marked, made: bool = False) -> Marked:
         return self.combine(((partial, tangent),), self.like(tangent))
 
     def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Marked:
@@ -113,6 +113,12 @@ class Supported(Dense):
         for dual in result if isinstance(result, tuple) else (result,):
             if isinstance(getattr(dual, "tangent", None), Marked):
                 dual.tangent = self.owned(dual.tangent)
+
+    def index_view(self, tangent: Marked, index: Any, like: Any) -> Marked:
+        return Marked(*(blocks.get(part, index) for part in tangent))
+
+    def gather(self, tangent: Marked, index: Any, like: Any) -> Marked:
+        return Marked(*(blocks.get(part, index) for part in tangent))
 
     def block_of(self, tangent: Marked) -> Any:
         return tangent.block

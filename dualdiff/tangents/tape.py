@@ -13,7 +13,7 @@ Source: Krawiec et al., POPL 2022; Radul et al., POPL 2023.
 
 from __future__ import annotations
 
-import sys
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from ..storage import made_again
 from . import ONE, Like, Perturbation, Trivial, blocks
+from .dense import Careful, Dense
 from .nodes import (
     SCALAR_NODES,
     Combine,
@@ -35,9 +36,10 @@ from .nodes import (
     Sweep,
     View,
     as_block,
+    overwritten,
     terms_of,
 )
-from .supported import has_nan, reached
+from .supported import Supported, has_nan, reached
 
 _ndarray = np.ndarray
 
@@ -69,7 +71,7 @@ class Tape(Perturbation):
     def zeros(self, value: Any) -> Node:
         return self.input(value)
 
-    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any) -> Node:
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Node:
         nodes = self.nodes
         dtype = getattr(like, "dtype", None) or _dtype_of(like)
         node = Combine(len(nodes), getattr(like, "shape", ()), dtype, tuple(terms))
@@ -79,13 +81,12 @@ class Tape(Perturbation):
                 self._hold(node, partial)
         return node
 
-    def scale(self, partial: Any, tangent: Node) -> Node:
+    def scale(self, partial: Any, tangent: Node, made: bool = False) -> Node:
         nodes = self.nodes
         node = Combine(len(nodes), tangent.shape, tangent.dtype, ((partial, tangent),))
         nodes.append(node)
         if type(partial) is _ndarray:
-            # A temporary that nobody else can write: the argument, its two references in the node, and this question.
-            if partial.base is not None or sys.getrefcount(partial) > 3:
+            if not made or partial.base is not None:  # else nobody can write it
                 self._hold(node, partial)
         elif hasattr(partial, "perturbation"):
             self._hold(node, partial)
@@ -154,10 +155,13 @@ class Tape(Perturbation):
         lineage = [buffer]
         while lineage[-1].origin is not None:
             child = lineage[-1]
-            parent, _, move = child.origin
+            parent, again, move = child.origin
+            write = overwritten
+            if move is None:
+                move, write = functools.partial(blocks.get, index=again[-1]), Overwrite
             part = {np.real: "real", np.imag: "imag"}.get(move)
             if part is None:
-                parent.tangent = Overwrite(len(self.nodes), parent.tangent, move, child.tangent)
+                parent.tangent = write(len(self.nodes), parent.tangent, move, child.tangent)
                 self.nodes.append(parent.tangent)
             else:
                 parent.tangent = self._with_part(parent, part, child.tangent)
@@ -291,7 +295,14 @@ class Tape(Perturbation):
 
     def push(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], k: int) -> list[Any]:
         """Tangents of ``outputs`` (None for zero) from those of the inputs, oldest node first."""
-        blocks_of: dict[int, Any] = {node.index: block for node, block in seeds}
+        found = self._run_forward(seeds, outputs, Careful(k) if self.careful else Dense(k))
+        if any(block is not None and has_nan(block) for block in found):
+            # A structural zero may have met an infinite partial: see supported.py.
+            found = self._run_forward(seeds, outputs, Supported(k))
+        return found
+
+    def _run_forward(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], forward: Dense) -> list[Any]:
+        blocks_of: dict[int, Any] = {node.index: forward.seed(block) for node, block in seeds}
         last = max((node.index for node in outputs), default=-1)
 
         def tangent_of(node: Node) -> Any:
@@ -299,10 +310,11 @@ class Tape(Perturbation):
 
         for node in self.nodes[: last + 1]:
             if node.index not in blocks_of:
-                block = node.push(tangent_of, k)
+                block = node.push(tangent_of, forward)
                 if block is not None:
                     blocks_of[node.index] = block
-        return [blocks_of.get(node.index) for node in outputs]
+        found = [blocks_of.get(node.index) for node in outputs]
+        return [None if block is None else forward.block_of(block) for block in found]
 
 
 def _memory(array: Any) -> Any:

@@ -1,0 +1,183 @@
+"""Forward mode along one direction: a tangent is an array of the shape of its primal, a scalar for a scalar.
+
+What `jvp` and `derivative` need.  Partials, indices and in-place writes apply to value and tangent alike, with no axis
+of directions to make room for; what maps blocks (`rearrange`, `linear_map`) gets a block of one direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..dual import Dual, is_array, primal
+from . import MINUS_ONE, ONE, Like, Perturbation
+from .dense import BIG, Quiet, contracted, sum_axes
+
+_BOOL = np.dtype(bool)
+_ndarray = np.ndarray
+_float64 = np.float64
+_reduce = np.add.reduce
+
+
+class Single(Perturbation):
+    """The ε of one sweep of forward mode with one direction."""
+
+    __slots__ = ()
+
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Any:
+        total: Any = None
+        borrowed = False  # whether total is an argument, not ours to return
+        for partial, tangent in terms:
+            if partial is ONE:
+                borrowed = total is None
+                total = tangent if borrowed else total + tangent
+                continue
+            if partial is MINUS_ONE:
+                total = -tangent if total is None else total - tangent
+                borrowed = False
+                continue
+            if type(partial) is _ndarray and partial.size > BIG and held is not None:
+                term = _product(partial, tangent, all(partial is not array for array in held))
+            elif getattr(partial, "dtype", None) is _BOOL:
+                term = _where(partial, tangent)
+            else:
+                # In this order np.float64 makes a NumPy scalar of the product with Python's complex.
+                term = tangent * partial if type(partial) is complex else partial * tangent
+            if total is None:
+                total = term
+            elif type(total) is _ndarray and total.size > BIG and not borrowed and _alike(total, term):
+                np.add(total, term, out=total)
+            else:
+                total = total + term
+            borrowed = False
+        dtype = getattr(like, "dtype", None)
+        if dtype is None:  # a Python number
+            return total
+        if total.dtype is not dtype and total.dtype != dtype:
+            total, borrowed = total.astype(dtype), False
+        if total.shape != like.shape:
+            return np.broadcast_to(total, like.shape).copy()
+        return total.copy("K") if borrowed and type(total) is not _float64 else total
+
+    def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
+        if type(partial) is _ndarray and partial.size > BIG:
+            product = _product(partial, tangent, made)
+        elif partial is ONE:
+            return tangent if type(tangent) is _float64 else tangent.copy("K")
+        elif partial is MINUS_ONE:
+            return -tangent
+        elif getattr(partial, "dtype", None) is _BOOL:
+            product = _where(partial, tangent)
+        else:
+            product = partial * tangent
+        # A partial made with np.where of Python floats is wider than a float32 tangent.
+        return product if product.dtype is tangent.dtype else product.astype(tangent.dtype)
+
+    def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Any:
+        return _only(move(*[tangent[None] for tangent in tangents]), like)
+
+    def view(self, tangent: Any, move: Callable[[Any], Any], like: Any) -> Any:
+        return _only(move(tangent[None]), like)
+
+    def index_view(self, tangent: Any, index: Any, like: Any) -> Any:
+        return tangent[index]
+
+    gather = take_scalar = index_view
+
+    def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Any:
+        if operand is None:
+            axes = sum_axes(subscripts)
+            if type(axes) is int:
+                return _reduce(tangent, axis=axes - 1)
+            if axes == ():
+                return tangent.copy()
+            return _reduce(tangent, axis=tuple([axis - 1 for axis in axes]))  # type: ignore[union-attr]
+        return contracted(tangent[None], subscripts, operand)[0]
+
+    def linear_map(self, tangent: Any, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], like: Any) -> Any:
+        return _only(apply(tangent[None]), like)
+
+    def zeros(self, value: Any) -> Any:
+        plain = primal(value)
+        if type(plain) is _ndarray:
+            return np.zeros_like(plain)
+        dtype = getattr(plain, "dtype", None) or np.result_type(type(plain))
+        return np.zeros(plain.shape, dtype) if is_array(plain) else dtype.type(0)
+
+    def assign(self, buffer: Any, index: Any, item: Any) -> None:
+        buffer.tangent[index] = 0.0 if item is None else item
+
+    def owned(self, tangent: Any) -> Any:
+        return np.copy(tangent, order="K")
+
+    def seed(self, block: Any) -> Any:
+        return block[0]
+
+    def block_of(self, tangent: Any) -> Any:
+        return tangent[None]
+
+    def direction_of(self, tangent: Any) -> Any:
+        return tangent
+
+    def expect_infinity(self) -> None:
+        if type(self) is Single:
+            self.__class__ = CarefulSingle
+
+    def separate(self, result: Any, tangents: Any) -> None:
+        for dual in result if isinstance(result, tuple) else (result,):
+            own: Any = getattr(dual, "tangent", None)
+            if getattr(own, "shape", ()) and (
+                any(own is tangent for tangent in tangents)
+                or (
+                    type(own) is _ndarray
+                    and own.base is not None
+                    and any(np.may_share_memory(own, t) for t in tangents if type(t) is _ndarray)
+                )
+            ):
+                dual.tangent = np.copy(own, order="K")
+
+    def as_buffer(self, tangent: Any, value: Any) -> Any:
+        plain, plain_tangent = primal(value), primal(tangent)
+        if type(plain) is not _ndarray or (type(plain_tangent) is _ndarray and plain_tangent.strides == plain.strides):
+            return tangent
+        buffer: Any = np.zeros_like(plain)
+        if type(tangent) is Dual:  # of an outer level
+            buffer = Dual(buffer, tangent.perturbation.zeros(buffer), tangent.perturbation)
+        buffer[...] = tangent
+        return buffer
+
+    def like(self, tangent: Any) -> Like:
+        return Like(tangent.shape, tangent.dtype)
+
+
+def _where(selected: Any, tangent: Any) -> Any:
+    term = np.where(selected, tangent, 0.0)
+    return term if term.shape else term[()]
+
+
+def _alike(a: Any, b: Any) -> bool:
+    return type(b) is _ndarray and a.shape == b.shape and a.dtype is b.dtype
+
+
+def _product(partial: Any, tangent: Any, made: bool) -> Any:
+    """The product with a large partial; in its memory, where nobody else needs it: fresh pages cost more."""
+    if partial.dtype is _BOOL:
+        return _where(partial, tangent)
+    if made and partial.base is None and _alike(partial, tangent):
+        return np.multiply(partial, tangent, out=partial)
+    return partial * tangent
+
+
+class CarefulSingle(Quiet, Single):
+    """A tangent that holds an infinity."""
+
+    __slots__ = ()
+
+
+def _only(block: Any, like: Any) -> Any:
+    """The one direction of a block; a 0-d array where the primal is one, for it may be a buffer."""
+    if block.ndim > 1 or type(like) is Like or not is_array(like):
+        return block[0]
+    return block[0, ...]
