@@ -345,7 +345,9 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
     a = fused(a)
     innermost((a,))
     y = np.real_if_close(primal(a), tol)
-    return np.real(a) if y.dtype.kind != "c" else a
+    if y.ndim == 0:  # of a scalar NumPy makes an array
+        a = np.reshape(np.reshape(a, (1,)), ())
+    return np.real(a) if a.dtype.kind == "c" and y.dtype.kind != "c" else a
 
 
 # One row a function: positions do the rest.
@@ -367,8 +369,15 @@ def diag(v: Any, k: int = 0) -> Any:
 # Joining.
 
 
-def joined(function: Any, arrays: Sequence[Any], move: Callable[..., Any], **options: Any) -> Any:
-    """Several arrays made one; ``move`` does to their blocks what ``function`` does to them."""
+def joined(
+    function: Any,
+    arrays: Sequence[Any],
+    at: int,
+    place: Callable[[tuple[int, ...]], tuple[int, ...]],
+    /,
+    **options: Any,
+) -> Any:
+    """Arrays laid end to end along the axis ``at`` of the result, where each has the shape ``place(its shape)``."""
     arrays = [fused(array) for array in arrays]
     perturbation = innermost(arrays)
     if perturbation is None:
@@ -377,19 +386,11 @@ def joined(function: Any, arrays: Sequence[Any], move: Callable[..., Any], **opt
     y = function(values, **options)
     if constant(y.dtype):  # cast to whole numbers: constant
         return y
-    active = [i for i, array in enumerate(arrays) if type(array) is Dual and array.perturbation is perturbation]
-    shapes = [np.shape(primal(value)) for value in values]
-
-    def moved(*given: Any) -> Any:
-        k = given[0].shape[0]
-        parts = [np.zeros((k, *shape), dtype=given[0].dtype) for shape in shapes]
-        for i, block in zip(active, given, strict=True):
-            parts[i] = block
-        return move(parts)
-
-    tangents = tuple(arrays[i].tangent for i in active)
-    handle = perturbation.rearrange(tangents, moved, y)
-    return Dual(y, _cast(handle, y, perturbation), perturbation)
+    parts = [
+        (array.tangent if value is not array else None, place(np.shape(value)))
+        for array, value in zip(arrays, values, strict=True)
+    ]
+    return Dual(y, perturbation.join(parts, at % y.ndim, y), perturbation)
 
 
 def _cast(handle: Any, y: Any, perturbation: Perturbation) -> Any:
@@ -398,51 +399,49 @@ def _cast(handle: Any, y: Any, perturbation: Perturbation) -> Any:
 
 @custom("joining", np.concatenate)
 def concatenate(arrays: Any, /, axis: int | None = 0, out: Any = None, **options: Any) -> Any:
-    if axis is None:
-        move = lambda parts: np.concatenate([_flat(part) for part in parts], axis=1)
-    else:
-        at = axis if axis < 0 else axis + 1
-        move = lambda parts: np.concatenate(parts, axis=at)
-    result = joined(np.concatenate, arrays, move, axis=axis, **options)
+    place = _as_row if axis is None else _as_it_is
+    result = joined(np.concatenate, arrays, axis or 0, place, axis=axis, **options)
     return result if out is None else written(np.concatenate, out, result)
+
+
+def _as_it_is(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return shape
+
+
+def _as_row(shape: tuple[int, ...]) -> tuple[int, ...]:
+    return (math.prod(shape),)
 
 
 @custom("joining", np.stack)
 def stack(arrays: Any, axis: int = 0, out: Any = None, **options: Any) -> Any:
-    at = axis if axis < 0 else axis + 1
-    result = joined(np.stack, list(arrays), lambda parts: np.stack(parts, axis=at), axis=axis, **options)
+    def place(shape: tuple[int, ...]) -> tuple[int, ...]:
+        at = axis % (len(shape) + 1)
+        return (*shape[:at], 1, *shape[at:])
+
+    result = joined(np.stack, list(arrays), axis, place, axis=axis, **options)
     return result if out is None else written(np.stack, out, result)
-
-
-def _along(axis: int, place: Callable[[tuple[int, ...]], tuple[int, ...]]) -> Callable[[list[Any]], Any]:
-    """Blocks joined along an axis of their arrays, each given its shape by ``place`` first."""
-    return lambda parts: np.concatenate(
-        [part.reshape(part.shape[0], *place(part.shape[1:])) for part in parts], axis=axis + 1
-    )
 
 
 @custom("joining", np.vstack)
 def vstack(tup: Any, **options: Any) -> Any:
-    return joined(np.vstack, list(tup), _along(0, _rank_2), **options)
+    return joined(np.vstack, list(tup), 0, _rank_2, **options)
 
 
 @custom("joining", np.hstack)
 def hstack(tup: Any, **options: Any) -> Any:
     arrays = [fused(array) for array in tup]
     axis = 0 if arrays and np.ndim(primal(arrays[0])) <= 1 else 1
-    return joined(np.hstack, arrays, _along(axis, _rank_1), **options)
+    return joined(np.hstack, arrays, axis, _rank_1, **options)
 
 
 @custom("joining", np.dstack)
 def dstack(tup: Any) -> Any:
-    return joined(np.dstack, list(tup), _along(2, _rank_3))
+    return joined(np.dstack, list(tup), 2, _rank_3)
 
 
 @custom("joining", np.column_stack)
 def column_stack(tup: Any) -> Any:
-    return joined(
-        np.column_stack, list(tup), _along(1, lambda shape: shape if len(shape) > 1 else (*(shape or (1,)), 1))
-    )
+    return joined(np.column_stack, list(tup), 1, lambda shape: shape if len(shape) > 1 else (*(shape or (1,)), 1))
 
 
 @custom("joining", np.append)
@@ -470,8 +469,26 @@ def block(arrays: Any) -> Any:
 
     collect(arrays)
     made = lambda values: np.block(refilled(arrays, iter(values)))
-    ndim = np.ndim(np.block(refilled(arrays, iter([stripped(leaf) for leaf in leaves]))))
-    return joined(made, leaves, lambda parts: made([blocks.expand(part, ndim) for part in parts]))
+    leaves = [fused(leaf) for leaf in leaves]
+    perturbation = innermost(leaves)
+    if perturbation is None:
+        return made(leaves)
+    values = [value_of(leaf, perturbation) for leaf in leaves]
+    y = made(values)
+    if constant(y.dtype):
+        return y
+    active = [leaf.tangent if leaf is not value else None for leaf, value in zip(leaves, values, strict=True)]
+
+    def moved(*given: Any) -> Any:
+        k, rest = given[0].shape[0], iter(given)
+        parts = [
+            np.zeros((k, *np.shape(value)), given[0].dtype) if tangent is None else next(rest)
+            for tangent, value in zip(active, values, strict=True)
+        ]
+        return made([blocks.expand(part, y.ndim) for part in parts])
+
+    handle = perturbation.rearrange(tuple(tangent for tangent in active if tangent is not None), moved, y)
+    return Dual(y, _cast(handle, y, perturbation), perturbation)
 
 
 # Selecting.

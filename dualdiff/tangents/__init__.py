@@ -94,6 +94,13 @@ class Perturbation:
         """Entries copied, dropped, repeated or zero-filled; ``move`` maps blocks to a block, axis 0 kept."""
         raise NotImplementedError
 
+    def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Any:
+        """`rearrange` that lays tangents end to end along an axis of the result.
+
+        Each part is a tangent (None for zero) and its shape in the result.
+        """
+        raise NotImplementedError
+
     def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Any:
         """``einsum(subscripts, tangent, operand)`` with a constant operand; axis 0 is not in the subscripts.
 

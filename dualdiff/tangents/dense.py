@@ -89,6 +89,9 @@ class Dense(Perturbation):
     def view(self, tangent: Any, move: Callable[[Any], Any], like: Any) -> Any:
         return move(tangent)
 
+    def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Any:
+        return joined(parts, axis, like, self.k)
+
     def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Any:
         if tangent is self.identity and operand is not None and _PLANS(subscripts).takes_rows:
             return _PLANS(subscripts).rows(operand, self.first, self.first + self.k)
@@ -139,10 +142,14 @@ class Quiet(Perturbation):
     __slots__ = ()
 
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Any:
+        terms = tuple(terms)
+        for _, tangent in terms:
+            warn_outer(tangent)
         with np.errstate(all="ignore"):
             return super().combine(terms, like, held)
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
+        warn_outer(tangent)
         with np.errstate(all="ignore"):
             return super().scale(partial, tangent, made)
 
@@ -161,12 +168,27 @@ class Careful(Quiet, Dense):
     __slots__ = ()
 
 
+def warn_outer(tangent: Any) -> None:
+    """A tangent meets an infinite partial: the outer levels that it carries will meet it as a factor."""
+    while type(tangent) is Dual:
+        tangent.perturbation.expect_infinity()
+        tangent = tangent.value
+
+
 def contracted(block: Any, subscripts: str, operand: Any = None) -> Any:
     """``einsum(subscripts, block, operand)``, axis 0 of the block not being in the subscripts."""
     if operand is None:
         axes = sum_axes(subscripts)
         return block.copy() if axes == () else np.add.reduce(block, axis=axes)
     return _PLANS(subscripts)(block, operand)
+
+
+def joined(parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any, k: int) -> Any:
+    """Blocks of ``k`` directions laid end to end along an axis of their arrays."""
+    laid = [
+        np.zeros((k, *shape), like.dtype) if block is None else block.reshape((k, *shape)) for block, shape in parts
+    ]
+    return _conform(np.concatenate(laid, axis=axis + 1), like, k)
 
 
 def real_part(block: Any, dtype: Any) -> Any:

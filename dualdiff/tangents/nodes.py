@@ -159,6 +159,35 @@ class Rearrange(Node):
         return forward.rearrange(tuple(filled), self.move, Like(self.shape, self.dtype))
 
 
+class Join(Node):
+    """Arrays laid end to end along an axis: each part of the cotangent goes back to where it came from"""
+
+    __slots__ = ("axis", "parts")
+
+    def __init__(
+        self, index: int, shape: Any, dtype: Any, parts: list[tuple[Node | None, tuple[int, ...]]], axis: int
+    ) -> None:
+        super().__init__(index, shape, dtype)
+        self.parts = parts
+        self.axis = axis
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        before = (slice(None),) * (self.axis + 1)
+        stop = 0
+        for parent, shape in self.parts:
+            start, stop = stop, stop + shape[self.axis]
+            if parent is not None:
+                part = cotangent[(*before, slice(start, stop))]
+                sweep.send(parent, part.reshape((part.shape[0], *parent.shape)))
+
+    def sources(self) -> Iterable[Node]:
+        return [parent for parent, _ in self.parts if parent is not None]
+
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
+        given = [(None if parent is None else tangent_of(parent), shape) for parent, shape in self.parts]
+        return None if all(block is None for block, _ in given) else forward.join(given, self.axis, self)
+
+
 class View(Node):
     """A rearrangement that is a view: its transpose adds into the same view of zeros"""
 

@@ -19,6 +19,7 @@ _BOOL = np.dtype(bool)
 _ndarray = np.ndarray
 _float64 = np.float64
 _reduce = np.add.reduce
+_SCALARS = frozenset({np.float64, np.float32, float})
 
 
 class Single(Perturbation):
@@ -85,6 +86,16 @@ class Single(Perturbation):
         return tangent[index]
 
     gather = take_scalar = index_view
+
+    def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Any:
+        if like.ndim == 1 and like.size == len(parts):
+            # Scalars, most of the time: an array made of them is quicker than arrays of them laid end to end.
+            scalars = [0.0 if tangent is None else tangent for tangent, _ in parts]
+            if all(type(scalar) in _SCALARS for scalar in scalars):
+                return np.array(scalars, like.dtype)
+        laid = [np.zeros(shape, like.dtype) if tangent is None else tangent.reshape(shape) for tangent, shape in parts]
+        whole = np.concatenate(laid, axis=axis)
+        return whole if whole.dtype is like.dtype else whole.astype(like.dtype)
 
     def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Any:
         if operand is None:

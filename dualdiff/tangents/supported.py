@@ -16,7 +16,7 @@ import numpy as np
 from .. import storage
 from ..dual import Dual
 from . import Like, Trivial, blocks
-from .dense import Dense, contracted
+from .dense import Dense, contracted, joined
 
 _BOOL = np.dtype(bool)
 
@@ -66,6 +66,12 @@ class Supported(Dense):
 
     def view(self, tangent: Marked, move: Callable[[Any], Any], like: Any) -> Marked:
         return Marked(move(tangent.block), move(tangent.support))
+
+    def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Marked:
+        given = [(Marked(None, None) if tangent is None else tangent, shape) for tangent, shape in parts]
+        block = joined([(tangent.block, shape) for tangent, shape in given], axis, like, self.k)
+        support = joined([(tangent.support, shape) for tangent, shape in given], axis, Like(like.shape, _BOOL), self.k)
+        return Marked(block, support)
 
     def contract(self, tangent: Marked, subscripts: str, operand: Any = None) -> Marked:
         if operand is None:

@@ -21,12 +21,13 @@ import numpy as np
 
 from ..storage import made_again
 from . import ONE, Like, Perturbation, Trivial, blocks
-from .dense import Careful, Dense
+from .dense import Careful, Dense, warn_outer
 from .nodes import (
     SCALAR_NODES,
     Combine,
     Contract,
     Entry,
+    Join,
     LinearMap,
     Node,
     Overwrite,
@@ -96,6 +97,11 @@ class Tape(Perturbation):
         dtype = tangents[0].dtype if len(tangents) == 1 else np.result_type(*(t.dtype for t in tangents))
         like = like if hasattr(like, "shape") else Like((), dtype)
         node = Rearrange(len(self.nodes), like, dtype, tangents, move)
+        self.nodes.append(node)
+        return node
+
+    def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Node:
+        node = Join(len(self.nodes), like.shape, like.dtype, parts, axis)
         self.nodes.append(node)
         return node
 
@@ -246,6 +252,8 @@ class Tape(Perturbation):
             start = max(start, node.index)
         wanted = {node.index for node in inputs}
         if self.careful:
+            for _, block in seeds:
+                warn_outer(block)
             with np.errstate(all="ignore"):
                 self._run_back(sweep, start, wanted)
         else:
