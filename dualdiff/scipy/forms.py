@@ -13,13 +13,18 @@ Variables.  SciPy's own call makes every value; below an outer level of differen
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
-from ..dispatch import duals_in
+import numpy as np
+
+from .. import errors
+from ..dispatch import duals_in, fused
 from ..rules import forms
 from ..rules.results import fused_tree
-from ..variable import presented
+from ..variable import Variable, presented
 
 
 def tangent_rule(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -29,17 +34,71 @@ def tangent_rule(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Ca
 
 def composite(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a formula with SciPy's signature; only its tangent is used."""
-    return lambda formula: _differentiable(plain, forms.Composite, formula)
+    return lambda formula: _differentiable(plain, _Composite, formula)
+
+
+class _Composite(forms.Composite):
+    """A formula may make Variables on its way (with an object that holds them); here they are Duals again."""
+
+    def __init__(self, function: Any, formula: Callable[..., Any]) -> None:
+        super().__init__(function, lambda *args, **kwargs: _duals_of(formula(*args, **kwargs)))
 
 
 def _differentiable(plain: Callable[..., Any], form: Any, formula: Callable[..., Any]) -> Callable[..., Any]:
+    names = inspect.signature(plain).parameters
+    overwriting = {place for place, name in enumerate(names) if name.startswith("overwrite_")}
+
     @functools.wraps(plain)
     def function(*args: Any, **kwargs: Any) -> Any:
+        from_user = _holds_variable((args, kwargs))
         args, kwargs = fused_tree(args), fused_tree(kwargs)
         if not duals_in(args, kwargs):
             return plain(*args, **kwargs)
-        return presented(rule(*args, **kwargs))
+        if overwriting:  # only a permission: what the user, or the record, still reads is not destroyed
+            args = tuple(False if place in overwriting else arg for place, arg in enumerate(args))
+            kwargs = {name: False if name.startswith("overwrite_") else arg for name, arg in kwargs.items()}
+        result = rule(*args, **kwargs)
+        # Inside a formula, or as the value of an inner level, Variables are Duals and stay so.
+        return presented(result) if from_user else result
 
     function.__module__ = formula.__module__  # messages name the function that was called
+    function.__doc__ = f"As ``{plain.__module__}.{plain.__name__}``, with derivatives.\n\n    {formula.__doc__ or ''}"
     rule = form(function, formula)
+    return function
+
+
+def double(x: Any) -> Any:
+    """An argument in double precision, for functions of SciPy that calculate in nothing else."""
+    x = fused(fused_tree(x))
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    return x if x.dtype in (np.float64, np.complex128) else x.astype(complex if x.dtype.kind == "c" else float)
+
+
+def _duals_of(result: Any) -> Any:
+    if isinstance(result, (list, tuple)):
+        parts = [_duals_of(part) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    return result.__dual__() if isinstance(result, Variable) else result
+
+
+def _holds_variable(tree: Any) -> bool:
+    if isinstance(tree, dict):
+        return any(_holds_variable(item) for item in tree.values())
+    if isinstance(tree, (list, tuple)):
+        return any(_holds_variable(item) for item in tree)
+    return isinstance(tree, Variable)
+
+
+def without_rule(package: ModuleType, name: str) -> Any:
+    """What else SciPy has under a name, for a module's ``__getattr__``; a function of it refuses Duals."""
+    found = getattr(package, name)
+    if isinstance(found, (np.ufunc, type, ModuleType)) or not callable(found):
+        return found
+
+    @functools.wraps(found)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if duals := duals_in(fused_tree(args), fused_tree(kwargs)):
+            raise errors.unsupported(found, "dualdiff.scipy has none", [dual.shape for dual in duals])
+        return found(*args, **kwargs)
+
     return function

@@ -1,0 +1,491 @@
+"""`scipy.linalg`, differentiable: this module has the decompositions and what follows from them, and names the rest.
+
+    linear_systems.py       solve, inv, det, triangular, banded, Toeplitz systems; Sylvester and Lyapunov equations
+    matrix_functions.py     expm, logm, sqrtm, powers, cosm and its kin
+    structured_matrices.py  toeplitz, block_diag and other matrices made of a few entries
+
+Conventions: those of `dualdiff.rules.linalg`, whose rules these are where SciPy and NumPy have the same function.
+A function that reads one triangle has derivatives in that triangle alone.  ``overwrite_a=True`` is only a permission,
+which is not made use of on Duals.  Vectors in the gauge of LAPACK's ``ggev`` have no derivative, their eigenvalues do.
+Source: Giles 2008; Higham, *Functions of Matrices* (2008), where no other is given.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from .. import errors
+from ..dual import primal
+from ..rules import linalg as numpy_rules
+from ..rules.contractions import conj, operand
+from ..rules.linalg import H, dH, diagonal, hermitian_of
+from ..tangents.expression import Tangent
+from . import linear_systems, matrix_functions, structured_matrices
+from .forms import composite, tangent_rule, without_rule
+from .linear_systems import cho_solve as cho_solve
+from .linear_systems import det as det
+from .linear_systems import hermitian, permutation, solved_sylvester
+from .linear_systems import inv as inv
+from .linear_systems import lu_solve as lu_solve
+from .linear_systems import matmul_toeplitz as matmul_toeplitz
+from .linear_systems import solve as solve
+from .linear_systems import solve_banded as solve_banded
+from .linear_systems import solve_circulant as solve_circulant
+from .linear_systems import solve_continuous_lyapunov as solve_continuous_lyapunov
+from .linear_systems import solve_discrete_lyapunov as solve_discrete_lyapunov
+from .linear_systems import solve_lyapunov as solve_lyapunov
+from .linear_systems import solve_sylvester as solve_sylvester
+from .linear_systems import solve_toeplitz as solve_toeplitz
+from .linear_systems import solve_triangular as solve_triangular
+from .linear_systems import solveh_banded as solveh_banded
+from .matrix_functions import coshm as coshm
+from .matrix_functions import cosm as cosm
+from .matrix_functions import expm as expm
+from .matrix_functions import fractional_matrix_power as fractional_matrix_power
+from .matrix_functions import logm as logm
+from .matrix_functions import sinhm as sinhm
+from .matrix_functions import sinm as sinm
+from .matrix_functions import sqrtm as sqrtm
+from .matrix_functions import tanhm as tanhm
+from .matrix_functions import tanm as tanm
+from .structured_matrices import block_diag as block_diag
+from .structured_matrices import circulant as circulant
+from .structured_matrices import companion as companion
+from .structured_matrices import convolution_matrix as convolution_matrix
+from .structured_matrices import fiedler as fiedler
+from .structured_matrices import hankel as hankel
+from .structured_matrices import khatri_rao as khatri_rao
+from .structured_matrices import leslie as leslie
+from .structured_matrices import toeplitz as toeplitz
+
+
+def __getattr__(name: str) -> Any:
+    return without_rule(scipy.linalg, name)
+
+
+for _module in (linear_systems, matrix_functions, structured_matrices):
+    for _found in list(vars(_module).values()):
+        if getattr(_found, "__module__", None) == _module.__name__ and hasattr(_found, "__wrapped__"):
+            _found.__module__ = __name__  # messages say what the user typed
+
+
+# Triangular factors.
+
+
+@tangent_rule(scipy.linalg.cholesky)
+def cholesky(
+    y: Any, a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True, *, da: Tangent
+) -> Tangent:
+    return numpy_rules.cholesky(y, a, not lower, da=da.reshape(y.shape))
+
+
+@tangent_rule(scipy.linalg.cho_factor)
+def cho_factor(
+    y: Any, a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True, *, da: Tangent
+) -> tuple[Tangent, None]:
+    """One triangle is the factor; the other one keeps the entries of a, or is 0."""
+    c, da = y[0], da.reshape(y[0].shape)
+    n = c.shape[-1]
+    distance = np.arange(n)[:, None] - np.arange(n)
+    inside = distance >= 0 if lower else distance <= 0
+    factor = numpy_rules.cholesky(np.where(inside, c, 0.0), a, not lower, da=da)
+    return factor + da * ~inside if _other_triangle_is_kept() else factor, None
+
+
+@functools.cache
+def _other_triangle_is_kept() -> bool:
+    """True before SciPy 1.18."""
+    return bool(scipy.linalg.cho_factor(np.array([[1.0, 0.5], [0.5, 1.0]]))[0][1, 0])
+
+
+def _lu_tangents(L: Any, U: Any, da: Tangent) -> tuple[Tangent, Tangent]:
+    """A = L U  implies  L̇ = L K,  U̇ = L⁻¹ Ȧ − K U  for  K = strictly lower part of L⁻¹ Ȧ U⁻¹
+
+    A tall L is completed by columns of the identity.  The last pivot of U does not matter for K, and may be 0.
+    Rows are in the order of the pivots.  Source: de Hoog, Anderssen & Lukas, Math. Comp. 80 (2011) 1585.
+    """
+    (m, k), n = L.shape[-2:], U.shape[-1]
+    if m > k:
+        rest = np.broadcast_to(np.eye(m, dtype=L.dtype)[:, k:], (*L.shape[:-2], m, m - k))
+        L = np.concatenate([L, rest], axis=-1)
+    pivots = U[..., :, :k]
+    if m <= n:
+        pivots = np.where(np.arange(k * k).reshape(k, k) == k * k - 1, 1.0, pivots)
+    scaled = np.linalg.inv(L) @ da
+    K = (scaled[..., :, :k] @ np.linalg.inv(pivots)) * np.tri(m, k, -1, dtype=bool)
+    return L @ K, (scaled - K @ U)[..., :k, :]
+
+
+def _with_zero_rows(da: Tangent, m: int) -> Tangent:
+    return da if not da or da.shape[-2] == m else numpy_rules._with_zero_rows(da, m)
+
+
+def _ordered(da: Tangent, order: Any, axis: int = -2) -> Tangent:
+    """The rows (or columns) of a tangent in an order, which a batch has for each matrix."""
+    order = np.asarray(order)
+    place = order[..., :, None] if axis == -2 else order[..., None, :]
+    shape = np.broadcast_shapes(place.shape, tuple(1 if i == da.ndim + axis else n for i, n in enumerate(da.shape)))
+    return da.move(lambda block: np.take_along_axis(block, np.broadcast_to(place, shape)[None], axis), shape)
+
+
+@tangent_rule(scipy.linalg.lu_factor)
+def lu_factor(
+    y: Any, a: Any, overwrite_a: bool = False, check_finite: bool = True, *, da: Tangent
+) -> tuple[Tangent, None]:
+    lu, piv = y
+    if np.ndim(piv) != np.ndim(a) - 1:
+        raise errors.unsupported(lu_factor, "of a batch, which this version of SciPy does not know", [np.shape(a)])
+    m, n = lu.shape[-2:]
+    k = min(m, n)
+    L = np.where(np.tri(m, k, -1, dtype=bool), lu[..., :, :k], np.eye(m, k, dtype=lu.dtype))
+    dL, dU = _lu_tangents(L, np.triu(lu[..., :k, :]), _ordered(da, permutation(primal(piv), m)))
+    return _with_zero_rows(dL.mT, n).mT + _with_zero_rows(dU, m), None
+
+
+@tangent_rule(scipy.linalg.lu)
+def lu(
+    y: Any,
+    a: Any,
+    permute_l: bool = False,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    p_indices: bool = False,
+    *,
+    da: Tangent,
+) -> Any:
+    L, U = y[-2:]
+    if permute_l:
+        p = scipy.linalg.lu(primal(a), p_indices=True)[0]
+    else:
+        p = y[0] if p_indices else np.argmax(primal(y[0]), axis=-1)
+    rows = np.argsort(p, axis=-1)  # A = (L U) with its rows in the order p
+    if permute_l:
+        L = np.take_along_axis(L, np.broadcast_to(rows[..., None], (*rows.shape, L.shape[-1])), axis=-2)
+    dL, dU = _lu_tangents(L, U, _ordered(da, rows))
+    return (_ordered(dL, p), dU) if permute_l else (None, dL, dU)
+
+
+@tangent_rule(scipy.linalg.qr)
+def qr(
+    y: Any,
+    a: Any,
+    overwrite_a: bool = False,
+    lwork: Any = None,
+    mode: str = "full",
+    pivoting: bool = False,
+    check_finite: bool = True,
+    *,
+    da: Tangent,
+) -> Any:
+    if mode == "raw":
+        raise errors.unsupported(qr, 'mode="raw" gives Householder vectors; use "economic"', [da.shape])
+    m, n = da.shape[-2:]
+    R = y[0] if mode == "r" else y[1]
+    if pivoting:
+        columns = np.asarray(y[-1])
+        place = np.broadcast_to(columns[..., None, :], (*columns.shape[:-1], m, n))
+        a, da = np.take_along_axis(a, place, axis=-1), _ordered(da, columns, -1)
+    Q = qr(a, mode="economic")[0] if mode == "r" else y[0]
+    if m > n and mode in ("full", "qr"):
+        dQ, dR = numpy_rules._complete_qr_tangents(Q, R, da)
+    else:
+        dQ, dR = numpy_rules._qr_tangents(Q, R[..., : Q.shape[-1], :], da)
+        dR = _with_zero_rows(dR, R.shape[-2])
+    results = (dR,) if mode == "r" else (dQ, dR)
+    return (*results, None) if pivoting else results
+
+
+@tangent_rule(scipy.linalg.polar)
+def polar(y: Any, a: Any, side: str = "right", *, da: Tangent) -> tuple[Tangent, Tangent]:
+    """A = U P  implies  U̇ = U Ω + (I − U Uᴴ) Ȧ P⁻¹  with  P Ω + Ω P = Uᴴ Ȧ − Ȧᴴ U,  and P = Uᴴ A
+
+    A wide matrix has the same U as A = P U, which is that of Aᴴ.
+    """
+    U, _ = y
+    m, n = da.shape[-2:]
+    dU = _unitary_tangent(U, a, da) if m >= n else dH(_unitary_tangent(H(U), H(a), dH(da)))
+    return dU, dH(dU) @ a + H(U) @ da if side == "right" else da @ H(U) + a @ dH(dU)
+
+
+def _unitary_tangent(U: Any, a: Any, da: Tangent) -> Tangent:
+    UH = H(U)
+    P = UH @ a
+    P = 0.5 * (P + H(P))
+    E = UH @ da
+    dU = U @ solved_sylvester(P, P, E - dH(E), P.dtype)
+    return dU + (da - U @ E) @ np.linalg.inv(P) if U.shape[-2] > U.shape[-1] else dU
+
+
+@composite(scipy.linalg.orthogonal_procrustes)
+def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> Any:
+    """The unitary factor of Aᴴ B, and the sum of its singular values"""
+    product = np.swapaxes(np.swapaxes(operand(B), -1, -2) @ conj(operand(A)), -1, -2)
+    return polar(product)[0], np.sum(np.linalg.svdvals(product), axis=-1)
+
+
+# Eigenvalues.
+
+
+@np.errstate(all="ignore")
+def _hermitian_eigen_tangents(
+    function: Any, y: Any, a: Any, b: Any, lower: bool, kind: int, by_value: Any, by_index: Any, da: Any, db: Any
+) -> tuple[Tangent, Tangent | None]:
+    """A V = B V W, Vᴴ B V = I  implies  ẇ = diag M,  V̇ = V (F ∘ M − ½ diag Vᴴ Ḃ V),  M = Vᴴ Ȧ V − Vᴴ Ḃ V W
+
+    Fᵢⱼ = 1 / (wⱼ − wᵢ).  A B V = V W is B A B V = B V W, and B A V = V W is A V = B⁻¹ V W.
+    Of a subset, V on the left has all vectors.
+    """
+    w, V = y if isinstance(y, (tuple, list)) else (y, None)
+    subset = by_value is not None or by_index is not None
+    whole, all_V = w, V
+    if V is None or subset:
+        whole, all_V = eigh(a, b, lower=lower, type=kind) if b is not None else eigh(a, lower=lower)
+    start = _first_of_subset(function, w, whole, by_value, by_index)
+    count = w.shape[-1]
+    if V is None:
+        V = all_V[..., :, start : start + count]
+    elif subset:  # the vectors of the result have signs of their own
+        all_V = np.concatenate([all_V[..., :, :start], V, all_V[..., :, start + count :]], axis=-1)
+    uplo = "L" if lower else "U"
+    da, db = hermitian(da, lower), hermitian(db, lower)
+    if b is not None:
+        a, b = hermitian_of(a, uplo), hermitian_of(b, uplo)
+        if kind == 2:
+            da = db @ a @ b + b @ da @ b + b @ a @ db
+        elif kind == 3:
+            inverse = np.linalg.inv(b)
+            db = -(inverse @ db @ inverse)
+    left = H(all_V)
+    change = left @ db @ V
+    middle = left @ da @ V - change * w[..., None, :]
+    own = np.arange(all_V.shape[-1])[:, None] == np.arange(start, start + count)
+    F = np.where(own, 0.0, 1.0 / np.where(own, 1.0, w[..., None, :] - whole[..., :, None]))
+    dw = diagonal(middle[..., start : start + count, :]).real()
+    return dw, all_V @ (middle * F - (change * own).real() * 0.5)
+
+
+def _first_of_subset(function: Any, w: Any, whole: Any, by_value: Any, by_index: Any) -> int:
+    if by_index is not None:
+        return int(by_index[0])
+    if by_value is None:
+        return 0
+    if w.ndim > 1:
+        raise errors.unsupported(function, "with subset_by_value of a batch", [w.shape])
+    start = int(np.sum(primal(whole) <= by_value[0]))
+    if start + w.shape[-1] != int(np.sum(primal(whole) <= by_value[1])):
+        raise np.linalg.LinAlgError("eigh: an eigenvalue lies at the end of the interval; choose another one")
+    return start
+
+
+@tangent_rule(scipy.linalg.eigh)
+def eigh(
+    y: Any,
+    a: Any,
+    b: Any = None,
+    lower: bool = True,
+    eigvals_only: bool = False,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    type: int = 1,
+    check_finite: bool = True,
+    subset_by_index: Any = None,
+    subset_by_value: Any = None,
+    driver: Any = None,
+    *,
+    da: Tangent,
+    db: Tangent,
+) -> Any:
+    dw, dV = _hermitian_eigen_tangents(eigh, y, a, b, lower, type, subset_by_value, subset_by_index, da, db)
+    return dw if eigvals_only else (dw, dV)
+
+
+@tangent_rule(scipy.linalg.eigvalsh)
+def eigvalsh(
+    y: Any,
+    a: Any,
+    b: Any = None,
+    lower: bool = True,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    type: int = 1,
+    check_finite: bool = True,
+    subset_by_index: Any = None,
+    subset_by_value: Any = None,
+    driver: Any = None,
+    *,
+    da: Tangent,
+    db: Tangent,
+) -> Tangent:
+    return _hermitian_eigen_tangents(eigvalsh, y, a, b, lower, type, subset_by_value, subset_by_index, da, db)[0]
+
+
+@tangent_rule(scipy.linalg.eig)
+def eig(
+    y: Any,
+    a: Any,
+    b: Any = None,
+    left: bool = False,
+    right: bool = True,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    homogeneous_eigvals: bool = False,
+    *,
+    da: Tangent,
+    db: Tangent,
+) -> Any:
+    """Left vectors are those of Aᴴ, whose eigenvalues are conj(w)."""
+    if not left and not right:
+        return _eigenvalue_tangent(eig, y, a, b, homogeneous_eigvals, da, db)
+    if b is not None:
+        raise errors.unsupported(eig, "of two matrices: use eigvals, or solve(b, a)", [np.shape(a)])
+    w = y[0]
+    dw = _eigenvalue_tangent(eig, w, a, None, homogeneous_eigvals, da, db)
+    vectors = []
+    if left:
+        vectors.append(_vector_tangent(conj(w), y[1], H(a), dH(da)))
+    if right:
+        vectors.append(_vector_tangent(w, y[-1], a, da))
+    return dw, *vectors
+
+
+def _vector_tangent(w: Any, V: Any, a: Any, da: Tangent) -> Tangent:
+    # Real vectors are those of real eigenvalues, which SciPy has as complex numbers.
+    return numpy_rules.eig((w if np.iscomplexobj(V) else np.real(w), V), a, da=da)[1]
+
+
+@tangent_rule(scipy.linalg.eigvals)
+def eigvals(
+    y: Any,
+    a: Any,
+    b: Any = None,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    homogeneous_eigvals: bool = False,
+    *,
+    da: Tangent,
+    db: Tangent,
+) -> Tangent:
+    return _eigenvalue_tangent(eigvals, y, a, b, homogeneous_eigvals, da, db)
+
+
+def _eigenvalue_tangent(function: Any, w: Any, a: Any, b: Any, homogeneous: bool, da: Tangent, db: Tangent) -> Tangent:
+    """A V = B V W: the eigenvalues of B⁻¹ A, with  B (B⁻¹ A)˙ = Ȧ − Ḃ B⁻¹ A"""
+    if homogeneous:
+        raise errors.unsupported(function, "with homogeneous_eigvals=True", [np.shape(a)])
+    if b is not None:
+        inverse = np.linalg.inv(b)
+        a = inverse @ a
+        da = inverse @ (da - db @ a)
+    return numpy_rules.eigvals(w, a, da=da)
+
+
+# Singular values, pseudoinverses, norms.
+
+
+@tangent_rule(scipy.linalg.svd)
+def svd(
+    y: Any,
+    a: Any,
+    full_matrices: bool = True,
+    compute_uv: bool = True,
+    overwrite_a: bool = False,
+    check_finite: bool = True,
+    lapack_driver: str = "gesdd",
+    *,
+    da: Tangent,
+) -> Any:
+    return numpy_rules._svd_tangent(y, a, full_matrices, compute_uv, da=da)
+
+
+@tangent_rule(scipy.linalg.svdvals)
+def svdvals(y: Any, a: Any, overwrite_a: bool = False, check_finite: bool = True, *, da: Tangent) -> Tangent:
+    return numpy_rules.svdvals(y, a, dx=da)
+
+
+def _cutoff(a: Any, atol: Any, rtol: Any) -> Any:
+    """The cutoff atol + rtol s₁, as a part of the largest singular value s₁."""
+    rtol = max(a.shape) * np.finfo(a.dtype).eps if rtol is None else rtol
+    if not atol or not a.size:
+        return rtol
+    largest = np.linalg.svdvals(primal(a))[..., 0]
+    return rtol + atol / np.where(largest == 0, 1.0, largest)
+
+
+@tangent_rule(scipy.linalg.pinv)
+def pinv(
+    y: Any,
+    a: Any,
+    atol: Any = None,
+    rtol: Any = None,
+    return_rank: bool = False,
+    check_finite: bool = True,
+    *,
+    da: Tangent,
+) -> Any:
+    found = numpy_rules.pinv(y[0] if return_rank else y, a, _cutoff(a, atol, rtol), da=da)
+    return (found, None) if return_rank else found
+
+
+@tangent_rule(scipy.linalg.pinvh)
+def pinvh(
+    y: Any,
+    a: Any,
+    atol: Any = None,
+    rtol: Any = None,
+    lower: bool = True,
+    return_rank: bool = False,
+    check_finite: bool = True,
+    *,
+    da: Tangent,
+) -> Any:
+    a = hermitian_of(a, "L" if lower else "U")
+    found = numpy_rules.pinv(y[0] if return_rank else y, a, _cutoff(a, atol, rtol), da=hermitian(da, lower))
+    return (found, None) if return_rank else found
+
+
+@tangent_rule(scipy.linalg.lstsq)
+def lstsq(
+    y: Any,
+    a: Any,
+    b: Any,
+    cond: Any = None,
+    overwrite_a: bool = False,
+    overwrite_b: bool = False,
+    check_finite: bool = True,
+    lapack_driver: Any = None,
+    *,
+    da: Tangent,
+    db: Tangent,
+) -> Any:
+    x, residues, rank, s = y
+    if a.ndim != 2 or not a.size:
+        raise errors.unsupported(lstsq, "of a batch or an empty matrix", [a.shape])
+    without_values = (lapack_driver or scipy.linalg.lstsq.default_lapack_driver) == "gelsy"
+    if without_values and rank < min(a.shape):
+        raise errors.unsupported(lstsq, 'of a matrix without full rank by "gelsy"; use "gelsd"', [a.shape])
+    values = np.linalg.svdvals(a) if without_values else s
+    cond = float(np.finfo(primal(values).dtype).eps) if cond is None else cond
+    like_numpy = (x, np.atleast_1d(residues), rank, values)
+    dx, d_residues, _, ds = numpy_rules.lstsq(like_numpy, a, b, cond, da=da, db=db)
+    if d_residues:  # of a matrix without full rank, SciPy has no residues
+        d_residues = d_residues.reshape(np.shape(residues)) * np.where(np.isnan(residues), np.nan, 1.0)
+    return dx, d_residues, None, None if without_values else ds
+
+
+@tangent_rule(scipy.linalg.norm)
+def norm(
+    y: Any,
+    a: Any,
+    ord: Any = None,
+    axis: Any = None,
+    keepdims: bool = False,
+    check_finite: bool = True,
+    *,
+    da: Tangent,
+) -> Tangent | None:
+    return numpy_rules.norm(y, a, ord, axis, keepdims, dx=da)
