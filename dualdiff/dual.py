@@ -144,6 +144,8 @@ class Dual:
             raise errors.escaped(self)
         whole = self.value
         value = whole[index]
+        if type(value) is np.float64 and (type(index) is int or blocks.is_basic(index)):  # the common scalar
+            return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
         basic = type(index) is slice or blocks.is_basic(index)
         if basic and (type(value) is np.ndarray is type(whole) or (is_array(value) and is_array(whole))):
             if self.storage is None:

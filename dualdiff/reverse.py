@@ -350,11 +350,7 @@ def _gradient(
     weights_structure: Structure | None = None,
 ) -> Any:
     """The sum of all outputs, pulled back, in the structure of the arguments; frees the record."""
-    seeds = [
-        (node, np.ones((1, *node.shape), node.dtype) if node.shape else node.dtype.type(1.0))
-        for node in record.outputs
-        if node is not None
-    ]
+    seeds = [(node, np.ones((1, *node.shape), node.dtype)) for node in record.outputs if node is not None]
     found = record.tape.pull(seeds, record.inputs, consume=True)
     if len(found) == 1 and found[0] is not None and weights_structure is None and type(argnums) is int:
         row = _own(found[0][0])

@@ -28,7 +28,7 @@ from .dispatch import duals_in, rebound
 from .dual import Dual, primal
 from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
-from .tangents.nodes import Node, Sweep, as_block
+from .tangents.nodes import Node, Sweep
 from .tangents.supported import has_nan, reached
 from .tangents.tape import Tape
 
@@ -79,8 +79,8 @@ class Graph(Tape):
         with np.errstate(all="ignore"):
             for node in order:
                 if type(node) is not _Leaf and (found := sweep.found.pop(node.index, None)) is not None:
-                    node.pull(as_block(found), sweep)
-            gradients = [as_block(sweep.found[leaf.index]) for leaf in leaves]
+                    node.pull(found, sweep)
+            gradients = [sweep.found[leaf.index] for leaf in leaves]
             if any(gradient is not None and has_nan(gradient) for gradient in gradients):
                 gradients = self._on_support(order, leaves, order[0] if order else node, block)
         for leaf, gradient in zip(leaves, gradients, strict=True):
@@ -95,8 +95,8 @@ class Graph(Tape):
         supports.send(start, reached(block) * 1.0)
         for node in order:
             if type(node) is not _Leaf and (found := sweep.found.pop(node.index, None)) is not None:
-                node.pull_on_support(as_block(found), as_block(supports.found.pop(node.index)), sweep, supports)
-        return [as_block(sweep.found[leaf.index]) for leaf in leaves]
+                node.pull_on_support(found, supports.found.pop(node.index), sweep, supports)
+        return [sweep.found[leaf.index] for leaf in leaves]
 
 
 def ancestors(node: Node) -> list[Node]:

@@ -21,6 +21,7 @@ from .supported import Marked, contracted_on_support, plain, reached_through
 _ndarray = np.ndarray
 _zeros = np.zeros
 _BOOL = np.dtype(bool)
+_PLAIN = (np.ndarray, np.generic)
 
 
 class Node:
@@ -39,6 +40,10 @@ class Node:
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         """Send a cotangent of this node to its parents; an input or a zero has none."""
+
+    def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
+        """`pull` of one cotangent, which has the shape of this node: no axis of directions."""
+        self.pull(cotangent[None], sweep.blocks)
 
     def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
         """`pull`, and the same for the support (entries that a seed reached are positive).
@@ -76,22 +81,28 @@ class Combine(Node):
         self.terms = terms
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        shape = self.shape
-        if not shape and type(cotangent) is _ndarray and cotangent.shape == (1,):
-            # One cotangent of a scalar travels as a scalar: a tenth of what NumPy takes for arrays of one number.
-            cotangent = cotangent[0]
-        found = sweep.found
         for partial, parent in self.terms:
             if partial is ONE:
                 term = cotangent
             elif partial is MINUS_ONE:
                 term = -cotangent
-            elif type(partial) is float:
+            else:
+                term = _times(partial, cotangent)
+            sweep.send(parent, term if parent.shape == self.shape else _unbroadcast(term, parent.shape))
+
+    def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
+        shape, found = self.shape, sweep.found
+        for partial, parent in self.terms:
+            if partial is ONE:
+                term = cotangent
+            elif partial is MINUS_ONE:
+                term = -cotangent
+            elif type(partial) is _ndarray and partial.dtype is not _BOOL:
                 term = partial * cotangent
             else:
-                term = _times(partial, cotangent, len(shape))
+                term = _times(partial, cotangent)
             if parent.shape != shape:
-                term = _unbroadcast(term, parent.shape)
+                term = _unbroadcast(term[None], parent.shape)[0]
             at = parent.index
             if found[at] is None and type(term) is _ndarray and term.dtype is parent.dtype:
                 found[at] = term  # what send() does most often
@@ -105,7 +116,7 @@ class Combine(Node):
                 reached = np.where(partial, support, 0.0)
             term = cotangent if partial is ONE else -cotangent
             if type(partial) is not Trivial:
-                term = np.where(plain(reached) > 0, _times(partial, cotangent, len(self.shape)), 0.0)
+                term = np.where(plain(reached) > 0, _times(partial, cotangent), 0.0)
             sweep.send(parent, _unbroadcast(term, parent.shape))
             supports.send(parent, _unbroadcast(reached, parent.shape))
 
@@ -121,6 +132,26 @@ class Combine(Node):
 
     def let_go(self, array: Any, copy: Any) -> None:
         self.terms = tuple((copy if partial is array else partial, parent) for partial, parent in self.terms)
+
+
+class ScalarCombine(Combine):
+    """Σ partialᵢ · tangentᵢ of float64 scalars with numbers for partials: half of what `Combine` takes"""
+
+    __slots__ = ()
+    shape = ()
+    dtype = np.dtype(np.float64)
+
+    def __init__(self, index: int, terms: tuple[tuple[Any, Node], ...]) -> None:
+        self.index = index
+        self.terms = terms
+
+    def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
+        found = sweep.found
+        for partial, parent in self.terms:
+            at = parent.index
+            total = found[at]
+            term = cotangent if partial is ONE else -cotangent if partial is MINUS_ONE else partial * cotangent
+            found[at] = term if total is None else total + term
 
 
 class Rearrange(Node):
@@ -211,22 +242,42 @@ class View(Node):
         return None if block is None else forward.view(block, self.move, Like(self.shape, self.dtype))
 
 
-class Entry(View):
-    """One entry, a scalar"""
+class IndexView(View):
+    """A view by a basic index"""
 
     __slots__ = ("at",)
 
-    def __init__(self, index: int, parent: Node, at: Any) -> None:
-        super().__init__(index, (), parent, lambda block: blocks.view(block, at))
-        self.at = at if type(at) is tuple else (at,)
+    def __init__(self, index: int, shape: tuple[int, ...], parent: Node, at: Any) -> None:
+        self.index = index
+        self.shape = shape
+        self.dtype = parent.dtype
+        self.parent = parent
+        self.at = at
 
-    def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        total = sweep.found[self.parent.index]
-        ours = type(total) is _ndarray and sweep.owned[self.parent.index]
-        if not ours or type(cotangent) is _ndarray or hasattr(cotangent, "perturbation"):
-            sweep.send_into(self.parent, self.move, as_block(cotangent))
+    def move(self, block: Any) -> Any:
+        return blocks.get(block, self.at)
+
+    def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
+        parent = self.parent
+        total = sweep.buffer(parent, cotangent)
+        if total is None:
+            sweep.blocks.send_into(parent, self.move, cotangent[None])
+        elif cotangent.dtype is not parent.dtype:
+            total[self.at] += real_part(cotangent, parent.dtype)
         else:
-            total[(0, *self.at)] += cotangent
+            total[self.at] += cotangent
+
+
+class Entry(IndexView):
+    """One entry, a scalar"""
+
+    __slots__ = ()
+
+    def __init__(self, index: int, parent: Node, at: Any) -> None:
+        super().__init__(index, (), parent, at if type(at) is tuple else (at,))
+
+    def move(self, block: Any) -> Any:
+        return blocks.view(block, self.at)
 
 
 class Contract(Node):
@@ -248,6 +299,18 @@ class Contract(Node):
         if spread is not None:
             block = _spread(block[spread], (block.shape[0], *self.parent.shape))
         sweep.send(self.parent, block)
+
+    def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
+        if self.operand is not None or not isinstance(cotangent, _PLAIN):
+            super().pull_one(cotangent, sweep)
+            return
+        _, order, spread = _pulled(self.subscripts)
+        if order is not None or spread is None:
+            super().pull_one(cotangent, sweep)
+            return
+        whole = np.empty(self.parent.shape, self.dtype)
+        whole[...] = cotangent[spread[1:]] if self.shape else cotangent  # type: ignore[index]
+        sweep.send(self.parent, whole)
 
     def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
         if self.operand is None:
@@ -421,10 +484,6 @@ def overwritten(index: int, before: Node, move: Callable[[Any], Any], item: Node
     return OverwriteAt(index, before, places, item)
 
 
-# Nodes that take one cotangent of a scalar as a scalar.
-SCALAR_NODES = frozenset({Combine, Entry})
-
-
 class Sweep:
     """The cotangents found so far, by node index, and which of them are ours to add into."""
 
@@ -474,16 +533,96 @@ class Sweep:
     def send_into_view(self, node: Rearrange, block: Any) -> bool:
         """Do so if the rearrangement takes a view that can be added into; whether it does."""
         (parent,) = node.parents
-        probe = np.empty((1, *parent.shape), bool)
-        view = node.move(probe)
-        if view.size > probe.size or not view.flags.writeable or not np.may_share_memory(view, probe):
-            return False
-        if any(stride == 0 and n > 1 for stride, n in zip(view.strides, view.shape, strict=True)):
+        if not takes_view(node):
             return False
         total = self.found[parent.index]
         if type(total) is _ndarray and not total.flags.c_contiguous:  # the view might be a copy there
             self.found[parent.index] = total.copy()
             self.owned[parent.index] = 1
+        self.send_into(parent, node.move, block)
+        return True
+
+
+def takes_view(node: Rearrange) -> bool:
+    """Whether a rearrangement of one tangent takes a view that shows no entry twice."""
+    probe = np.empty((1, *node.parents[0].shape), bool)
+    view = node.move(probe)
+    if view.size > probe.size or not view.flags.writeable or not np.may_share_memory(view, probe):
+        return False
+    return not any(stride == 0 and n > 1 for stride, n in zip(view.strides, view.shape, strict=True))
+
+
+class OneSweep:
+    """The cotangents found so far where there is one: arrays of the shape of their nodes, scalars of scalars."""
+
+    __slots__ = ("found", "owned")
+
+    def __init__(self, found: Any, owned: Any) -> None:
+        self.found = found
+        self.owned = owned
+
+    @property
+    def blocks(self) -> Any:
+        return _BlocksOfOne(self)
+
+    def send(self, parent: Node, cotangent: Any) -> None:
+        """Add to the cotangent of a node."""
+        if type(cotangent) is float or (cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype):
+            cotangent = parent.dtype.type(cotangent) if type(cotangent) is float else cotangent
+            cotangent = real_part(cotangent, parent.dtype)
+        at = parent.index
+        total = self.found[at]
+        if total is None:
+            self.found[at] = cotangent
+        elif self.owned[at] and type(total) is _ndarray and type(cotangent) is _ndarray:
+            np.add(total, cotangent, total)
+        else:
+            self.found[at] = total + cotangent
+            self.owned[at] = 1
+
+    def buffer(self, parent: Node, cotangent: Any) -> Any:
+        """The cotangent of a node as an array of our own, to add into; None where a Dual is in the way."""
+        at = parent.index
+        total = self.found[at]
+        if not isinstance(cotangent, _PLAIN) or not (total is None or type(total) is _ndarray):
+            return None
+        if not self.owned[at]:
+            self.found[at] = total = _zeros(parent.shape, parent.dtype) if total is None else total.copy()
+            self.owned[at] = 1
+        return total
+
+
+class _BlocksOfOne:
+    """A `OneSweep` as nodes that know only blocks see it."""
+
+    __slots__ = ("one",)
+
+    cast = True
+
+    def __init__(self, one: OneSweep) -> None:
+        self.one = one
+
+    def send(self, parent: Node, block: Any) -> None:
+        self.one.send(parent, block[0])
+
+    def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
+        total = self.one.buffer(parent, block)
+        if total is None:
+            whole = np.zeros((1, *parent.shape), block.dtype, like=block)
+            move(whole)[...] = block
+            self.send(parent, whole)
+            return
+        view = move(total[None])
+        np.add(view, block if block.dtype == parent.dtype else real_part(block, parent.dtype), view)
+
+    def send_into_view(self, node: Rearrange, block: Any) -> bool:
+        (parent,) = node.parents
+        if not takes_view(node):
+            return False
+        total = self.one.found[parent.index]
+        if type(total) is _ndarray and not total.flags.c_contiguous:  # the view might be a copy there
+            self.one.found[parent.index] = total.copy()
+            self.one.owned[parent.index] = 1
         self.send_into(parent, node.move, block)
         return True
 
@@ -509,20 +648,8 @@ def _parts(whole: Any, item: Any) -> Iterable[tuple[Any, Any]]:
 # Cotangent blocks.
 
 
-def as_block(cotangent: Any) -> Any:
-    """A cotangent that travelled as a scalar, as a block again."""
-    if cotangent is None or (type(cotangent) is _ndarray and cotangent.ndim) or np.shape(plain(cotangent)):
-        return cotangent
-    return np.array([cotangent]) if isinstance(cotangent, (np.generic, float, complex)) else np.stack([cotangent])
-
-
-def _times(partial: Any, cotangent: Any, ndim: int) -> Any:
-    if type(partial) is _ndarray:
-        if partial.dtype is _BOOL:
-            return np.where(partial, cotangent, 0.0)
-        if ndim and partial.ndim == ndim and len(cotangent) == 1:
-            return partial[None] * cotangent
-    elif getattr(partial, "dtype", None) is _BOOL:
+def _times(partial: Any, cotangent: Any) -> Any:
+    if getattr(partial, "dtype", None) is _BOOL:
         return np.where(partial, cotangent, 0.0)
     return partial * cotangent
 

@@ -60,13 +60,13 @@ class Single(Perturbation):
             total, borrowed = total.astype(dtype), False
         if total.shape != like.shape:
             return np.broadcast_to(total, like.shape).copy()
-        return total.copy("K") if borrowed and type(total) is not _float64 else total
+        return total.copy("K") if borrowed and is_array(total) else total
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         if type(partial) is _ndarray and partial.size > BIG:
             product = _product(partial, tangent, made)
         elif partial is ONE:
-            return tangent if type(tangent) is _float64 else tangent.copy("K")
+            return tangent.copy("K") if is_array(tangent) else tangent
         elif partial is MINUS_ONE:
             return -tangent
         elif getattr(partial, "dtype", None) is _BOOL:

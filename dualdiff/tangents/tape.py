@@ -23,26 +23,30 @@ from ..storage import made_again
 from . import ONE, Like, Perturbation, Trivial, blocks
 from .dense import Careful, Dense, warn_outer
 from .nodes import (
-    SCALAR_NODES,
     Combine,
     Contract,
     Entry,
+    IndexView,
     Join,
     LinearMap,
     Node,
+    OneSweep,
     Overwrite,
     OverwriteAt,
     Pullback,
     Rearrange,
+    ScalarCombine,
     Sweep,
     View,
-    as_block,
     overwritten,
     terms_of,
 )
 from .supported import Supported, has_nan, reached
 
 _ndarray = np.ndarray
+_float64 = np.float64
+_FLOAT64 = np.dtype(np.float64)
+_NUMBERS = frozenset({float, int, np.float64, Trivial})
 
 
 class Tape(Perturbation):
@@ -74,17 +78,30 @@ class Tape(Perturbation):
 
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Node:
         nodes = self.nodes
-        dtype = getattr(like, "dtype", None) or _dtype_of(like)
-        node = Combine(len(nodes), getattr(like, "shape", ()), dtype, tuple(terms))
+        terms = tuple(terms)
+        if type(like) is _float64:
+            for partial, tangent in terms:
+                if type(partial) not in _NUMBERS or tangent.dtype is not _FLOAT64:
+                    break
+            else:
+                scalar = ScalarCombine(len(nodes), terms)
+                nodes.append(scalar)
+                return scalar
+        node = Combine(len(nodes), getattr(like, "shape", ()), getattr(like, "dtype", None) or _dtype_of(like), terms)
         nodes.append(node)
-        for partial, _ in node.terms:
-            if type(partial) is not Trivial and type(partial) is not float:
+        for partial, _ in terms:
+            if type(partial) not in _NUMBERS:
                 self._hold(node, partial)
         return node
 
     def scale(self, partial: Any, tangent: Node, made: bool = False) -> Node:
         nodes = self.nodes
-        node = Combine(len(nodes), tangent.shape, tangent.dtype, ((partial, tangent),))
+        shape, dtype = tangent.shape, tangent.dtype
+        if not shape and dtype is _FLOAT64 and type(partial) in _NUMBERS:
+            scalar = ScalarCombine(len(nodes), ((partial, tangent),))
+            nodes.append(scalar)
+            return scalar
+        node = Combine(len(nodes), shape, dtype, ((partial, tangent),))
         nodes.append(node)
         if type(partial) is _ndarray:
             if not made or partial.base is not None:  # else nobody can write it
@@ -107,6 +124,11 @@ class Tape(Perturbation):
 
     def view(self, tangent: Node, move: Callable[[Any], Any], like: Any) -> Node:
         node = View(len(self.nodes), like.shape, tangent, move)
+        self.nodes.append(node)
+        return node
+
+    def index_view(self, tangent: Node, index: Any, like: Any) -> Node:
+        node = IndexView(len(self.nodes), like.shape, tangent, index)
         self.nodes.append(node)
         return node
 
@@ -245,24 +267,26 @@ class Tape(Perturbation):
 
         ``consume`` frees the record.
         """
-        sweep = Sweep([None] * len(self.nodes), bytearray(len(self.nodes)))
+        one = all(block.shape[0] == 1 for _, block in seeds)
+        n = len(self.nodes)
+        sweep: Any = (OneSweep if one else Sweep)([None] * n, bytearray(n))
         start = 0
         for node, block in seeds:
-            sweep.send(node, block)
+            sweep.send(node, block[0] if one else block)
             start = max(start, node.index)
         wanted = {node.index for node in inputs}
         if self.careful:
             for _, block in seeds:
                 warn_outer(block)
             with np.errstate(all="ignore"):
-                self._run_back(sweep, start, wanted)
+                self._run_back(sweep, start, wanted, one)
         else:
-            self._run_back(sweep, start, wanted)
-        result = [as_block(sweep.found[node.index]) for node in inputs]
-        for block in result:
-            if block is not None and has_nan(block):
+            self._run_back(sweep, start, wanted, one)
+        result = [sweep.found[node.index] for node in inputs]
+        for cotangent in result:
+            if cotangent is not None and has_nan(cotangent):
                 with np.errstate(all="ignore"):
-                    result = self._pull_on_support(seeds, inputs)
+                    result, one = self._pull_on_support(seeds, inputs), False
                 break
         if consume:
             self.nodes.clear()
@@ -272,19 +296,19 @@ class Tape(Perturbation):
                 block if block is None or sweep.owned[node.index] or type(block) is not _ndarray else block.copy()
                 for block, node in zip(result, inputs, strict=True)
             ]
-        return result
+        return [None if cotangent is None else cotangent[None] for cotangent in result] if one else result
 
-    def _run_back(self, sweep: Sweep, start: int, wanted: set[int]) -> None:
+    def _run_back(self, sweep: Any, start: int, wanted: set[int], one: bool) -> None:
         nodes, found = self.nodes, sweep.found
         for at in range(start, -1, -1):
-            block = found[at]
-            if block is None or at in wanted:
+            cotangent = found[at]
+            if cotangent is None or at in wanted:
                 continue
             found[at] = None
-            node = nodes[at]
-            if (type(block) is not _ndarray or not block.ndim) and type(node) not in SCALAR_NODES:
-                block = as_block(block)
-            node.pull(block, sweep)
+            if one:
+                nodes[at].pull_one(cotangent, sweep)
+            else:
+                nodes[at].pull(cotangent, sweep)
 
     def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node]) -> list[Any]:
         """`pull` where a structural zero may have met an infinite partial: see supported.py."""
@@ -296,10 +320,10 @@ class Tape(Perturbation):
         wanted = {node.index for node in inputs}
         for at in range(n - 1, -1, -1):
             if sweep.found[at] is not None and at not in wanted:
-                block, support = as_block(sweep.found[at]), as_block(supports.found[at])
+                block, support = sweep.found[at], supports.found[at]
                 sweep.found[at] = supports.found[at] = None
                 self.nodes[at].pull_on_support(block, support, sweep, supports)
-        return [as_block(sweep.found[node.index]) for node in inputs]
+        return [sweep.found[node.index] for node in inputs]
 
     def push(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], k: int) -> list[Any]:
         """Tangents of ``outputs`` (None for zero) from those of the inputs, oldest node first."""
