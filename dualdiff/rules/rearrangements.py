@@ -378,7 +378,7 @@ def joined(
     **options: Any,
 ) -> Any:
     """Arrays laid end to end along the axis ``at`` of the result, where each has the shape ``place(its shape)``."""
-    arrays = [fused(array) for array in arrays]
+    arrays = [array if type(array) is Dual else fused(array) for array in arrays]
     perturbation = innermost(arrays)
     if perturbation is None:
         return function(arrays, **options)
@@ -387,7 +387,10 @@ def joined(
     if constant(y.dtype):  # cast to whole numbers: constant
         return y
     parts = [
-        (array.tangent if value is not array else None, place(np.shape(value)))
+        (
+            array.tangent if value is not array else None,
+            place(value.shape if hasattr(value, "shape") else np.shape(value)),
+        )
         for array, value in zip(arrays, values, strict=True)
     ]
     return Dual(y, perturbation.join(parts, at % y.ndim, y), perturbation)

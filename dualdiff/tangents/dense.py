@@ -19,6 +19,8 @@ from ..dual import Dual, primal
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks
 
 _BOOL = np.dtype(bool)
+_FLOAT64 = np.dtype(np.float64)
+_float64 = np.float64
 _ndarray = np.ndarray
 # Entries from which on memory that is written again is worth a question.
 BIG = 4096
@@ -68,6 +70,8 @@ class Dense(Perturbation):
             borrowed = False
         if borrowed:
             total = total.copy("K")
+        if type(like) is _float64 and total.dtype is _FLOAT64:
+            return total
         # All of one rank here, so the shape is right if the size is, unless that is 0.
         if ndim and 0 != total.nbytes == self.k * like.nbytes and total.dtype is like.dtype:
             return total
@@ -85,6 +89,9 @@ class Dense(Perturbation):
 
     def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Any:
         return move(*tangents)
+
+    def take_scalar(self, tangent: Any, index: Any, like: Any) -> Any:
+        return (tangent[:, index] if type(index) is int else blocks.get(tangent, index)).copy()
 
     def view(self, tangent: Any, move: Callable[[Any], Any], like: Any) -> Any:
         return move(tangent)
@@ -185,6 +192,11 @@ def contracted(block: Any, subscripts: str, operand: Any = None) -> Any:
 
 def joined(parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any, k: int) -> Any:
     """Blocks of ``k`` directions laid end to end along an axis of their arrays."""
+    if like.ndim == 1 and all(type(block) is _ndarray and block.ndim == 1 for block, _ in parts):  # of scalars
+        columns = np.empty((k, len(parts)), like.dtype)
+        for i, (block, _) in enumerate(parts):
+            columns[:, i] = block
+        return columns
     laid = [
         np.zeros((k, *shape), like.dtype) if block is None else block.reshape((k, *shape)) for block, shape in parts
     ]

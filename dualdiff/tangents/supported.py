@@ -52,7 +52,8 @@ class Supported(Dense):
                 support = support & plain(partial)
             support = np.broadcast_to(support, block.shape)
             block = np.where(support, block, 0.0)
-            total = block if total is None else total + block
+            with np.errstate(all="ignore"):
+                total = block if total is None else total + block
             union = union | support
         return Marked(total, union)
 
