@@ -24,6 +24,8 @@ def name_of(function: Any) -> str:
     name = getattr(function, "__name__", repr(function))
     if isinstance(function, np.ufunc):
         special = sys.modules.get("scipy.special")
+        if getattr(getattr(special, "_ufuncs", None), name, None) is function and not hasattr(special, name):
+            return f"scipy.special._ufuncs.{name}"
         return f"scipy.special.{name}" if getattr(special, name, None) is function else f"np.{name}"
     module = getattr(function, "__module__", None) or "numpy"
     return f"{module}.{name}".replace("numpy.", "np.", 1)
@@ -110,6 +112,14 @@ def exported(dual: Any) -> TypeError:
         f"a Dual of shape {dual.shape} is written while an object array that np.asarray made of it is in use; "
         "NumPy's own array would see the write, the object array does not.\n"
         "  Use x itself in place of np.asarray(x), or np.array(x), which copies."
+    )
+
+
+def overlap(name: str) -> TypeError:
+    return TypeError(
+        f"{name}: the array and what is written into it share memory; NumPy would read entries that it has just "
+        "written.\n"
+        "  Write a copy: values.copy()."
     )
 
 
