@@ -11,6 +11,7 @@ What ``where`` or NaN drops is selected away by a boolean partial, so that it is
 from __future__ import annotations
 
 import inspect
+import math
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,7 @@ from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, stripp
 from ..dual import Dual
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent, normalized, sum_subscripts
-from .forms import composite
+from .forms import composite, gathered
 from .results import constant, tangent_of, wrapped, written
 from .ufunc_methods import ACCUMULATIONS, REDUCTIONS, linear_recurrence, recurrence, working_dtype
 
@@ -210,7 +211,7 @@ def _sum(
     dinitial: Tangent | None = None,
 ) -> Tangent:
     dy = total(selected(da, where), axis, y)
-    return dy + dinitial if dinitial else dy
+    return dy + dinitial * np.ones(np.shape(y)) if dinitial else dy
 
 
 def _short_sum(a: Dual, axis: Any) -> Any:
@@ -352,17 +353,24 @@ def _same(a: Any, b: Any) -> Any:
 
 
 def _short_extremum(reduce: Any, argument: Any) -> Callable[[Dual, Any], Any]:
-    """One entry that nothing ties with: the tangent is that entry's."""
+    """Entries that nothing ties with: the tangents are theirs."""
 
     def short(a: Dual, axis: Any) -> Any:
         value, p = a.value, a.perturbation
-        if axis is not None or type(value) is not np.ndarray or value.size == 0:
+        if type(value) is not np.ndarray or value.size == 0:
             return None
-        y = reduce(value, axis=None)
-        if np.count_nonzero(value == y) != 1:
+        y = reduce(value, axis=axis)
+        if axis is None or value.ndim == 1:
+            if np.count_nonzero(value == y) != 1:
+                return None
+            return Dual(y, p.take_scalar(a.tangent, np.unravel_index(argument(value), value.shape), y), p)
+        if np.count_nonzero(value == np.expand_dims(y, axis)) != y.size or np.any(y != y):
             return None
-        index = (slice(None), *np.unravel_index(argument(value), value.shape))
-        return Dual(y, p.rearrange((a.tangent,), lambda block: block[index].copy(), y), p)
+        axis = normalized(axis, value.ndim)
+        n, inner = value.shape[axis], math.prod(value.shape[axis + 1 :])
+        starts = np.arange(0, value.size, n * inner)[:, None] + np.arange(1, inner + 1)
+        positions = starts + inner * argument(value, axis=axis).reshape(starts.shape)
+        return gathered(y, positions.reshape(y.shape), (a.tangent,), p)
 
     return short
 

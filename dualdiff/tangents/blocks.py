@@ -25,6 +25,8 @@ def get(block: Any, index: Any) -> Any:
     """``block[i][index]`` for every i."""
     if type(index) is slice:
         return block[_ALL, index]
+    if type(index) is np.ndarray and index.dtype.kind == "i":
+        return np.take(block, index, axis=1)  # which, unlike block[:, index], lays the block out as the value
     if type(index) is not tuple:
         index = (index,)
     if is_basic(index):

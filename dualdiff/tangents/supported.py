@@ -177,6 +177,8 @@ def has_nan(block: Any) -> bool:
         if type(block) is not np.ndarray:
             return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
     if block.dtype.char in "df":
-        square = np.vdot(block, block)  # one pass of BLAS; a sum of squares is NaN if and only if an entry is
-        return bool(square != square)
+        # A sum of squares is NaN if and only if an entry is, and so is the largest entry.  The first is quicker for
+        # few entries; for many, BLAS would wake its threads.
+        probe = np.vdot(block, block) if block.size <= 4096 else np.maximum.reduce(block, axis=None)
+        return bool(probe != probe)
     return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
