@@ -18,7 +18,7 @@ from ..dispatch import register
 from ..tangents import Trivial
 from ..tangents.supported import plain
 from .elementwise import WholeTangent
-from .operations import elementwise
+from .operations import elementwise, unknown
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
@@ -35,7 +35,7 @@ def whole(function: Any, tangent: Callable[..., Any]) -> None:
 
 def telling(partial: Any) -> Any:
     """SciPy returns infinities without the floating-point flags by which an edge is noticed; this raises them."""
-    if type(partial) is Trivial:
+    if type(partial) is Trivial or isinstance(partial, unknown):
         return partial
 
     @functools.wraps(partial)

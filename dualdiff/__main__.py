@@ -1,0 +1,117 @@
+"""``python -m dualdiff``: what is differentiable, passive or refused, from the table of rules itself.
+
+python -m dualdiff                  every function, by what dualdiff does with it
+python -m dualdiff solve bessel     one line for each function whose name contains one of the words
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import importlib
+import sys
+import textwrap
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import __version__, errors
+from .dispatch import RULES
+from .rules.forms import Refused, TangentRule
+from .rules.operations import Elementwise, unknown
+
+
+class Row(NamedTuple):
+    """One function, and what dualdiff does with it."""
+
+    name: str
+    kind: str  # key of KINDS
+    detail: str  # arguments with a derivative, or the reason why there is none
+
+    @property
+    def module(self) -> str:
+        return self.name.rpartition(".")[0]
+
+
+KINDS = {
+    "differentiable": "has a derivative",
+    "like": "makes an array that can hold derivatives, with like=x",
+    "passive": "piecewise constant, or no number: what NumPy returns; no derivative passes",
+    "refused": "raises UnsupportedFunction",
+}
+_OF_FORM = {"creation": "like", "passive": "passive", "refused": "refused"}
+
+
+def rows() -> list[Row]:
+    """Every function of the table, and those of `dualdiff.scipy` where SciPy is installed."""
+    importlib.import_module("numpy.polynomial")
+    importlib.import_module(".rules.polynomial_package", __package__)
+    found = []
+    with contextlib.suppress(ImportError):
+        importlib.import_module(".rules.special", __package__)
+        found += list(_scipy_functions())
+    for function, rule in RULES.items():
+        found.append(Row(errors.name_of(function), _OF_FORM.get(rule.form, "differentiable"), _detail(rule)))
+    return sorted(set(found))
+
+
+def _detail(rule: Any) -> str:
+    if isinstance(rule, Refused):
+        return rule.reason
+    if isinstance(rule, TangentRule):
+        return "in " + ", ".join(rule.active)
+    if isinstance(rule, Elementwise):
+        without = [partial.argument for partial in rule.partials if isinstance(partial, unknown)]
+        return "not in " + ", ".join(without) if without else ""
+    return ""
+
+
+def _scipy_functions() -> Iterator[Row]:
+    for name in ("special", "linalg", "integrate", "interpolate", "stats"):
+        module = importlib.import_module(f".scipy.{name}", __package__)
+        for public, found in vars(module).items():
+            if not public.startswith("_") and getattr(found, "__module__", None) == module.__name__:
+                yield Row(f"{module.__name__}.{public}", "differentiable", "")
+
+
+def overview(table: list[Row]) -> Iterator[str]:
+    """The lines of the whole table."""
+    scipy = f", SciPy {sys.modules['scipy'].__version__}" if "scipy" in sys.modules else ""
+    yield f"dualdiff {__version__}, NumPy {np.__version__}{scipy}: {len(table)} functions"
+    for kind, meaning in KINDS.items():
+        of_kind = [row for row in table if row.kind == kind]
+        yield ""
+        yield f"{kind} ({len(of_kind)}): {meaning}"
+        # Refusals side by side with those that have the same reason, the rest with those of the same module.
+        groups: dict[str, list[str]] = {}
+        for row in of_kind:
+            groups.setdefault(row.detail if kind == "refused" else row.module, []).append(row.name)
+        for title, names in groups.items():
+            if kind != "refused":
+                names = [name.removeprefix(title + ".") for name in names]
+            yield f"  {title}"
+            yield from textwrap.wrap(", ".join(names), 116, initial_indent="    ", subsequent_indent="    ")
+
+
+def matching(table: list[Row], words: list[str]) -> Iterator[str]:
+    """One line for each function whose name contains one of the words."""
+    found = [row for row in table if any(word.lower() in row.name.lower() for word in words)]
+    width = max((len(row.name) for row in found), default=0)
+    for row in found:
+        yield f"{row.name:{width}}  {row.kind:14}  {row.detail}".rstrip()
+    if not found:
+        yield f"no function of the table has {' or '.join(words)} in its name."
+        yield "  What dualdiff does not know raises UnsupportedFunction; custom_jvp adds a rule of your own."
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m dualdiff", description="What dualdiff can differentiate.")
+    parser.add_argument("words", nargs="*", help="show only functions whose name contains one of these")
+    words = parser.parse_args(arguments).words
+    print("\n".join(matching(rows(), words) if words else overview(rows())))
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):  # python -m dualdiff | head
+        main()

@@ -1,0 +1,75 @@
+"""``python -m dualdiff``: the support table is the table of rules, no more and no less."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dualdiff.__main__ import KINDS, main, rows
+from dualdiff.dispatch import RULES
+from dualdiff.errors import name_of
+
+
+@pytest.fixture(scope="module")
+def table():
+    return rows()
+
+
+def test_every_rule_has_one_row_and_every_row_a_rule(table):
+    names = [row.name for row in table if not row.name.startswith("dualdiff.scipy.")]
+
+    assert len(names) == len(set(names))
+    assert set(names) == {name_of(function) for function in RULES}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "detail"),
+    [
+        ("np.linalg.solve", "differentiable", "in a, b"),
+        ("np.multiply", "differentiable", ""),
+        ("np.zeros", "like", ""),
+        ("np.floor", "passive", ""),
+        ("np.packbits", "refused", "it reads bits, not numbers"),
+        ("scipy.special.jv", "differentiable", "not in v"),
+        ("dualdiff.scipy.special.logsumexp", "differentiable", ""),
+    ],
+)
+def test_row_says_what_happens(table, name, kind, detail):
+    (row,) = [row for row in table if row.name == name]
+
+    assert row.kind == kind
+    assert detail in row.detail
+
+
+def test_overview_counts_and_names_everything(table, capsys):
+    main([])
+    printed = capsys.readouterr().out
+
+    assert f"NumPy {np.__version__}" in printed and f"{len(table)} functions" in printed
+    for kind in KINDS:
+        assert f"{kind} ({sum(row.kind == kind for row in table)})" in printed
+    assert all(row.name.rpartition(".")[2] in printed for row in table)
+    assert "it reads bits, not numbers\n    np.packbits, np.unpackbits" in printed
+
+
+def test_words_select_rows(capsys):
+    main(["LINALG.SOLVE", "packbits"])
+    printed = capsys.readouterr().out.splitlines()
+
+    assert any(line.split() == ["np.linalg.solve", "differentiable", "in", "a,", "b"] for line in printed)
+    assert any(line.startswith("np.unpackbits") and line.endswith("it reads bits, not numbers") for line in printed)
+
+
+def test_unknown_word_says_what_happens_to_unknown_functions(capsys):
+    main(["frobnicate"])
+
+    assert "UnsupportedFunction" in capsys.readouterr().out
+
+
+def test_readme_shows_what_is_printed(capsys):
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    command, *lines = re.search(r"```console\n\$ python -m dualdiff (.*?)```", readme, re.DOTALL).group(1).splitlines()
+    main(command.split())
+
+    assert capsys.readouterr().out.splitlines() == lines
