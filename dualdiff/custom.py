@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -49,19 +50,15 @@ class custom_jvp:
         return rule
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves, structure = flatten(args)
-        perturbation = innermost(leaves)
+        perturbation = innermost(flatten((args, kwargs))[0])
         if perturbation is None:
             return self.f(*args, **kwargs)
+        args = by_position(self.f, args, kwargs)
+        leaves, structure = flatten(args)
         if self.rule is None:
             raise TypeError(
                 f"{self.__name__} is a custom_jvp function without a rule.\n"  # type: ignore[attr-defined]
                 "  Declare one:  @f.defjvp  above  def f_jvp(primals, tangents): return y, ydot"
-            )
-        if kwargs:
-            raise TypeError(
-                f"a custom_jvp function takes positional arguments only, not {', '.join(kwargs)}=, "
-                "when it is differentiated."
             )
         values = unflatten(structure, [value_of(leaf, perturbation) for leaf in leaves])
         tangents = unflatten(structure, [_visible_tangent(leaf, perturbation) for leaf in leaves])
@@ -111,15 +108,14 @@ class custom_vjp:
         self.fwd, self.bwd = fwd, bwd
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        leaves, structure = flatten(args)
-        perturbation = innermost(leaves)
+        perturbation = innermost(flatten((args, kwargs))[0])
         if perturbation is None:
             return self.f(*args, **kwargs)
+        args = by_position(self.f, args, kwargs)
+        leaves, structure = flatten(args)
         name = self.__name__  # type: ignore[attr-defined]
         if self.fwd is None or self.bwd is None:
             raise TypeError(f"{name} is a custom_vjp function without a rule; declare one with defvjp(fwd, bwd).")
-        if kwargs:
-            raise TypeError(f"a custom_vjp function takes positional arguments only, not {', '.join(kwargs)}=.")
         if not hasattr(perturbation, "pullback"):
             raise TypeError(
                 f"{name} is a custom_vjp function: its rule serves reverse mode only.\n"
@@ -190,6 +186,21 @@ class custom_vjp:
         return unflatten(y_structure, results)
 
 
+def by_position(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """Arguments given by keyword at their positions, those between at their defaults: a rule knows positions only."""
+    if not kwargs:
+        return args
+    bound = inspect.signature(f).bind(*args, **kwargs)
+    last = max(list(bound.signature.parameters).index(name) for name in bound.arguments)
+    bound.apply_defaults()
+    if bound.kwargs:
+        raise TypeError(
+            f"{getattr(f, '__name__', f)} has a rule of its own, which knows arguments by position only, "
+            f"and {', '.join(bound.kwargs)}= has none."
+        )
+    return bound.args[: max(last + 1, len(args))]
+
+
 def leaf_dtype(leaf: Any) -> np.dtype[Any]:
     dtype = getattr(leaf, "dtype", None) or np.result_type(type(leaf))
     return dtype if dtype.kind in "fc" else np.dtype(float)
@@ -202,7 +213,9 @@ def _visible_tangent(leaf: Any, perturbation: Perturbation) -> Any:
         return None
     zero = np.zeros_like(value, dtype=None if np.result_type(value).kind in "fc" else float)
     if type(leaf) is Dual and leaf.perturbation is perturbation:
-        return Dual(zero, leaf.tangent, perturbation)
+        visible = Dual(zero, leaf.tangent, perturbation)
+        visible.shares = True
+        return visible
     return zero
 
 
@@ -212,5 +225,8 @@ def _joined(y: Any, ydot: Any, perturbation: Perturbation) -> Any:
             f"the rule of a custom_jvp function returned ydot of shape {np.shape(ydot)} "
             f"for y of shape {np.shape(y)}; they are the same."
         )
-    active = type(ydot) is Dual and ydot.perturbation is perturbation
-    return wrapped(y, Tangent(perturbation, ydot.tangent if active else None), perturbation)
+    if type(ydot) is not Dual or ydot.perturbation is not perturbation:
+        return y
+    tangent = Tangent(perturbation, ydot.tangent)
+    # The tangent of an argument, returned as it is, must not be that of the result too: either may be written.
+    return wrapped(y, tangent * 1.0 if ydot.shares or ydot.storage is not None else tangent, perturbation)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -151,7 +152,7 @@ def fused(x: Any) -> Any:
     if not isinstance(x, np.ndarray) or x.dtype is not _OBJECT:
         return x.__dual__() if hasattr(x, "__dual__") else x
     entries = x.ravel().tolist()
-    if not any(type(entry) is Dual for entry in entries):
+    if not any(type(entry) is Dual or hasattr(entry, "__dual__") for entry in entries):
         return x
     whole = RULES[np.stack]([fused(entry) for entry in entries])
     return RULES[np.reshape](whole, x.shape + whole.shape[1:])
@@ -159,18 +160,41 @@ def fused(x: Any) -> Any:
 
 # NumPy's two protocols.
 
+# Of `numpy.polynomial`.  With ``tensor=True`` they give the coefficients axes for those of the point, if that is an
+# ndarray; beside a Dual the axes would meet in the wrong order.
+_VALUATIONS = frozenset({"polyval", "chebval", "legval", "lagval", "hermval", "hermeval"})
+
+
+def refuse_misaligned(caller: FrameType) -> None:
+    """Called where one of these, or ``polyvalfromroots``, combines an array of several axes with a Dual."""
+    if caller.f_globals.get("__name__", "").startswith("numpy.polynomial.") and caller.f_locals.get("tensor"):
+        point, name = caller.f_locals.get("x"), caller.f_code.co_name
+        if type(point) is Dual and point.ndim:
+            axes = ", ".join(["None"] * point.ndim)
+            raise errors.unsupported(
+                caller.f_globals[name],
+                "it lines up axes for ndarrays only; "
+                f"with an array c of coefficients or roots write  {name}(x, c[..., {axes}], tensor=False)",
+                [point.shape],
+            )
+
 
 def _array_ufunc(self: Dual, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
     rule = RULES.get(ufunc) or find(ufunc, duals_in(inputs, kwargs.get("out", ())))
     if method == "__call__":
         if not kwargs:
+            if type(inputs[0]) is np.ndarray and sys._getframe(1).f_code.co_name in _VALUATIONS:
+                refuse_misaligned(sys._getframe(1))
             return rule.plain_call(*inputs)
         if "out" in kwargs and type(kwargs["out"][0]) is np.ndarray and kwargs.get("where", True) is True:
             references = sys.getrefcount(kwargs["out"][0])
             if may_rebind(kwargs["out"][0], references, sys._getframe(1)):
                 return rebound(ufunc, inputs, kwargs["out"][0])
         return rule(*inputs, **kwargs)
-    return getattr(rule, method)(*inputs, **kwargs)
+    run = getattr(rule, method, None)
+    if run is None:
+        raise errors.unsupported(ufunc, f"it has no method {method!r} here", [d.shape for d in duals_in(inputs)])
+    return run(*inputs, **kwargs)
 
 
 def _has_python_float(args: tuple[Any, ...]) -> bool:
@@ -213,6 +237,8 @@ def _array_function(
     self: Dual, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     rule = RULES.get(function) or find(function, duals_in(args, kwargs))
+    if function is np.prod and sys._getframe(1).f_code.co_name == "polyvalfromroots":
+        refuse_misaligned(sys._getframe(1))
     lone_array = len(args) == 1 and args[0] is self and type(self.value) is np.ndarray
     if not lone_array and _has_python_float(args):  # a function of arrays makes it an array
         args, kwargs = _array_scalars(args), _array_scalars(kwargs)

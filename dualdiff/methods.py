@@ -14,11 +14,11 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import errors, storage
-from .dispatch import RULES, fused, innermost, stripped
+from .dispatch import RULES, fused, innermost, stripped, value_of
 from .dual import Dual, is_array, primal
 from .rules.forms import Passive
 from .rules.operations import Elementwise, binary_operators, unary_operator
-from .rules.results import wrapped
+from .rules.results import refuse_overlap, wrapped
 from .tangents.expression import Tangent
 
 # Arithmetic.
@@ -35,6 +35,7 @@ _ARITHMETIC = {
 
 def _in_place(name: str) -> Callable[..., Any]:
     """``buffer += other``: into the buffer where NumPy would, else a new scalar."""
+    operate = getattr(operator, f"i{name.strip('_')}")
 
     def update(self: Dual, other: Any) -> Any:
         result = getattr(self, name)(other)
@@ -50,6 +51,12 @@ def _in_place(name: str) -> Callable[..., Any]:
             raise ValueError(
                 f"non-broadcastable output operand with shape {self.shape} doesn't match the broadcast shape {shape}"
             )
+        if dtype.kind == "c":
+            # NumPy multiplies complex numbers with other rounding in place than into new memory.
+            perturbation = result.perturbation
+            value = storage.copied(value_of(self, perturbation))
+            operand = value if other is self else value_of(fused(other), perturbation)
+            result = Dual(operate(value, operand), result.tangent, perturbation)
         storage.write(self, ..., result)
         return self
 
@@ -138,7 +145,7 @@ def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
 
 _METHODS = [
     "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "conjugate", "cumprod", "cumsum", "diagonal",
-    "dot", "max", "mean", "min", "nonzero", "prod", "put", "ravel", "repeat", "round", "searchsorted",
+    "dot", "max", "mean", "min", "nonzero", "prod", "ravel", "repeat", "round", "searchsorted",
     "squeeze", "std", "sum", "swapaxes", "take", "trace", "var",
 ]  # fmt: skip
 
@@ -210,14 +217,26 @@ def _item(self: Dual, *index: Any) -> Any:
     if not index:
         if self.size != 1:
             raise ValueError("can only convert an array of size 1 to a Python scalar")
-        return self[(0,) * self.ndim] if self.ndim else self
+        return _python_number(self[(0,) * self.ndim] if self.ndim else self)
     where = index[0] if len(index) == 1 else index
-    return self[where] if isinstance(where, tuple) else self[np.unravel_index(where, self.shape)]
+    if not isinstance(where, tuple):
+        where = np.unravel_index(range(self.size)[where], self.shape)
+    return _python_number(self[where])
 
 
 def _tolist(self: Dual) -> Any:
     primal(self)
-    return [_tolist(row) for row in self] if self.ndim else self
+    return [_tolist(row) for row in self] if self.ndim else _python_number(self)
+
+
+def _python_number(self: Dual) -> Any:
+    """A scalar whose value is Python's float or complex, which leaves float32 as it is in later operations."""
+    value = self.value.item() if hasattr(self.value, "item") else self.value
+    return wrapped(value, Tangent(self.perturbation, self.tangent) * 1.0, self.perturbation)
+
+
+def _put(self: Dual, indices: Any, values: Any, mode: str = "raise") -> None:
+    RULES[np.put](self, indices, values, mode)
 
 
 def _fill(self: Dual, value: Any) -> None:
@@ -244,6 +263,11 @@ def _namespace(self: Dual, *, api_version: Any = None) -> Any:
     return np
 
 
+def _to_device(self: Dual, device: Any, *, stream: Any = None) -> Any:
+    np.empty(0).to_device(device, stream=stream)  # NumPy's own errors
+    return self
+
+
 def _set_real(self: Any, value: Any) -> None:
     if self.dtype.kind == "c":
         self.real[...] = value
@@ -261,7 +285,7 @@ class Flat:
     """``x.flat``: the entries of ``x`` in row-major order, to iterate over, read and write."""
 
     def __init__(self, array: Dual) -> None:
-        self.array = array
+        self.array = array if array.ndim else RULES[np.reshape](array, (1,))  # so that an entry has an index
         self.base = array
 
     def __len__(self) -> int:
@@ -278,8 +302,11 @@ class Flat:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         places = self._places(index)
+        refuse_overlap("x.flat[...] = values", self.array, value)
         value = fused(value)
         count = np.size(places[0])
+        if np.size(primal(value)) == 0:  # nothing to repeat: NumPy then writes nothing
+            return
         if np.ndim(primal(value)) and np.size(primal(value)) != count:  # NumPy repeats or cuts what is given
             value = np.resize(value, count)
         self.array[places] = np.reshape(value, -1) if np.ndim(primal(value)) > 1 else value
@@ -323,6 +350,7 @@ def _install_methods() -> None:
         "view": _view,
         "item": _item,
         "tolist": _tolist,
+        "put": _put,
         "fill": _fill,
         "sort": _sort,
         "partition": _partition,
@@ -330,6 +358,7 @@ def _install_methods() -> None:
         "__deepcopy__": _deepcopy,
         "__reduce__": _reduce,
         "__array_namespace__": _namespace,
+        "to_device": _to_device,
     }
     for name, method in own.items():
         setattr(Dual, name, method)

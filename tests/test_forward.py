@@ -259,3 +259,49 @@ def test_check_grads_finds_a_wrong_rule():
     f.defjvp(lambda primals, tangents: (f(*primals), tangents[0] * np.sin(primals[0])))
     with pytest.raises(AssertionError, match="differences"):
         dd.check_grads(f, (X,))
+
+
+# Arguments of functions with a rule, by keyword.
+
+
+@dd.custom_jvp
+def scaled_power(x, n=2, factor=1.0):
+    return factor * x**n
+
+
+@scaled_power.defjvp
+def scaled_power_jvp(primals, tangents):
+    return scaled_power(*primals), 100.0 * tangents[0]
+
+
+def test_custom_rule_is_used_whether_arguments_come_by_position_or_keyword():
+    for call in (
+        lambda x: scaled_power(x),
+        lambda x: scaled_power(x=x),
+        lambda x: scaled_power(x, n=3),
+        lambda x: scaled_power(factor=2.0, x=x),
+    ):
+        assert dd.derivative(call)(3.0) == dd.grad(call)(3.0) == 100.0
+    assert scaled_power(2.0, factor=3.0) == 12.0
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        dd.derivative(lambda x: scaled_power(x, nonsense=1))(3.0)
+
+
+def test_keyword_without_a_position_is_refused_where_a_rule_would_not_see_it():
+    @dd.custom_jvp
+    def f(x, *, n):
+        return x**n
+
+    f.defjvp(lambda primals, tangents: (primals[0] ** 2, tangents[0]))
+    assert f(3.0, n=2) == 9.0
+    with pytest.raises(TypeError, match="by position only, and n= has none"):
+        dd.derivative(lambda x: f(x, n=2))(3.0)
+
+
+def test_custom_vjp_takes_keywords():
+    @dd.custom_vjp
+    def f(x, y):
+        return x * y
+
+    f.defvjp(lambda x, y: (x * y, None), lambda _, ct: (7.0 * ct, 8.0 * ct))
+    assert dd.grad(lambda x: f(y=x, x=3.0))(2.0) == 8.0

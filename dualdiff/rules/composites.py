@@ -17,7 +17,9 @@ from ..dispatch import RULES, fused, innermost, register, stripped
 from ..dual import primal
 from ..tangents import Like
 from ..tangents.expression import Tangent, normalized
+from .elementwise import chord
 from .forms import Composite, custom, tangent_rule
+from .operations import at_edge
 
 _ALL = slice(None)
 
@@ -345,20 +347,17 @@ _scimath(np.emath.arctanh, np.arctanh, _beyond_one)
 
 
 def _arc_partial(x: Any) -> Any:
-    """1 / √(1 − x²); on the cut, where 1 - x would lose the sign of the zero that says which side x is on."""
-    x = _complex_where(_beyond_one, x)
-    with np.errstate(all="ignore"):
-        return 1 / (np.sqrt(-(x - 1)) * np.sqrt(x + 1))
+    return 1 / chord(_complex_where(_beyond_one, x))
 
 
 @tangent_rule(np.emath.arcsin)
 def arcsin(y: Any, x: Any, *, dx: Tangent) -> Tangent:
-    return dx * _arc_partial(x)
+    return dx * at_edge(dx.perturbation, _arc_partial, x)
 
 
 @tangent_rule(np.emath.arccos)
 def arccos(y: Any, x: Any, *, dx: Tangent) -> Tangent:
-    return dx * -_arc_partial(x)
+    return dx * -at_edge(dx.perturbation, _arc_partial, x)
 
 
 @formula(np.emath.logn)

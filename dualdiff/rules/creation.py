@@ -39,7 +39,10 @@ _like(np.empty_like)
 
 
 @custom("creation like an array", np.full_like)
-def full_like(a: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Any:
+def full_like(
+    a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, **options: Any
+) -> Any:
+    options |= {"order": order, "subok": subok, "shape": shape}
     a, fill_value = fused(a), fused(fill_value)
     if innermost((a,)) is None or not duals_in(fill_value):
         innermost((fill_value,))

@@ -19,9 +19,10 @@ from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, value_
 from ..dual import Dual, primal
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
-from .forms import Composite, composite, elementwise, passive, tangent_rule
-from .operations import REAL_LINE
-from .results import wrapped, written
+from .forms import Composite, elementwise, passive, tangent_rule, with_out_named
+from .operations import REAL_LINE, Elementwise
+from .results import number, wrapped, written
+from .ufunc_methods import UfuncMethods
 
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)
@@ -86,18 +87,18 @@ elementwise(np.cos, lambda y, x: -np.sin(x))
 elementwise(np.tan, lambda y, x: 1 + y * y, domain=(-1.5, 1.5))
 
 
-def _chord(x: Any) -> Any:
-    """√(1 − x²) on the sheet of NumPy's arcsin and arccos: 1 − x would lose the sign of a zero imaginary part."""
-    return np.sqrt(-(x - 1)) * np.sqrt(x + 1)
+def chord(x: Any) -> Any:
+    """√(1 − x²); of complex numbers on the sheet of NumPy's arcsin and arccos, where 1 − x would lose a zero's sign."""
+    return np.sqrt(-(x - 1) if np.iscomplexobj(x) else 1 - x) * np.sqrt(x + 1)
 
 
-elementwise(np.arcsin, lambda y, x: 1 / _chord(x), domain=_UNIT, edge=True)
-elementwise(np.arccos, lambda y, x: -1 / _chord(x), domain=_UNIT, edge=True)
+elementwise(np.arcsin, lambda y, x: 1 / chord(x), domain=_UNIT, edge=True)
+elementwise(np.arccos, lambda y, x: -1 / chord(x), domain=_UNIT, edge=True)
 elementwise(np.arctan, lambda y, x: 1 / (1 + x * x))
 elementwise(np.sinh, lambda y, x: np.cosh(x), domain=(-5.0, 5.0))
 elementwise(np.cosh, lambda y, x: np.sinh(x), domain=(-5.0, 5.0))
 elementwise(np.tanh, lambda y, x: 1 - y * y)
-elementwise(np.arcsinh, lambda y, x: 1 / np.sqrt(x * x + 1))
+elementwise(np.arcsinh, lambda y, x: 1 / np.sqrt(x * x + 1), edge=True)  # at 1j and -1j
 elementwise(np.arccosh, lambda y, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=(1.0, np.inf), edge=True)
 elementwise(np.arctanh, lambda y, x: 1 / ((1 - x) * (1 + x)), domain=_UNIT, edge=True)
 elementwise(np.deg2rad, lambda y, x: _DEGREE)
@@ -135,31 +136,64 @@ elementwise(np.fmod, ONE, lambda y, a, b: np.rint((y - a) / b), domain=((0.0, np
 # Absolute values and signs.
 elementwise(np.absolute, lambda y, x: np.sign(x), complex_rule=lambda y, x, dx: (np.conjugate(np.sign(x)) * dx).real())
 elementwise(np.fabs, lambda y, x: np.sign(x))
-elementwise(np.copysign, lambda y, a, b: np.sign(a) * np.copysign(1.0, b), lambda y, a, b: np.zeros_like(y))
-elementwise(np.heaviside, lambda y, a, b: np.zeros_like(y), lambda y, a, b: np.where(a == 0, 1.0, 0.0))
-elementwise(np.nextafter, ONE, lambda y, a, b: np.zeros_like(y))
+elementwise(np.copysign, lambda y, a, b: np.sign(a) * np.copysign(1.0, b), lambda y, a, b: np.zeros_like(y, bool))
 elementwise(np.ldexp, lambda y, x, i: np.ldexp(np.ones_like(x), i), lambda y, x, i: np.zeros_like(y))
 
-# Extrema: a tie is shared evenly; NaN goes where NumPy sends it.
-elementwise(
+
+class Selecting(Elementwise):
+    """Each entry of the result is an entry of one argument, said by boolean masks; equal entries share it evenly.
+
+    What loses is dropped: it is a structural zero, even where its tangent is infinite.
+    """
+
+    def __init__(self, function: Any, of_a: Callable[..., Any], of_b: Callable[..., Any], ties: bool) -> None:
+        super().__init__(function, (of_a, of_b), (REAL_LINE, REAL_LINE), None, False)
+        self.ties = ties
+        self.plain_call = lambda a, b: self.operate(function, number(a), number(b))
+
+    def operate(self, apply: Callable[..., Any], *args: Any) -> Any:
+        perturbation = innermost(args)
+        if perturbation is None:
+            return apply(*args)
+        a, b = (value_of(arg, perturbation) for arg in args)
+        y = apply(a, b)
+        active = [(i, arg.tangent) for i, arg in enumerate(args) if carries(arg, perturbation)]
+        terms = [(self.partials[i](y, a, b), tangent) for i, tangent in active]
+        if self.ties and np.count_nonzero(tied := np.equal(a, b)):
+            terms.append((tied, perturbation.combine([(0.5, tangent) for _, tangent in active], y)))
+        return Dual(y, perturbation.combine(terms, y), perturbation)
+
+
+def selecting(function: Any, of_a: Callable[..., Any], of_b: Callable[..., Any], ties: bool = True) -> None:
+    register(Selecting(function, of_a, of_b, ties))
+
+
+def _dropped(y: Any, a: Any, b: Any) -> Any:
+    return np.zeros_like(y, bool)
+
+
+# Steps, and extrema: NaN goes where NumPy sends it.
+selecting(np.heaviside, _dropped, lambda y, a, b: np.equal(a, 0), ties=False)
+selecting(np.nextafter, lambda y, a, b: np.ones_like(y, bool), _dropped, ties=False)
+selecting(
     np.maximum,
-    lambda y, a, b: np.where(a == b, 0.5, (a > b) | (a != a)),
-    lambda y, a, b: np.where(a == b, 0.5, (b > a) | (b != b)),
+    lambda y, a, b: np.greater(a, b) | np.not_equal(a, a),
+    lambda y, a, b: np.greater(b, a) | np.not_equal(b, b),
 )
-elementwise(
+selecting(
     np.minimum,
-    lambda y, a, b: np.where(a == b, 0.5, (a < b) | (a != a)),
-    lambda y, a, b: np.where(a == b, 0.5, (b < a) | (b != b)),
+    lambda y, a, b: np.less(a, b) | np.not_equal(a, a),
+    lambda y, a, b: np.less(b, a) | np.not_equal(b, b),
 )
-elementwise(
+selecting(
     np.fmax,
-    lambda y, a, b: np.where(a == b, 0.5, (a > b) | (b != b)),
-    lambda y, a, b: np.where(a == b, 0.5, (b > a) | (a != a)),
+    lambda y, a, b: np.greater(a, b) | np.not_equal(b, b),
+    lambda y, a, b: np.greater(b, a) | np.not_equal(a, a),
 )
-elementwise(
+selecting(
     np.fmin,
-    lambda y, a, b: np.where(a == b, 0.5, (a < b) | (b != b)),
-    lambda y, a, b: np.where(a == b, 0.5, (b < a) | (a != a)),
+    lambda y, a, b: np.less(a, b) | np.not_equal(b, b),
+    lambda y, a, b: np.less(b, a) | np.not_equal(a, a),
 )
 
 # Complex numbers.
@@ -200,14 +234,16 @@ def _remainder_tangents(y: Any, a: Any, b: Any, da: Tangent, db: Tangent) -> tup
     return None, da - db * y[0]
 
 
-class WholeTangent(Rule):
+class WholeTangent(UfuncMethods, Rule):
     """A ufunc whose tangent is an expression in those of its arguments, for all its results at once."""
 
     form = "elementwise"
+    complex_rule = None
 
     def __init__(self, function: np.ufunc, tangent: Callable[..., Any]) -> None:
         super().__init__(function)
         self.tangent = tangent
+        self.partials = (None,) * function.nin
 
     def __call__(self, *args: Any, out: Any = None, where: Any = True, **options: Any) -> Any:
         outs = (None,) * self.function.nout if out is None else out if isinstance(out, tuple) else (out,)
@@ -282,18 +318,35 @@ def _sinc_partial(y: Any, x: Any) -> Any:
 elementwise(np.sinc, _sinc_partial)
 
 
-@composite(np.clip)
-def clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None, **options: Any) -> Any:
+class Clip(Composite):
+    """``where=`` says which entries of ``out=`` are written."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = with_out_named(self.function, args, kwargs)
+        where = kwargs.pop("where", True)
+        if where is True:
+            return super().__call__(*args, **kwargs)
+        if duals_in(where):
+            raise errors.no_derivative_in(np.clip, "where")
+        out = kwargs.pop("out", None)
+        if out is None:
+            raise errors.unsupported(np.clip, "with where= but without out=; use np.where on its result", [])
+        target = out[0] if isinstance(out, tuple) else out
+        return written(np.clip, target, RULES[np.where](where, super().__call__(*args, **kwargs), target))
+
+
+def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None, **options: Any) -> Any:
     """minimum(maximum(a, lo), hi): half of the tangent passes at a bound."""
-    if options.pop("where", True) is not True:
-        raise errors.unsupported(np.clip, "with where=; use np.where on its result", [])
-    lo = a_min if a_min is not None else min
-    hi = a_max if a_max is not None else max
-    if lo is not None:
+    lo = a_min if a_min is not None and a_min is not np._NoValue else min
+    hi = a_max if a_max is not None and a_max is not np._NoValue else max
+    if lo is not None and lo is not np._NoValue:
         a = np.maximum(a, lo)
-    if hi is not None:
+    if hi is not None and hi is not np._NoValue:
         a = np.minimum(a, hi)
     return a
+
+
+register(Clip(np.clip, _clip))
 
 
 class NanToNum(Composite):

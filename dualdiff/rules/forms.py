@@ -49,6 +49,7 @@ class TangentRule(Rule):
         self.names = tuple(name for name in parameters if name not in companions)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = with_out_named(self.function, args, kwargs)
         out = kwargs.pop("out", None)
         if len(args) > len(self.names) or not set(kwargs) <= set(self.names):
             self.function(*stripped(args), **stripped(kwargs))  # NumPy's own message, if it takes that amiss too
@@ -68,7 +69,9 @@ class TangentRule(Rule):
             if type(values.get(name)) is float:  # a function of arrays makes it one; rules read its shape
                 values[name] = np.float64(values[name])
         positional = self.names[: len(args)]
-        y = self.function(
+        # NumPy looks for Duals (here of an outer level) in some arguments only; the rule looks in all.
+        call = self if any(type(value) is Dual for value in values.values()) else self.function
+        y = call(
             *(values[name] for name in positional), **{name: values[name] for name in bound if name not in positional}
         )
         tangents = {"d" + name: tangent_of(bound.get(name), perturbation) for name in self.active}
@@ -79,10 +82,25 @@ class TangentRule(Rule):
         return result if out is None else written(self.function, out, result)
 
     def _results(self, y: Any, dy: Any, perturbation: Perturbation) -> Any:
-        if isinstance(y, tuple):
+        if isinstance(y, (tuple, list)):
             results = [wrapped(part, tangent, perturbation) for part, tangent in zip(y, dy, strict=True)]
             return type(y)(*results) if hasattr(y, "_fields") else type(y)(results)
         return wrapped(y, dy, perturbation)
+
+
+@functools.cache
+def _names(function: Any) -> list[str]:
+    try:
+        return list(inspect.signature(function).parameters)
+    except ValueError:  # a function in C that does not say
+        return []
+
+
+def with_out_named(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The arguments, with ``out=`` and what follows it by name where they are given by position."""
+    if len(args) < 3 or "out" not in (names := _names(function)) or len(args) <= (place := names.index("out")):
+        return args, kwargs
+    return args[:place], kwargs | dict(zip(names[place:], args[place:], strict=False))
 
 
 def tangent_rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -109,12 +127,16 @@ class Composite(Rule):
         super().__init__(function)
         self.formula = formula
 
-    def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        args, kwargs = with_out_named(self.function, args, kwargs)
+        out = kwargs.pop("out", None)
         args, kwargs = fused_tree(args), fused_tree(kwargs)
         duals = duals_in(args, kwargs)
         perturbation = innermost(duals)
         assert perturbation is not None
-        y = self.function(*values_in(args, perturbation), **values_in(kwargs, perturbation))
+        values, named = values_in(args, perturbation), values_in(kwargs, perturbation)
+        # NumPy looks for Duals (here of an outer level) in some arguments only; the rule looks in all.
+        y = (self if duals_in(values, named) else self.function)(*values, **named)
         result = _with_values(y, self.formula(*args, **kwargs), perturbation, duals)
         return result if out is None else written(self.function, out, result)
 
@@ -134,13 +156,14 @@ def _with_values(y: Any, result: Any, perturbation: Perturbation, arguments: lis
     if isinstance(y, (tuple, list)):
         parts = [_with_values(a, b, perturbation, arguments) for a, b in zip(y, result, strict=True)]
         return type(y)(*parts) if hasattr(y, "_fields") else type(y)(parts)
+    result = fused(result)
     if type(result) is not Dual or result.perturbation is not perturbation:
         return y
     if result.value is y:  # NumPy, too, returned an argument itself
         return result
     tangent = Tangent(perturbation, result.tangent)
     # NumPy's result is its own, so its tangent must not be one that a write to an argument changes.
-    shared_tangent = result.storage is not None or any(result is argument for argument in arguments)
+    shared_tangent = result.storage is not None or result.shares or any(result is arg for arg in arguments)
     return wrapped(y, tangent * 1.0 if shared_tangent else tangent, perturbation)
 
 

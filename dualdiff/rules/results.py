@@ -10,7 +10,7 @@ import numpy as np
 from .. import errors
 from .. import storage as shared
 from ..dispatch import duals_in, fused, value_of
-from ..dual import Dual
+from ..dual import Dual, primal
 from ..tangents import ONE, Like, Perturbation, like_of
 from ..tangents.expression import Tangent
 
@@ -57,6 +57,13 @@ def refuse_narrowing(function: Any, dtype: Any, args: Iterable[Any]) -> None:
         for arg in args:
             if getattr(getattr(arg, "dtype", None), "kind", "") == "c" and duals_in(args):
                 raise errors.unsupported(function, f"with dtype={np.dtype(dtype)} and complex operands", [arg.shape])
+
+
+def refuse_overlap(name: str, buffer: Any, values: Any) -> None:
+    """Few functions of NumPy write without looking whether they overwrite what they still have to read."""
+    written, read = primal(fused(buffer)), primal(fused(values))
+    if isinstance(written, np.ndarray) and isinstance(read, np.ndarray) and np.shares_memory(written, read):
+        raise errors.overlap(name)
 
 
 def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:

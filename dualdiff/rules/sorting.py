@@ -51,11 +51,12 @@ def entries(x: Any, index: Any) -> Any:
 
 @tangent_rule(np.sort)
 def sort(
-    y: Any, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None, da: Tangent
-) -> Tangent:
-    if axis is None:
-        return picked(flattened(da), np.argsort(a, axis=None, kind="stable"), 0)
-    return picked(da, np.argsort(a, axis=axis, kind="stable"), normalized(axis, da.ndim))
+    y: Any, a: Any, axis: Any = -1, kind: Any = None, order: Any = None, *, stable: Any = None,
+    descending: Any = False, da: Tangent,
+) -> Tangent:  # fmt: skip
+    options: Any = {"stable": True, "descending": True} if descending else {"kind": "stable"}  # NumPy 2.5
+    index = np.argsort(a, axis=axis, **options)
+    return picked(flattened(da), index, 0) if axis is None else picked(da, index, normalized(axis, da.ndim))
 
 
 @tangent_rule(np.partition)

@@ -13,11 +13,17 @@ from typing import Any
 import numpy as np
 
 from .. import errors, storage
-from ..dispatch import duals_in, fused, innermost, stripped, value_of
+from ..dispatch import duals_in, fused, innermost, lifted, stripped, value_of
 from ..dual import Dual
 from ..tangents import Trivial
 from ..tangents.expression import Tangent, normalized
 from .results import constant, wrapped, written
+
+# Of real numbers these are rounded correctly, so whatever loop NumPy takes gives the same bits.
+ROUNDED_CORRECTLY = frozenset({
+    np.add, np.subtract, np.multiply, np.divide, np.negative, np.positive, np.square, np.sqrt, np.absolute,
+    np.maximum, np.minimum, np.fmax, np.fmin,
+})  # fmt: skip
 
 # ufunc -> function of arrays with NumPy's signature that reduces (or accumulates) in a shorter way.
 REDUCTIONS: dict[Any, Any] = {}
@@ -164,6 +170,8 @@ class UfuncMethods:
             raise errors.plain_buffer()
         if duals_in(indices):
             raise errors.no_derivative_in(self.function, "indices")
+        if self.function.nout > 1:
+            raise ValueError("Only single output ufuncs supported at this time")  # as NumPy says
         places = np.arange(a.size).reshape(a.shape)[indices]
         flat = np.ravel(places)
         if len(self.partials) == 1:
@@ -176,10 +184,23 @@ class UfuncMethods:
         first = np.searchsorted(ranked, ranked, side="left")
         occurrence = np.empty_like(flat)
         occurrence[order] = np.arange(flat.size) - first
+        exact = self.function in ROUNDED_CORRECTLY and a.dtype.kind != "c" and np.result_type(a, *operands).kind != "c"
+        result: Any = a if exact else np.copy(a)
         for r in range(int(occurrence.max(initial=-1)) + 1):
             now = np.nonzero(occurrence == r)[0]
             index = np.unravel_index(flat[now], a.shape)
-            storage.write(a, index, self(a[index], *(operand[now] for operand in operands)))  # type: ignore[operator]
+            y = self(result[index], *(operand[now] for operand in operands))  # type: ignore[operator]
+            storage.write(result, index, y)
+        perturbation = innermost([a, b])
+        if not exact and perturbation is not None:
+            # NumPy's loop over indices may round differently from its loop over arrays.
+            value: Any = np.copy(value_of(a, perturbation))
+            operand = () if b is None else (value_of(b, perturbation),)
+            if type(value) is not Dual and (outer := innermost(operand)) is not None:
+                value = lifted(value, outer)  # to hold what the operand brings
+            self.function.at(value, indices, *operand)
+            touched = np.unravel_index(np.unique(flat), a.shape)
+            storage.write(a, touched, Dual(value[touched], result[touched].tangent, perturbation))
 
 
 def working_dtype(array: Any, out: Any) -> Any:

@@ -15,6 +15,7 @@ from .. import errors, storage
 from ..dispatch import duals_in, fused, innermost, stripped
 from ..dual import Dual
 from .forms import writing
+from .results import refuse_overlap
 
 
 def _written(
@@ -60,6 +61,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     if not isinstance(arr, Dual) and not duals_in(vals):
         np.place(arr, mask, vals)
         return
+    refuse_overlap("np.place", arr, vals)
     _written(np.place, arr, vals, (), lambda a, v: np.place(a, mask, v))
 
 
@@ -82,4 +84,5 @@ def put_along_axis(arr: Any, indices: Any, values: Any, *axis: Any, **options: A
 
 @writing(np.fill_diagonal)
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
+    refuse_overlap("np.fill_diagonal", a, val)
     _written(np.fill_diagonal, a, val, (), lambda a, v: np.fill_diagonal(a, v, wrap), "unsafe")
