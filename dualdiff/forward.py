@@ -15,7 +15,7 @@ from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
 from .tangents import Perturbation
-from .tangents.dense import Dense
+from .tangents.dense import BIG, Dense
 from .tangents.single import Single
 from .tangents.supported import Supported, has_nan
 from .transformed import Transformed
@@ -321,7 +321,7 @@ def _seed_columns(leaves: list[Any], start: int, stop: int, perturbation: Dense)
         dual = seeded(leaf, perturbation.seed(block.reshape(stop - start, *shape)), perturbation)
         duals.append(dual)
         at += size
-    if len(leaves) == 1 and dual.tangent.ndim == 2:
+    if len(leaves) == 1 and dual.tangent.ndim == 2 and size * (stop - start) > BIG:
         perturbation.identity, perturbation.first = dual.tangent, start
     return duals
 

@@ -215,6 +215,8 @@ def binary_operators(
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             a = self.value
             y = apply(a, other)
+            if one is ONE and type(y) is np.ndarray is type(a) and y.shape == a.shape and y.dtype is a.dtype:
+                return _shifted(y, self, p)
             other = p.keep(other)
             slope = at_edge(p, of_a, y, a, other) if edge else of_a(y, a, other)
             return Dual(y, p.combine(((slope, self.tangent),), y, (y, a, other)), p)
@@ -247,6 +249,8 @@ def binary_operators(
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             b = self.value
             y = apply(other, b)
+            if other_one is ONE and type(y) is np.ndarray is type(b) and y.shape == b.shape and y.dtype is b.dtype:
+                return _shifted(y, self, p)
             other = p.keep(other)
             slope = at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b)
             return Dual(y, p.combine(((slope, self.tangent),), y, (y, other, b)), p)
@@ -258,7 +262,7 @@ def binary_operators(
 
 def _shifted(y: Any, x: Dual, p: Perturbation) -> Dual:
     """``x + 1`` or ``x - 1``: the tangent of x, which no buffer may hold while it is shared (see storage.anchor)."""
-    if x.storage is not None:
+    if x.storage is not None and not p.immutable:
         return Dual(y, p.scale(ONE, x.tangent), p)
     result = Dual(y, x.tangent, p)
     result.shares = x.shares = True

@@ -68,6 +68,7 @@ class Perturbation:
     """The ε of one differentiation: a level, a lifetime, and four linear operations."""
 
     __slots__ = ("level", "live")
+    immutable = False  # whether a tangent is never written, so that two Duals may hold the same one
 
     def __init__(self) -> None:
         # A transform called inside another starts later, so a larger number is an inner level.

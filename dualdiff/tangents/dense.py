@@ -46,7 +46,16 @@ class Dense(Perturbation):
         total: Any = None
         borrowed = False  # whether total is an argument, not ours to return
         ndim = getattr(like, "ndim", 0)
+        if self.identity is not None:
+            terms = tuple(terms)
+            if len(terms) == 2 and terms[0][1] is self.identity:
+                terms = terms[::-1]
         for partial, tangent in terms:
+            if total is not None and tangent is self.identity and _fits_diagonal(partial, total, tangent):
+                total = total.copy("K") if borrowed else total
+                self._add_diagonal(total, partial)
+                borrowed = False
+                continue
             if tangent.ndim <= ndim:
                 tangent = blocks.expand(tangent, ndim)
             if partial is ONE:
@@ -76,6 +85,15 @@ class Dense(Perturbation):
         if ndim and 0 != total.nbytes == self.k * like.nbytes and total.dtype is like.dtype:
             return total
         return _conform(total, like, self.k)
+
+    def _add_diagonal(self, total: Any, partial: Any) -> None:
+        """``total += partial * identity``, which leaves all but one entry of each direction alone."""
+        here = slice(self.first, self.first + self.k)
+        diagonal = np.einsum("ii->i", total[:, here])
+        if type(partial) is _ndarray:
+            diagonal += partial[here]
+        else:
+            diagonal += 1.0 if partial is ONE else -1.0
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         if partial is ONE:
@@ -141,6 +159,14 @@ class Dense(Perturbation):
 
     def like(self, tangent: Any) -> Like:
         return Like(tangent.shape[1:], tangent.dtype)
+
+
+def _fits_diagonal(partial: Any, total: Any, identity: Any) -> bool:
+    if type(total) is not _ndarray or total.shape != identity.shape:
+        return False
+    if type(partial) is _ndarray:
+        return partial.shape == total.shape[1:] and partial.dtype is total.dtype
+    return partial is ONE or partial is MINUS_ONE
 
 
 class Quiet(Perturbation):
