@@ -21,7 +21,7 @@ _FIRST_INPLACE = 13  # NB_INPLACE_ADD; the in-place operators are the last of BI
 
 def may_rebind(buffer: Any, references: int, caller: FrameType) -> bool:
     """Whether ``buffer``, with that many references inside ``__array_ufunc__``, is an unshared ``buffer += dual``."""
-    if type(buffer) is not np.ndarray or not buffer.flags.owndata:
+    if type(buffer) is not np.ndarray or not buffer.flags.owndata or not buffer.flags.writeable:
         return False
     code, at = caller.f_code.co_code, caller.f_lasti
     if code[at] != _BINARY_OP or code[at + 1] < _FIRST_INPLACE:

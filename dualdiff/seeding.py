@@ -66,6 +66,8 @@ def _no_number(x: Any, name: str, what: str) -> TypeError:
 
 def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
     """A user's tangent, checked against its primal, as a block of one direction."""
+    if hasattr(tangent, "__dual__"):  # a Variable
+        tangent = tangent.__dual__()
     if not isinstance(tangent, (int, float, complex)) and not hasattr(tangent, "dtype"):
         raise TypeError(
             f"{name} is a {type(tangent).__name__}; the tangent of {value_name} is an array of its shape "

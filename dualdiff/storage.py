@@ -88,7 +88,7 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
     if storage.borrowed:
         root = storage.living()[0]
         storage.borrowed = False
-        root.value = _copy(root.value)
+        root.value = copied(root.value)
         root.tangent = root.perturbation.owned(root.tangent)
         remake(storage)
     buffer.perturbation.before_write(buffer.value)
@@ -108,11 +108,11 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
     buffer.perturbation.assign(buffer, index, item.tangent)
 
 
-def _copy(value: Any) -> Any:
+def copied(value: Any) -> Any:
     """A copy that is strided as the original: on that depends whether ``reshape`` and ``ravel`` take views of it."""
     from .dual import Dual
 
-    fresh = np.copy(value, order="K")
+    fresh: Any = np.copy(value, order="K")
     innermost, original = fresh, value
     while type(original.value if type(original) is Dual else None) is Dual:
         innermost, original = innermost.value, original.value
@@ -124,13 +124,13 @@ def _copy(value: Any) -> Any:
 
 def _as_strided(fresh: Any, original: Any) -> Any:
     """The entries of ``fresh`` with gaps and directions like those of ``original``, which needs no more memory."""
-    long_axes = [axis for axis in range(np.ndim(fresh)) if fresh.shape[axis] > 1]
-    if type(fresh) is not np.ndarray or all(fresh.strides[axis] == original.strides[axis] for axis in long_axes):
+    if type(fresh) is not np.ndarray or fresh.strides == original.strides:
         return fresh
+    long_axes = [axis for axis in range(fresh.ndim) if fresh.shape[axis] > 1]
     if any(original.strides[axis] == 0 for axis in long_axes):  # one entry seen many times
         return fresh
     # From the innermost axis outwards; an axis that could be merged with the one inside it still can.
-    strides = [original.itemsize] * fresh.ndim
+    strides = list(original.strides)  # of an axis of length 1 any will do
     merged, step, after_gap = original.itemsize, original.itemsize, 2 * original.itemsize
     for axis in sorted(long_axes, key=lambda axis: abs(original.strides[axis])):
         n, stride = fresh.shape[axis], original.strides[axis]

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from . import errors, storage
-from .dispatch import duals_in, rebound
+from .dispatch import RULES, duals_in, rebound
 from .dual import Dual, primal
 from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
@@ -206,6 +206,8 @@ class Variable:
             cotangent = np.ones((), self._dual.dtype)
             if self._dual.dtype.kind == "c":
                 raise TypeError("backward: the result is complex; a real loss, or a cotangent, is needed.")
+        if isinstance(cotangent, Variable):
+            cotangent = cotangent.detach()
         if duals_in(cotangent):
             raise TypeError(
                 "backward: a Dual of a running transform cannot be stored in a gradient; use dd.vjp inside."
@@ -255,6 +257,10 @@ class Variable:
         return presented(getattr(ufunc, method)(*_dual_of(inputs), **_dual_of(kwargs)))
 
     def __array_function__(self, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+        rule = RULES.get(function)
+        if rule is not None and rule.form == "creation":  # np.zeros(n, like=x): NumPy has taken ``like`` away
+            dual: Any = self.__dual__()
+            return presented(dual.__array_function__(function, types, _dual_of(args), _dual_of(kwargs)))
         return presented(function(*_dual_of(args), **_dual_of(kwargs)))
 
     def __getattr__(self, name: str) -> Any:
@@ -264,6 +270,14 @@ class Variable:
         if not callable(found):
             return presented(found)
         return lambda *args, **kwargs: presented(found(*_dual_of(args), **_dual_of(kwargs)))
+
+    @property
+    def flat(self) -> Any:
+        return type(self.__dual__().flat)(self)  # type: ignore[attr-defined]
+
+    @flat.setter
+    def flat(self, value: Any) -> None:
+        self.flat[:] = value
 
     def __getitem__(self, index: Any) -> Any:
         return presented(self.__dual__()[index])
@@ -369,6 +383,10 @@ def _in_place(name: str) -> Callable[..., Any]:
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
     setattr(Variable, f"__i{_name}__", _in_place(f"__i{_name}__"))
+for _name in ("real", "imag"):
+    _get = lambda self, _name=_name: presented(getattr(self.__dual__(), _name))
+    _set = lambda self, value, _name=_name: setattr(self.__dual__(), _name, _dual_of(value))
+    setattr(Variable, _name, property(_get, _set))
 for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
     setattr(Variable, f"__{_name}__", _binary(getattr(operator, _name))[0])
 for _name in ("neg", "pos", "abs"):
