@@ -93,6 +93,8 @@ def recorded(
         if has_aux:
             result, aux = pair(result, transform)
             aux = without(tape, aux)
+        if type(result) is Dual and result.perturbation is tape and not weights:  # the common case
+            return Recording(tape, inputs, primals, [result.value], LEAF, [result.tangent], aux)
         leaves, structure = result_leaves(result, transform)
         if weights:
             check_reached(leaves, weights)
@@ -144,9 +146,9 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         for node, ct, y, name in zip(record.outputs, given, record.y, names, strict=True):
             block = seed_leaf(ct, y, f"pullback: {name}", name.replace("cotangent", "the result", 1))
             if node is not None:
-                seeds.append((node, block))
-        found = record.tape.pull(seeds, record.inputs)
-        rows = [record.zeros(i) if block is None else block[0] for i, block in enumerate(found)]
+                seeds.append((node, block[0]))
+        found = record.tape.pull(seeds, record.inputs, one=True)
+        rows = [record.zeros(i) if row is None else row for i, row in enumerate(found)]
         leaves = iter(rows)
         return presented(tuple(structure.build(leaves) for structure in structures))
 
@@ -316,6 +318,8 @@ def _checked_weights(weights: Any, argnums: Any) -> tuple[list[Variable], Struct
 
 
 def _check_scalar(record: Recording, holomorphic: bool) -> None:
+    if type(record.y[0]) is np.float64 and record.structure is LEAF and not holomorphic:
+        return
     if record.structure is not LEAF or getattr(record.y[0], "shape", ()) != ():
         got = (
             f"an array of shape {np.shape(record.y[0])}"
@@ -350,17 +354,18 @@ def _gradient(
     weights_structure: Structure | None = None,
 ) -> Any:
     """The sum of all outputs, pulled back, in the structure of the arguments; frees the record."""
-    seeds = [(node, np.ones((1, *node.shape), node.dtype)) for node in record.outputs if node is not None]
-    found = record.tape.pull(seeds, record.inputs, consume=True)
+    seeds = [
+        (node, np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1.0))
+        for node in record.outputs
+        if node is not None
+    ]
+    found = record.tape.pull(seeds, record.inputs, consume=True, one=True)
     if len(found) == 1 and found[0] is not None and weights_structure is None and type(argnums) is int:
-        row = _own(found[0][0])
+        row = _own(found[0])
         if type(args[argnums]) is np.ndarray:  # the common case
             return row
     rows = iter(
-        [
-            _as_given(record.zeros(i) if block is None else _own(block[0]), record.primals[i])
-            for i, block in enumerate(found)
-        ]
+        [_as_given(record.zeros(i) if row is None else _own(row), record.primals[i]) for i, row in enumerate(found)]
     )
     each = tuple(next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows) for i in positions)
     gradient = each if argnums is None or isinstance(argnums, tuple) else each[0]

@@ -18,6 +18,7 @@ from .dense import BIG, Quiet, contracted, sum_axes
 _BOOL = np.dtype(bool)
 _ndarray = np.ndarray
 _float64 = np.float64
+_bool = np.bool_
 _reduce = np.add.reduce
 _SCALARS = frozenset({np.float64, np.float32, float})
 
@@ -31,6 +32,10 @@ class Single(Perturbation):
         total: Any = None
         borrowed = False  # whether total is an argument, not ours to return
         for partial, tangent in terms:
+            if type(partial) is _ndarray and partial.size <= BIG and partial.dtype is not _BOOL:
+                term = partial * tangent
+                total, borrowed = term if total is None else total + term, False
+                continue
             if partial is ONE:
                 borrowed = total is None
                 total = tangent if borrowed else total + tangent
@@ -63,13 +68,15 @@ class Single(Perturbation):
         return total.copy("K") if borrowed and is_array(total) else total
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
-        if type(partial) is _ndarray and partial.size > BIG:
-            product = _product(partial, tangent, made)
-        elif partial is ONE:
-            return tangent.copy("K") if is_array(tangent) else tangent
+        kind = type(partial)
+        if kind is _ndarray:
+            small = partial.size <= BIG and partial.dtype is not _BOOL
+            product = partial * tangent if small else _product(partial, tangent, made)
         elif partial is MINUS_ONE:
             return -tangent
-        elif getattr(partial, "dtype", None) is _BOOL:
+        elif partial is ONE:
+            return tangent if type(tangent) is _float64 else tangent.copy("K")
+        elif kind is _bool or getattr(partial, "dtype", None) is _BOOL:
             product = _where(partial, tangent)
         else:
             product = partial * tangent
@@ -150,6 +157,8 @@ class Single(Perturbation):
                 dual.tangent = np.copy(own, order="K")
 
     def as_buffer(self, tangent: Any, value: Any) -> Any:
+        if type(tangent) is _ndarray is type(value) and tangent.strides == value.strides:
+            return tangent
         plain, plain_tangent = primal(value), primal(tangent)
         if type(plain) is not _ndarray or (type(plain_tangent) is _ndarray and plain_tangent.strides == plain.strides):
             return tangent

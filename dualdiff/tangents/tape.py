@@ -263,68 +263,70 @@ class Tape(Perturbation):
 
     # Running.
 
-    def pull(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], consume: bool = False) -> list[Any]:
-        """Cotangents of ``inputs`` (None for zero) from those of some nodes, newest node first.
+    def pull(
+        self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], consume: bool = False, one: bool = False
+    ) -> list[Any]:
+        """Cotangents of ``inputs`` (None for zero), the first nodes, from those of some nodes; newest node first.
 
-        ``consume`` frees the record.
+        Cotangents are blocks, or with ``one`` arrays of the shape of their nodes.  ``consume`` frees the record.
         """
-        one = all(block.shape[0] == 1 for _, block in seeds)
         n = len(self.nodes)
         sweep: Any = (OneSweep if one else Sweep)([None] * n, bytearray(n))
         start = 0
-        for node, block in seeds:
-            sweep.send(node, block[0] if one else block)
+        for node, cotangent in seeds:
+            sweep.send(node, cotangent)
             start = max(start, node.index)
-        wanted = {node.index for node in inputs}
         if self.careful:
-            for _, block in seeds:
-                warn_outer(block)
+            for _, cotangent in seeds:
+                warn_outer(cotangent)
             with np.errstate(all="ignore"):
-                self._run_back(sweep, start, wanted, one)
+                self._run_back(sweep, start, len(inputs), one)
         else:
-            self._run_back(sweep, start, wanted, one)
-        result = [sweep.found[node.index] for node in inputs]
+            self._run_back(sweep, start, len(inputs), one)
+        result: list[Any] = sweep.found[: len(inputs)]
         for cotangent in result:
             if cotangent is not None and has_nan(cotangent):
                 with np.errstate(all="ignore"):
-                    result, one = self._pull_on_support(seeds, inputs), False
+                    result = self._pull_on_support(seeds, inputs, one)
                 break
         if consume:
             self.nodes.clear()
         if len(inputs) > 1:
-            # Each cotangent is the caller's own, though a sum sends one block to both of its terms.
+            # Each cotangent is the caller's own, though a sum sends one to both of its terms.
             result = [
-                block if block is None or sweep.owned[node.index] or type(block) is not _ndarray else block.copy()
-                for block, node in zip(result, inputs, strict=True)
+                cotangent
+                if cotangent is None or sweep.owned[i] or type(cotangent) is not _ndarray
+                else cotangent.copy()
+                for i, cotangent in enumerate(result)
             ]
-        return [None if cotangent is None else cotangent[None] for cotangent in result] if one else result
+        return result
 
-    def _run_back(self, sweep: Any, start: int, wanted: set[int], one: bool) -> None:
+    def _run_back(self, sweep: Any, start: int, n_inputs: int, one: bool) -> None:
         nodes, found = self.nodes, sweep.found
-        for at in range(start, -1, -1):
+        for at in range(start, n_inputs - 1, -1):
             cotangent = found[at]
-            if cotangent is None or at in wanted:
-                continue
-            found[at] = None
-            if one:
-                nodes[at].pull_one(cotangent, sweep)
-            else:
-                nodes[at].pull(cotangent, sweep)
+            if cotangent is not None:
+                found[at] = None
+                if one:
+                    nodes[at].pull_one(cotangent, sweep)
+                else:
+                    nodes[at].pull(cotangent, sweep)
 
-    def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node]) -> list[Any]:
+    def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], one: bool) -> list[Any]:
         """`pull` where a structural zero may have met an infinite partial: see supported.py."""
         n = len(self.nodes)
         sweep, supports = Sweep([None] * n, bytearray(n)), Sweep([None] * n, bytearray(n), cast=False)
-        for node, block in seeds:
+        for node, cotangent in seeds:
+            block = cotangent[None] if one else cotangent
             sweep.send(node, block)
             supports.send(node, reached(block) * 1.0)
-        wanted = {node.index for node in inputs}
-        for at in range(n - 1, -1, -1):
-            if sweep.found[at] is not None and at not in wanted:
+        for at in range(n - 1, len(inputs) - 1, -1):
+            if sweep.found[at] is not None:
                 block, support = sweep.found[at], supports.found[at]
                 sweep.found[at] = supports.found[at] = None
                 self.nodes[at].pull_on_support(block, support, sweep, supports)
-        return [sweep.found[node.index] for node in inputs]
+        found = sweep.found[: len(inputs)]
+        return [block if block is None or not one else block[0] for block in found]
 
     def push(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], k: int) -> list[Any]:
         """Tangents of ``outputs`` (None for zero) from those of the inputs, oldest node first."""
