@@ -592,14 +592,13 @@ class OneSweep:
         return total
 
 
-class _BlocksOfOne:
+class _BlocksOfOne(Sweep):
     """A `OneSweep` as nodes that know only blocks see it."""
 
     __slots__ = ("one",)
 
-    cast = True
-
     def __init__(self, one: OneSweep) -> None:
+        super().__init__(one.found, one.owned)
         self.one = one
 
     def send(self, parent: Node, block: Any) -> None:
@@ -614,17 +613,6 @@ class _BlocksOfOne:
             return
         view = move(total[None])
         np.add(view, block if block.dtype == parent.dtype else real_part(block, parent.dtype), view)
-
-    def send_into_view(self, node: Rearrange, block: Any) -> bool:
-        (parent,) = node.parents
-        if not takes_view(node):
-            return False
-        total = self.one.found[parent.index]
-        if type(total) is _ndarray and not total.flags.c_contiguous:  # the view might be a copy there
-            self.one.found[parent.index] = total.copy()
-            self.one.owned[parent.index] = 1
-        self.send_into(parent, node.move, block)
-        return True
 
 
 # Blocks, and blocks with their supports, on their way forward.
