@@ -1,1 +1,13 @@
-"""The main job, fits to certified data; the figures of speed and memory; forward against reverse mode."""
+"""What derivatives are good for and what they cost: ``python -m benchmarks``.
+
+sections.py         what there is to run, each row a task; __main__.py runs them, tables.py and plots.py show them
+rows.py             from a problem to its row: the answer checked, then times; measuring.py takes every number
+problems.py         a plain NumPy function and the operator it is differentiated by
+overhead.py         small and large operations, loops
+adbench.py          gaussian_mixture.py, bundle_adjustment.py, lstm.py, hand_tracking.py
+nist.py, modes.py   fits of certified data; forward against reverse mode
+startup.py          fresh processes
+peers.py            other packages on the same functions
+figures.py          the limits of the design
+check.py            losses against committed.json
+"""

@@ -1,154 +1,135 @@
-"""The main job and the figures, printed as tables: ``python -m benchmarks [--quick] [--only NAME]``.
+"""The main job and what derivatives cost, measured now and printed as tables: ``python -m benchmarks``.
 
-The exit status is 1 if an answer check fails.  A figure over its limit stays in the table, marked, and does not
-change the status: times depend on the machine, answers do not.
+    fits        certified data fitted with exact Jacobians, beside SciPy's differences
+    modes       forward against reverse mode over inputs and outputs, and where they cross
+    adbench     the four objectives of ADBench
+    overhead    small and large operations, loops over scalars and over time
+    startup     import, and the first gradient of a fresh process
+    figures     the limits of the design (not part of a whole run: --only figures)
+
+With --peers other packages take turns with dualdiff on the same functions.  With --check nothing but losses against
+committed counts and ratios is looked for.
+
+The exit status is 1 if an answer is wrong or --check finds a loss, 2 if --check has nothing to compare with.
+A time alone is no failure: times depend on the machine.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
-from typing import Any
 
 THREADS = "1"
-for library in ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM"):
+for library in ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMEXPR"):
     os.environ[f"{library}_NUM_THREADS"] = THREADS  # read when NumPy is imported, so before it
+os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads={THREADS}"  # JAX's
 
-import numpy as np  # noqa: E402  (after the number of threads is set)
-from rich import box  # noqa: E402
+import argparse  # noqa: E402  (after the number of threads is set)
+import json  # noqa: E402
+import sys  # noqa: E402
+from collections.abc import Sequence  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import Any  # noqa: E402
+
 from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
 
-import dualdiff as dd  # noqa: E402
-from dualdiff.higher import ROW_COST  # noqa: E402
+from . import check, peers, tables  # noqa: E402
+from .measuring import environment  # noqa: E402
+from .sections import SECTIONS, Options, Task, UnknownName, chosen  # noqa: E402
 
-from . import modes, nist, overhead  # noqa: E402
-from .overhead import duration  # noqa: E402
-
-WIDTH = 100
-LOOK: dict[str, Any] = {
-    "box": box.SIMPLE_HEAD,
-    "title_justify": "left",
-    "caption_justify": "left",
-    "padding": (0, 1, 0, 0),
-    "show_edge": False,
-}
+WIDTH = 110
+WIDTH_WITH_PEERS = 150
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="fewer rounds of measuring")
-    names = [*nist.MODELS, *overhead.FIGURES, "modes"]
-    parser.add_argument("--only", metavar="NAME", action="append", help=f"one of: fits, figures, {', '.join(names)}")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds and sizes; with --check, counts alone")
+    parser.add_argument("--only", metavar="NAME", action="append", default=[], help="a section or a problem")
+    parser.add_argument("--peers", action="store_true", help="side by side with the other packages that are installed")
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write every row with its raw numbers")
+    parser.add_argument("--plot", metavar="FILE.png", type=Path, help="draw what was measured (needs matplotlib)")
+    parser.add_argument("--check", action="store_true", help="compare with the committed counts and ratios")
+    parser.add_argument("--update", action="store_true", help="with --check: commit to what is measured now")
     options = parser.parse_args()
-    wanted = set()
-    for name in options.only or ["fits", "figures", "modes"]:
-        matching = {"fits": set(nist.MODELS), "figures": set(overhead.FIGURES)}.get(
-            name, {known for known in names if known.lower() == name.lower()}
-        )
-        if not matching:
-            parser.error(f"--only {name}: the names are fits, figures, {', '.join(names)}")
-        wanted |= matching
+    if options.update and not options.check:
+        parser.error("--update goes with --check")
+    if options.check and (options.only or options.peers or options.json or options.plot):
+        parser.error("--check goes with --quick and --update alone")
+    if options.plot:
+        try:
+            from . import plots
+        except ImportError as missing:
+            parser.error(f"--plot needs {missing.name}: pip install matplotlib")
 
     console = Console()
+    width = WIDTH_WITH_PEERS if options.peers else WIDTH
     if not console.is_terminal:
-        console = Console(width=WIDTH)  # a file or a pipe has no width of its own
-    versions = f"dualdiff {dd.__version__}, NumPy {np.__version__}, Python {sys.version.split()[0]}"
-    console.print(f"{versions}, {THREADS} BLAS thread")
-    passed = True
-    if fits := [name for name in nist.MODELS if name in wanted]:
-        passed &= print_fits(console, fits)
-    if figures := [name for name in overhead.FIGURES if name in wanted]:
-        passed &= print_figures(console, figures, options.quick)
-    if "modes" in wanted:
-        passed &= print_modes(console, options.quick)
+        console = Console(width=width)  # a file or a pipe has no width of its own
+    here = environment(["scipy", *peers.versions()] if options.peers else ["scipy"])
+    console.print(", ".join(f"{name} {value}" for name, value in here.items()), highlight=False, soft_wrap=True)
+
+    if options.check:
+        with progress_on(console) as progress:
+            return check.run(console, progress, quick=options.quick, update=options.update)
+
+    found = tuple(peers.installed()) if options.peers else ()
+    try:
+        tasks = chosen(options.only, Options(options.quick, found))
+    except UnknownName as unknown:
+        parser.error(str(unknown))
+    rows = run(console, tasks, [peer.name for peer in found])
+    if options.json:
+        record = {"environment": here, "options": vars_as_text(options), "rows": [row.record() for row in rows]}
+        options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    if options.plot:
+        console.print(f"\n{plots.draw(rows, options.plot)}")
+    passed = all(row.passed for row in rows)
     if not passed:
         console.print("\nAn answer is wrong: see the rows marked WRONG.", style="bold red")
     return 0 if passed else 1
 
 
-def print_fits(console: Console, names: list[str]) -> bool:
-    table = Table(
-        title="Fits of certified data by least_squares, with dd.jacfwd and with SciPy's 2-point differences",
-        caption="digits: agreement of the worst parameter, which is certified to 11\n"
-        "refined: likewise, after solving Jᵀr = 0 with the same kind of Jacobian\n"
-        "runs: of the model, on numbers + on duals (one on duals gives a whole Jacobian)\n"
-        "2-point error: largest relative error of an entry of SciPy's default Jacobian, at the solution\n"
-        "checked: likewise of the exact Jacobian, against the complex step",
-        **LOOK,
-    )
-    table.add_column("data")
-    for heading in ("points", "start", "exact\ndigits", "exact\nrefined", "exact\nruns"):
-        table.add_column(heading, justify="right")
-    for heading in ("2-point\ndigits", "2-point\nrefined", "2-point\nruns", "2-point\nerror", "checked"):
-        table.add_column(heading, justify="right")
-    passed = True
-    for row in nist.run(names):
-        cells = [row.name, str(row.observations), str(row.start)]
-        for fit in (row.exact, row.differences):
-            runs = f"{fit.evaluations} + {fit.sweeps}" if fit.sweeps else str(fit.evaluations)
-            cells += [f"{fit.digits:.1f}", f"{fit.refined_digits:.1f}", runs]
-        table.add_row(*cells, f"{row.error_of_differences:.0e}", checked(row))
-        passed &= row.passed
-    console.print("", table)
-    return passed
+def run(console: Console, tasks: Sequence[Task], peers: Sequence[str]) -> list[Any]:
+    """The rows of all tasks; the table of a section is printed when its last row is there."""
+    rows: list[Any] = []
+    with progress_on(console) as progress:
+        bar = progress.add_task("", total=len(tasks))
+        for section in SECTIONS:
+            of_section: list[Any] = []
+            for task in tasks:
+                if task.section == section:
+                    progress.update(bar, description=f"{section}: {task.label}", refresh=True)
+                    of_section += task.run()
+                    progress.update(bar, advance=1, refresh=True)
+            if of_section:
+                print_table(console, section, of_section, peers)
+                rows += of_section
+    return rows
 
 
-def print_figures(console: Console, names: list[str], quick: bool) -> bool:
-    table = Table(
-        title="What a derivative costs",
-        caption="time: minimum of rounds in which value, derivative by hand and dualdiff take turns\n"
-        "memory: peak of what is allocated during the call; extra: beyond the Jacobian itself\n"
-        "checked: largest difference from the derivative by hand, relative to its largest entry",
-        **LOOK,
-    )
-    for heading in ("problem", "size", "operator"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("value", "by hand", "dualdiff", "measured", "limit", "checked"):
-        table.add_column(heading, justify="left" if heading == "measured" else "right", no_wrap=True)
-    passed = True
-    for row in overhead.run(names, quick):
-        limit = f"{row.limit:g}" if row.within_limit else f"[bold yellow]over {row.limit:g}[/]"
-        measured = f"{row.measured:4.3g} {row.unit}"
-        costs = row.value, row.by_hand, row.derivative, measured, limit
-        table.add_row(row.problem, row.size, row.operator, *costs, checked(row))
-        passed &= row.passed
-    console.print("", table)
-    return passed
+def progress_on(console: Console) -> Progress:
+    """A bar that moves between measurements only: a thread that redraws it would run during them."""
+    shown_on = console if console.is_terminal else Console(stderr=True)
+    columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
+    return Progress(*columns, console=shown_on, transient=True, auto_refresh=False, disable=not shown_on.is_terminal)
 
 
-def print_modes(console: Console, quick: bool) -> bool:
-    rows = list(modes.run(quick))
-    crossings = ", ".join(f"n = {n} at m = {m:.0f}" for n, m in modes.crossings(rows).items() if m is not None)
-    cost = modes.row_cost(rows)
-    table = Table(
-        title=f"Forward against reverse mode: tanh(A @ tanh(B @ x)), {modes.HIDDEN} hidden",
-        caption="ratio: jacrev / jacfwd; below 1 reverse mode is faster\n"
-        'auto: the mode that jacobian(mode="auto") took\n'
-        "checked: largest difference between the modes, relative to the largest entry\n"
-        f"The modes cross for {crossings or 'no n of this sweep'}; for other n\nforward mode is faster throughout.\n"
-        f"ROW_COST, one row sent back over one column sent forward: measured {cost:.2f}, set to {ROW_COST:g}.\n"
-        f"Time of the modes so chosen over that of the faster ones: {modes.loss(rows, ROW_COST):.3f} with the set\n"
-        f"value, {modes.loss(rows, cost):.3f} with the measured one (geometric means).",
-        **LOOK,
-    )
-    for heading in ("inputs n", "outputs m", "value", "jacfwd", "jacrev", "ratio"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for heading in ("faster", "auto", "checked"):
-        table.add_column(heading, justify="right")
-    for i, row in enumerate(rows):
-        last_of_n = i + 1 == len(rows) or rows[i + 1].n != row.n
-        costs = duration(row.value), duration(row.forward), duration(row.reverse), f"{row.ratio:.2f}"
-        table.add_row(str(row.n), str(row.m), *costs, row.faster, row.auto, checked(row), end_section=last_of_n)
-    console.print("", table)
-    return all(row.passed for row in rows)
+def print_table(console: Console, section: str, rows: list[Any], peers: Sequence[str]) -> None:
+    if section in ("fits", "modes", "figures"):
+        console.print("", getattr(tables, f"of_{section}")(rows))
+    elif peers:
+        table, footnotes = tables.side_by_side(rows, peers)
+        console.print("", table)
+        for footnote in footnotes:
+            console.print(footnote, highlight=False, markup=False)
+    else:
+        console.print("", tables.of_rows(rows))
 
 
-def checked(row: nist.Row | overhead.Row | modes.Row) -> str:
-    if row.checked is None:
-        return ""
-    return f"{row.checked:.0e}" if row.passed else f"[bold red]WRONG {row.checked:.0e}[/]"
+def vars_as_text(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()}
 
 
 if __name__ == "__main__":

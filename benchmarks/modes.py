@@ -8,18 +8,19 @@ Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3-4.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 import dualdiff as dd
 from dualdiff.higher import FEW_INPUTS, chosen_mode
 
-from .overhead import LARGEST_ERROR, largest_error, times
+from .measuring import LARGEST_ERROR, largest_error, times
 
-SIZES = (1, 4, 16, 64, 256)
+SIZES = tuple(2**i for i in range(9))
+FEWER_SIZES = SIZES[::2]
 HIDDEN = 512
 MANY = 64  # directions beside which the fixed cost of a run is small
 
@@ -40,6 +41,10 @@ class Row:
     def passed(self) -> bool:
         return self.checked <= LARGEST_ERROR
 
+    def record(self) -> dict[str, Any]:
+        shown = {"ratio": self.ratio, "faster": self.faster, "passed": self.passed}
+        return {"section": "modes", "problem": "two layers", **asdict(self), **shown}
+
     @property
     def faster(self) -> str:
         return "fwd" if self.forward <= self.reverse else "rev"
@@ -51,12 +56,6 @@ class Row:
 
 def two_layers(x, A, B):
     return np.tanh(A @ np.tanh(B @ x))
-
-
-def run(quick: bool = False) -> Iterator[Row]:
-    for n in SIZES:
-        for m in SIZES:
-            yield measured(n, m, rounds=3 if quick else 10)
 
 
 def measured(n: int, m: int, rounds: int) -> Row:

@@ -95,6 +95,17 @@ class Row:
             and self.checked <= LARGEST_ERROR
         )
 
+    def record(self) -> dict[str, Any]:
+        fits = {"exact": numbers(self.exact), "differences": numbers(self.differences)}
+        return {
+            "section": "fits",
+            "problem": self.name,
+            "operator": "jacfwd",
+            **numbers(self),
+            **fits,
+            "passed": self.passed,
+        }
+
 
 class Residual:
     """``model(b, x) - y``, counting how often it runs on plain numbers and on duals."""
@@ -187,6 +198,11 @@ def stationary_point(residual: Any, b: Any, jacobian: Any, jacobian_of_gradient:
 
     jac = jacobian_of_gradient(gradient) if jacobian_of_gradient else None
     return root(gradient, b, jac=jac, tol=1e-15).x
+
+
+def numbers(row: Fit | Row) -> dict[str, Any]:
+    """Its fields; arrays as lists."""
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in vars(row).items()}
 
 
 def digits(b: Any, certified: Any) -> float:

@@ -1,60 +1,25 @@
-"""The figures: what a derivative costs, beside the plain value and beside the derivative written by hand.
+"""Small operations, where the cost per operation is what counts: from 2 numbers to a million.
 
-Each figure checks its answer first, then measures.  Times are the minimum over rounds in which the plain value, the
-derivative by hand and dualdiff take turns, each long enough for the clock; so a ratio is of one run, on one machine,
-and slow moments of the machine meet all three alike.  Memory is the peak that Python's allocator traced during the
-call (`tracemalloc`, to which NumPy reports its arrays), the same way for the value and for the derivative.
+Plain NumPy functions, and their derivatives as an expert would write them: shared subexpressions, products with a
+diagonal as scalings, one product of matrices where one is enough.
 
-A derivative by hand is what an expert would write: shared subexpressions, products with a diagonal as scalings,
-one product of matrices where one is enough.
+    rosenbrock    a handful of operations on short and long vectors
+    chain         elementwise functions one after another
+    scalars       a Python loop over single entries
+    lorenz        a Python loop over time, of an ODE's three states (Runge-Kutta of order 4)
+    layers        two products with a matrix: the Jacobian of as many outputs as inputs
+    network       three dense layers: the gradient in all weights
 """
 
 from __future__ import annotations
 
-import gc
-import os
-import subprocess
-import sys
-import tempfile
-import time
-import tracemalloc
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-import dualdiff as dd
+from .problems import Problem
 
-Call = Callable[[], Any]
-LARGEST_ERROR = 1e-11  # an answer farther from the one by hand is a failed check
-
-
-@dataclass
-class Row:
-    """One figure: ``measured`` in ``unit`` (a ratio to the value or to the derivative by hand, or an amount)."""
-
-    problem: str
-    size: str
-    operator: str
-    value: str
-    by_hand: str
-    derivative: str
-    measured: float
-    unit: str
-    limit: float
-    checked: float | None  # error of the answer; None where there is no answer but the measurement
-
-    @property
-    def passed(self) -> bool:
-        return self.checked is None or self.checked <= LARGEST_ERROR
-
-    @property
-    def within_limit(self) -> bool:
-        return self.measured <= self.limit
-
-
-# The problems: the function, and its derivative by hand.
+# The functions, and their derivatives by hand.
 
 
 def rosenbrock(x):
@@ -109,6 +74,41 @@ def scalars_gradient(x):
     return g
 
 
+def lorenz(state):
+    x, y, z = state
+    return np.stack([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z])
+
+
+def trajectory(state, steps, h):
+    """Where the state is after so many steps of length h."""
+    for _ in range(steps):
+        k1 = lorenz(state)
+        k2 = lorenz(state + h / 2 * k1)
+        k3 = lorenz(state + h / 2 * k2)
+        k4 = lorenz(state + h * k3)
+        state = state + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+    return state
+
+
+def trajectory_jacobian(state, steps, h):
+    """The variational equation, J' = D(state) J, in the same steps."""
+
+    def slope(state, J):
+        x, y, z = state
+        D = np.array([[-10.0, 10.0, 0.0], [28 - z, -1.0, -x], [y, x, -8 / 3]])
+        return np.array([10 * (y - x), x * (28 - z) - y, x * y - 8 / 3 * z]), D @ J
+
+    J = np.eye(3)
+    for _ in range(steps):
+        k1, K1 = slope(state, J)
+        k2, K2 = slope(state + h / 2 * k1, J + h / 2 * K1)
+        k3, K3 = slope(state + h / 2 * k2, J + h / 2 * K2)
+        k4, K4 = slope(state + h * k3, J + h * K3)
+        state = state + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        J = J + h / 6 * (K1 + 2 * K2 + 2 * K3 + K4)
+    return J
+
+
 def network(parameters, x, target):
     """Mean squared error of three layers of tanh."""
     for W, b in parameters:
@@ -149,200 +149,60 @@ def layers_jacobian(x, A, b):
     return J
 
 
-def steps(x):
-    for _ in range(50):
-        x = np.sin(x) * 0.5 + x
-    return x
+# The problems.
 
 
-def steps_jvp(x, v):
-    for _ in range(50):
-        x, v = np.sin(x) * 0.5 + x, (np.cos(x) * 0.5 + 1) * v
-    return x, v
+def problems() -> list[Problem]:
+    """Each function over its sizes, so that a plot shows where the cost per operation ends to count."""
+    return [
+        *(gradient_of_rosenbrock(n) for n in (2, 10, 100, 1000, 10**4, 10**5)),
+        *(jvp_of_rosenbrock(n) for n in (2, 10, 100, 1000, 10**4, 10**5)),
+        *(jvp_of_chain(n) for n in (10, 1000, 10**5, 10**6)),
+        *(gradient_of_scalars(n) for n in (2, 10, 100)),
+        jacobian_of_trajectory(steps=200),
+        *(jacobian_of_layers("jacfwd", n) for n in (10, 30, 100, 300)),
+        *(jacobian_of_layers("jacrev", n) for n in (10, 30, 100, 300)),
+        gradient_of_network(batch=256, width=128),
+    ]
 
 
-def steps_gradient(x):
-    """Gradient of the sum of the results."""
-    inputs = []
-    for _ in range(50):
-        inputs.append(x)
-        x = np.sin(x) * 0.5 + x
-    g = np.ones_like(x)
-    while inputs:
-        g *= np.cos(inputs.pop()) * 0.5 + 1
-    return g
+def gradient_of_rosenbrock(n: int) -> Problem:
+    x, _ = points(n)
+    return Problem("rosenbrock", power_of_ten(n), "grad", rosenbrock, (x,), 0, rosenbrock_gradient)
 
 
-def pointwise(x):
-    return np.sin(x) * x
+def jvp_of_rosenbrock(n: int) -> Problem:
+    x, v = points(n)
+    return Problem("rosenbrock", power_of_ten(n), "jvp", rosenbrock, (x,), 0, rosenbrock_jvp, tangents=(v,))
 
 
-def pointwise_derivative(x):
-    return np.cos(x) * x + np.sin(x)
+def jvp_of_chain(n: int) -> Problem:
+    x, v = points(n)
+    return Problem("chain", power_of_ten(n), "jvp", chain, (x,), 0, chain_jvp, tangents=(v,))
 
 
-# The figures.
+def gradient_of_scalars(n: int) -> Problem:
+    x, _ = points(n)
+    return Problem("loop of scalars", power_of_ten(n), "grad", scalars, (x,), 0, scalars_gradient)
 
 
-def rosenbrock_figure(rounds: int) -> Row:
-    x, v = points(10)
-    calls = (
-        lambda: rosenbrock(x),
-        lambda: rosenbrock_jvp(x, v),
-        lambda: dd.jvp(rosenbrock, (x,), (v,)),
-    )
-    return ratio_of_times("rosenbrock", "10", "jvp", calls, rounds, to="value", limit=4.5)
+def jacobian_of_trajectory(steps: int) -> Problem:
+    arguments = np.array([1.0, 2.0, 20.0]), steps, 0.01
+    return Problem("lorenz", f"{steps} steps", "jacfwd", trajectory, arguments, 0, trajectory_jacobian)
 
 
-def chain_figure(rounds: int) -> Row:
-    x, v = points(10**6)
-    calls = (
-        lambda: chain(x),
-        lambda: chain_jvp(x, v),
-        lambda: dd.jvp(chain, (x,), (v,)),
-    )
-    return ratio_of_times("chain", "1e6", "jvp", calls, rounds, to="by hand", limit=1.5)
-
-
-def layers_figure(rounds: int) -> Row:
-    n = 100
+def jacobian_of_layers(operator: str, n: int) -> Problem:
     x, b = points(n)
     A = np.random.default_rng(1).standard_normal((n, n)) / np.sqrt(n)
-    jacobian = dd.jacfwd(layers)
-    calls = (
-        lambda: layers(x, A, b),
-        lambda: layers_jacobian(x, A, b),
-        lambda: jacobian(x, A, b),
-    )
-    return ratio_of_times("layers", "100", "jacfwd", calls, rounds, to="by hand", limit=3.0)
+    return Problem("layers", power_of_ten(n), operator, layers, (x, A, b), 0, layers_jacobian)
 
 
-def gradient_of_rosenbrock_figure(rounds: int) -> Row:
-    x, _ = points(10)
-    gradient = dd.grad(rosenbrock)
-    calls = (lambda: rosenbrock(x), lambda: rosenbrock_gradient(x), lambda: gradient(x))
-    return ratio_of_times("rosenbrock", "10", "grad", calls, rounds, to="value", limit=8.0)
-
-
-def gradient_of_long_rosenbrock_figure(rounds: int) -> Row:
-    x, _ = points(10**5)
-    gradient = dd.grad(rosenbrock)
-    calls = (lambda: rosenbrock(x), lambda: rosenbrock_gradient(x), lambda: gradient(x))
-    return ratio_of_times("rosenbrock", "1e5", "grad", calls, rounds, to="by hand", limit=4.0)
-
-
-def gradient_of_scalars_figure(rounds: int) -> Row:
-    x, _ = points(10)
-    gradient = dd.grad(scalars)
-    calls = (lambda: scalars(x), lambda: scalars_gradient(x), lambda: gradient(x))
-    return ratio_of_times("loop of scalars", "10", "grad", calls, rounds, to="value", limit=38.0)
-
-
-def gradient_of_network_figure(rounds: int) -> Row:
-    batch, width = 256, 128
+def gradient_of_network(batch: int, width: int) -> Problem:
     rng = np.random.default_rng(0)
     parameters = [(rng.standard_normal((width, width)) / np.sqrt(width), rng.standard_normal(width)) for _ in range(3)]
     x, target = rng.standard_normal((2, batch, width))
-    gradient = dd.grad(network)
-    calls = (
-        lambda: network(parameters, x, target),
-        lambda: network_gradient(parameters, x, target),
-        lambda: gradient(parameters, x, target),
-    )
-    return ratio_of_times("tanh network", "3 × 128", "grad", calls, rounds, to="value", limit=4.0)
-
-
-def rows_of_layers_figure(rounds: int) -> Row:
-    n = 100
-    x, b = points(n)
-    A = np.random.default_rng(1).standard_normal((n, n)) / np.sqrt(n)
-    jacobian = dd.jacrev(layers)
-    calls = (
-        lambda: layers(x, A, b),
-        lambda: layers_jacobian(x, A, b),
-        lambda: jacobian(x, A, b),
-    )
-    return ratio_of_times("layers", "100", "jacrev", calls, rounds, to="by hand", limit=4.0)
-
-
-def memory_of_grad_figure(rounds: int) -> Row:
-    x, _ = points(200_000)
-    gradient = dd.grad(lambda x: np.sum(steps(x)))
-    calls = (lambda: np.sum(steps(x)), lambda: steps_gradient(x), lambda: gradient(x))
-    checked = largest_error(calls[2](), calls[1]())
-    value, by_hand, derivative = (peak_memory(call) for call in calls)
-    shown = megabytes(value), megabytes(by_hand), megabytes(derivative)
-    return Row("grad's memory", "2e5", "grad", *shown, derivative / 1e6, "MB", 95.0, checked)
-
-
-def memory_of_jvp_figure(rounds: int) -> Row:
-    x, v = points(200_000)
-    calls = (
-        lambda: steps(x),
-        lambda: steps_jvp(x, v),
-        lambda: dd.jvp(steps, (x,), (v,)),
-    )
-    checked = largest_error(calls[2](), calls[1]())
-    value, by_hand, derivative = (peak_memory(call) for call in calls)
-    shown = megabytes(value), megabytes(by_hand), megabytes(derivative)
-    return Row("jvp's memory", "2e5", "jvp", *shown, derivative / value, "× value", 3.5, checked)
-
-
-def memory_of_jacfwd_figure(rounds: int) -> Row:
-    n = 5000
-    x, _ = points(n)
-    jacobian = dd.jacfwd(pointwise)
-    calls = (
-        lambda: pointwise(x),
-        lambda: np.diag(pointwise_derivative(x)),
-        lambda: jacobian(x),
-    )
-    checked = largest_error(calls[2](), calls[1]())
-    value, by_hand, derivative = (peak_memory(call) for call in calls)
-    shown = megabytes(value), megabytes(by_hand), megabytes(derivative)
-    beyond = derivative - n * n * x.itemsize
-    return Row("jacfwd's memory", "5000", "jacfwd", *shown, beyond / 1e6, "MB extra", 100.0, checked)
-
-
-def import_figure(rounds: int) -> Row:
-    program = (
-        "import sys, time, numpy; start = time.perf_counter(); import dualdiff; print(time.perf_counter() - start); "
-        "assert 'scipy' not in sys.modules"
-    )
-    command = [sys.executable, "-c", program]
-    with tempfile.TemporaryDirectory() as compiled:
-        # As an installed package: compiled by the first run, whatever the caller's environment says of bytecode.
-        environment = {**os.environ, "PYTHONPYCACHEPREFIX": compiled}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        seconds = min(
-            float(subprocess.run(command, env=environment, check=True, capture_output=True).stdout)
-            for _ in range(1 + rounds)
-        )
-    return Row("import", "", "import", "", "", duration(seconds), seconds * 1e3, "ms", 20.0, None)
-
-
-FIGURES: dict[str, Callable[[int], Row]] = {
-    "rosenbrock": rosenbrock_figure,
-    "chain": chain_figure,
-    "layers": layers_figure,
-    "grad of rosenbrock": gradient_of_rosenbrock_figure,
-    "grad of long rosenbrock": gradient_of_long_rosenbrock_figure,
-    "grad of scalars": gradient_of_scalars_figure,
-    "grad of network": gradient_of_network_figure,
-    "jacrev of layers": rows_of_layers_figure,
-    "jvp's memory": memory_of_jvp_figure,
-    "jacfwd's memory": memory_of_jacfwd_figure,
-    "grad's memory": memory_of_grad_figure,
-    "import": import_figure,
-}
-
-
-def run(names: list[str], quick: bool = False) -> Iterator[Row]:
-    for name in names:
-        yield FIGURES[name](5 if quick else 20)
-
-
-# Measuring.
+    arguments = parameters, x, target
+    return Problem("tanh network", f"3 × {width}", "grad", network, arguments, 0, network_gradient)
 
 
 def points(n: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -350,62 +210,6 @@ def points(n: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     return rng.standard_normal(n), rng.standard_normal(n)
 
 
-def ratio_of_times(
-    problem: str, size: str, operator: str, calls: tuple[Call, Call, Call], rounds: int, *, to: str, limit: float
-) -> Row:
-    """The figure for a plain value, its derivative by hand, and dualdiff's; ``to`` says what the ratio is to."""
-    checked = largest_error(calls[2](), calls[1]())
-    value, by_hand, derivative = times(rounds, calls)
-    shown = duration(value), duration(by_hand), duration(derivative)
-    ratio = derivative / (value if to == "value" else by_hand)
-    return Row(problem, size, operator, *shown, ratio, f"× {to}", limit, checked)
-
-
-def times(rounds: int, calls: tuple[Call, ...], shortest: float = 0.01) -> list[float]:
-    """Seconds of each call: the minimum over rounds in which they take turns, ``shortest`` seconds or one call each."""
-    counts = []
-    for call in calls:
-        count = 1
-        while count < 10**6 and (elapsed := repeated(call, count)) < shortest:
-            count = max(2 * count, int(count * shortest / max(elapsed, 1e-9)))
-        counts.append(count)
-    best = [float("inf")] * len(calls)
-    for _ in range(rounds):
-        for i, (call, count) in enumerate(zip(calls, counts, strict=True)):
-            best[i] = min(best[i], repeated(call, count) / count)
-    return best
-
-
-def repeated(call: Call, count: int) -> float:
-    start = time.perf_counter()
-    for _ in range(count):
-        call()
-    return time.perf_counter() - start
-
-
-def peak_memory(call: Call) -> int:
-    """Bytes allocated at the worst moment of a call, the result included."""
-    gc.collect()
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        call()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
-
-
-def largest_error(ours: Any, by_hand: Any) -> float:
-    """Largest difference, relative to the largest entry by hand; over nested results."""
-    if isinstance(ours, (tuple, list)):
-        return max(largest_error(a, b) for a, b in zip(ours, by_hand, strict=True))
-    return float(np.max(np.abs(ours - by_hand)) / np.max(np.abs(by_hand)))
-
-
-def duration(seconds: float) -> str:
-    unit, factor = ("s", 1.0) if seconds >= 1 else ("ms", 1e3) if seconds >= 1e-3 else ("µs", 1e6)
-    return f"{seconds * factor:.3g} {unit}"
-
-
-def megabytes(size: float) -> str:
-    return f"{size / 1e6:.1f} MB"
+def power_of_ten(n: int) -> str:
+    """Long sizes in short: 100000 as 1e5."""
+    return f"1e{len(str(n)) - 1}" if n > 1000 and str(n).strip("0") == "1" else str(n)

@@ -1,0 +1,177 @@
+"""Losses against what is committed: ``python -m benchmarks --check``.
+
+Counts first, which have no noise: the Python functions that are entered and the bytecode instructions that are executed
+during one derivative.  They depend on the versions of Python and NumPy alone, so each is committed for its
+version of Python, with a tolerance for NumPy's own Python code.  Then ratios of times, which do have noise: a loss is
+one that remains in the best of several measurements.  ``--quick`` leaves the ratios out; ``--update`` commits to what
+is measured now, and leaves what is committed for other versions of Python.
+
+The exit status is 1 after a loss, 2 if something has nothing committed to be compared with.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+
+from . import overhead, rows
+from .measuring import LARGEST_ERROR, environment
+from .problems import Problem
+
+COMMITTED = Path(__file__).parent / "committed.json"
+TOLERANCE_OF_COUNTS = 1.05
+TOLERANCE_OF_RATIOS = 1.5
+TRIES = 3
+
+
+def problems() -> list[Problem]:
+    """Small ones: the cost per operation is what a change of the code can lose."""
+    return [
+        overhead.gradient_of_rosenbrock(10),
+        overhead.jvp_of_rosenbrock(10),
+        overhead.gradient_of_scalars(10),
+        overhead.jvp_of_chain(10),
+        overhead.jacobian_of_trajectory(steps=5),
+        overhead.jacobian_of_layers("jacfwd", 100),
+        overhead.jacobian_of_layers("jacrev", 100),
+        overhead.gradient_of_network(batch=16, width=8),
+    ]
+
+
+def counts(call: Callable[[], Any]) -> dict[str, int]:
+    """Python functions entered, and bytecode instructions executed, by one call of a warm function."""
+    for _ in range(3):
+        call()
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()  # what a collection runs would be counted
+    try:
+        return counted_by_monitoring(call) if hasattr(sys, "monitoring") else counted_by_tracing(call)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def counted_by_monitoring(call: Callable[[], Any]) -> dict[str, int]:
+    """From Python 3.12 on: the tracing of instructions misses some in 3.13."""
+    monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
+    events, tool = monitoring.events, monitoring.PROFILER_ID
+    seen = Counter[str]()
+    monitoring.use_tool_id(tool, "dualdiff's benchmarks")
+    try:
+        for event, what in (
+            (events.PY_START, "functions"),
+            (events.PY_RESUME, "functions"),
+            (events.INSTRUCTION, "instructions"),
+        ):
+            monitoring.register_callback(tool, event, lambda *_, what=what: seen.update((what,)))
+        monitoring.set_events(tool, events.PY_START | events.PY_RESUME | events.INSTRUCTION)
+        call()
+    finally:
+        monitoring.set_events(tool, 0)
+        monitoring.free_tool_id(tool)
+    return {what: seen[what] for what in ("functions", "instructions")}
+
+
+def counted_by_tracing(call: Callable[[], Any]) -> dict[str, int]:
+    seen = {"functions": 0, "instructions": 0}
+
+    def traced(frame: Any, event: str, arg: Any) -> Any:
+        if event == "call":
+            seen["functions"] += 1
+            frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        elif event == "opcode":
+            seen["instructions"] += 1
+        return traced
+
+    before = sys.gettrace()
+    sys.settrace(traced)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+    return seen
+
+
+def run(console: Console, progress: Progress, *, quick: bool, update: bool, file: Path = COMMITTED) -> int:
+    """Prints what is lost, and returns the exit status."""
+    committed = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"counts": {}, "ratios": {}}
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    known_counts, known_ratios = committed["counts"].get(python, {}), committed["ratios"]
+    new_counts: dict[str, dict[str, int]] = {}
+    new_ratios: dict[str, float] = {}
+    wrong, losses, gains, unknown = [], [], [], []
+
+    bar = progress.add_task("", total=len(problems()))
+    for problem in problems():
+        name = f"{problem.operator} of {problem.name}, {problem.size}"
+        progress.update(bar, description=name, refresh=True)
+        new_counts[name] = counts(problem.differentiated())
+        for what, count in new_counts[name].items():
+            known = known_counts.get(name, {}).get(what)
+            line = f"{name}: {count} {what}, committed {known}"
+            if known is None:
+                unknown.append(f"{name}: {count} {what}, none committed for Python {python}")
+            elif count > TOLERANCE_OF_COUNTS * known:
+                losses.append(line)
+            elif count * TOLERANCE_OF_COUNTS < known:
+                gains.append(line)
+        if not quick:
+            allowed = TOLERANCE_OF_RATIOS * known_ratios.get(name, float("inf"))
+            ratio, error = measured(problem, 0.0 if update else allowed)
+            new_ratios[name] = round(ratio, 2)
+            if error > LARGEST_ERROR:
+                wrong.append(f"{name}: by {error:.0e}")
+            if new_ratios[name] > allowed:
+                losses.append(f"{name}: {new_ratios[name]:.3g} × the value, committed {known_ratios[name]:.3g}")
+        progress.update(bar, advance=1, refresh=True)
+
+    if update and not wrong:
+        committed["counts"][python] = new_counts
+        committed["ratios"] = {**known_ratios, **new_ratios}
+        if new_ratios:
+            committed["ratios measured with"] = environment()
+        file.write_text(json.dumps(committed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        console.print(f"{file.name} updated for Python {python}: {len(new_counts)} problems", highlight=False)
+        return 0
+    for title, lines in (
+        ("WRONG answers", wrong),
+        ("lost", losses),
+        ("not comparable", unknown),
+        ("gained (--check --update keeps it)", gains),
+    ):
+        if lines:
+            console.print(f"\n{title}:", *(f"  {line}" for line in lines), sep="\n", highlight=False, markup=False)
+    compared = "counts" if quick else "counts and ratios"
+    if losses or wrong:
+        console.print(
+            f"\nWrong answers: {len(wrong)}. Losses: {len(losses)}, beyond {tolerances(quick)}.", style="bold red"
+        )
+    else:
+        problems_compared = len(new_counts) - len(unknown) // 2
+        console.print(f"\nNo loss in the {compared} of {problems_compared} problems, within {tolerances(quick)}.")
+    return 1 if losses or wrong else 2 if unknown else 0
+
+
+def tolerances(quick: bool) -> str:
+    counts = f"{TOLERANCE_OF_COUNTS - 1:.0%} of counts"
+    return counts if quick else f"{counts} and {TOLERANCE_OF_RATIOS - 1:.0%} of ratios (best of {TRIES})"
+
+
+def measured(problem: Problem, allowed: float) -> tuple[float, float]:
+    """Ratio and error: minima over measurements, of which there are a few unless the ratio is allowed before."""
+    value = derivative = float("inf")
+    for _ in range(TRIES):
+        row = rows.measured(problem, "check", rounds=10)
+        value, derivative = min(value, row.value), min(derivative, row.derivative)
+        if derivative / value <= allowed:
+            break
+    return derivative / value, row.error or 0.0

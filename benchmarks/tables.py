@@ -1,0 +1,169 @@
+"""What the command prints: one table for each section, each row as it was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import fill
+from typing import Any
+
+from rich import box
+from rich.table import Table
+
+from dualdiff.higher import ROW_COST
+
+from . import figures, modes, nist
+from .measuring import duration
+from .rows import OURS, Row
+
+LOOK: dict[str, Any] = {
+    "box": box.SIMPLE_HEAD,
+    "title_justify": "left",
+    "caption_justify": "left",
+    "padding": (0, 1, 0, 0),
+    "show_edge": False,
+}
+HEADINGS = {"advect staged": "advect\nstaged", "JAX jit": "JAX\njit", "differences": "SciPy\n2-point"}
+TITLES = {
+    "adbench": "The objectives of ADBench",
+    "overhead": "Small and large operations",
+    "startup": "A fresh process: import, and the first gradient",
+}
+NOTES = {
+    "startup": "import: value is the import of NumPy, derivative that of dualdiff after it\n"
+    "first gradient: value is the first evaluation, derivative the first gradient after the import",
+}
+
+
+def of_fits(rows: Sequence[nist.Row]) -> Table:
+    table = Table(
+        title="Fits of certified data by least_squares, with dd.jacfwd and with SciPy's 2-point differences",
+        caption="digits: agreement of the worst parameter, which is certified to 11\n"
+        "refined: likewise, after solving Jᵀr = 0 with the same kind of Jacobian\n"
+        "runs: of the model, on numbers + on duals (one on duals gives a whole Jacobian)\n"
+        "2-point error: largest relative error of an entry of SciPy's default Jacobian, at the solution\n"
+        "checked: likewise of the exact Jacobian, against the complex step",
+        **LOOK,
+    )
+    table.add_column("data")
+    for heading in ("points", "start", "exact\ndigits", "exact\nrefined", "exact\nruns"):
+        table.add_column(heading, justify="right")
+    for heading in ("2-point\ndigits", "2-point\nrefined", "2-point\nruns", "2-point\nerror", "checked"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        cells = [row.name, str(row.observations), str(row.start)]
+        for fit in (row.exact, row.differences):
+            runs = f"{fit.evaluations} + {fit.sweeps}" if fit.sweeps else str(fit.evaluations)
+            cells += [f"{fit.digits:.1f}", f"{fit.refined_digits:.1f}", runs]
+        table.add_row(*cells, f"{row.error_of_differences:.0e}", error_of(row.checked, row.passed))
+    return table
+
+
+def of_modes(rows: Sequence[modes.Row]) -> Table:
+    found = "; ".join(f"n = {n}, m = {m:.0f}" for n, m in modes.crossings(rows).items() if m is not None)
+    crossings = fill(f"Both take the same time at {found or 'no sizes of this sweep'}.", 95)
+    cost = modes.row_cost(rows)
+    table = Table(
+        title=f"Forward against reverse mode: tanh(A @ tanh(B @ x)), {modes.HIDDEN} hidden",
+        caption="ratio: jacrev / jacfwd; below 1 reverse mode is faster\n"
+        'auto: the mode that jacobian(mode="auto") took\n'
+        "checked: largest difference between the modes, relative to the largest entry\n"
+        f"{crossings}\nFor other n of the sweep forward mode is faster throughout.\n"
+        f"ROW_COST, one row sent back over one column sent forward: measured {cost:.2f}, set to {ROW_COST:g}.\n"
+        f"Time of the modes so chosen over that of the faster ones: {modes.loss(rows, ROW_COST):.3f} with the set\n"
+        f"value, {modes.loss(rows, cost):.3f} with the measured one (geometric means over {len(rows)} pairs of sizes).",
+        **LOOK,
+    )
+    for heading in ("inputs n", "outputs m", "value", "jacfwd", "jacrev", "ratio"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("faster", "auto", "checked"):
+        table.add_column(heading, justify="right")
+    shown = [row for row in rows if row.n in modes.FEWER_SIZES and row.m in modes.FEWER_SIZES]
+    for i, row in enumerate(shown):
+        last_of_n = i + 1 == len(shown) or shown[i + 1].n != row.n
+        costs = duration(row.value), duration(row.forward), duration(row.reverse), f"{row.ratio:.2f}"
+        error = error_of(row.checked, row.passed)
+        table.add_row(str(row.n), str(row.m), *costs, row.faster, row.auto, error, end_section=last_of_n)
+    return table
+
+
+def of_figures(rows: Sequence[figures.Figure]) -> Table:
+    table = Table(
+        title="What a derivative costs, beside the limits of the design",
+        caption="time: minimum of rounds in which value, derivative by hand and dualdiff take turns\n"
+        "memory: peak of what is allocated during the call; extra: beyond the Jacobian itself\n"
+        "checked: largest difference from the derivative by hand, relative to its largest entry",
+        **LOOK,
+    )
+    for heading in ("problem", "size", "operator"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("value", "by hand", "dualdiff", "measured", "limit", "checked"):
+        table.add_column(heading, justify="left" if heading == "measured" else "right", no_wrap=True)
+    for row in rows:
+        limit = f"{row.limit:g}" if row.within_limit else f"[bold yellow]over {row.limit:g}[/]"
+        costs = row.value, row.by_hand, row.derivative, f"{row.measured:4.3g} {row.unit}", limit
+        table.add_row(row.problem, row.size, row.operator, *costs, error_of(row.error, row.passed))
+    return table
+
+
+def of_rows(rows: Sequence[Row]) -> Table:
+    section = rows[0].section
+    table = Table(
+        title=TITLES[section],
+        caption=NOTES.get(section, "")
+        or "ratio: derivative / value; by hand: likewise, of the derivative that an expert would write\n"
+        "time: minimum of rounds in which all take turns\n"
+        "error: relative to the largest entry, against what stands under checked",
+        **LOOK,
+    )
+    for heading in ("problem", "size", "operator"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("value", "derivative", "ratio", "by hand", "error"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("checked", no_wrap=True)
+    for row in rows:
+        costs = duration(row.value), duration(row.derivative), ratio_of(row), ratio_of(row, "by hand")
+        error = error_of(row.error, row.passed)
+        table.add_row(row.problem, row.size, row.operator, *costs, error, row.checked)
+    return table
+
+
+def side_by_side(rows: Sequence[Row], peers: Sequence[str]) -> tuple[Table, list[str]]:
+    """Ratios to the plain value, the smallest of each row in bold; and the footnotes of what is missing."""
+    reasons: dict[str, int] = {}
+    table = Table(
+        title=f"{TITLES[rows[0].section]}: time over that of the plain NumPy value",
+        caption=NOTES.get(rows[0].section, ""),
+        **LOOK,
+    )
+    for heading in ("problem", "size", "operator"):
+        table.add_column(heading, no_wrap=True)
+    for name in ("value", "by hand", OURS, *peers):
+        table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
+    table.add_column("error", justify="right", no_wrap=True)
+    for row in rows:
+        best = min(min(row.seconds[name]) for name in (OURS, *peers) if name in row.seconds)
+        cells = [duration(row.value), ratio_of(row, "by hand")]
+        for name in (OURS, *peers):
+            if name in row.missing:
+                reason = f"{name}: {row.missing[name]}"
+                cells.append(f"—{raised(reasons.setdefault(reason, len(reasons) + 1))}")
+            else:
+                cell = ratio_of(row, name)
+                cells.append(f"[bold]{cell}[/]" if cell and min(row.seconds[name]) == best else cell)
+        table.add_row(row.problem, row.size, row.operator, *cells, error_of(row.error, row.passed))
+    return table, [f"{raised(number)} {reason}" for reason, number in reasons.items()]
+
+
+def ratio_of(row: Row, name: str = OURS) -> str:
+    ratio = row.ratio(name)
+    return "" if ratio is None else f"{ratio:.3g}" if ratio < 1000 else f"{ratio:.0f}"
+
+
+def error_of(error: float | None, passed: bool) -> str:
+    if error is None:
+        return ""
+    return f"{error:.0e}" if passed else f"[bold red]WRONG {error:.0e}[/]"
+
+
+def raised(number: int) -> str:
+    return "".join("⁰¹²³⁴⁵⁶⁷⁸⁹"[int(digit)] for digit in str(number))
