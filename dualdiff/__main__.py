@@ -69,9 +69,10 @@ def _detail(rule: Any) -> str:
 
 def _scipy_functions() -> Iterator[Row]:
     for name in ("special", "linalg", "integrate", "interpolate", "stats"):
-        module = importlib.import_module(f".scipy.{name}", __package__)
-        for public, found in vars(module).items():
-            if not public.startswith("_") and getattr(found, "__module__", None) == module.__name__:
+        module, scipys = (importlib.import_module(f"{package}.{name}") for package in ("dualdiff.scipy", "scipy"))
+        for public in module.__all__:
+            own = vars(module).get(public)
+            if own is not None and own is not getattr(scipys, public, None):
                 yield Row(f"{module.__name__}.{public}", "differentiable", "")
 
 
@@ -94,9 +95,8 @@ def overview(table: list[Row]) -> Iterator[str]:
             yield from textwrap.wrap(", ".join(names), 116, initial_indent="    ", subsequent_indent="    ")
 
 
-def matching(table: list[Row], words: list[str]) -> Iterator[str]:
-    """One line for each function whose name contains one of the words."""
-    found = [row for row in table if any(word.lower() in row.name.lower() for word in words)]
+def matching(found: list[Row], words: list[str]) -> Iterator[str]:
+    """One line for each function found by words."""
     width = max((len(row.name) for row in found), default=0)
     for row in found:
         yield f"{row.name:{width}}  {row.kind:14}  {row.detail}".rstrip()
@@ -105,13 +105,17 @@ def matching(table: list[Row], words: list[str]) -> Iterator[str]:
         yield "  What dualdiff does not know raises UnsupportedFunction; custom_jvp adds a rule of your own."
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> int:
+    """Print the table, or the rows that match; 1 if none does."""
     parser = argparse.ArgumentParser(prog="python -m dualdiff", description="What dualdiff can differentiate.")
     parser.add_argument("words", nargs="*", help="show only functions whose name contains one of these")
     words = parser.parse_args(arguments).words
-    print("\n".join(matching(rows(), words) if words else overview(rows())))
+    table = rows()
+    found = [row for row in table if any(word.lower() in row.name.lower() for word in words)]
+    print("\n".join(matching(found, words) if words else overview(table)))
+    return int(bool(words) and not found)
 
 
 if __name__ == "__main__":
     with contextlib.suppress(BrokenPipeError):  # python -m dualdiff | head
-        main()
+        sys.exit(main())

@@ -77,8 +77,16 @@ class PythonLoop(Rule):
     form = "objects"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        result = self.function(*(arg.__array__() if type(arg) is Dual else arg for arg in args), **kwargs)
+        return self._run(self.function, args, kwargs)
+
+    def _run(self, function: Any, args: Any, kwargs: Any) -> Any:
+        result = function(*(arg.__array__() if type(arg) is Dual else arg for arg in args), **kwargs)
         return tuple(map(fused, result)) if type(result) is tuple else fused(result)
+
+    def __getattr__(self, method: str) -> Any:
+        if method not in ("reduce", "accumulate", "reduceat", "outer"):
+            raise AttributeError(method)
+        return lambda *args, **kwargs: self._run(getattr(self.function, method), args, kwargs)
 
 
 # Levels.
@@ -149,13 +157,26 @@ def fused(x: Any) -> Any:
                 + ", ".join(str(np.shape(primal(entry))) for entry in entries)
             )
         return RULES[np.stack](entries)
-    if not isinstance(x, np.ndarray) or x.dtype is not _OBJECT:
-        return x.__dual__() if hasattr(x, "__dual__") else x
+    if type(x) is not np.ndarray:
+        return base_array(x) if isinstance(x, np.ndarray) else x.__dual__() if hasattr(x, "__dual__") else x
+    if x.dtype is not _OBJECT:
+        return x
     entries = x.ravel().tolist()
     if not any(type(entry) is Dual or hasattr(entry, "__dual__") for entry in entries):
         return x
     whole = RULES[np.stack]([fused(entry) for entry in entries])
     return RULES[np.reshape](whole, x.shape + whole.shape[1:])
+
+
+def base_array(x: Any) -> Any:
+    """An array of a subclass of ndarray as what the rules know; a subclass with operations of its own is refused."""
+    own = type(x).__array_ufunc__ is not np.ndarray.__array_ufunc__ or isinstance(x, np.matrix)
+    if own or ("numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)):
+        raise TypeError(
+            f"a {type(x).__name__} of shape {x.shape} meets a Dual: its operations differ from those of an array.\n"
+            "  Use np.asarray(x) (and a mask of its own, if there is one)."
+        )
+    return fused(x.view(np.ndarray))
 
 
 # NumPy's two protocols.

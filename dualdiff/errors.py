@@ -46,7 +46,26 @@ _NO_ITERATOR = (
     "np.nditer does not iterate over values that carry derivatives.\n"
     "  Use np.ndindex(x.shape), np.ndenumerate(x) or x.flat."
 )
+_SPARSE = (
+    "a sparse matrix takes no values that carry derivatives: use A.toarray() @ x, or give the product a rule with "
+    "dualdiff.custom_jvp."
+)
+_PACKAGES = {
+    "scipy.sparse": _SPARSE,
+    "scipy": (
+        "this function of SciPy does not dispatch. dualdiff.scipy has many of them under the same names, in special, "
+        "linalg, integrate, interpolate and stats (python -m dualdiff scipy lists them).\n"
+        "  Any other gets a rule with dualdiff.custom_jvp."
+    ),
+    "numpy.polynomial": (
+        "np.polynomial calls functions of NumPy that take no objects; np.polyfit and np.roots are differentiable."
+    ),
+}
 _HINTS = {
+    "object arrays are not supported": _NO_LOOP,
+    "input type 'object' not supported": _NO_LOOP,
+    "no supported conversion for types": _SPARSE,
+    "unsupported data types in input": _SPARSE,
     "which has no callable ": _NO_LOOP,
     "dtype('O')": _NO_LOOP,
     "could not be safely coerced": _NO_LOOP,
@@ -62,8 +81,21 @@ def explain(error: BaseException) -> None:
     text = str(error)
     for words, hint in _HINTS.items():
         if words in text:
-            error.add_note("dualdiff: " + hint)
+            error.add_note("dualdiff: " + (_of_package(error) or hint))
             return
+
+
+def _of_package(error: BaseException) -> str | None:
+    """The next step where the error came out of a package's own function that does not dispatch."""
+    frame = error.__traceback__
+    modules = []
+    while frame is not None:
+        modules.append(frame.tb_frame.f_globals.get("__name__", ""))
+        frame = frame.tb_next
+    for package, hint in _PACKAGES.items():
+        if any(module.startswith(package) for module in modules):
+            return hint
+    return None
 
 
 def unsupported(function: Any, reason: str, shapes: list[tuple[int, ...]]) -> UnsupportedFunction:

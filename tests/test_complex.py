@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
 from dualdiff.dispatch import RULES
+from dualdiff.testing import derivative_at_zero
 
 from .agreement import agree, agrees, plain_numpy_has
 
@@ -301,3 +302,36 @@ def test_special_points_of_complex_functions():
     assert dd.jvp(np.linalg.norm, (np.zeros(2, complex),), (np.ones(2, complex),))[1] == 0.0
     assert_array_equal(dd.jvp(np.sign, (np.zeros(2, complex),), (np.ones(2, complex),))[1], [0, 0])
     assert_array_equal(dd.jacrev(np.prod, holomorphic=True)(np.array([0j, 2 + 1j, 1j])), [(2 + 1j) * 1j, 0, 0])
+
+
+SCALAR_FORMULAS = {
+    "sin": lambda t: np.sin(t + 1j).imag,
+    "reciprocal": lambda t: (1 / (t + 1j)).real,
+    "difference": lambda t: (1j - t * 1j).imag + (1j * t).imag,
+    "quotient": lambda t: ((1 + 2j) / t).imag,
+    "log": lambda t: np.log(t + 1j).imag,
+    "whole power": lambda t: ((t + 1j) ** 2).imag,
+    "root": lambda t: ((t + 1j) ** 0.5).imag,
+    "square": lambda t: np.square(t + 1j).imag,
+    "sum": lambda t: sum([1j, t, t * 1j]).imag,
+    "phase": lambda t: np.exp(1j * t).real,
+    "modulus": lambda t: abs(t + 2j),
+    "angle": lambda t: np.angle(t + 2j),
+    "conjugate": lambda t: (t * t * 2j + 1j).conjugate().imag,
+}
+
+
+@pytest.mark.parametrize("f", SCALAR_FORMULAS.values(), ids=SCALAR_FORMULAS.keys())
+def test_complex_formula_of_a_real_scalar_keeps_its_imaginary_part(f):
+    """Python's complex has no dtype, and np.float64 before it gives way to it."""
+    x = np.array([0.7, 0.2])
+    of_entry = lambda x: f(x[0]) * 1.0
+    (slope,) = derivative_at_zero(lambda t: [np.asarray(f(0.7 + t))], 1e-2)
+    (curvature,) = derivative_at_zero(lambda t: [np.asarray(dd.grad(f)(0.7 + t))], 1e-2)
+
+    for first in (dd.derivative(f)(0.7), dd.grad(f)(0.7), dd.jacfwd(of_entry)(x)[0], dd.grad(of_entry)(x)[0]):
+        assert_allclose(first, slope, rtol=1e-8, atol=1e-9)
+    for transform in (dd.jacfwd, dd.jacrev):
+        for inner in (dd.jacfwd, dd.jacrev):
+            assert_allclose(transform(inner(of_entry))(x)[0, 0], curvature, rtol=1e-7, atol=1e-8)
+            assert_allclose(transform(inner(f))(0.7), curvature, rtol=1e-7, atol=1e-8)

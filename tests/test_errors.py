@@ -260,3 +260,39 @@ def test_memory_of_a_dual_is_not_handed_out():
     for name in ("data", "tobytes", "ctypes"):
         with pytest.raises(AttributeError, match="stop_gradient"):
             differentiated(lambda x, name=name: getattr(x, name))
+
+
+MATRIX = np.array([[1.0, 2.0], [3.0, 4.0]]).view(np.matrix)
+MASKED = np.ma.array([[1.0, 2.0], [3.0, 4.0]], mask=[[0, 1], [0, 0]])
+
+
+@pytest.mark.parametrize("constant", [MATRIX, MASKED], ids=["matrix", "masked array"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, c: x * c,
+        lambda x, c: c * x,
+        lambda x, c: np.multiply(c, x),
+        lambda x, c: c @ x,
+        lambda x, c: np.dot(x, c),
+        lambda x, c: np.einsum("ij,jk", c, x),
+        lambda x, c: np.stack([x, c]),
+        lambda x, c: np.where(c > 2, x, c),
+        lambda x, c: np.clip(x, c, 5.0),
+        lambda x, c: x.copy().__iadd__(c),
+    ],
+)
+def test_constant_whose_operations_are_its_own_is_refused(f, constant):
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(TypeError, match=r"its operations differ[^$]*np.asarray"):
+            transform(lambda x: f(x, constant))(np.ones((2, 2)))
+
+
+def test_constant_of_a_mere_subclass_is_an_array():
+    class Named(np.ndarray):
+        pass
+
+    constant = np.arange(3.0).view(Named)
+    gradient = dd.grad(lambda x: np.sum(x * constant))(np.ones(3))
+    assert type(gradient) is np.ndarray
+    assert gradient.tolist() == [0.0, 1.0, 2.0]

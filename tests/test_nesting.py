@@ -156,3 +156,16 @@ def test_generators_and_recursion_in_user_code():
         return x if n == 1 else x * power(x, n - 1)
 
     assert D(lambda x: sum(power(x, n) for n in range(1, 4)))(2.0) == 1 + 4 + 12
+
+
+def test_mixed_derivative_of_a_power_at_exponent_zero():
+    """b a**(b-1) is 0 at b = 0, but its derivative in b is 1/a there."""
+    power = lambda p: p[0] ** p[1]
+    log2 = np.log(2.0)
+
+    for outer in (dd.jacfwd, dd.jacrev):
+        for inner in (dd.jacfwd, dd.jacrev):
+            hessian = outer(inner(power))(np.array([2.0, 0.0]))
+            np.testing.assert_allclose(hessian, [[0.0, 0.5], [0.5, log2**2]], rtol=1e-14)
+    second = dd.derivative(dd.derivative(lambda t: (2 + t) ** t))(0.0)
+    np.testing.assert_allclose(second, 1.0 + log2**2, rtol=1e-14)  # 2 · ½ + log²2

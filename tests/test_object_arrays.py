@@ -9,6 +9,10 @@ import operator
 
 import numpy as np
 import pytest
+import scipy.linalg
+import scipy.sparse
+import scipy.special
+import scipy.stats
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
@@ -66,6 +70,7 @@ PROGRAMS = {
     "np.vectorize of two arguments": lambda x: np.vectorize(lambda t, u: t * u)(x, np.array([1.0, 2.0, 3.0])),
     "np.vectorize with a signature": lambda x: np.vectorize(np.sum, signature="(n)->()")(np.stack([x, x * 2])),
     "np.frompyfunc": lambda x: np.frompyfunc(lambda s, t: (s * t, s + t), 2, 2)(x, x[0]),
+    "np.frompyfunc, accumulate": lambda x: np.frompyfunc(lambda s, t: 0.3 * s + t * t, 2, 1).accumulate(x),
     "np.apply_along_axis": lambda x: np.apply_along_axis(lambda row: row / row.sum(), 0, np.stack([x, x**2])),
     "np.apply_along_axis of a plain array": lambda x: np.apply_along_axis(lambda row: np.sum(row * x), 1, A),
     "np.piecewise": lambda x: np.piecewise(x, [x < 0.5, x >= 0.5], [np.square, np.sin]),
@@ -142,6 +147,11 @@ def test_program_agrees_with_differences_in_every_mode(f):
         (lambda x: np.fromiter((entry for entry in x), float), "np.stack(list"),
         (lambda x: np.vectorize(np.sin, otypes=[float])(x), "otypes="),
         (lambda x: sum(entry * 1 for entry in np.nditer(x)), "np.ndenumerate"),
+        (lambda x: scipy.linalg.solve(np.eye(3), x), "dualdiff.scipy"),
+        (lambda x: scipy.special.logsumexp(x), "dualdiff.scipy"),
+        (lambda x: scipy.stats.norm.logpdf(x), "dualdiff.scipy"),
+        (lambda x: scipy.sparse.csr_matrix(np.eye(3)) @ x, "toarray"),
+        (lambda x: np.polynomial.Polynomial.fit(np.arange(3.0), x, 1).coef, "np.polyfit"),
     ],
 )
 def test_error_of_numpy_about_objects_carries_the_next_step(f, hint):

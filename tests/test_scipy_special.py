@@ -269,3 +269,13 @@ def test_ufuncs_and_everything_else_come_from_here_too():
     assert dd.derivative(special.erf)(0.0) == 2.0 / np.sqrt(np.pi)
     with pytest.raises(AttributeError):
         special.no_such_function  # noqa: B018
+
+
+def test_second_derivatives_of_logsumexp_at_weight_zero():
+    """∂²/∂a∂b of log(b eᵃ + e) is eᵃ⁻¹ and ∂²/∂b² is −e²ᵃ⁻² at b = 0."""
+    f = lambda p: special.logsumexp(np.stack([p[0], 1.0]), b=np.stack([p[1], 1.0]))
+    e = np.exp(0.3 - 1.0)
+
+    for outer in (dd.jacfwd, dd.jacrev):
+        for inner in (dd.jacfwd, dd.jacrev):
+            np.testing.assert_allclose(outer(inner(f))(np.array([0.3, 0.0])), [[0.0, e], [e, -e * e]], rtol=1e-13)

@@ -51,8 +51,9 @@ def _power_base(y: Any, a: Any, b: Any) -> Any:
             return a + a
         if b != 0:
             return b * np.power(a, b - 1) if type(a) is float else b * a ** (b - 1)
-    zero = b == 0
-    return np.where(zero, 0.0, b) * a ** np.where(zero, 1.0, b - 1)
+    # At (0, 0) alone the power would be infinite; elsewhere ∂²/∂a∂b at b = 0 is 1/a, and needs the factor b as it is.
+    both = (b == 0) & (a == 0)
+    return np.where(both, 0.0, b) * np.where(both, 1.0, a) ** (b - 1)
 
 
 def _power_exponent(y: Any, a: Any, b: Any) -> Any:
@@ -98,7 +99,11 @@ elementwise(np.arctan, lambda y, x: 1 / (1 + x * x))
 elementwise(np.sinh, lambda y, x: np.cosh(x), domain=(-5.0, 5.0))
 elementwise(np.cosh, lambda y, x: np.sinh(x), domain=(-5.0, 5.0))
 elementwise(np.tanh, lambda y, x: 1 - y * y)
-elementwise(np.arcsinh, lambda y, x: 1 / np.sqrt(x * x + 1), edge=True)  # at 1j and -1j
+elementwise(
+    np.arcsinh,
+    lambda y, x: 1 / (np.sqrt(x * x + 1) if np.iscomplexobj(x) else np.hypot(x, 1.0)),  # a large x * x overflows
+    edge=True,  # at 1j and -1j
+)
 elementwise(np.arccosh, lambda y, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=(1.0, np.inf), edge=True)
 elementwise(np.arctanh, lambda y, x: 1 / ((1 - x) * (1 + x)), domain=_UNIT, edge=True)
 elementwise(np.deg2rad, lambda y, x: _DEGREE)

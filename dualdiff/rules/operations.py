@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import errors
 from .. import storage as shared
-from ..dispatch import RULES, Rule, duals_in, innermost, register, stripped, value_of
+from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, stripped, value_of
 from ..dual import Dual
 from ..tangents import ONE, Perturbation, Trivial
 from ..tangents.expression import Tangent
@@ -299,6 +299,8 @@ def _operand(other: Any) -> Any:
         return number(other)
     if hasattr(other, "__dual__"):  # a Variable
         return other.__dual__()
+    if isinstance(other, np.ndarray):
+        return fused(other)
     if other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None:
         return NotImplemented
     return other

@@ -81,11 +81,10 @@ def logsumexp(
     b = b if b is None else np.broadcast_to(b, whole)
     with np.errstate(all="ignore"):
         e = _shifted_exponentials(a, b, axes)
-        terms = e if b is None else np.where(b == 0, 0.0, b * e)
+        # An entry without weight may be infinite: it gets none, but ∂²/∂a∂b = eᵃ / S needs the factor b as it is.
+        terms = e if b is None else b * np.where((primal(b) == 0) & ~np.isfinite(primal(e)), 0.0, e)
         total = np.sum(terms, axis=axes, keepdims=True)
         of_a, of_b = terms / total, e / total
-        if b is not None:
-            of_a = np.where(b == 0, 0.0, of_a)
     change = _summed(da, of_a, axes, shape)
     if db:
         change = change + _summed(db, of_b, axes, shape)

@@ -64,6 +64,11 @@ def like_of(value: Any) -> Any:
     return value if hasattr(value, "dtype") else Like((), np.result_type(type(value)))
 
 
+def dtype_of(value: Any) -> np.dtype[Any]:
+    """The dtype of an array, a scalar, or a Python number."""
+    return getattr(value, "dtype", None) or np.result_type(type(value))
+
+
 class Perturbation:
     """The ε of one differentiation: a level, a lifetime, and four linear operations."""
 

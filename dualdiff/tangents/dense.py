@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..dual import Dual, primal
-from . import MINUS_ONE, ONE, Like, Perturbation, blocks
+from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
 
 _BOOL = np.dtype(bool)
 _FLOAT64 = np.dtype(np.float64)
@@ -231,6 +231,13 @@ def joined(parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any, k: in
     return _conform(np.concatenate(laid, axis=axis + 1), like, k)
 
 
+def as_block(array: Any) -> Any:
+    """A block of one direction; of an outer level, the value may be a Python number, which takes no index."""
+    if type(array) is Dual and type(primal(array)) in (float, complex):
+        return np.stack([array])
+    return array[None]
+
+
 def real_part(block: Any, dtype: Any) -> Any:
     """A cotangent in the dtype of its primal."""
     if block.dtype.kind == "c" and dtype.kind != "c":
@@ -263,14 +270,11 @@ def _add(total: Any, term: Any) -> Any:
 
 def _conform(block: Any, like: Any, k: int) -> Any:
     """Broadcast and cast a block to the shape and dtype of the primal result."""
-    dtype = getattr(like, "dtype", None)
-    if dtype is None:  # a Python number
-        return block
+    dtype = dtype_of(like)
     if block.dtype is not dtype and block.dtype != dtype:
         block = block.astype(dtype)
-    if block.shape[1:] != like.shape:
-        block = np.broadcast_to(block, (k, *like.shape)).copy()
-    return block
+    shape = getattr(like, "shape", ())
+    return block if block.shape[1:] == shape else np.broadcast_to(block, (k, *shape)).copy()
 
 
 @functools.lru_cache(maxsize=1024)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
-from .dense import Dense, contracted, real_part
+from .dense import Dense, as_block, contracted, real_part
 from .supported import Marked, contracted_on_support, plain, reached_through
 
 _ndarray = np.ndarray
@@ -43,7 +43,7 @@ class Node:
 
     def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
         """`pull` of one cotangent, which has the shape of this node: no axis of directions."""
-        self.pull(cotangent[None], sweep.blocks)
+        self.pull(as_block(cotangent), sweep.blocks)
 
     def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
         """`pull`, and the same for the support (entries that a seed reached are positive).
@@ -102,7 +102,7 @@ class Combine(Node):
             else:
                 term = _times(partial, cotangent)
             if parent.shape != shape:
-                term = _unbroadcast(term[None], parent.shape)[0]
+                term = _unbroadcast(as_block(term), parent.shape)[0]
             at = parent.index
             if found[at] is None and type(term) is _ndarray and term.dtype is parent.dtype:
                 found[at] = term  # what send() does most often
@@ -261,7 +261,7 @@ class IndexView(View):
         parent = self.parent
         total = sweep.buffer(parent, cotangent)
         if total is None:
-            sweep.blocks.send_into(parent, self.move, cotangent[None])
+            sweep.blocks.send_into(parent, self.move, as_block(cotangent))
         elif cotangent.dtype is not parent.dtype:
             total[self.at] += real_part(cotangent, parent.dtype)
         else:
@@ -639,7 +639,8 @@ def _parts(whole: Any, item: Any) -> Iterable[tuple[Any, Any]]:
 def _times(partial: Any, cotangent: Any) -> Any:
     if getattr(partial, "dtype", None) is _BOOL:
         return np.where(partial, cotangent, 0.0)
-    return partial * cotangent
+    # In the other order np.float64 would leave Python's complex, which has no dtype.
+    return cotangent * partial if type(partial) is complex else partial * cotangent
 
 
 def _unbroadcast(block: Any, shape: tuple[int, ...]) -> Any:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..dual import Dual, is_array, primal
-from . import MINUS_ONE, ONE, Like, Perturbation
-from .dense import BIG, Quiet, contracted, sum_axes
+from . import MINUS_ONE, ONE, Like, Perturbation, dtype_of
+from .dense import BIG, Quiet, as_block, contracted, sum_axes
 
 _BOOL = np.dtype(bool)
 _ndarray = np.ndarray
@@ -49,7 +49,7 @@ class Single(Perturbation):
             elif getattr(partial, "dtype", None) is _BOOL:
                 term = _where(partial, tangent)
             else:
-                # In this order np.float64 makes a NumPy scalar of the product with Python's complex.
+                # In the other order np.float64 would leave Python's complex, which has no dtype.
                 term = tangent * partial if type(partial) is complex else partial * tangent
             if total is None:
                 total = term
@@ -60,7 +60,8 @@ class Single(Perturbation):
             borrowed = False
         dtype = getattr(like, "dtype", None)
         if dtype is None:  # a Python number
-            return total
+            dtype = dtype_of(like)
+            return total if total.dtype == dtype else total.astype(dtype)
         if total.dtype is not dtype and total.dtype != dtype:
             total, borrowed = total.astype(dtype), False
         if total.shape != like.shape:
@@ -76,6 +77,8 @@ class Single(Perturbation):
             return -tangent
         elif partial is ONE:
             return tangent if type(tangent) is _float64 else tangent.copy("K")
+        elif kind is complex:  # in the other order np.float64 would leave Python's complex
+            return tangent * partial
         elif kind is _bool or getattr(partial, "dtype", None) is _BOOL:
             product = _where(partial, tangent)
         else:
@@ -84,10 +87,10 @@ class Single(Perturbation):
         return product if product.dtype is tangent.dtype else product.astype(tangent.dtype)
 
     def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Any:
-        return _only(move(*[tangent[None] for tangent in tangents]), like)
+        return _only(move(*[as_block(tangent) for tangent in tangents]), like)
 
     def view(self, tangent: Any, move: Callable[[Any], Any], like: Any) -> Any:
-        return _only(move(tangent[None]), like)
+        return _only(move(as_block(tangent)), like)
 
     def index_view(self, tangent: Any, index: Any, like: Any) -> Any:
         return tangent[index]
@@ -112,16 +115,16 @@ class Single(Perturbation):
             if axes == ():
                 return tangent.copy()
             return _reduce(tangent, axis=tuple([axis - 1 for axis in axes]))  # type: ignore[union-attr]
-        return contracted(tangent[None], subscripts, operand)[0]
+        return contracted(as_block(tangent), subscripts, operand)[0]
 
     def linear_map(self, tangent: Any, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], like: Any) -> Any:
-        return _only(apply(tangent[None]), like)
+        return _only(apply(as_block(tangent)), like)
 
     def zeros(self, value: Any) -> Any:
         plain = primal(value)
         if type(plain) is _ndarray:
             return np.zeros_like(plain)
-        dtype = getattr(plain, "dtype", None) or np.result_type(type(plain))
+        dtype = dtype_of(plain)
         return np.zeros(plain.shape, dtype) if is_array(plain) else dtype.type(0)
 
     def assign(self, buffer: Any, index: Any, item: Any) -> None:
@@ -134,7 +137,7 @@ class Single(Perturbation):
         return block[0]
 
     def block_of(self, tangent: Any) -> Any:
-        return tangent[None]
+        return as_block(tangent)
 
     def direction_of(self, tangent: Any) -> Any:
         return tangent

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..storage import made_again
 from . import ONE, Like, Perturbation, Trivial, blocks
-from .dense import Careful, Dense, warn_outer
+from .dense import Careful, Dense, as_block, warn_outer
 from .nodes import (
     Combine,
     Contract,
@@ -317,7 +317,7 @@ class Tape(Perturbation):
         n = len(self.nodes)
         sweep, supports = Sweep([None] * n, bytearray(n)), Sweep([None] * n, bytearray(n), cast=False)
         for node, cotangent in seeds:
-            block = cotangent[None] if one else cotangent
+            block = as_block(cotangent) if one else cotangent
             sweep.send(node, block)
             supports.send(node, reached(block) * 1.0)
         for at in range(n - 1, len(inputs) - 1, -1):
