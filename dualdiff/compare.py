@@ -24,7 +24,8 @@ from .higher import copied, mode_for_sizes
 from .pytrees import flatten, paths, unflatten
 from .seeding import check_leaves, primal_leaf, result_leaves, selected
 
-_MOST_ROUNDS = 50  # repeats of what is fast
+_MOST_ROUNDS = 200  # repeats of what is fast
+_MOST_ENTRIES = 2**25  # of a block of columns or rows that is measured: a quarter of a gigabyte
 _SAMPLED = 16  # columns of the differences, where all of them would take too long
 _A_TIE = 1.1  # quotient of times within which two modes are equally fast
 _SUSPECT = 1e-2  # relative error of differences that their step does not explain
@@ -163,8 +164,9 @@ def compare_modes(
     Each computes the Jacobian of ``f(*args)`` with respect to ``argnums`` (for a scalar result, the gradient).  The
     report has the time (least of some repeats), peak memory, sweeps and error of each, whether they agree, the
     recommended mode and why, and what ``jacobian(mode="auto")`` takes.  Print it, or call its ``plot()``.
-    Cost: about ``seconds`` for each of the three, or two sweeps where these take longer; ``f`` is called some hundred
-    times.  A Jacobian that takes longer is measured in part and extrapolated, and the report says so.
+    Cost: about ``seconds`` for each of the three, or two sweeps where these take longer; ``f`` is called about a
+    thousand times at the most, plus once for each input.  A Jacobian that takes longer is measured in part and
+    extrapolated, and the report says so.
     Raises: what `jacobian` raises for such arguments; TypeError for a complex result; ValueError if there are no
     inputs or outputs.
 
@@ -239,7 +241,7 @@ class _Problem:
         def columns(stop: int) -> Any:
             found = []
             for start in range(0, stop, k):
-                end = min(start + k, self.n)
+                end = min(start + k, stop)
                 block = forward.sweep(self.f, self.args, {}, self.positions, self.trees, self.leaves, start, end)[0]
                 found.append(np.hstack([_flat(part) for part in block]))
             return np.concatenate(found).T
@@ -283,17 +285,20 @@ class _Problem:
         seconds: float,
     ) -> tuple[Any, Mode]:
         """The Jacobian by ``part(total)`` where the ``whole`` fits into the time, else ``part`` for two sweeps."""
+        whole_fits = self.m * self.n <= _MOST_ENTRIES
+        if not whole_fits:
+            k = max(1, min(k, _MOST_ENTRIES * total // (self.m * self.n)))
         begin = time.perf_counter()
         found = part(min(k, total))
         one = time.perf_counter() - begin
-        if sweeps <= 2 or one * sweeps <= seconds:
+        if whole_fits and (sweeps <= 2 or one * sweeps <= seconds):
             mode = Mode(name, work, _least(whole, seconds), _peak(whole), 0.0)
             return found if sweeps == 1 else part(total), mode
         one = _least(lambda: part(k), seconds / 2)
         two = _least(lambda: part(2 * k), seconds / 2)
         memory = _peak(lambda: part(k)) + 8.0 * self.m * self.n
-        note = f"estimated from 1 and 2 of {sweeps} sweeps, and the size of the result"
-        return part(2 * k), Mode(name, work, one + (sweeps - 1) * max(two - one, 0.0), memory, 0.0, note)
+        note = f"estimated from 1 and 2 sweeps of {k}, and the size of the result"
+        return found, Mode(name, work, one + (total / k - 1) * max(two - one, 0.0), memory, 0.0, note)
 
     def differences(self, seconds: float, value_time: float) -> tuple[Any, Mode]:
         plain = [np.array(primal(leaf), getattr(primal(leaf), "dtype", float)) for leaf in self.leaves]

@@ -475,7 +475,14 @@ def rows_at_once(n: int, m: int) -> int:
 def rows(record: Recording, node: Node | None, y_shape: tuple[int, ...], start: int, stop: int) -> list[Any]:
     """Unit cotangents ``start`` to ``stop`` of one result, sent back: a block for each input."""
     found: list[Any] = [None] * len(record.inputs)
-    if node is not None:
+    if node is not None and stop - start == 1:  # one cotangent needs no block
+        seed = np.zeros(y_shape, node.dtype)
+        seed.reshape(-1)[start] = 1.0
+        found = [
+            None if row is None else row[None]
+            for row in record.tape.pull([(node, seed if y_shape else seed[()])], record.inputs, one=True)
+        ]
+    elif node is not None:
         block = np.zeros((stop - start, int(np.prod(y_shape))), node.dtype)
         block[np.arange(stop - start), np.arange(start, stop)] = 1.0
         found = record.tape.pull([(node, block.reshape(stop - start, *y_shape))], record.inputs)

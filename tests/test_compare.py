@@ -68,7 +68,9 @@ def test_jacobian_that_would_take_too_long_is_measured_in_part():
     report = dd.compare_modes(rosenbrock, np.linspace(0.5, 1.5, 40_000), seconds=0.01)
     forward, reverse, differences = report.modes
 
-    assert forward.note.startswith("estimated from 1 and 2 of ") and differences.note.startswith("estimated from 16")
+    assert forward.note.startswith("estimated from 1 and 2 sweeps of ") and differences.note.startswith(
+        "estimated from 16"
+    )
     assert not reverse.note
     assert report.agree and reverse.error < 1e-14
     assert forward.time > 100 * reverse.time
@@ -231,7 +233,7 @@ def test_value_is_timed_without_copies_of_the_arguments():
     assert report.value_time < 5e-5
 
 
-def test_function_is_called_some_hundred_times_at_most():
+def test_function_is_called_about_a_thousand_times_at_most():
     calls = []
 
     def counting(x):
@@ -239,7 +241,7 @@ def test_function_is_called_some_hundred_times_at_most():
         return np.sum(x)
 
     dd.compare_modes(counting, np.ones(3))
-    assert len(calls) < 700
+    assert len(calls) < 1100
 
 
 def test_names_are_short_and_numbers_have_no_exponents():
