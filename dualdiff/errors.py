@@ -24,9 +24,13 @@ def name_of(function: Any) -> str:
     name = getattr(function, "__name__", repr(function))
     if isinstance(function, np.ufunc):
         special = sys.modules.get("scipy.special")
-        if getattr(getattr(special, "_ufuncs", None), name, None) is function and not hasattr(special, name):
-            return f"scipy.special._ufuncs.{name}"
-        return f"scipy.special.{name}" if getattr(special, name, None) is function else f"np.{name}"
+        if getattr(special, name, None) is function:
+            return f"scipy.special.{name}"
+        if getattr(getattr(special, "_ufuncs", None), name, None) is not function:
+            return f"np.{name}"
+        # A ufunc behind a function: _lambertw, _riemann_zeta, _spherical_jn_d behind lambertw, zeta, spherical_jn.
+        public = name.strip("_").removeprefix("riemann_").removesuffix("_d")
+        return f"scipy.special.{public if hasattr(special, public) else '_ufuncs.' + name}"
     module = getattr(function, "__module__", None) or "numpy"
     return f"{module}.{name}".replace("numpy.", "np.", 1)
 

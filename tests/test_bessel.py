@@ -514,3 +514,118 @@ def test_spherical_bessel_ufuncs_have_rules_for_both_of_their_forms():
             assert_allclose(
                 slope(lambda x, n=n, f=derivative: f(np.array(n), x), 2.0), float(mp.diff(exact, 2, 2)), rtol=1e-12
             )
+
+
+# Parameters where SciPy's own functions overflow, fail or are wrong.
+
+
+def nearly(f, x):
+    with mp.workdps(40):
+        return float(mp.diff(f, mp.mpf(x)))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("legendre", ()), ("sh_legendre", ()), ("chebyt", ()), ("chebyu", ()), ("chebyc", ()), ("chebys", ()),
+        ("sh_chebyt", ()), ("sh_chebyu", ()), ("gegenbauer", (1.5,)), ("jacobi", (1.5, 0.3)), ("sh_jacobi", (2.5, 1.3)),
+        ("laguerre", ()), ("genlaguerre", (0.4,)),
+    ],
+)  # fmt: skip
+def test_polynomials_of_a_high_degree_of_type_float_have_the_slope_of_those_of_type_int(name, parameters):
+    function = getattr(sc, f"eval_{name}")
+    for degree in (3, 171, 200, 500):
+        expected = slope(lambda x, n=degree: function(n, *parameters, x), 0.1)
+        assert_allclose(slope(lambda x, n=degree: function(float(n), *parameters, x), 0.1), expected, rtol=1e-14)
+    degrees = np.array([3, 200])
+    mixed = np.array([3.0, 2.5, 200.0])
+    got = slope(lambda x: function(mixed, *parameters, x), 0.1)
+    assert_allclose(got[[0, 2]], slope(lambda x: function(degrees, *parameters, x), 0.1), rtol=1e-14)
+    assert_allclose(got[1], slope(lambda x: function(2.5, *parameters, x), 0.1), rtol=1e-14)
+
+
+def test_slope_of_a_legendre_polynomial_of_degree_500_is_that_of_mpmath():
+    assert_allclose(slope(lambda x: sc.eval_legendre(500.0, x), 0.1), nearly(lambda x: mp.legendre(500, x), 0.1), 1e-11)
+    assert_allclose(slope(lambda x: sc.eval_chebyu(200.0, x), 0.1), nearly(lambda x: mp.chebyu(200, x), 0.1), 1e-11)
+
+
+@pytest.mark.parametrize("n", [1e-300, -1e-300, 1e-17])
+def test_polynomials_of_a_degree_next_to_0_are_nearly_constant(n):
+    assert_allclose(slope(lambda x: sc.eval_legendre(n, x), 0.3), n / 1.3, rtol=1e-14)
+    theta = np.arccos(0.3)
+    expected = n * (theta - np.sin(theta) * np.cos(theta)) / np.sin(theta) ** 3
+    assert_allclose(slope(lambda x: sc.eval_chebyu(n, x), 0.3), expected, rtol=1e-13)
+    for function in (sc.eval_chebyt, sc.eval_chebyc):
+        assert abs(slope(lambda x, f=function: f(n, x), 0.3)) < 1e-33
+
+
+@pytest.mark.parametrize(("a", "b", "x"), [
+    (40.0, -0.37, -0.37), (100.0, 50.0, -10.0), (2.5, 1.5, -30.0), (1e-10, 0.5, 0.3), (5.5, -3.3, 20.0),
+    (0.5, 1.5, -500.0), (-7.3, 2.2, 30.0), (0.5, 1.5, 0.0), (-3.0, 1.5, 1e-12),
+])  # fmt: skip
+def test_kummers_function_has_the_slope_that_two_expressions_confirm(a, b, x):
+    with mp.workdps(40):
+        expected = float(mp.mpf(a) / mp.mpf(b) * mp.hyp1f1(a + 1, mp.mpf(b) + 1, x))
+
+    assert_allclose(slope(lambda x: sc.hyp1f1(a, b, x), x), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("b", [0.8, 0.2, -1e-6, 1e-9])
+def test_kummers_function_has_the_slope_nan_where_no_two_expressions_agree(b):
+    with mp.workdps(40):
+        expected = float(mp.mpf(300) / mp.mpf(b) * mp.hyp1f1(301, mp.mpf(b) + 1, mp.mpf(-0.37)))
+    got = slope(lambda x: sc.hyp1f1(300.0, b, x), -0.37)
+
+    assert np.isnan(got) or abs(got / expected - 1) < 1e-8
+
+
+@pytest.mark.parametrize(("a", "b", "coefficients"), [
+    (-1.0, -2.0, [0.5]), (-1.0, -1.0, [1.0]), (-2.0, -2.0, [1.0, 1.0]), (-2.0, -3.0, [2 / 3, 1 / 3]),
+    (-1.0, 2.5, [-0.4]),
+])  # fmt: skip
+def test_kummers_polynomials_of_a_negative_whole_second_parameter_have_slopes(a, b, coefficients):
+    for x in (0.0, 0.7, -3.0):
+        expected = np.polynomial.polynomial.polyval(x, coefficients)
+        assert_allclose(slope(lambda x: sc.hyp1f1(a, b, x), x), expected, rtol=1e-13)
+        second = np.polynomial.polynomial.polyval(x, np.polynomial.polynomial.polyder(coefficients))
+        assert_allclose(slope(lambda x: slope(lambda x: sc.hyp1f1(a, b, x), x), x), second, rtol=1e-12)
+
+
+def test_tricomis_function_and_a_jacobi_function_have_slopes_where_their_neighbours_fail():
+    expected = nearly(lambda x: mp.hyperu(mp.mpf(0.8), 40, x), 1.7)
+    assert_allclose(slope(lambda x: sc.hyperu(0.8, 40.0, x), 1.7), expected, rtol=1e-11)
+    expected = nearly(lambda x: mp.jacobi(0.5, mp.mpf(-0.3), 0.5, x), 15.0)
+    assert_allclose(slope(lambda x: sc.eval_jacobi(0.5, -0.3, 0.5, x), 15.0), expected, rtol=1e-12)
+    expected = nearly(lambda x: mp.legendre(mp.mpf(-7.3), 2 * x - 1), 1e-6)
+    assert_allclose(slope(lambda x: sc.eval_sh_legendre(-7.3, x), 1e-6), expected, rtol=1e-9)
+
+
+def test_orders_that_scipy_truncates_are_truncated_in_the_slope_too():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy's own about the order
+        for function in (sc.kn, sc.yn):
+            for v in (0.1, 1.9, 2.5):
+                got = slope(lambda x, f=function, v=v: f(v, x), 1.0)
+                assert_allclose(got, slope(lambda x, f=function, v=v: f(int(v), x), 1.0), rtol=1e-14)
+        assert_allclose(slope(lambda x: sc.kn(0.1, x), 1.0), -sc.k1(1.0), rtol=1e-14)
+
+
+def test_modified_struve_functions_of_high_order_do_not_overflow_in_a_factor():
+    expected = nearly(lambda x: mp.struvel(mp.mpf(170.3), x), 500.0)
+    assert_allclose(slope(lambda x: sc.modstruve(170.3, x), 500.0), expected, rtol=1e-11)
+    assert slope(lambda x: sc.modstruve(500.0, x), 33.0) == 0.0
+
+
+def test_elliptic_integrals_of_zeros_and_means_of_very_different_numbers_have_slopes():
+    for place in range(3):
+        arguments = lambda x, i=place: [x if j == i else 0.0 for j in range(3)]
+        assert_allclose(slope(lambda x: sc.elliprg(*arguments(x)), 4.0), 0.125, rtol=1e-15)
+        assert_allclose(slope(lambda x: slope(lambda x: sc.elliprg(*arguments(x)), x), 4.0), -1 / 64, rtol=1e-14)
+    # The mixed derivative is infinite.
+    mixed = slope(lambda y: slope(lambda x: sc.elliprg(x, y, 0.0), 1.0), 0.0)
+    assert not np.isfinite(mixed)
+    for a, b in ((500.0, 1e-200), (1e12, 3.0), (1e9, 3.0), (1e-9, 3.0), (1e-12, 3.0)):
+        assert_allclose(
+            slope(lambda a, b=b: sc.agm(a, b), a), nearly(lambda a, b=b: mp.agm(a, mp.mpf(b)), a), rtol=1e-12
+        )
+    assert slope(lambda a: sc.agm(a, 0.0), 3.0) == 0.0

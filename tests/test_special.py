@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 
 import mpmath as mp
 import numpy as np
@@ -13,7 +14,7 @@ from scipy.special import _ufuncs
 import dualdiff as dd
 import dualdiff.rules.special  # enters its rules
 from dualdiff.dispatch import RULES
-from dualdiff.errors import UnsupportedFunction
+from dualdiff.errors import UnsupportedFunction, name_of
 from dualdiff.rules.operations import unknown
 
 
@@ -496,3 +497,85 @@ def test_importing_dualdiff_and_using_numpy_never_imports_scipy():
 def test_ufuncs_that_scipy_reaches_by_private_names_have_rules():
     for name in ("_zeta", "_riemann_zeta", "_lambertw"):
         assert getattr(_ufuncs, name) in RULES
+
+
+def test_whole_numbers_that_scipy_truncates_are_truncated_in_the_slope_too():
+    cases = [
+        (sc.bdtr, (1.0, 8.3), (1.0, 8), 0.2),
+        (sc.bdtrc, (1.0, 8.3), (1.0, 8), 0.2),
+        (sc.bdtr, (7.5, 8.3), (7.0, 8), 0.2),
+        (sc.bdtri, (0.0, 1.7), (0.0, 1), 0.001),
+        (sc.nbdtr, (2.6, 1.7), (2, 1), 0.5),
+        (sc.nbdtr, (-0.5, 2.0), (0, 2), 0.5),
+        (sc.nbdtrc, (2.0, 1.7), (2, 1), 0.5),
+        (sc.nbdtri, (2.0, 1.7), (2, 1), 0.5),
+        (sc.pdtri, (2.7,), (2,), 0.5),
+        (sc.expn, (1e-12,), (0,), 1.5),
+        (sc.expn, (1.9,), (1,), 1.5),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy's own about the truncation
+        for function, fraction, whole, x in cases:
+            assert function(*fraction, x) == function(*whole, x)
+            got = partial(function, len(fraction), *fraction, x)
+            assert_allclose(got, partial(function, len(whole), *whole, x), rtol=1e-14)
+        assert_allclose(partial(sc.bdtr, 2, 1.0, 8.3, 0.2), -56 * 0.2 * 0.8**6, rtol=1e-14)
+        assert_allclose(partial(sc.bdtri, 2, 0.0, 1.7, 0.001), -1.0, rtol=1e-14)
+        assert_allclose(partial(sc.nbdtrc, 2, 2.0, 1.7, 0.5), -0.75, rtol=1e-14)
+        assert_allclose(partial(sc.expn, 1, 1e-12, 1.5), -np.exp(-1.5) * (1 / 1.5 + 1 / 1.5**2), rtol=1e-14)
+
+
+def test_mixed_derivative_of_powm1_at_the_exponent_0_is_that_of_the_power():
+    of_x = lambda y: dd.derivative(lambda x: sc.powm1(x, y))(2.0)
+    of_y = lambda x: dd.derivative(lambda y: sc.powm1(x, y))(0.0)
+    assert dd.derivative(of_x)(0.0) == 0.5
+    assert_allclose(dd.derivative(of_y)(2.0), 0.5, rtol=1e-15)
+    assert partial(sc.powm1, 0, 0.0, 0.0) == 0
+
+
+def test_beta_and_binomial_functions_have_slopes_at_their_zeros_and_removable_poles():
+    product = lambda a: 24 / (a * (a + 1) * (a + 2) * (a + 3) * (a + 4))
+    with mp.workdps(40):
+        assert_allclose(partial(sc.beta, 0, -33.0, 5.0), float(mp.diff(product, -33)), rtol=1e-13)
+        assert_allclose(partial(sc.beta, 1, 5.0, -33.0), float(mp.diff(product, -33)), rtol=1e-13)
+        for k in (-3.0, -1.0):
+            expected = float(mp.diff(lambda k: mp.binomial(6.5, k), k))
+            assert_allclose(partial(sc.binom, 1, 6.5, k), expected, rtol=1e-12)
+        assert_allclose(partial(sc.binom, 1, 6.0, 9.0), float(mp.diff(lambda k: mp.binomial(6, k), 9)), rtol=1e-12)
+    assert_allclose(partial(sc.betaln, 0, -5.0, 2.0), 0.45, rtol=1e-14)
+    expected = float(mp.gamma(mp.mpf(0.1)) * mp.gamma(mp.mpf(-0.1)))
+    assert_allclose(partial(sc.beta, 0, 0.1, -0.1), expected, rtol=1e-13)
+    assert_allclose(partial(sc.beta, 1, -0.1, 0.1), expected, rtol=1e-13)
+    assert_allclose(partial(sc.binom, 0, 2.0, 1e4), -2 / (1e4 * 9999 * 9998), rtol=1e-10)
+    assert_allclose(partial(sc.binom, 1, 1e8, -1.0), 1 / (1e8 + 1), rtol=1e-10)
+    # The derivative in the second argument is infinite at a pole, and the mixed one no number.
+    mixed = dd.derivative(lambda b: dd.derivative(lambda a: sc.beta(a, b))(-33.0))(5.0)
+    assert not np.isfinite(mixed)
+
+
+@pytest.mark.parametrize(("f", "i", "args"), [
+    (sc.betainc, 2, (1.7, 0.0, 0.3)),
+    (sc.betaincc, 2, (0.0, 1.7, 0.3)),
+    (sc.chdtr, 1, (0.0, 0.3)),
+    (sc.chdtr, 1, (0.0, 500.0)),
+    (sc.gammainc, 1, (0.0, 500.0)),
+    (sc.gdtr, 0, (1.3, 0.7, 0.0)),
+    (sc.gdtr, 0, (1.3, 2.0, 0.0)),
+    (sc.chndtrix, 2, (0.0, 3.0, 1.5)),
+])  # fmt: skip
+def test_distribution_functions_are_constant_where_all_mass_is_at_an_end(f, i, args):
+    assert partial(f, i, *args) == 0
+
+
+def test_errors_name_the_function_before_a_private_ufunc():
+    names = {
+        "_lambertw": "lambertw",
+        "_zeta": "zeta",
+        "_riemann_zeta": "zeta",
+        "_spherical_jn": "spherical_jn",
+        "_spherical_kn_d": "spherical_kn",
+        "_lgam1p": "_ufuncs._lgam1p",
+    }
+    for private, public in names.items():
+        assert name_of(getattr(_ufuncs, private)) == f"scipy.special.{public}"
+    assert name_of(np.exp) == "np.exp"

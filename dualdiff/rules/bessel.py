@@ -86,7 +86,7 @@ edged(sc.y0, lambda y, x: -sc.y1(x), domain=_POSITIVE)
 edged(sc.y1, lambda y, x: _difference(sc.y0(x), sc.yv(2.0, x), 1.0), domain=_POSITIVE)
 in_last(sc.jv, "v", _cylinder(sc.jv))
 in_last(sc.yv, "v", _cylinder(sc.yv), domain=_POSITIVE)
-in_last(sc.yn, "n", _cylinder(sc.yn), domain=_POSITIVE)
+in_last(sc.yn, "n", lambda y, n, x: _cylinder(sc.yn)(y, np.trunc(n), x), domain=_POSITIVE)  # SciPy truncates n
 in_last(sc.jve, "v", _cylinder(sc.jve), complex_rule=_scaled_cylinder(sc.jve))
 in_last(sc.yve, "v", _cylinder(sc.yve), complex_rule=_scaled_cylinder(sc.yve), domain=_POSITIVE)
 in_last(sc.hankel1, "v", _cylinder(sc.hankel1), domain=_POSITIVE)
@@ -179,7 +179,12 @@ edged(sc.k0e, lambda y, x: _k_scaled(y, sc.k1e(x), sc.k1e(x), 0.0, x), domain=_P
 edged(sc.k1e, lambda y, x: _k_scaled(y, sc.k0e(x), sc.kve(2.0, x), 1.0, x), domain=_POSITIVE)
 in_last(sc.iv, "v", _modified)
 in_last(sc.kv, "v", lambda y, v, z: -0.5 * (sc.kv(v - 1.0, z) + sc.kv(v + 1.0, z)), domain=_POSITIVE)
-in_last(sc.kn, "n", lambda y, n, x: -0.5 * (sc.kn(n - 1.0, x) + sc.kn(n + 1.0, x)), domain=_POSITIVE)
+in_last(
+    sc.kn,
+    "n",
+    lambda y, n, x: -0.5 * (sc.kn(np.trunc(n) - 1.0, x) + sc.kn(np.trunc(n) + 1.0, x)),
+    domain=_POSITIVE,
+)
 in_last(
     sc.ive,
     "v",
@@ -305,8 +310,17 @@ whole(sc.kelvin, "", _kelvin)
 
 
 def _struve_term(v: Any, z: Any) -> Any:
-    """(z/2)^ν / (√π Γ(ν + 3/2))."""
-    return np.power(0.5 * z, v) * sc.rgamma(v + 1.5) / math.sqrt(math.pi)
+    """(z/2)^ν / (√π Γ(ν + 3/2)), by its logarithm where a factor is out of range."""
+
+    def logarithmic(v: Any, z: Any) -> Any:
+        return np.exp(v * np.log(0.5 * z) - sc.gammaln(v + 1.5)) / math.sqrt(math.pi)
+
+    def direct(v: Any, z: Any) -> Any:
+        return np.power(0.5 * z, v) * sc.rgamma(v + 1.5) / math.sqrt(math.pi)
+
+    exponent = v * np.log(np.where(z > 0, 0.5 * z, 1.0))
+    large = (z > 0) & (v > -1.5) & ((v > 150.0) | (np.absolute(exponent) > 600.0))
+    return chosen(((large, logarithmic, (1.0, 1.0)), (True, direct, (1.0, 1.0))), v, z)
 
 
 def _at_order(function: Any, sign: float, v: Any, z: Any) -> Any:

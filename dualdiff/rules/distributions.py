@@ -41,7 +41,7 @@ def gamma_density(a: Any, x: Any) -> Any:
     return chosen(
         (
             (x > 1e4 * (a + 1), lambda a, x: 0.0 * a, (1.0, 1.0)),
-            ((x == 0) | ((a < 10) & (x < 100)), power, (1.0, 1.0)),
+            ((x == 0) | (a == 0) | ((a < 10) & (x < 100)), power, (1.0, 1.0)),
             (True, loader, (20.0, 20.0)),
         ),
         a,
@@ -92,12 +92,28 @@ edged(sc.gammaincinv, unknown(sc.gammaincinv, "a"), lambda x, a, p: 1 / gamma_de
 edged(
     sc.gammainccinv, unknown(sc.gammainccinv, "a"), lambda x, a, p: -1 / gamma_density(a, x), domain=(_POSITIVE, _UNIT)
 )
+
+
+def _betainc_slope(a: Any, b: Any, x: Any) -> Any:
+    """The density; 0 where a or b is 0, and all mass at an end."""
+    flat = ((a == 0) != (b == 0)) & (x > 0) & (x < 1)
+    return chosen(
+        (
+            (flat, lambda a, b, x: 0.0 * x, (1.0, 1.0, 0.5)),
+            (True, lambda a, b, x: beta_density(a, b, x, 1 - x), (1.0, 1.0, 0.5)),
+        ),
+        a,
+        b,
+        x,
+    )
+
+
 for _function, _inverse, _sign in ((sc.betainc, sc.betaincinv, 1.0), (sc.betaincc, sc.betainccinv, -1.0)):
     edged(
         _function,
         unknown(_function, "a"),
         unknown(_function, "b"),
-        lambda y, a, b, x, sign=_sign: sign * beta_density(a, b, x, 1 - x),
+        lambda y, a, b, x, sign=_sign: sign * _betainc_slope(a, b, x),
         domain=(_POSITIVE, _POSITIVE, _UNIT),
     )
     edged(
@@ -119,10 +135,25 @@ edged(
 )
 
 # Gamma, of rate a and shape b.
+
+
+def _rate_slope(a: Any, b: Any, x: Any) -> Any:
+    """x times the density, which is 0 for x = 0; its derivative in x may be infinite there, and is NaN."""
+    return chosen(
+        (
+            ((x == 0) & (b > 0) & (b < 1), lambda a, b, x: 0.0 * np.sqrt(x), (1.0, 1.0, 0.0)),
+            (True, lambda a, b, x: x * gamma_density(b, a * x), (1.0, 1.0, 1.0)),
+        ),
+        a,
+        b,
+        x,
+    )
+
+
 for _function, _sign in ((sc.gdtr, 1.0), (sc.gdtrc, -1.0)):
     edged(
         _function,
-        lambda y, a, b, x, sign=_sign: sign * x * gamma_density(b, a * x),
+        lambda y, a, b, x, sign=_sign: sign * _rate_slope(a, b, x),
         unknown(_function, "b"),
         lambda y, a, b, x, sign=_sign: sign * a * gamma_density(b, a * x),
         domain=_POSITIVE,
@@ -146,15 +177,16 @@ edged(
 edged(sc.pdtr, unknown(sc.pdtr, "k"), lambda y, k, m: -gamma_density(np.floor(k) + 1, m), domain=_POSITIVE)
 edged(sc.pdtrc, unknown(sc.pdtrc, "k"), lambda y, k, m: gamma_density(np.floor(k) + 1, m), domain=_POSITIVE)
 edged(
-    sc.pdtri, unknown(sc.pdtri, "k"), lambda m, k, y: -1 / gamma_density(np.floor(k) + 1, m), domain=(_POSITIVE, _UNIT)
+    sc.pdtri, unknown(sc.pdtri, "k"), lambda m, k, y: -1 / gamma_density(np.trunc(k) + 1, m), domain=(_POSITIVE, _UNIT)
 )
 
 
 # Binomial: of p, the upper tail of the beta distribution of shapes ⌊k⌋ + 1 and n − ⌊k⌋; constant outside 0 ≤ k < n.
+# SciPy truncates n, and both n and k of the negative binomial distribution.
 
 
 def _binomial_slope(k: Any, n: Any, p: Any) -> Any:
-    k = np.floor(k)
+    k, n = np.floor(k), np.trunc(n)
     inside = (k >= 0) & (k < n)
     a, b = np.where(inside, k + 1, 1.0), np.where(inside, n - k, 1.0)
     return np.where(inside, beta_density(a, b, p, 1 - p), 0.0)
@@ -162,7 +194,7 @@ def _binomial_slope(k: Any, n: Any, p: Any) -> Any:
 
 def _negative_binomial_slope(k: Any, n: Any, p: Any) -> Any:
     """Of p, the beta distribution of shapes n and ⌊k⌋ + 1."""
-    return beta_density(1.0 * n, np.floor(k) + 1, p, 1 - p)
+    return beta_density(1.0 * np.trunc(n), np.trunc(k) + 1, p, 1 - p)
 
 
 for _function, _slope, _sign in (

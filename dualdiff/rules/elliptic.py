@@ -111,9 +111,17 @@ def _rd_z(r: Any, x: Any, y: Any, z: Any) -> Any:
 
 
 def _rg_x(x: Any, y: Any, z: Any) -> Any:
-    """4 ∂R_G/∂x = R_F(x, y, z) − x R_D(y, z, x)/3."""
-    zero = x == 0
-    return 0.25 * (sc.elliprf(x, y, z) - np.where(zero, 0.0, x * sc.elliprd(y, z, np.where(zero, 1.0, x))) / 3)
+    """4 ∂R_G/∂x = R_F(x, y, z) − x R_D(y, z, x)/3, both infinite for y = z = 0, where R_G = √x/2."""
+
+    def alone(x: Any, y: Any, z: Any) -> Any:
+        # Its derivatives in y and z are infinite; the terms in them are 0, with a derivative that is NaN.
+        return 0.25 / np.sqrt(x) + 0.0 * (np.sqrt(y) + np.sqrt(z))
+
+    def general(x: Any, y: Any, z: Any) -> Any:
+        zero = x == 0
+        return 0.25 * (sc.elliprf(x, y, z) - np.where(zero, 0.0, x * sc.elliprd(y, z, np.where(zero, 1.0, x))) / 3)
+
+    return chosen((((y == 0) & (z == 0) & (x != 0), alone, (1.0, 0.0, 0.0)), (True, general, (1.0, 1.0, 1.0))), x, y, z)
 
 
 def _on_cut(p: Any) -> Any:
@@ -258,13 +266,25 @@ register(WholeTangent(sc.ellipj, _ellipj))
 
 
 def _agm_a(y: Any, a: Any, b: Any) -> Any:
-    """agm(a, b) = π / (2 R_F(0, a², b²)):  ∂/∂a = (2/3π) y² a R_D(0, b², a²), of degree 0; infinite for a = 0."""
+    """agm(a, b) = π / (2 R_F(0, a², b²)):  ∂/∂a = (2/3π) y² a R_D(0, b², a²), of degree 0; infinite for a = 0.
+
+    For a and b of very different size the squares underflow: there y = (π/2) max / log(4 max/min).
+    """
     a, b, y = np.absolute(a), np.absolute(b), np.absolute(y)
     size = np.maximum(a, b)  # whose derivative cancels, the formula being homogeneous
     size = np.where(size == 0, 1.0, size)
     a, b, y = a / size, b / size, y / size
     zero = a == 0
-    slope = (2 / (3 * math.pi)) * y * y * a * sc.elliprd(0.0, b * b, np.where(zero, 1.0, a * a))
+    slope = chosen(
+        (
+            (b < 1e-10 * a, lambda y, a, b: y / a * (1 - (2 / math.pi) * y / a), (1.0, 1.0, 1.0)),
+            ((a < 1e-10 * b) & (a > 0), lambda y, a, b: (2 / math.pi) * y * y / b / a, (1.0, 1.0, 1.0)),
+            (True, lambda y, a, b: (2 / (3 * math.pi)) * y * y * a * sc.elliprd(0.0, b * b, a * a), (1.0, 1.0, 1.0)),
+        ),
+        y,
+        np.where(zero, 1.0, a),
+        b,
+    )
     return np.where(zero, 1.0 / np.where(zero, a, 1.0), slope)
 
 

@@ -91,10 +91,16 @@ refused(sc.zetac, _ufuncs._riemann_zeta, reason="SciPy has no derivative of the 
 
 
 def _beta_step(a: Any, b: Any) -> Any:
-    """ψ(a) − ψ(a + b)."""
+    """ψ(a) − ψ(a + b), which for whole b is ψ(1 − a) − ψ(1 − a − b)."""
+
+    def reflected(a: Any, b: Any) -> Any:
+        # Not so in b, where the derivative is infinite: the second term is 0, and its derivative NaN.
+        return digamma_step(1 - a - b, b) + 0.0 * np.sqrt(b - np.rint(b))
+
     return chosen(
         (
             ((a > 0) & (a + b > 0), lambda a, b: -digamma_step(a, b), (1.0, 1.0)),
+            (is_pole(a) & is_pole(a + b), reflected, (-2.0, 1.0)),
             (True, lambda a, b: sc.psi(a) - sc.psi(a + b), (1.0, 1.0)),
         ),
         a,
@@ -102,7 +108,24 @@ def _beta_step(a: Any, b: Any) -> Any:
     )
 
 
-edged(sc.beta, lambda y, a, b: y * _beta_step(a, b), lambda y, a, b: y * _beta_step(b, a), domain=_POSITIVE)
+def _beta_slope(y: Any, a: Any, b: Any) -> Any:
+    """Γ(a) Γ(b)/Γ(a + b):  y (ψ(a) − ψ(a + b)); at a pole of Γ(a + b) alone, the product rule."""
+    return chosen(
+        (
+            (
+                is_pole(a + b) & np.logical_not(is_pole(a) | is_pole(b)),
+                lambda y, a, b: y * sc.psi(a) + sc.gamma(a) * sc.gamma(b) * _rgamma_slope(0.0, a + b),
+                (0.0, 0.5, -0.5),
+            ),
+            (True, lambda y, a, b: y * _beta_step(a, b), (1.0, 1.0, 1.0)),
+        ),
+        y,
+        a,
+        b,
+    )
+
+
+edged(sc.beta, _beta_slope, lambda y, a, b: _beta_slope(y, b, a), domain=_POSITIVE)
 edged(sc.betaln, lambda y, a, b: _beta_step(a, b), lambda y, a, b: _beta_step(b, a), domain=_POSITIVE)
 
 
@@ -132,6 +155,14 @@ def _poch_base(y: Any, z: Any, m: Any) -> Any:
 edged(sc.poch, _poch_base, lambda y, z, m: y * sc.psi(z + m), domain=_POSITIVE)
 
 
+def _binom_at_pole(n: Any, q: Any) -> tuple[Any, Any]:
+    """∂y/∂n and ∂y/∂q of y = n!/(q! (n − q)!) = B(n + 1, −q) sin(π(q + 1))/π, for q near −1, −2, ..."""
+    sin, cos = _sin_pi(q + 1)
+    beta = sc.beta(n + 1, -q)
+    y, common = beta * sin / math.pi, sc.psi(n + 1 - q)
+    return y * (sc.psi(n + 1) - common), beta * cos + y * (common - sc.psi(-q))
+
+
 def _binom_n(y: Any, n: Any, k: Any) -> Any:
     """n! / (k! (n − k)!):  ∂/∂n = y (ψ(n + 1) − ψ(n − k + 1)); at a pole of (n − k)!, the product rule."""
     return chosen(
@@ -139,7 +170,7 @@ def _binom_n(y: Any, n: Any, k: Any) -> Any:
             ((n - k + 1 > 0) & (n + 1 > 0), lambda y, n, k: y * digamma_step(n - k + 1, k), (1.0, 1.0, 1.0)),
             (
                 is_pole(n - k + 1),
-                lambda y, n, k: y * sc.psi(n + 1) + sc.gamma(n + 1) * sc.rgamma(k + 1) * _rgamma_slope(0.0, n - k + 1),
+                lambda y, n, k: sum(_binom_at_pole(n, n - k)),
                 (0.0, 1.0, 2.0),
             ),
             (True, lambda y, n, k: y * (sc.psi(n + 1) - sc.psi(n - k + 1)), (1.0, 1.0, 1.0)),
@@ -158,14 +189,12 @@ def _binom_k(y: Any, n: Any, k: Any) -> Any:
             ((rest > 0) & (k + 1 > 0), lambda y, n, k: y * digamma_step(k + 1, n - 2 * k), (1.0, 1.0, 1.0)),
             (
                 is_pole(rest) & np.logical_not(is_pole(k + 1)),
-                lambda y, n, k: -y * sc.psi(k + 1) - sc.gamma(n + 1) * sc.rgamma(k + 1) * _rgamma_slope(0.0, n - k + 1),
+                lambda y, n, k: -_binom_at_pole(n, n - k)[1],
                 (0.0, 1.0, 2.0),
             ),
             (
                 is_pole(k + 1) & np.logical_not(is_pole(rest)),
-                lambda y, n, k: (
-                    y * sc.psi(n - k + 1) + sc.gamma(n + 1) * sc.rgamma(n - k + 1) * _rgamma_slope(0.0, k + 1)
-                ),
+                lambda y, n, k: _binom_at_pole(n, k)[1],
                 (0.0, 1.0, -1.0),
             ),
             (True, lambda y, n, k: y * (sc.psi(n - k + 1) - sc.psi(k + 1)), (1.0, 1.0, 1.0)),

@@ -44,11 +44,24 @@ edged(
     lambda y, x, v, nc: -_noncentral_chi2_density(x, v + 2, nc),
     domain=_POSITIVE,
 )
+
+
+def _chndtrix_slope(x: Any, v: Any, nc: Any) -> Any:
+    """f(x; v + 2, λ)/f(x; v, λ); 0 for x = 0, the quantile of 0 whatever λ is."""
+    ratio = lambda x, v, nc: _noncentral_chi2_density(x, v + 2, nc) / _noncentral_chi2_density(x, v, nc)
+    return chosen(
+        ((x == 0, lambda x, v, nc: x / v, (0.0, 1.0, 1.0)), (True, ratio, (1.0, 2.0, 1.0))),
+        x,
+        v,
+        nc,
+    )
+
+
 edged(
     sc.chndtrix,
     lambda x, p, v, nc: 1 / _noncentral_chi2_density(x, v, nc),
     unknown(sc.chndtrix, "df"),
-    lambda x, p, v, nc: _noncentral_chi2_density(x, v + 2, nc) / _noncentral_chi2_density(x, v, nc),
+    lambda x, p, v, nc: _chndtrix_slope(x, v, nc),
     domain=(_UNIT, _POSITIVE, _POSITIVE),
 )
 edged(

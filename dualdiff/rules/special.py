@@ -67,7 +67,8 @@ edged(sc.expi, lambda y, x: np.exp(x) / x, domain=_POSITIVE)
 
 
 def _expn_slope(y: Any, n: Any, x: Any) -> Any:
-    """Eₙ' = −Eₙ₋₁; E₀ = exp(−x)/x."""
+    """Eₙ' = −Eₙ₋₁; E₀ = exp(−x)/x.  SciPy truncates n."""
+    n = np.trunc(n)
     return np.where(np.equal(n, 0), -np.exp(-x) * (1 + 1 / x) / x, -sc.expn(np.maximum(n, 1) - 1, x))
 
 
@@ -119,8 +120,9 @@ def _powm1_exponent(v: Any, x: Any, y: Any) -> Any:
 
 def _powm1_base(v: Any, x: Any, y: Any) -> Any:
     """y xʸ⁻¹, which is 0 for y = 0 whatever x is."""
-    zero = y == 0
-    return np.where(zero, 0.0, y) * np.power(x, np.where(zero, 1.0, y - 1))
+    # At (0, 0) alone the power would be infinite; elsewhere ∂²/∂x∂y at y = 0 is 1/x, and needs the factor y as it is.
+    both = (x == 0) & (y == 0)
+    return np.where(both, 0.0, y) * np.power(np.where(both, 1.0, x), y - 1)
 
 
 edged(sc.powm1, _powm1_base, _powm1_exponent, domain=(_POSITIVE, (-3.0, 3.0)))
