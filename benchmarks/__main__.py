@@ -7,8 +7,8 @@
     startup     import, and the first gradient of a fresh process
     figures     the limits of the design (not part of a whole run: --only figures)
 
-With --peers other packages take turns with dualdiff on the same functions.  With --check nothing but losses against
-committed counts and ratios is looked for.
+With --peers other packages take turns with dualdiff on the same functions.  With --check nothing but wrong answers and
+losses against committed counts and ratios is looked for.
 
 The exit status is 1 if an answer is wrong or --check finds a loss, 2 if --check has nothing to compare with.
 A time alone is no failure: times depend on the machine.
@@ -30,23 +30,31 @@ from collections.abc import Sequence  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-from rich.console import Console  # noqa: E402
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: E402
+from .sections import INSTALL, SECTIONS, WITH_PEERS, CannotMeasure, Options, Task, UnknownName, chosen  # noqa: E402
+
+try:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+except ImportError:
+    print(f"The tables are printed by rich, which is not installed: {INSTALL}", file=sys.stderr)
+    sys.exit(2)
 
 from . import check, peers, tables  # noqa: E402
-from .measuring import environment  # noqa: E402
-from .sections import SECTIONS, Options, Task, UnknownName, chosen  # noqa: E402
+from .measuring import environment, in_json  # noqa: E402
 
-WIDTH = 110
-WIDTH_WITH_PEERS = 150
+WIDTH = 110  # of a file or a pipe, which have none of their own
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--quick", action="store_true", help="fewer rounds and sizes; with --check, counts alone")
-    parser.add_argument("--only", metavar="NAME", action="append", default=[], help="a section or a problem")
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rounds and sizes; with --check, answers and counts alone"
+    )
+    parser.add_argument(
+        "--only", metavar="NAME", action="append", default=[], help="a section, a problem, a word of it"
+    )
     parser.add_argument("--peers", action="store_true", help="side by side with the other packages that are installed")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every row with its raw numbers")
     parser.add_argument("--plot", metavar="FILE.png", type=Path, help="draw what was measured (needs matplotlib)")
@@ -57,16 +65,28 @@ def main() -> int:
         parser.error("--update goes with --check")
     if options.check and (options.only or options.peers or options.json or options.plot):
         parser.error("--check goes with --quick and --update alone")
+    for file, suffix in ((options.json, ".json"), (options.plot, ".png")):
+        if file and (fault := fault_of(file, suffix)):
+            parser.error(f"cannot write {file}: {fault}")
+    tasks, found = [], tuple(peers.installed()) if options.peers else ()
+    if not options.check:
+        try:
+            tasks = chosen(options.only, Options(options.quick, found))
+        except (UnknownName, CannotMeasure) as reason:
+            parser.error(str(reason))
+        if options.peers and not any(task.section in WITH_PEERS for task in tasks):
+            parser.error(f"--peers: no peer runs in {' or '.join(options.only)}; they do in {', '.join(WITH_PEERS)}")
     if options.plot:
         try:
             from . import plots
         except ImportError as missing:
-            parser.error(f"--plot needs {missing.name}: pip install matplotlib")
+            parser.error(f"--plot needs {missing.name}: {INSTALL}")
+        if not plots.drawable(tasks):
+            parser.error(f"--plot: nothing to draw; it draws modes, and problems of {plots.FEWEST_SIZES} sizes or more")
 
     console = Console()
-    width = WIDTH_WITH_PEERS if options.peers else WIDTH
     if not console.is_terminal:
-        console = Console(width=width)  # a file or a pipe has no width of its own
+        console = Console(width=WIDTH)
     here = environment(["scipy", *peers.versions()] if options.peers else ["scipy"])
     console.print(", ".join(f"{name} {value}" for name, value in here.items()), highlight=False, soft_wrap=True)
 
@@ -74,15 +94,12 @@ def main() -> int:
         with progress_on(console) as progress:
             return check.run(console, progress, quick=options.quick, update=options.update)
 
-    found = tuple(peers.installed()) if options.peers else ()
-    try:
-        tasks = chosen(options.only, Options(options.quick, found))
-    except UnknownName as unknown:
-        parser.error(str(unknown))
+    if not options.only and not options.peers and not any(task.section == "fits" for task in tasks):
+        console.print(f"Without SciPy there are no fits: {INSTALL}", highlight=False, markup=False)
     rows = run(console, tasks, [peer.name for peer in found])
     if options.json:
         record = {"environment": here, "options": vars_as_text(options), "rows": [row.record() for row in rows]}
-        options.json.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(in_json(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if options.plot:
         console.print(f"\n{plots.draw(rows, options.plot)}")
     passed = all(row.passed for row in rows)
@@ -118,14 +135,25 @@ def progress_on(console: Console) -> Progress:
 
 def print_table(console: Console, section: str, rows: list[Any], peers: Sequence[str]) -> None:
     if section in ("fits", "modes", "figures"):
-        console.print("", getattr(tables, f"of_{section}")(rows))
+        tables.show(console, getattr(tables, f"of_{section}")(rows))
     elif peers:
         table, footnotes = tables.side_by_side(rows, peers)
-        console.print("", table)
+        tables.show(console, table)
         for footnote in footnotes:
-            console.print(footnote, highlight=False, markup=False)
+            console.print(footnote, highlight=False, markup=False, soft_wrap=True)
     else:
-        console.print("", tables.of_rows(rows))
+        tables.show(console, tables.of_rows(rows))
+
+
+def fault_of(file: Path, suffix: str) -> str:
+    """Why nothing can be written there, which is better known before an hour of measuring; empty if it can."""
+    if file.suffix.lower() != suffix:
+        return f"its name should end in {suffix}"
+    if file.is_dir():
+        return "it is a directory"
+    if not file.parent.is_dir():
+        return f"there is no directory {file.parent}"
+    return "" if os.access(file if file.exists() else file.parent, os.W_OK) else "it is not writable"
 
 
 def vars_as_text(options: argparse.Namespace) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 import dualdiff as dd
 
 from . import overhead, startup
+from .answers import Judge
 from .measuring import LARGEST_ERROR, Call, duration, largest_error, megabytes, peak_memory, times
 from .overhead import points
 from .problems import Problem
@@ -58,7 +59,7 @@ def ratio_to_hand(problem: Problem, limit: float) -> Callable[[int], Figure]:
 def ratio_of_times(problem: Problem, rounds: int, to: str, limit: float) -> Figure:
     by_hand, ours = problem.written_by_hand(), problem.differentiated()
     assert by_hand is not None
-    error = largest_error(ours(), by_hand())
+    error = Judge(problem).verdict(ours()).error
     seconds = times(rounds, (problem.value, by_hand, ours))
     value, hand, derivative = (duration(taken) for taken in seconds)
     ratio = seconds[2] / seconds[("value", "by hand").index(to)]

@@ -63,21 +63,29 @@ def read(name: str) -> tuple[Any, ...]:
 def log_likelihood(alphas, means, factors, x, prior):
     N, D = x.shape
     q, l = factors[:, :D], factors[:, D:]
-    z = (x - means[:, None]) @ inverse_covariance_factors(q, l).mT
+    z = (x - means[:, None]) @ np.swapaxes(inverse_covariance_factors(q, l), 1, 2)
     inner = (alphas + np.sum(q, axis=1))[:, None] - 0.5 * np.sum(z * z, axis=2)
     likelihood = np.sum(logsumexp(inner)) - N * logsumexp(alphas) - 0.5 * N * D * math.log(2 * math.pi)
     return likelihood + log_prior(q, l, prior)
 
 
 def inverse_covariance_factors(q, l):
-    """(K, D, D): lower triangular, exp q on the diagonal."""
-    K, D = q.shape
-    Q = np.zeros_like(q, shape=(K, D, D))
-    diagonal = np.arange(D)
+    """(K, D, D): lower triangular, exp q on the diagonal.
+
+    Taken from the numbers of each factor and a zero, without assignment, as packages need that have none.
+    """
+    D = q.shape[1]
+    numbers = np.concatenate([np.exp(q), l, np.zeros_like(q[:, :1])], axis=1)
+    return numbers[:, places(D)]
+
+
+def places(D):
+    """(D, D): where the entries of a factor stand in its D + D (D − 1) / 2 numbers and the zero after them."""
+    index = np.full((D, D), D * (D + 1) // 2)
     column, row = np.triu_indices(D, 1)
-    Q[:, diagonal, diagonal] = np.exp(q)
-    Q[:, row, column] = l
-    return Q
+    index[row, column] = np.arange(D, D * (D + 1) // 2)
+    np.fill_diagonal(index, np.arange(D))
+    return index
 
 
 def logsumexp(a):

@@ -8,6 +8,7 @@ during the call (`tracemalloc`, to which NumPy reports its arrays).  Errors: rel
 from __future__ import annotations
 
 import gc
+import math
 import os
 import platform
 import sys
@@ -122,9 +123,28 @@ def blas() -> str:
 
 
 def duration(seconds: float) -> str:
-    unit, factor = ("s", 1.0) if seconds >= 1 else ("ms", 1e3) if seconds >= 1e-3 else ("µs", 1e6)
-    return f"{seconds * factor:.3g} {unit}"
+    unit, factor = ("s", 1.0) if seconds >= 0.9995 else ("ms", 1e3) if seconds >= 0.9995e-3 else ("µs", 1e6)
+    return f"{number(seconds * factor)} {unit}"
 
 
 def megabytes(size: float) -> str:
     return f"{size / 1e6:.1f} MB"
+
+
+def number(x: float) -> str:
+    """Three digits, and no exponent of a large one: 0.123, 12.3, 1 230."""
+    return f"{x:.3g}" if not abs(x) >= 999.5 else f"{x:,.0f}".replace(",", " ")
+
+
+def error_text(error: float) -> str:
+    """Its size: 3e-16; as a number where it is large."""
+    return f"{error:.0e}" if 0 < error < 0.95 else number(error)
+
+
+def in_json(tree: Any) -> Any:
+    """The same with numbers that JSON has no word for as text: "inf", "nan"."""
+    if isinstance(tree, dict):
+        return {str(name): in_json(value) for name, value in tree.items()}
+    if isinstance(tree, (list, tuple)):
+        return [in_json(value) for value in tree]
+    return str(float(tree)) if isinstance(tree, float) and not math.isfinite(tree) else tree

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import least_squares, root
 
 import dualdiff as dd
 
@@ -171,6 +170,8 @@ def run(names: list[str]) -> Iterator[Row]:
 
 def fit(data: Dataset, start: Any, jac: Any) -> Fit:
     """One set from one starting point; ``jac`` makes the Jacobian of a function, or is SciPy's word for it."""
+    from scipy.optimize import least_squares  # the other sections run without SciPy
+
     residual = Residual(data)
     result = least_squares(residual, start, jac=jac(residual) if callable(jac) else jac, **SETTINGS)
     evaluations, sweeps = residual.evaluations, residual.sweeps
@@ -187,11 +188,14 @@ def exact_jacobian(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def two_point(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The Jacobian that `least_squares` takes if given none: after one evaluation it returns the one at the start."""
+    from scipy.optimize import least_squares
+
     return lambda b: least_squares(f, b, max_nfev=1).jac
 
 
 def stationary_point(residual: Any, b: Any, jacobian: Any, jacobian_of_gradient: Any) -> Any:
     """Solution of Jᵀr = 0 near ``b``: where the gradient of the sum of squares vanishes."""
+    from scipy.optimize import root
 
     def gradient(b):
         return jacobian(residual)(b).T @ residual(b)

@@ -41,6 +41,23 @@ def rosenbrock_jvp(x, v):
     return y, np.sum(200 * d * (v[1:] - 2 * x[:-1] * v[:-1]) - 2 * e * v[:-1])
 
 
+def rosenbrock_hvp(x, v):
+    d, e = x[1:] - x[:-1] ** 2, v[1:] - 2 * x[:-1] * v[:-1]
+    h = np.empty_like(x)
+    h[:-1] = -400 * (v[:-1] * d + x[:-1] * e) + 2 * v[:-1]
+    h[-1] = 0
+    h[1:] += 200 * e
+    return h
+
+
+def rosenbrock_hessian(x):
+    diagonal = np.zeros_like(x)
+    diagonal[:-1] = 1200 * x[:-1] ** 2 - 400 * x[1:] + 2
+    diagonal[1:] += 200
+    beside = -400 * x[:-1]
+    return np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
+
+
 def chain(x):
     y = np.sin(x) * x + np.exp(-x * x)
     z = np.tanh(y) / (1 + x**2)
@@ -149,6 +166,39 @@ def layers_jacobian(x, A, b):
     return J
 
 
+def diffusion(u, steps):
+    """Energy after so many explicit steps, each written into the state."""
+    u = u.copy()
+    for _ in range(steps):
+        u[1:-1] += 0.2 * (u[2:] - 2 * u[1:-1] + u[:-2])
+    return np.sum(u * u)
+
+
+def diffusion_gradient(u, steps):
+    u = u.copy()
+    for _ in range(steps):
+        u[1:-1] += 0.2 * (u[2:] - 2 * u[1:-1] + u[:-2])
+    g = 2 * u
+    for _ in range(steps):
+        d = 0.2 * g[1:-1]
+        g[2:] += d
+        g[:-2] += d
+        g[1:-1] -= 2 * d
+    return g
+
+
+def misfit(A, b):
+    """Minus twice the log-density of b, normal with the covariance I + A Aᵀ, less its constant."""
+    S = np.eye(b.size) + A @ A.T
+    return np.linalg.slogdet(S)[1] + b @ np.linalg.solve(S, b)
+
+
+def misfit_gradient(A, b):
+    S = np.eye(b.size) + A @ A.T
+    s = np.linalg.solve(S, b)
+    return 2 * (np.linalg.solve(S, A) - np.outer(s, s @ A)), 2 * s
+
+
 # The problems.
 
 
@@ -174,6 +224,27 @@ def gradient_of_rosenbrock(n: int) -> Problem:
 def jvp_of_rosenbrock(n: int) -> Problem:
     x, v = points(n)
     return Problem("rosenbrock", power_of_ten(n), "jvp", rosenbrock, (x,), 0, rosenbrock_jvp, tangents=(v,))
+
+
+def hvp_of_rosenbrock(n: int) -> Problem:
+    x, v = points(n)
+    return Problem("rosenbrock", power_of_ten(n), "hvp", rosenbrock, (x,), 0, rosenbrock_hvp, tangents=(v,))
+
+
+def hessian_of_rosenbrock(n: int) -> Problem:
+    x, _ = points(n)
+    return Problem("rosenbrock", power_of_ten(n), "hessian", rosenbrock, (x,), 0, rosenbrock_hessian)
+
+
+def gradient_of_diffusion(n: int, steps: int) -> Problem:
+    u, _ = points(n)
+    return Problem("diffusion", f"{n}, {steps} steps", "grad", diffusion, (u, steps), 0, diffusion_gradient)
+
+
+def gradient_of_misfit(n: int) -> Problem:
+    A = np.random.default_rng(1).standard_normal((n, n)) / np.sqrt(n)
+    b, _ = points(n)
+    return Problem("normal density", str(n), "grad", misfit, (A, b), (0, 1), misfit_gradient)
 
 
 def jvp_of_chain(n: int) -> Problem:

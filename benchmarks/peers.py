@@ -1,8 +1,8 @@
 """Other ways to the same derivatives, run on the same plain functions: those that are installed.
 
 A peer that has a NumPy of its own gets the function with the name ``np`` bound to that (`in_namespace`): what its users
-do by changing an import.  Every call takes and returns NumPy arrays, as dualdiff's do.  A peer's answer is compared
-with dualdiff's before it is timed; what it cannot run is a `CannotRun` with the reason.
+do by changing an import.  Every call takes and returns NumPy arrays, as dualdiff's do.  A peer's answer is checked
+before it is timed, by hand or by differences (`answers`); what it cannot run is a `CannotRun` with the reason.
 
     autograd         HIPS autograd, ``autograd.numpy``
     MyGrad           reverse mode on tensors that speak NumPy's protocols; a Jacobian is one backward run for each row
@@ -27,7 +27,8 @@ import numpy as np
 
 from dualdiff.pytrees import flatten
 
-from .measuring import Call, largest_error, repeated
+from .answers import Judge
+from .measuring import Call, error_text, repeated
 from .problems import Problem
 
 LARGEST_ERROR_OF_PEERS = 1e-9
@@ -58,8 +59,8 @@ class Peer:
     def derivative(self, problem: Problem) -> Call:
         raise NotImplementedError
 
-    def ready(self, problem: Problem, right: Any) -> tuple[Call, float, float]:
-        """A call to be timed, the seconds of its first run, and its error against ``right``."""
+    def ready(self, problem: Problem, judge: Judge) -> tuple[Call, float, float]:
+        """A call to be timed, the seconds of its first run, and its error."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the answer is checked
             try:
@@ -71,9 +72,9 @@ class Peer:
                 raise
             except Exception as error:  # whatever a peer raises is the reason why the row is empty
                 raise CannotRun(one_line(error)) from error
-        error_of_answer = largest_error(answer, right)
-        if error_of_answer > self.largest_error:
-            raise CannotRun(f"wrong answer: relative error {error_of_answer:.0e}")
+        error_of_answer = judge.error_of_peer(answer)
+        if error_of_answer > max(self.largest_error, judge.resolution):
+            raise CannotRun(f"wrong answer: relative error {error_text(error_of_answer)}")
         once = repeated(call, 1) if self.compiles and first > PATIENCE else first
         if once > PATIENCE:
             raise CannotRun(f"one derivative takes {once:.0f} s")
@@ -274,5 +275,4 @@ def be_patient_with_rows(problem: Problem, one_row: Call) -> None:
 
 def one_line(error: BaseException) -> str:
     first = str(error).strip().splitlines()[:1]
-    text = f"{type(error).__name__}: {first[0]}" if first else type(error).__name__
-    return text if len(text) <= 110 else text[:109] + "…"
+    return f"{type(error).__name__}: {first[0]}" if first else type(error).__name__

@@ -9,6 +9,7 @@ A run that has both gets both in one picture.  Colours: Okabe and Ito's, which c
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from dualdiff.higher import FEW_INPUTS, ROW_COST
 from . import modes
 from .measuring import environment
 from .rows import OURS, Row
+from .sections import Task
 
 BLUE, ORANGE, GREY, INK = "#0072B2", "#D55E00", "#9a9a9a", "#333333"
 FEWEST_SIZES = 3
@@ -60,6 +62,12 @@ def draw(rows: Sequence[Any], file: Path) -> str:
     shrink(file)
     drawn = [f"{len(ratios)} × ratio against size"] * bool(ratios) + ["the map of the modes"] * bool(of_modes)
     return f"{file}: {', '.join(drawn)}"
+
+
+def drawable(tasks: Sequence[Task]) -> bool:
+    """Whether `draw` will find something in the rows of these tasks."""
+    sizes = Counter(task.line for task in tasks if task.line)
+    return any(task.section == "modes" for task in tasks) or max(sizes.values(), default=0) >= FEWEST_SIZES
 
 
 def panels(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -182,7 +190,7 @@ def draw_map(part: Any, rows: Sequence[modes.Row]) -> None:
     ax.text(x[0], y[-1], "forward", color="white", fontweight="bold", fontsize=9, va="center")
     ax.text(x[-1], y[0], "reverse", color=INK, fontweight="bold", fontsize=9, ha="right", va="center")
     bar = part.colorbar(shown, ax=ax, shrink=0.9, aspect=30)
-    bar.set_ticks([-3, -2, -1, 0, 1, 2, 3], labels=["8×", "4×", "2×", "equal", "2×", "4×", "8×"])
+    bar.set_ticks([-3, -2, -1, 0, 1, 2, 3], labels=["≥ 8×", "4×", "2×", "equal", "2×", "4×", "≥ 8×"])
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0)
 

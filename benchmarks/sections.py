@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from . import figures, modes, nist, overhead, rows, startup
@@ -19,6 +21,7 @@ class Task(NamedTuple):
     name: str  # what --only selects it by
     label: str
     run: Callable[[], list[Any]]  # measures, and returns rows with `record` and `passed`
+    line: str = ""  # tasks that differ in size alone share it: the line that they draw
 
 
 def fits(options: Options) -> Iterator[Task]:
@@ -49,7 +52,7 @@ def of_problems(section: str, problems: Sequence[Any], options: Options) -> Iter
     for problem in problems:
         label = f"{problem.operator} of {problem.name}, {problem.size}"
         run = lambda problem=problem: [rows.measured(problem, section, rounds, options.peers, shortest)]
-        yield Task(section, problem.name, label, run)
+        yield Task(section, problem.name, label, run, f"{problem.operator} of {problem.name}")
 
 
 def fresh_processes(options: Options) -> Iterator[Task]:
@@ -72,18 +75,39 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Task]]] = {
 }
 ALWAYS = ("fits", "modes", "adbench", "overhead", "startup")  # figures are asked for by name
 WITH_PEERS = ("adbench", "overhead", "startup")
+INSTALL = 'pip install -e ".[bench]"'
 
 
 class UnknownName(ValueError):
     """What --only names is neither a section nor a problem."""
 
 
+class CannotMeasure(Exception):
+    """What is asked for has nothing to be measured with; the message says what is missing."""
+
+
 def chosen(only: Sequence[str], options: Options) -> list[Task]:
     """The tasks of the named sections and problems; without names, those of a whole run."""
     tasks = [task for section in SECTIONS.values() for task in section(options)]
     wanted = {name.lower() for name in only or (WITH_PEERS if options.peers else ALWAYS)}
-    known = {word.lower() for task in tasks for word in (task.section, task.name)}
+    known = {name for task in tasks for name in names_of(task)}
     if unknown := sorted(wanted - known):
+        near = get_close_matches(unknown[0], known, n=1)
+        meant = f"did you mean {near[0]}? " if near else ""
         names = ", ".join(dict.fromkeys([*SECTIONS, *(task.name for task in tasks)]))
-        raise UnknownName(f"--only {unknown[0]}: the names are {names}")
-    return [task for task in tasks if {task.section.lower(), task.name.lower()} & wanted]
+        raise UnknownName(f"--only {unknown[0]}: {meant}the names are {names}")
+    found = [task for task in tasks if names_of(task) & wanted]
+    if any(task.section == "fits" for task in found) and find_spec("scipy") is None:
+        found = [task for task in found if task.section != "fits"]
+        if only:
+            raise CannotMeasure(f"the fits need SciPy: {INSTALL}")
+    return found
+
+
+def names_of(task: Task) -> set[str]:
+    """What --only selects a task by: its section, its name, or a word of it.
+
+    Figures are of the same functions as other rows, so they take their whole name.
+    """
+    words = () if task.section == "figures" else task.name.split()
+    return {name.lower() for name in (task.section, task.name, *words)}

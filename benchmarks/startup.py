@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .answers import Verdict
 from .measuring import largest_error
 from .overhead import points, rosenbrock_gradient
 from .peers import Peer
@@ -85,9 +86,9 @@ def measured(runs: int, peers: Sequence[Peer] = ()) -> list[Row]:
     """Two rows from the same processes: the import, beside NumPy's; the first gradient, beside the first value."""
     right = rosenbrock_gradient(points(10)[0])
     ours = fresh(OURS, runs)
-    error = largest_error(np.array(ours["answer"]), right)
+    verdict = Verdict(largest_error(np.array(ours["answer"]), right), 0.0, "by hand")
     rows = [
-        Row("startup", "import", "", "", 0, {"value": ours["numpy"], OURS: ours["import"]}, None, ""),
+        Row("startup", "import", "", "", 0, {"value": ours["numpy"], OURS: ours["import"]}, None),
         Row(
             "startup",
             "first gradient",
@@ -95,8 +96,7 @@ def measured(runs: int, peers: Sequence[Peer] = ()) -> list[Row]:
             "grad",
             10,
             {"value": ours["value"], OURS: ours["gradient"]},
-            error,
-            "by hand",
+            verdict,
         ),
     ]
     for peer in peers:

@@ -7,12 +7,14 @@ from textwrap import fill
 from typing import Any
 
 from rich import box
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
-from dualdiff.higher import ROW_COST
+from dualdiff.higher import FEW_INPUTS, ROW_COST
 
 from . import figures, modes, nist
-from .measuring import duration
+from .measuring import duration, error_text, number
 from .rows import OURS, Row
 
 LOOK: dict[str, Any] = {
@@ -29,9 +31,22 @@ TITLES = {
     "startup": "A fresh process: import, and the first gradient",
 }
 NOTES = {
-    "startup": "import: value is the import of NumPy, derivative that of dualdiff after it\n"
-    "first gradient: value is the first evaluation, derivative the first gradient after the import",
+    "startup": "import: that of NumPy, and that of dualdiff after it\n"
+    "first gradient: the first evaluation by NumPy, and the first gradient by dualdiff after the import",
 }
+COSTS = "value", "derivative", "ratio"
+COSTS_OF = {"startup": ("NumPy", "dualdiff", "dualdiff\n/ NumPy")}
+OVER = {"startup": "time over NumPy's"}
+
+
+def show(console: Console, table: Table) -> None:
+    """As wide as it is: where the terminal is narrower its lines run on, and no number is cut."""
+    width = console.width
+    try:
+        console.width = max(width, Measurement.get(console, console.options.update(max_width=1000), table).maximum)
+        console.print("", table, crop=False)
+    finally:
+        console.width = width
 
 
 def of_fits(rows: Sequence[nist.Row]) -> Table:
@@ -54,23 +69,30 @@ def of_fits(rows: Sequence[nist.Row]) -> Table:
         for fit in (row.exact, row.differences):
             runs = f"{fit.evaluations} + {fit.sweeps}" if fit.sweeps else str(fit.evaluations)
             cells += [f"{fit.digits:.1f}", f"{fit.refined_digits:.1f}", runs]
-        table.add_row(*cells, f"{row.error_of_differences:.0e}", error_of(row.checked, row.passed))
+        table.add_row(*cells, error_text(row.error_of_differences), error_of(row.checked, row.passed))
     return table
 
 
 def of_modes(rows: Sequence[modes.Row]) -> Table:
-    found = "; ".join(f"n = {n}, m = {m:.0f}" for n, m in modes.crossings(rows).items() if m is not None)
-    crossings = fill(f"Both take the same time at {found or 'no sizes of this sweep'}.", 95)
-    cost = modes.row_cost(rows)
+    cost, by_constants = modes.row_cost(rows), modes.losses(rows)
+    least = min(by_constants.values())
+    best = [f"{cost:g} with {few}" for (cost, few), found in by_constants.items() if found < least + 0.0005]
+    grid = [
+        f"{cost:>12g}" + "".join(f"{by_constants[cost, few]:8.3f}" for few in modes.FEWS) for cost in modes.ROW_COSTS
+    ]
     table = Table(
         title=f"Forward against reverse mode: tanh(A @ tanh(B @ x)), {modes.HIDDEN} hidden",
         caption="ratio: jacrev / jacfwd; below 1 reverse mode is faster\n"
         'auto: the mode that jacobian(mode="auto") took\n'
-        "checked: largest difference between the modes, relative to the largest entry\n"
-        f"{crossings}\nFor other n of the sweep forward mode is faster throughout.\n"
-        f"ROW_COST, one row sent back over one column sent forward: measured {cost:.2f}, set to {ROW_COST:g}.\n"
-        f"Time of the modes so chosen over that of the faster ones: {modes.loss(rows, ROW_COST):.3f} with the set\n"
-        f"value, {modes.loss(rows, cost):.3f} with the measured one (geometric means over {len(rows)} pairs of sizes).",
+        "checked: largest difference between the modes, relative to the largest entry;\n"
+        "differences along one direction agree to 1e-7\n"
+        + "\n".join(fill(line, 75) for line in modes.comparison(rows))
+        + f"\nROW_COST, a row sent back over a column sent forward: measured {cost:.2f}, set to {ROW_COST:g}\n"
+        f"Time of the modes so chosen over that of the faster, mean of {len(rows)} pairs of sizes:\n"
+        f"{modes.loss(rows):.3f} as set, ROW_COST {ROW_COST:g} and FEW_INPUTS {FEW_INPUTS}; for other values\n"
+        + f"{'FEW_INPUTS':>12}{''.join(f'{few:8}' for few in modes.FEWS)}\n"
+        + "\n".join(grid)
+        + f"\n(down: ROW_COST); least, {least:.3f}, for {', '.join(best)}.",
         **LOOK,
     )
     for heading in ("inputs n", "outputs m", "value", "jacfwd", "jacrev", "ratio"):
@@ -81,7 +103,7 @@ def of_modes(rows: Sequence[modes.Row]) -> Table:
     for i, row in enumerate(shown):
         last_of_n = i + 1 == len(shown) or shown[i + 1].n != row.n
         costs = duration(row.value), duration(row.forward), duration(row.reverse), f"{row.ratio:.2f}"
-        error = error_of(row.checked, row.passed)
+        error = error_of(row.verdict.error, row.passed)
         table.add_row(str(row.n), str(row.m), *costs, row.faster, row.auto, error, end_section=last_of_n)
     return table
 
@@ -99,8 +121,8 @@ def of_figures(rows: Sequence[figures.Figure]) -> Table:
     for heading in ("value", "by hand", "dualdiff", "measured", "limit", "checked"):
         table.add_column(heading, justify="left" if heading == "measured" else "right", no_wrap=True)
     for row in rows:
-        limit = f"{row.limit:g}" if row.within_limit else f"[bold yellow]over {row.limit:g}[/]"
-        costs = row.value, row.by_hand, row.derivative, f"{row.measured:4.3g} {row.unit}", limit
+        limit = f"{number(row.limit)}" if row.within_limit else f"[bold yellow]over {number(row.limit)}[/]"
+        costs = row.value, row.by_hand, row.derivative, f"{number(row.measured):>4} {row.unit}", limit
         table.add_row(row.problem, row.size, row.operator, *costs, error_of(row.error, row.passed))
     return table
 
@@ -112,12 +134,12 @@ def of_rows(rows: Sequence[Row]) -> Table:
         caption=NOTES.get(section, "")
         or "ratio: derivative / value; by hand: likewise, of the derivative that an expert would write\n"
         "time: minimum of rounds in which all take turns\n"
-        "error: relative to the largest entry, against what stands under checked",
+        "error: relative to the largest entry, by hand or to the other mode; differences agree to 1e-7",
         **LOOK,
     )
     for heading in ("problem", "size", "operator"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("value", "derivative", "ratio", "by hand", "error"):
+    for heading in (*COSTS_OF.get(section, COSTS), "by hand", "error"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("checked", no_wrap=True)
     for row in rows:
@@ -129,15 +151,18 @@ def of_rows(rows: Sequence[Row]) -> Table:
 
 def side_by_side(rows: Sequence[Row], peers: Sequence[str]) -> tuple[Table, list[str]]:
     """Ratios to the plain value, the smallest of each row in bold; and the footnotes of what is missing."""
-    reasons: dict[str, int] = {}
+    section, reasons = rows[0].section, dict[str, int]()
+    of_error = (
+        "error: of dualdiff's answer; the answers of the others are checked likewise, and a wrong one is not timed"
+    )
     table = Table(
-        title=f"{TITLES[rows[0].section]}: time over that of the plain NumPy value",
-        caption=NOTES.get(rows[0].section, ""),
+        title=f"{TITLES[section]}: {OVER.get(section, 'time over that of the plain NumPy value')}",
+        caption=f"{NOTES[section]}\n{of_error}" if section in NOTES else of_error,
         **LOOK,
     )
     for heading in ("problem", "size", "operator"):
         table.add_column(heading, no_wrap=True)
-    for name in ("value", "by hand", OURS, *peers):
+    for name in (COSTS_OF.get(section, COSTS)[0], "by hand", OURS, *peers):
         table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
     table.add_column("error", justify="right", no_wrap=True)
     for row in rows:
@@ -156,13 +181,13 @@ def side_by_side(rows: Sequence[Row], peers: Sequence[str]) -> tuple[Table, list
 
 def ratio_of(row: Row, name: str = OURS) -> str:
     ratio = row.ratio(name)
-    return "" if ratio is None else f"{ratio:.3g}" if ratio < 1000 else f"{ratio:.0f}"
+    return "" if ratio is None else number(ratio)
 
 
 def error_of(error: float | None, passed: bool) -> str:
     if error is None:
         return ""
-    return f"{error:.0e}" if passed else f"[bold red]WRONG {error:.0e}[/]"
+    return error_text(error) if passed else f"[bold red]WRONG {error_text(error)}[/]"
 
 
 def raised(number: int) -> str:

@@ -15,8 +15,8 @@ from .transformed import Transformed
 
 # One row sent back costs about this many columns sent forward (python -m benchmarks --only modes).
 ROW_COST = 2.0
-# With so few inputs forward mode is never worse than recording.
-FEW_INPUTS = 4
+# With so few inputs forward mode is rarely worse than recording, and no evaluation is spent on the number of outputs.
+FEW_INPUTS = 16
 
 
 def jacobian(
@@ -30,7 +30,7 @@ def jacobian(
 ) -> Callable[..., Any]:
     """Function computing the Jacobian of ``f``, by the mode that is cheaper for its sizes.
 
-    ``mode`` is "fwd" (`jacfwd`), "rev" (`jacrev`), or "auto": forward for at most four inputs; else a plain evaluation
+    ``mode`` is "fwd" (`jacfwd`), "rev" (`jacrev`), or "auto": forward for at most 16 inputs; else a plain evaluation
     of ``f`` gives the number of outputs, and reverse is taken when it is less than half of the inputs.
     Shapes: ``J.shape == y.shape + x.shape``.
     Cost: that of the mode taken; "auto" runs ``f`` once more than that, to see its outputs, unless the inputs are few.

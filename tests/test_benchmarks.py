@@ -13,7 +13,9 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from benchmarks import check, figures, measuring, modes, nist, overhead, peers, rows, tables
+import dualdiff as dd
+from benchmarks import __main__ as main
+from benchmarks import answers, check, figures, measuring, modes, nist, overhead, peers, rows, sections, tables
 from benchmarks.problems import Problem
 
 each_set = pytest.mark.parametrize("name", list(nist.MODELS))
@@ -79,7 +81,7 @@ def test_small_operations_have_the_derivatives_written_by_hand(problem, untimed)
     row = rows.measured(problem, "overhead", rounds=1)
 
     assert row.passed, row.error
-    assert row.checked == "by hand"
+    assert row.checked == "by hand, differences"
     assert set(row.seconds) == {"value", "by hand", "dualdiff"}
     assert row.ratio() == row.ratio("by hand") == 1.0
     assert json.dumps(row.record())
@@ -95,12 +97,14 @@ def test_without_a_derivative_by_hand_the_other_mode_checks(operator, untimed):
     tangents = (np.ones((2, 3)), np.arange(3.0)) if operator == "jvp" else ()
     problem = Problem("network", "3", operator, network_of_weights, (W, b), (0, 1), tangents=tangents)
     row = rows.measured(problem, "overhead", rounds=1)
-    wrong = rows.error_against_other_mode(problem, doubled(problem.derivative(), operator))
+    twice = doubled(problem.derivative(), operator)
+    wrong = answers.error_to_other_mode(problem, twice)
 
-    assert row.checked == "other mode"
+    assert row.checked == "other mode, differences"
     assert row.inputs == 9
     assert row.passed
     assert wrong > 0.1
+    assert answers.Judge(problem).error_to_differences(twice) > 0.1
 
 
 def doubled(answer, operator):
@@ -113,8 +117,8 @@ def test_gradient_without_one_by_hand_is_checked_by_forward_mode(untimed):
     problem = overhead.gradient_of_rosenbrock(10)._replace(by_hand=None)
     row = rows.measured(problem, "overhead", rounds=1)
 
-    assert (row.checked, row.passed) == ("other mode", True)
-    assert rows.error_against_other_mode(problem, 1.001 * problem.derivative()) > 1e-4
+    assert (row.checked, row.passed) == ("other mode, differences", True)
+    assert answers.error_to_other_mode(problem, 1.001 * problem.derivative()) > 1e-4
 
 
 def test_a_wrong_derivative_fails_its_row_and_the_command(untimed):
@@ -125,7 +129,33 @@ def test_a_wrong_derivative_fails_its_row_and_the_command(untimed):
     assert "WRONG" in tables.error_of(row.error, row.passed)
 
 
-@pytest.mark.parametrize(("n", "m", "auto"), [(1, 64, "fwd"), (16, 1, "rev"), (64, 64, "fwd")])
+@dd.custom_jvp
+def sine(x):
+    return np.sin(x)
+
+
+sine.defjvp(lambda primals, tangents: (np.sin(*primals), 1.01 * np.cos(*primals) * tangents[0]))
+
+
+@pytest.mark.parametrize("operator", ["grad", "jacfwd", "jacrev", "jvp", "hvp", "hessian"])
+def test_a_wrong_rule_that_both_modes_share_fails_its_row(operator, untimed):
+    f = (lambda x: sine(x) * x) if operator in ("jacfwd", "jacrev") else lambda x: np.sum(sine(x) * x)
+    x, v = overhead.points(3)
+    problem = Problem("sine", "3", operator, f, (x,), tangents=(v,) if operator in ("jvp", "hvp") else ())
+    row = rows.measured(problem, "overhead", rounds=1)
+
+    assert not row.passed
+    assert 1e-3 < row.error < 0.1
+    assert row.verdict.exact is None or row.verdict.exact < 1e-14
+    assert "WRONG" in tables.error_of(row.error, row.passed)
+
+
+@pytest.mark.parametrize("problem", check.problems(), ids=lambda p: f"{p.operator} {p.name} {p.size}")
+def test_problems_of_the_check_have_right_derivatives(problem):
+    assert answers.Judge(problem).verdict(problem.derivative()).passed
+
+
+@pytest.mark.parametrize(("n", "m", "auto"), [(1, 64, "fwd"), (64, 1, "rev"), (64, 64, "fwd")])
 def test_modes_agree_and_say_which_one_auto_takes(n, m, auto, untimed):
     row = modes.measured(n, m, rounds=1)
 
@@ -146,9 +176,23 @@ def test_crossings_and_the_cost_of_a_row_are_those_of_the_sweep():
     rows = sweep_of(2.0)
 
     assert modes.row_cost(rows) == pytest.approx(2.0)
-    assert modes.crossings(rows) == {1: None, 64: pytest.approx(32.0), 256: pytest.approx(128.0)}
+    assert modes.crossings(rows) == {1: [], 64: [pytest.approx(32.0)], 256: [pytest.approx(128.0)]}
     assert modes.loss(rows, 2.0) == pytest.approx(1.0)
     assert modes.loss(rows, 100.0) > 1.01
+    assert modes.loss(rows, 2.0, few=64) > 1.01
+    assert min(modes.losses(rows), key=modes.losses(rows).get) == (1.5, 4)
+    assert modes.comparison(rows)[1] == "For n = 1 forward mode is faster throughout."
+
+
+def test_modes_that_cross_twice_are_said_to():
+    ratios = (0.5, 2.0, 0.5, 2.0)
+    rows = [
+        modes.Row(8, 4**i, value=1.0, forward=1.0, reverse=ratio, auto="fwd", checked=0.0)
+        for i, ratio in enumerate(ratios)
+    ]
+
+    assert modes.comparison(rows) == ["Both take the same time at n = 8, m = 2 and 8 and 32."]
+    assert modes.comparison(rows[:1]) == ["For n = 8 reverse mode is faster throughout."]
 
 
 def test_wrong_answers_are_seen():
@@ -195,19 +239,35 @@ def test_peers_are_checked_before_they_are_timed_and_say_why_they_cannot_run(unt
     problem = overhead.gradient_of_rosenbrock(10)
     good, wrong, failing = (rows.measured(problem, "overhead", 1, [Scaled(factor)]) for factor in (1.0, 2.0, None))
 
-    assert good.errors_of_peers == {"scaled": 0.0}
+    assert good.errors_of_peers["scaled"] < 1e-15
     assert good.ratio("scaled") == 1.0
-    assert wrong.missing == {"scaled": "wrong answer: relative error 1e+00"}
+    assert wrong.missing == {"scaled": "wrong answer: relative error 1"}
     assert failing.missing == {"scaled": "NotImplementedError: no such"}
     table, footnotes = tables.side_by_side([wrong, failing, good], ["scaled"])
     assert table.row_count == 3
-    assert footnotes[0] == "¹ scaled: wrong answer: relative error 1e+00"
+    assert "dualdiff's answer" in table.caption
+    assert footnotes[0] == "¹ scaled: wrong answer: relative error 1"
+
+
+@pytest.mark.parametrize("by_hand", [overhead.rosenbrock_gradient, None])
+def test_a_right_peer_stays_where_dualdiff_is_wrong(by_hand, untimed, monkeypatch):
+    problem = overhead.gradient_of_rosenbrock(10)._replace(by_hand=by_hand)
+    right = problem.differentiated()
+    wrong = lambda: 1.5 * right()
+    monkeypatch.setattr(Problem, "differentiated", lambda self: wrong)
+    peer = Scaled(1.0)
+    peer.derivative = lambda problem: right
+    row = rows.measured(problem, "overhead", 1, [peer])
+
+    assert not row.passed
+    assert row.missing == {}
+    assert row.errors_of_peers["scaled"] < 1e-8
 
 
 @pytest.mark.parametrize("peer", peers.installed(), ids=lambda peer: peer.name)
 def test_installed_peers_differentiate_the_same_plain_functions(peer):
     for problem in (overhead.gradient_of_rosenbrock(10), overhead.jacobian_of_layers("jacrev", 10)):
-        _, _, error = peer.ready(problem, problem.derivative())
+        _, _, error = peer.ready(problem, answers.Judge(problem))
 
         assert error <= peer.largest_error
 
@@ -227,8 +287,11 @@ def test_functions_of_a_module_are_bound_to_another_numpy_together():
 def test_counts_are_the_same_each_time():
     call = overhead.gradient_of_rosenbrock(10).differentiated()
 
-    assert check.counts(call) == check.counts(call)
-    assert check.counts(call)["instructions"] > check.counts(call)["functions"] > 10
+    once, again = check.counts(call), check.counts(call)
+
+    assert once["bytes"] == pytest.approx(again.pop("bytes"), abs=check.FEW_BYTES)
+    assert {**again, "bytes": once["bytes"]} == once
+    assert once["instructions"] > once["functions"] > 10
 
 
 def test_check_fails_on_a_loss_and_on_nothing_else(tmp_path, monkeypatch):
@@ -252,6 +315,11 @@ def test_check_fails_on_a_loss_and_on_nothing_else(tmp_path, monkeypatch):
     assert status == 1
     assert "lost" in text
     assert "functions, committed" in text
+    monkeypatch.setattr(
+        check, "problems", lambda: [overhead.gradient_of_rosenbrock(10)._replace(by_hand=lambda x: np.ones_like(x))]
+    )
+    status, text = checked(update=True)
+    assert (status, "WRONG answers" in text) == (1, True)
 
 
 def test_committed_counts_know_every_problem_that_is_checked():
@@ -275,11 +343,11 @@ def test_pictures_are_drawn_of_sizes_and_of_the_map(tmp_path, untimed):
     assert not (tmp_path / "none.png").exists()
 
 
-def run(*options):
+def run(*options, **variables):
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *options],
         cwd=Path(__file__).parent.parent,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **variables},
         capture_output=True,
         encoding="utf-8",
         check=False,
@@ -288,9 +356,7 @@ def run(*options):
 
 def test_command_prints_the_chosen_tables_and_writes_every_row(tmp_path):
     file = tmp_path / "rows.json"
-    done = run(
-        "--quick", "--only", "misra1a", "--only", "rosenbrock", "--only", "import of dualdiff", "--json", str(file)
-    )
+    done = run("--quick", "--only", "misra1a", "--only", "rosenbrock", "--only", "grad of scalars", "--json", str(file))
 
     assert done.returncode == 0, done.stderr
     assert "Misra1a" in done.stdout
@@ -303,12 +369,96 @@ def test_command_prints_the_chosen_tables_and_writes_every_row(tmp_path):
     assert written["environment"]["numpy"] == np.__version__
 
 
-def test_command_refuses_what_it_does_not_know():
-    done = run("--only", "rosenbruck")
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """The command in this process, for what it says before it measures."""
+
+    def said(*options):
+        monkeypatch.setattr(sys, "argv", ["benchmarks", *options])
+        with pytest.raises(SystemExit) as exit:
+            main.main()
+        return exit.value.code, capsys.readouterr().err
+
+    monkeypatch.setattr(main, "run", lambda *_: pytest.fail("it measures"))
+    return said
+
+
+def test_command_refuses_what_it_does_not_know(command):
+    status, said = command("--only", "rosenbruck")
+
+    assert status == 2
+    assert "did you mean rosenbrock? the names are" in said
+    assert command("--update")[0] == 2
+    assert "no peer runs in modes" in command("--only", "modes", "--peers")[1]
+
+
+def test_command_refuses_files_that_it_could_not_write_before_it_measures(command, tmp_path):
+    (tmp_path / "folder.json").mkdir()
+    for option, name, fault in (
+        ("--json", "missing/rows.json", "there is no directory"),
+        ("--json", "folder.json", "it is a directory"),
+        ("--json", "rows.txt", "its name should end in .json"),
+        ("--plot", "picture.pdf", "its name should end in .png"),
+    ):
+        status, said = command("--only", "modes", option, str(tmp_path / name))
+
+        assert status == 2
+        assert fault in said
+
+
+def test_command_refuses_a_plot_of_nothing_before_it_measures(command, tmp_path):
+    pytest.importorskip("matplotlib")
+
+    assert "nothing to draw" in command("--only", "lstm", "--plot", str(tmp_path / "picture.png"))[1]
+
+
+def test_without_scipy_there_are_no_fits_and_no_tracebacks(command, monkeypatch):
+    monkeypatch.setattr(sections, "find_spec", lambda name: None)
+
+    assert "the fits need SciPy: pip install" in command("--only", "Thurber")[1]
+    assert {task.section for task in sections.chosen((), sections.Options())} == {*sections.ALWAYS} - {"fits"}
+
+
+def test_without_rich_the_command_says_how_to_install_it(tmp_path):
+    (tmp_path / "rich.py").write_text("raise ImportError")
+    done = run(PYTHONPATH=str(tmp_path))
 
     assert done.returncode == 2
-    assert "the names are" in done.stderr
-    assert run("--update").returncode == 2
+    assert done.stderr == 'The tables are printed by rich, which is not installed: pip install -e ".[bench]"\n'
+
+
+def test_a_problem_is_found_by_a_word_of_its_name():
+    assert [task.name for task in sections.chosen(["Network"], sections.Options())] == ["tanh network"]
+    assert {task.section for task in sections.chosen(["rosenbrock"], sections.Options())} == {"overhead"}
+
+
+def test_numbers_that_json_does_not_know_are_text():
+    assert measuring.in_json({"error": (np.inf, 1.0, None), "size": "nan"}) == {
+        "error": ["inf", 1.0, None],
+        "size": "nan",
+    }
+    assert measuring.in_json([np.float64("nan")]) == ["nan"]
+
+
+@pytest.mark.parametrize(("x", "text"), [(0.01234, "0.0123"), (100.0, "100"), (999.7, "1 000"), (1480.2, "1 480")])
+def test_large_numbers_have_no_exponent(x, text):
+    assert measuring.number(x) == text
+    assert measuring.duration(999.7e-6) == "1 ms"
+    assert measuring.error_text(1.0) == "1"
+    assert measuring.error_text(3e-16) == "3e-16"
+
+
+def test_narrow_terminals_cut_no_number(untimed):
+    row = rows.measured(overhead.gradient_of_rosenbrock(10), "overhead", rounds=1)
+    shown = []
+    for width in (60, 200):
+        console = Console(file=io.StringIO(), width=width)
+        tables.show(console, tables.of_rows([row]))
+        shown.append(console.file.getvalue())
+        assert console.width == width
+
+    assert shown[0] == shown[1]
+    assert "…" not in shown[0]
 
 
 def test_dualdiff_imports_nothing_of_the_benchmarks():
