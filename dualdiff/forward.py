@@ -15,14 +15,15 @@ from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
 from .tangents import Perturbation
+from .tangents.blocks import settle_allocator
 from .tangents.dense import BIG, Dense
 from .tangents.single import Single
 from .tangents.supported import Supported, has_nan
 from .transformed import Transformed
 from .variable import presented
 
-# Entries of one block of tangents in jacfwd: two megabytes, which stay in the cache of a core.
-_CHUNK_ENTRIES = 2**18
+# Entries of one block of tangents in jacfwd: one megabyte, so that two or three stay in the cache of a core.
+_CHUNK_ENTRIES = 2**17
 
 
 def jvp(
@@ -175,7 +176,7 @@ def jacfwd(
     Shapes: ``J.shape == y.shape + x.shape`` with ``J[i, j] = ∂y[i]/∂x[j]``; nested results and arguments give
     the structure of ``y``, with the structure of ``x`` in place of each leaf; a tuple of ``argnums``, a tuple.
     Cost: ``ceil(x.size / chunk_size)`` evaluations of ``f`` on duals of ``chunk_size`` directions.
-    ``chunk_size=None`` takes all at once while a block of seeds stays below two megabytes, then as many as do.
+    ``chunk_size=None`` takes all at once while a block of seeds stays below one megabyte, then as many as do.
     With ``has_aux`` the function returns ``(y, aux)``, and this ``(J, aux)``.
     Raises: `UnsupportedFunction` if ``f`` calls a NumPy function that has no rule; TypeError for a complex
     argument without ``holomorphic=True``.
@@ -201,6 +202,7 @@ def jacfwd(
                 leaves.append(leaf)
         n = sum(np.size(primal(leaf)) for leaf in leaves)
         k = min(n, chunk_size or columns_at_once(n))
+        settle_allocator(8 * k * n)
         columns: _Columns | None = None
         start = 0
         while True:

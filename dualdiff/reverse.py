@@ -17,13 +17,14 @@ from .dual import Dual, primal
 from .forward import _check_chunk_size, _check_function, _dtype_of
 from .pytrees import LEAF, Structure, flatten, paths, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
+from .tangents.blocks import settle_allocator
 from .tangents.nodes import Node
 from .tangents.tape import Tape
 from .transformed import Transformed
 from .variable import Variable, check_reached, presented, standing_in
 
-# Entries of one block of cotangents in jacrev: two megabytes, which stay in the cache of a core.
-_CHUNK_ENTRIES = 2**18
+# Entries of one block of cotangents in jacrev: one megabyte, so that two or three stay in the cache of a core.
+_CHUNK_ENTRIES = 2**17
 
 
 class Recording(NamedTuple):
@@ -451,6 +452,7 @@ def rows_of_jacobian(
         y_shape = np.shape(primal(y))
         m = int(np.prod(y_shape))
         k = max(1, min(m, chunk_size or rows_at_once(n, m)))
+        settle_allocator(8 * k * n)
         pieces: list[list[Any]] = [[] for _ in shapes]
         for start in range(0, m, k):
             for i, part in enumerate(rows(record, node, y_shape, start, min(start + k, m))):

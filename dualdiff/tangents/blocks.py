@@ -14,6 +14,22 @@ _ALL = slice(None)
 _BASIC = frozenset({slice, int, type(None), type(Ellipsis)})
 
 
+_settled = False
+
+
+def settle_allocator(nbytes: int) -> None:
+    """Called once before many blocks of so many bytes are made and dropped.
+
+    glibc hands memory above a threshold (128 kB at first) back to the system when it is freed, and each new block then
+    costs page faults, several times what its arithmetic does.  Freeing one large block raises the threshold for the
+    process (M_MMAP_THRESHOLD in mallopt(3)); elsewhere this does nothing.  Jacobian of 1000 inputs: 18 -> 4.5 ms.
+    """
+    global _settled
+    if nbytes > 2**16 and not _settled:
+        _settled = True
+        np.empty(31 * 2**20, np.uint8)  # never touched; glibc's own bound is 32 MB
+
+
 def is_basic(index: Any) -> bool:
     """Whether indexing with ``index`` takes a view (or a scalar) rather than a gathered copy."""
     if type(index) is tuple:
