@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
-from .dual import Dual, primal
+from .dual import Dual, is_array, primal
 from .rebinding import may_rebind
 from .tangents import Perturbation
 
@@ -251,7 +251,13 @@ def rebound(ufunc: np.ufunc, inputs: tuple[Any, ...], buffer: np.ndarray[Any, An
         y.dtype, buffer.dtype, "same_kind"
     ):
         return ufunc(*stripped(inputs), out=buffer)  # NumPy's own error
-    return y if y.dtype == buffer.dtype or buffer.dtype is _OBJECT else y.astype(buffer.dtype)
+    if y.dtype != buffer.dtype and buffer.dtype is not _OBJECT:
+        y = y.astype(buffer.dtype)
+    if is_array(y.value):
+        return y
+    array = np.empty((), y.dtype, like=y)  # a 0-d buffer stays one
+    array[...] = y
+    return array
 
 
 def _array_function(

@@ -169,3 +169,32 @@ def test_mixed_derivative_of_a_power_at_exponent_zero():
             np.testing.assert_allclose(hessian, [[0.0, 0.5], [0.5, log2**2]], rtol=1e-14)
     second = dd.derivative(dd.derivative(lambda t: (2 + t) ** t))(0.0)
     np.testing.assert_allclose(second, 1.0 + log2**2, rtol=1e-14)  # 2 · ½ + log²2
+
+
+def writes_views(x):
+    y = np.zeros_like(x)
+    y[1:] += x[:-1] ** 2
+    y[0] = x[0] * x[-1]
+    return y
+
+
+def writes_places(x):
+    y = np.zeros(4, like=x)
+    np.copyto(y[:3], x * x, where=[True, False, True])
+    np.put(y, [1], x[0] * x[1])
+    np.add.at(y, [0, 0], x[1:] ** 2)
+    y[[0, 3]] *= x[1:]
+    return y
+
+
+@pytest.mark.parametrize("f", [writes_views, writes_places])
+@pytest.mark.parametrize("transform", [dd.jacfwd, dd.jacrev])
+def test_pushforward_of_a_program_that_writes_is_differentiated(f, transform):
+    """A tangent of an outer level goes into a buffer whose own tangent is plain zeros."""
+    x, v = np.array([1.0, 2.0, 3.0]), np.array([0.3, 0.7, 0.2])
+    along_v = lambda z: dd.jvp(f, (z,), (v,))[1]
+
+    assert_allclose(transform(lambda v: dd.linearize(f, x)[1](v))(v), dd.jacfwd(f)(x), rtol=1e-14)
+    assert_allclose(transform(lambda z: dd.linearize(f, z)[1](v))(x), dd.jacfwd(along_v)(x), rtol=1e-14)
+    pushforward = dd.linearize(f, x)[1]
+    assert_allclose(dd.grad(lambda v: np.sum(pushforward(v)))(v), dd.jacfwd(f)(x).sum(axis=0), rtol=1e-14)

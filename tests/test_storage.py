@@ -266,3 +266,20 @@ def test_clip_with_where_but_no_out_is_refused():
     mask = np.array([True, False, True, False])  # the rest of the result would be whatever was in memory
     with pytest.raises(dd.UnsupportedFunction, match="where="):
         dd.jvp(lambda x: np.clip(x, 0.4, 0.6, where=mask), (X,), (V,))
+
+
+@pytest.mark.parametrize("start", [lambda x: np.array(x[0]), lambda x: np.zeros(())])
+def test_0d_buffer_stays_one_when_a_dual_is_added_to_it(start):
+    def f(x):
+        total = start(x)
+        total += x[1] * x[2]
+        alias = total
+        total[...] = total * x[3]
+        alias *= 2.0
+        return total * 1.0
+
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    _, expected = dd.jvp(f, (x,), (V,))
+    assert dd.jvp(f, (x,), (V,))[0] == f(x.copy())
+    assert_allclose(expected, (f(x + 1e-6 * V) - f(x - 1e-6 * V)) / 2e-6, rtol=1e-8)
+    assert_allclose(dd.grad(f)(x) @ V, expected, rtol=1e-14)

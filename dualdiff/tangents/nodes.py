@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..dual import Dual
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
 from .dense import Dense, as_block, contracted, real_part
 from .supported import Marked, contracted_on_support, plain, reached_through
@@ -424,7 +425,7 @@ class Overwrite(Node):
         item = None if self.item is None else tangent_of(self.item)
         if before is None and item is None:
             return None
-        whole = _zero_tangent(self, forward) if before is None else _copied(before)
+        whole = _buffer(_zero_tangent(self, forward) if before is None else _copied(before), item)
         for block, part in _parts(whole, item):
             view = self.move(block)
             view[...] = 0.0 if part is None else blocks.expand(part, view.ndim - 1)
@@ -466,7 +467,7 @@ class OverwriteAt(Node):
         item = None if self.item is None else tangent_of(self.item)
         if before is None and item is None:
             return None
-        whole = _zero_tangent(self, forward) if before is None else _copied(before)
+        whole = _buffer(_zero_tangent(self, forward) if before is None else _copied(before), item)
         for block, part in _parts(whole, item):
             blocks.put(block, self.index_of, 0.0 if part is None else part)
         return whole
@@ -624,6 +625,15 @@ def _zero_tangent(node: Node, forward: Dense) -> Any:
 
 def _copied(tangent: Any) -> Any:
     return Marked(*map(_copied, tangent)) if isinstance(tangent, Marked) else np.copy(tangent, order="C")
+
+
+def _buffer(whole: Any, item: Any) -> Any:
+    """A block that can hold what is to be written into it, which may be of an outer level."""
+    if isinstance(whole, Marked):
+        return whole if item is None else whole._replace(block=_buffer(whole.block, item.block))
+    if type(item) is Dual and type(whole) is not Dual:
+        return Dual(whole, item.perturbation.zeros(whole), item.perturbation)
+    return whole
 
 
 def _parts(whole: Any, item: Any) -> Iterable[tuple[Any, Any]]:
