@@ -12,8 +12,10 @@
 A map of the package, in the order in which it reads best:
 
     dual.py             Dual: a value and its tangent
-    tangents/           the kinds of tangent, behind four linear operations: dense.py (forward), tape.py (reverse)
-    rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one
+    tangents/           the kinds of tangent, behind four linear operations: single.py (forward, one direction),
+                        dense.py (forward, many), tape.py (reverse)
+    rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one;
+                        rules/special.py: scipy.special, loaded when it is in use
     dispatch.py         from a NumPy call to its rule, and to the level of differentiation it belongs to
     storage.py          buffers written in place, and the views that must see it
     methods.py          the operators and methods of ndarray

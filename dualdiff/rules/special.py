@@ -9,7 +9,8 @@ importing dualdiff never loads SciPy.
     distributions.py    distribution functions and their inverses, incomplete gamma and beta functions
     noncentral.py       noncentral distributions
     bessel.py           Bessel, Airy, Kelvin and Struve functions
-    hypergeometric.py   hypergeometric and elliptic functions, orthogonal polynomials
+    hypergeometric.py   hypergeometric functions, orthogonal polynomials
+    elliptic.py         elliptic integrals and functions
     special_forms.py    what they share
 """
 
