@@ -338,45 +338,10 @@ _solution(sc.pbvv, "v", lambda w, dw, v, x: (0.25 * x * x - v - 0.5) * w)
 _solution(sc.pbwa, "a", lambda w, dw, a, x: (a - 0.25 * x * x) * w)
 
 
-def _prolate(w: Any, dw: Any, m: Any, c2: Any, cv: Any, x: Any) -> Any:
-    """(1 − x²) w'' = 2 x w' − (λ − c² x² − m²/(1 − x²)) w  (DLMF 30.2.1); oblate angular functions have −c²."""
-    side = (1 - x) * (1 + x)
-    return (2 * x * dw - (cv - c2 * x * x - np.true_divide(m * (m * 1.0), side)) * w) / side
-
-
-def _oblate_radial(w: Any, dw: Any, m: Any, c2: Any, cv: Any, x: Any) -> Any:
-    """The same at ix:  (1 + x²) w'' = −2 x w' + (λ − c² x² − m²/(1 + x²)) w."""
-    side = 1 + x * x
-    return (-2 * x * dw + (cv - c2 * x * x - m * (m * 1.0) / side) * w) / side
-
-
-def _spheroidal(name: str, characteristic: Any, equation: Callable[..., Any], sign: float) -> None:
-    """The function that finds the characteristic value, and the one that is given it."""
-    _solution(
-        getattr(sc, name),
-        "m n c",
-        lambda w, dw, m, n, c, x: equation(w, dw, m, sign * c * c, characteristic(m, n, c), x),
-    )
-    _solution(
-        getattr(sc, name + "_cv"),
-        "m n c cv",
-        lambda w, dw, m, n, c, cv, x: equation(w, dw, m, sign * c * c, cv, x),
-    )
-
-
-_spheroidal("pro_ang1", sc.pro_cv, _prolate, 1.0)
-_spheroidal("obl_ang1", sc.obl_cv, _prolate, -1.0)
-if _MENDED:
-    _spheroidal("pro_rad1", sc.pro_cv, _prolate, 1.0)
-    _spheroidal("obl_rad1", sc.obl_cv, _oblate_radial, 1.0)
-else:
-    refused(
-        sc.pro_rad1, sc.pro_rad1_cv, sc.obl_rad1, sc.obl_rad1_cv,
-        reason="SciPy 1.13 returns wrong values and writes beyond its memory",
-    )  # fmt: skip
 refused(
-    sc.pro_rad2, sc.pro_rad2_cv, sc.obl_rad2, sc.obl_rad2_cv,
-    reason="SciPy's values of it break the Wronskian relation with the function of the first kind, by 100 % at places",
+    *(getattr(sc, f"{kind}_{name}{given}") for kind in ("pro", "obl") for name in ("ang1", "rad1", "rad2")
+      for given in ("", "_cv")),
+    reason="SciPy's spheroidal functions write beyond their memory, and break the Wronskian relation at places",
 )  # fmt: skip
 refused(
     sc.mathieu_a, sc.mathieu_b, sc.pro_cv, sc.obl_cv,

@@ -6,8 +6,6 @@ import numpy as np
 import scipy
 import scipy.special as sc
 
-from dualdiff.dispatch import RULES
-
 from . import sample
 from .bessel import over_parameters, over_shapes
 
@@ -103,11 +101,3 @@ for _name in ("cem1", "cem2", "sem1", "sem2"):
 over_parameters(sc.pbdv, 0.3, 3.0, (np.array([[1.5], [-0.7]]),), (2,))
 over_parameters(sc.pbvv, 0.3, 3.0, (np.array([[1.5], [-0.7]]),))
 over_parameters(sc.pbwa, 0.3, 2.0, (np.array([[0.5], [-0.7]]),))
-C = np.array(1.3), np.array(0.7)  # arrays: in single precision SciPy's pro_ang1(1, 1, 0.7, x) never returns
-for _name, _low, _high in (("ang1", 0.1, 0.8), ("rad1", 1.3, 3.0)):
-    for _kind, _characteristic in (("pro", sc.pro_cv), ("obl", sc.obl_cv)):
-        if RULES[getattr(sc, f"{_kind}_{_name}")].form == "refused":  # SciPy 1.13 has the radial functions wrong
-            continue
-        over_parameters(getattr(sc, f"{_kind}_{_name}"), _low, _high, (np.array([[0], [1]]), 2, C[0]), (1, 1, C[1]))
-        _cv = np.array(_characteristic(1, 2, 1.3))
-        over_parameters(getattr(sc, f"{_kind}_{_name}_cv"), _low, _high, (1, 2, C[0], _cv))
