@@ -324,3 +324,21 @@ def test_buffer_lifted_to_an_inner_level_keeps_its_views(layout):
     assert y == pytest.approx(plain(START + 1.0))
     estimate = (plain(START + 1.0 + 1e-3 * RATES) - plain(START + 1.0 - 1e-3 * RATES)) / 2e-3
     assert ydot == pytest.approx(estimate)
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_scalar_joined_with_parts_that_are_as_many_as_the_result_has_entries(place):
+    """Three parts make three entries here, but not one each: of the two constant parts one is empty, one has two."""
+    weights = np.array([1.0, 10.0, 100.0])
+
+    def f(x):
+        parts = [np.zeros(0), np.ones(2)]
+        parts.insert(place, x[0] * x[1])
+        return np.hstack(parts) * weights
+
+    x, v = np.array([2.0, 3.0]), np.array([1.0, 0.0])
+    expected = np.zeros(3)
+    at = 2 if place == 2 else 0
+    expected[at] = 3.0 * weights[at]
+    for tangent in (dd.jvp(f, (x,), (v,))[1], dd.jacfwd(f)(x) @ v, dd.jacrev(f)(x) @ v):
+        assert_array_equal(tangent, expected)
