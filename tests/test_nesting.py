@@ -198,3 +198,10 @@ def test_pushforward_of_a_program_that_writes_is_differentiated(f, transform):
     assert_allclose(transform(lambda z: dd.linearize(f, z)[1](v))(x), dd.jacfwd(along_v)(x), rtol=1e-14)
     pushforward = dd.linearize(f, x)[1]
     assert_allclose(dd.grad(lambda v: np.sum(pushforward(v)))(v), dd.jacfwd(f)(x).sum(axis=0), rtol=1e-14)
+
+
+@pytest.mark.parametrize("x", [0.0, 1e-320, 1e-310, 2.0, 1e300])
+def test_constant_power_zero_has_derivative_zero_however_small_the_base(x):
+    """0 · x**-1 would be nan where x**-1 overflows."""
+    for f in (lambda t: t**0, lambda t: t**0.0, lambda t: np.sum(t ** np.array([0.0, 0.0]))):
+        assert dd.derivative(f)(x) == dd.grad(f)(x) == dd.derivative(dd.derivative(f))(x) == 0.0

@@ -51,9 +51,10 @@ def _power_base(y: Any, a: Any, b: Any) -> Any:
             return a + a
         if b != 0:
             return b * np.power(a, b - 1) if type(a) is float else b * a ** (b - 1)
-    # At (0, 0) alone the power would be infinite; elsewhere ∂²/∂a∂b at b = 0 is 1/a, and needs the factor b as it is.
-    both = (b == 0) & (a == 0)
-    return np.where(both, 0.0, b) * np.where(both, 1.0, a) ** (b - 1)
+    zero = b == 0
+    if type(b) is Dual:  # of an outer level: ∂²/∂a∂b at b = 0 is 1/a, and needs the factor b as it is
+        zero = zero & (a == 0)
+    return np.where(zero, 0.0, b) * np.where(zero, 1.0, a) ** (b - 1)
 
 
 def _power_exponent(y: Any, a: Any, b: Any) -> Any:
