@@ -56,11 +56,7 @@ def find(function: Any, duals: Iterable[Any]) -> Rule:
         from .rules import special  # noqa: F401  (likewise)
 
         rule = RULES.get(function)
-    if (
-        rule is None
-        and isinstance(function, np.ufunc)
-        and function.types == ["O" * function.nin + "->" + "O" * function.nout]
-    ):
+    if rule is None and isinstance(function, np.ufunc) and function.types == [_objects(function)]:
         return PythonLoop(function)
     if rule is None:
         raise errors.unsupported(function, "it is not in the table of rules", [d.shape for d in duals])
@@ -68,6 +64,7 @@ def find(function: Any, duals: Iterable[Any]) -> Rule:
 
 
 def _objects(ufunc: np.ufunc) -> str:
+    """The type of the one loop that np.frompyfunc makes."""
     return "O" * ufunc.nin + "->" + "O" * ufunc.nout
 
 
