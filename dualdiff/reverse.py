@@ -192,7 +192,9 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
         results = []
         for node, y in zip(record.outputs, record.y, strict=True):
             block = next(found) if node is not None else None
-            results.append(_zero_tangent(y) if block is None else block[0])
+            # x and x + 1 have the same node, but each result is an array of its own.
+            repeated = node is not None and sum(node is other for other in record.outputs) > 1
+            results.append(_zero_tangent(y) if block is None else block[0].copy() if repeated else block[0])
         return presented(unflatten(record.structure, results))
 
     return presented(unflatten(record.structure, record.y)), pushforward

@@ -113,6 +113,8 @@ def test_writes_stay_apart_in_every_mode(f):
 
 
 def test_derivatives_of_several_results_are_arrays_of_their_own():
-    for results in (dd.jvp(returned_together, (X,), (V,))[1], dd.jacfwd(returned_together)(X)):
+    pushforward = dd.linearize(returned_together, X)[1]
+    of_both_modes = (dd.jvp(returned_together, (X,), (V,))[1], dd.jacfwd(returned_together)(X), pushforward(V))
+    for results in (*of_both_modes, dd.jacrev(returned_together)(X)):
         for i, one in enumerate(results):
             assert not any(np.shares_memory(one, other) for other in results[i + 1 :])
