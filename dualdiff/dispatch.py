@@ -20,6 +20,7 @@ from .rebinding import may_rebind
 from .tangents import Perturbation
 
 _OBJECT = np.dtype(object)
+_CONSTANTS = frozenset({int, float, bool, str, type(None), np.float64})
 
 
 class Rule:
@@ -127,6 +128,25 @@ def duals_in(*trees: Any) -> list[Dual]:
         elif isinstance(tree, dict):
             found.extend(duals_in(*tree.values()))
     return found
+
+
+def carries(x: Any) -> bool:
+    """Does this carry a derivative: a Dual, a Variable, or an object array, list, tuple or dict that holds one?
+
+    The one answer, asked at every door: rules, custom rules, `stop_gradient`, arguments and results.
+    """
+    kind = type(x)
+    if kind is Dual:
+        return True
+    if kind in _CONSTANTS:
+        return False
+    if isinstance(x, (list, tuple)):
+        return any(map(carries, x))
+    if isinstance(x, dict):
+        return any(map(carries, x.values()))
+    if isinstance(x, np.ndarray):
+        return x.dtype == _OBJECT and any(map(carries, np.asarray(x).ravel().tolist()))
+    return hasattr(kind, "__dual__")
 
 
 def stripped(tree: Any) -> Any:

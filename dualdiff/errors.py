@@ -164,3 +164,12 @@ def sealed() -> TypeError:
         "a Variable that was made from a value is not written in place.\n"
         "  Write into x.value (a change of the constant), or into a copy: y = x * 1.0; y[i] = ..."
     )
+
+
+def not_linear(name: str) -> TypeError:
+    return TypeError(
+        f"{name}: what the rule of this custom_jvp function returns as the tangent is not linear in the tangents that "
+        "it is given; the number would be no derivative.\n"
+        "  Multiply tangents by functions of the primals and add them up: no constant added, no power, product, "
+        "maximum or branch of a tangent.  (A gradient that is clipped on its way back is a custom_vjp.)"
+    )

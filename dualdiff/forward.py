@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import errors
+from .dispatch import carries, fused
 from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
@@ -338,9 +339,9 @@ def stop_gradient(x: Any) -> Any:
 
 
 def _constant(x: Any) -> Any:
-    if type(x) is not Dual:
+    if not carries(x):
         return x
-    value = primal(x)
+    value = primal(fused(x))
     # A copy: later writes to x would else change the constant, and writes to the constant x's value alone.
     return value.copy() if type(value) is np.ndarray else value
 

@@ -17,18 +17,19 @@ import sys
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from . import errors, storage
-from .dispatch import RULES, duals_in, rebound
+from .dispatch import RULES, carries, lifted, rebound, value_of
 from .dual import Dual, primal
 from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
 from .tangents.nodes import Node, Sweep
+from .tangents.single import Single
 from .tangents.supported import has_nan, reached
 from .tangents.tape import Tape
 
@@ -208,7 +209,7 @@ class Variable:
                 raise TypeError("backward: the result is complex; a real loss, or a cotangent, is needed.")
         if isinstance(cotangent, Variable):
             cotangent = cotangent.detach()
-        if duals_in(cotangent):
+        if carries(cotangent):
             raise TypeError(
                 "backward: a Dual of a running transform cannot be stored in a gradient; use dd.vjp inside."
             )
@@ -355,6 +356,32 @@ def standing_in(weights: Sequence[Variable], duals: Sequence[Dual]) -> Iterator[
         yield
     finally:
         _stand_ins.reset(token)
+
+
+def constants_standing_in(perturbation: Any) -> Callable[[], AbstractContextManager[Callable[[Any], Any]]]:
+    """A context in which the Variables that Duals of ``perturbation`` stand for now are the constants they are there.
+
+    For what runs when the transform has ended: outside of it they would be Variables, whose results are Variables.
+    The context gives a function that takes a result back to plain numbers.
+    """
+    stand_ins = _stand_ins.get() or {}
+    values = {name: dual.value for name, dual in stand_ins.items() if dual.perturbation is perturbation}
+
+    @contextmanager
+    def context() -> Iterator[Callable[[Any], Any]]:
+        around = _stand_ins.get() or {}
+        missing = {name: value for name, value in values.items() if name not in around}
+        if not missing:
+            yield lambda result: result
+            return
+        level = Single()
+        token = _stand_ins.set(around | {name: lifted(value, level) for name, value in missing.items()})
+        try:
+            yield lambda result: value_of(result, level)
+        finally:
+            _stand_ins.reset(token)
+
+    return context
 
 
 def _binary(apply: Callable[[Any, Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import Rule, duals_in, fused, innermost, register, stripped, value_of
+from ..dispatch import Rule, carries, fused, innermost, register, stripped, value_of
 from ..dual import Dual
 from ..tangents import ONE, Like
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
@@ -54,8 +54,8 @@ class Bilinear(Rule):
             raise errors.unsupported(self.function, "of an argument that the rule does not know", [])
         a, b = (options.pop(name) for name in self.names[:2])
         out = options.pop("out", None)
-        if duals_in(options):
-            raise errors.no_derivative_in(self.function, next(name for name in options if duals_in(options[name])))
+        if carries(options):
+            raise errors.no_derivative_in(self.function, next(name for name in options if carries(options[name])))
         result = self.operate(a, b, **options)
         return result if out is None else written(self.function, out, result)
 
@@ -295,8 +295,8 @@ def _einsum_of_two(subscripts: str) -> Callable[[Any, Any], Any]:
 
 
 def _einsum(subscripts: str, factors: list[Any], out: Any, options: dict[str, Any]) -> Any:
-    if duals_in(options):
-        raise errors.no_derivative_in(np.einsum, next(name for name in options if duals_in(options[name])))
+    if carries(options):
+        raise errors.no_derivative_in(np.einsum, next(name for name in options if carries(options[name])))
     factors = [operand(x) for x in factors]
     perturbation = innermost(factors)
     if perturbation is None:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, value_of
+from ..dispatch import RULES, Rule, carries, fused, innermost, register, value_of
 from ..dual import Dual, primal
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
@@ -163,7 +163,7 @@ class Selecting(Elementwise):
             return apply(*args)
         a, b = (value_of(arg, perturbation) for arg in args)
         y = apply(a, b)
-        active = [(i, arg.tangent) for i, arg in enumerate(args) if carries(arg, perturbation)]
+        active = [(i, arg.tangent) for i, arg in enumerate(args) if is_active(arg, perturbation)]
         terms = [(self.partials[i](y, a, b), tangent) for i, tangent in active]
         if self.ties and np.count_nonzero(tied := np.equal(a, b)):
             terms.append((tied, perturbation.combine([(0.5, tangent) for _, tangent in active], y)))
@@ -261,7 +261,7 @@ class WholeTangent(UfuncMethods, Rule):
         else:
             values = [value_of(arg, perturbation) for arg in inputs]
             y = self.function(*values, **options)
-            tangents = [Tangent(perturbation, arg.tangent if carries(arg, perturbation) else None) for arg in inputs]
+            tangents = [Tangent(perturbation, arg.tangent if is_active(arg, perturbation) else None) for arg in inputs]
             values = [perturbation.keep(value) for value in values]
             dy = self.tangent(perturbation.keep(y), *values, *tangents)
             if self.function.nout == 1:
@@ -281,7 +281,7 @@ class WholeTangent(UfuncMethods, Rule):
         return tuple(stored) if len(stored) > 1 else stored[0]
 
 
-def carries(arg: Any, perturbation: Any) -> bool:
+def is_active(arg: Any, perturbation: Any) -> bool:
     return type(arg) is Dual and arg.perturbation is perturbation
 
 
@@ -332,7 +332,7 @@ class Clip(Composite):
         where = kwargs.pop("where", True)
         if where is True:
             return super().__call__(*args, **kwargs)
-        if duals_in(where):
+        if carries(where):
             raise errors.no_derivative_in(np.clip, "where")
         out = kwargs.pop("out", None)
         if out is None:
@@ -362,7 +362,7 @@ class NanToNum(Composite):
         return self._replaced(*args, **kwargs)
 
     def _replaced(self, x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-        if duals_in((nan, posinf, neginf)):
+        if carries((nan, posinf, neginf)):
             raise errors.no_derivative_in(np.nan_to_num, "nan, posinf or neginf")
         y = super().__call__(x, True, nan, posinf, neginf)
         if copy or np.ndim(primal(x)) == 0:

@@ -25,7 +25,7 @@ import numpy as np
 
 from .. import errors
 from .. import storage as shared
-from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, stripped, value_of
+from ..dispatch import RULES, Rule, carries, duals_in, fused, innermost, register, stripped, value_of
 from ..dual import Dual, is_array, primal
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
@@ -59,7 +59,7 @@ class TangentRule(Rule):
             if name in bound:
                 bound[name] = number(bound[name])
         for name, arg in bound.items():
-            if name not in self.active and duals_in(arg):
+            if name not in self.active and carries(arg):
                 raise errors.no_derivative_in(self.function, name)
         perturbation = innermost(bound.values())
         if perturbation is None:
@@ -213,7 +213,7 @@ class Rearranging(Rule):
                 return written(self.function, out, self.function(*args, **kwargs))
             return self.function(*args, **kwargs) if out is None else self.function(*args, out=out, **kwargs)
         for name, arg in [*zip(self.names, args, strict=False), *kwargs.items()]:
-            if name not in self.data and duals_in(arg):
+            if name not in self.data and carries(arg):
                 raise errors.no_derivative_in(self.function, name)
         y = self.function(*values_in(args, perturbation), **values_in(kwargs, perturbation))
         tangents: list[Any] = []
@@ -280,13 +280,13 @@ class View(Rule):
             args = (kwargs.pop(self.name),)
         x, *args = (number(args[0]), *args[1:])  # type: ignore[assignment]
         if type(x) is not Dual:
-            if duals_in(args, kwargs):
+            if carries((args, kwargs)):
                 raise errors.no_derivative_in(self.function, "shape or axis")
             return self.function(x, *args, **kwargs)
         perturbation = x.perturbation
         if not perturbation.live:
             raise errors.escaped(x)
-        if duals_in(args, kwargs):
+        if carries((args, kwargs)):
             raise errors.no_derivative_in(self.function, "shape or axis")
         y = self.function(x.value, *args, **kwargs)
         move = self.batched(x.value, *args, **kwargs)

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import errors
 from .. import storage as shared
-from ..dispatch import RULES, duals_in, fused, innermost, stripped, value_of
+from ..dispatch import RULES, carries, fused, innermost, stripped, value_of
 from ..dual import Dual, is_array, primal
 from ..tangents import ONE, Perturbation, blocks
 from ..tangents.expression import Tangent, normalized
@@ -214,7 +214,7 @@ def _splitting(function: Any, axis_of: Callable[[Any, int], int], has_axis: bool
     @custom("view", function)
     def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
         ary = fused(ary)
-        if duals_in(indices_or_sections):
+        if carries(indices_or_sections):
             raise errors.no_derivative_in(function, "indices_or_sections")
         innermost((ary,))
         # NumPy's errors first, on an array of one number that looks like this one.

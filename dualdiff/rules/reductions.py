@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, stripped, value_of
+from ..dispatch import RULES, Rule, carries, fused, innermost, register, stripped, value_of
 from ..dual import Dual
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent, normalized, sum_subscripts
@@ -76,7 +76,7 @@ class Reduction(Rule):
             options["dtype"] = dtype
         also = [name for name in _ALSO_ACTIVE if type(options.get(name)) is Dual]
         for name, option in options.items():
-            if name not in also and duals_in(option):
+            if name not in also and carries(option):
                 raise errors.no_derivative_in(function, name)
         perturbation = innermost((a, *(options[name] for name in also)))
         if perturbation is None:

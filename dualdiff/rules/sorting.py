@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import Rule, duals_in, fused, innermost, register, stripped, value_of
+from ..dispatch import Rule, carries, fused, innermost, register, stripped, value_of
 from ..dual import Dual
 from ..tangents.expression import Tangent, normalized
 from .forms import composite, custom, tangent_rule
@@ -107,7 +107,7 @@ class Quantile(Rule):
         if "q" in options:
             options["q"] = fused(options["q"])
         for name, option in options.items():
-            if name != "q" and duals_in(option):
+            if name != "q" and carries(option):
                 raise errors.no_derivative_in(self.function, name)
         axis = options.get("axis")
         if self.skips_nan and isinstance(axis, tuple) and len(axis) > 1 and np.ndim(options.get("q", 0.0)) > 1:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors, storage
-from ..dispatch import duals_in, fused, innermost, lifted, stripped, value_of
+from ..dispatch import carries, fused, innermost, lifted, stripped, value_of
 from ..dual import Dual
 from ..tangents import Trivial
 from ..tangents.expression import Tangent, normalized
@@ -55,7 +55,7 @@ class UfuncMethods:
         from .reductions import rows_of
 
         array, initial, where = fused(array), options.get("initial"), options.get("where", True)
-        if duals_in(where):
+        if carries(where):
             raise errors.no_derivative_in(self.function, "where")
         perturbation = innermost([array, initial])
         if isinstance(out, tuple):
@@ -130,7 +130,7 @@ class UfuncMethods:
     def reduceat(self, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
         """Piece by piece: from each index to the next one, or the one entry if the next one is not larger."""
         array = fused(array)
-        if duals_in(indices):
+        if carries(indices):
             raise errors.no_derivative_in(self.function, "indices")
         if isinstance(out, tuple):
             out = out[0]
@@ -168,7 +168,7 @@ class UfuncMethods:
         b = fused(b)
         if not isinstance(a, Dual):
             raise errors.plain_buffer()
-        if duals_in(indices):
+        if carries(indices):
             raise errors.no_derivative_in(self.function, "indices")
         if self.function.nout > 1:
             raise ValueError("Only single output ufuncs supported at this time")  # as NumPy says

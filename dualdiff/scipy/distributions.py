@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import duals_in, innermost, stripped, value_of
+from ..dispatch import carries, duals_in, innermost, stripped, value_of
 from ..dual import Dual
 from ..rules.results import fused_tree
 from .forms import composite, double
@@ -235,7 +235,7 @@ class Discrete(Distribution):
     def _formula(self, name: str, k: Any, *parameters: Any) -> Any:
         *shapes, loc = parameters
         for argument, arg in zip((*self.whole, "k", "loc"), (*self._counts(shapes), k, loc), strict=True):
-            if duals_in(arg):
+            if carries(arg):
                 raise self.refused(name, argument)
         k = k - loc
         lo, hi = self.plain.support(*stripped(shapes))
@@ -246,7 +246,7 @@ class Discrete(Distribution):
             result = self._probability(name, np.where(inside, k, lo), shapes)
         else:
             if self.cumulative is None:
-                raise self.refused(name, next(s for s, v in zip(self.shapes, shapes, strict=True) if duals_in(v)))
+                raise self.refused(name, next(s for s, v in zip(self.shapes, shapes, strict=True) if carries(v)))
             inside = (inside & (np.floor(k) < hi)) | undefined
             k = np.where(inside, np.floor(k), lo)
             result = self.cumulative(k, *shapes) * (-1.0 if name.endswith("sf") else 1.0)

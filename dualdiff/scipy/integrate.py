@@ -18,7 +18,7 @@ import scipy.integrate
 import scipy.special
 
 from .. import errors
-from ..dispatch import duals_in, fused
+from ..dispatch import carries, fused
 from ..dual import Dual, primal
 from ..rules.contractions import operand
 from .forms import composite, without_rule
@@ -60,7 +60,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
 
 @composite(scipy.integrate.cumulative_trapezoid)
 def cumulative_trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1, initial: Any = None) -> Any:
-    if duals_in(initial):
+    if carries(initial):
         raise errors.no_derivative_in(cumulative_trapezoid, "initial")
     return _with_initial(np.cumsum(_areas(operand(y), x, dx, axis), axis=axis), initial, axis)
 
@@ -77,7 +77,7 @@ def _ratio(a: Any, b: Any) -> Any:
     """a / b, and 0 where b is, as in SciPy."""
     zero = primal(b) == 0
     if np.any(zero):
-        if duals_in(b):
+        if carries(b):
             raise errors.unsupported(simpson, "in x where points coincide", [b.shape])
         return np.where(zero, 0.0, a / np.where(zero, 1.0, b))
     return a / b

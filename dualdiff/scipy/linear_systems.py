@@ -12,7 +12,7 @@ import numpy as np
 import scipy.linalg
 
 from .. import errors
-from ..dispatch import duals_in
+from ..dispatch import carries, duals_in
 from ..dual import primal
 from ..rules import linalg as numpy_rules
 from ..rules.contractions import conj, operand
@@ -203,7 +203,7 @@ def _rows(b: Any, order: Any) -> Any:
 def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, overwrite_b: bool = False, check_finite: bool = True) -> Any:
     """P A = L U"""
     (lu, piv), b = lu_and_piv, operand(b)
-    if duals_in(piv):
+    if carries(piv):
         raise errors.no_derivative_in(lu_solve, "piv")
     lower = lambda b: solve_triangular(lu, b, trans, True, True, check_finite=False)
     upper = lambda b: solve_triangular(lu, b, trans, False, check_finite=False)

@@ -1,0 +1,368 @@
+"""Custom rules and `stop_gradient` meet everything that carries a derivative: Duals, Variables, object arrays, trees.
+
+The right values are worked out by hand: of the rules as they are declared, not of the functions they belong to.
+"""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import dualdiff as dd
+from dualdiff.dispatch import carries
+
+X = np.array([0.3, 0.8])
+
+
+@dd.custom_vjp
+def clip(x):
+    return x
+
+
+clip.defvjp(lambda x: (x, None), lambda _, ct: (np.clip(ct, -1.0, 1.0),))
+
+
+@dd.custom_jvp
+def mul(a, b):
+    return a * b
+
+
+@mul.defjvp
+def mul_jvp(primals, tangents):
+    (a, b), (da, db) = primals, tangents
+    return mul(a, b), 10.0 * (da * b + a * db)
+
+
+@dd.custom_vjp
+def mul_back(a, b):
+    return a * b
+
+
+mul_back.defvjp(lambda a, b: (a * b, (a, b)), lambda ab, ct: (10.0 * ct * ab[1], 10.0 * ct * ab[0]))
+
+
+@dd.custom_jvp
+def straight_through(x):
+    return np.round(x)
+
+
+straight_through.defjvp(lambda primals, tangents: (np.round(primals[0]), tangents[0]))
+
+
+# Does this carry a derivative?
+
+
+def test_one_question_knows_duals_variables_object_arrays_and_containers():
+    w = dd.Variable(X)
+    assert carries(w) and carries([1.0, (w,)]) and carries({"w": w}) and carries(np.array([w[0], 1.0]))
+    assert not any(map(carries, (X, 1.0, None, "x", [X, 2], {"x": (X,)}, np.array([1, "x", None], dtype=object))))
+    seen = []
+
+    def f(x):
+        for door in (x, x[0], np.asarray(x), np.array([x[0], 1.0]), [x], {"x": (1, x)}, np.array(None)):
+            seen.append(carries(door))
+        return np.sum(x)
+
+    dd.grad(f)(X)
+    assert seen == [True] * 6 + [False]
+
+
+# Variables.
+
+
+def test_custom_vjp_of_a_variable_uses_its_rule():
+    w = dd.Variable(X)
+    np.sum(5 * clip(w)).backward()
+    assert_array_equal(w.grad, [1.0, 1.0])
+    assert_array_equal(dd.grad(lambda: np.sum(5 * clip(w)), argnums=None, weights=[w])()[0], [1.0, 1.0])
+
+
+def test_custom_jvp_of_a_variable_uses_its_rule_and_returns_a_variable():
+    w = dd.Variable(X)
+    y = straight_through(w * 3)
+    assert type(y) is dd.Variable
+    assert_array_equal(y.value, [1.0, 2.0])
+    np.sum(y).backward()
+    assert_array_equal(w.grad, [3.0, 3.0])
+
+
+@pytest.mark.parametrize("product", [mul, mul_back])
+def test_one_dual_and_one_captured_weight_both_get_their_gradient(product):
+    w = dd.Variable(2.0)
+    of_x, (of_w,) = dd.grad(lambda x: product(x, w), argnums=0, weights=[w])(3.0)
+    assert (of_x, of_w) == (20.0, 30.0)
+    assert type(of_x) is float and type(of_w) is not dd.Variable
+    assert dd.grad(lambda x: product(w, x), argnums=None, weights=[w])(3.0)[0] == 30.0
+
+
+@pytest.mark.parametrize("product", [mul, mul_back])
+def test_a_variable_that_is_no_weight_is_a_constant_of_an_outer_level(product):
+    w = dd.Variable(2.0)
+    gradient = dd.grad(lambda x: product(x, w) * x)(3.0)  # 10 w x + product(x, w)
+    assert gradient.value == 66.0
+    gradient.backward()
+    # The rule of mul calls mul for its result, whose derivative is 10 x again; fwd of mul_back differentiates a * b.
+    assert w.grad == (30.0 + 30.0 if product is mul else 30.0 + 3.0)
+
+
+def test_custom_rules_of_trees_of_variables():
+    @dd.custom_jvp
+    def total(p):
+        return p["a"] * p["b"][0]
+
+    total.defjvp(lambda p, t: (total(*p), 7.0 * t[0]["a"] + 8.0 * t[0]["b"][0]))
+    a, b = dd.Variable(2.0), dd.Variable(5.0)
+    total({"a": a, "b": [b]}).backward()
+    assert (a.grad, b.grad) == (7.0, 8.0)
+
+
+def test_custom_rules_of_variables_by_keyword():
+    w = dd.Variable(2.0)
+    mul(3.0, b=w).backward()
+    assert w.grad == 30.0
+
+
+# Object arrays.
+
+
+def test_custom_rules_of_object_arrays_are_used():
+    f = lambda x: np.sum(straight_through(np.asarray(x)))
+    assert_array_equal(dd.grad(f)(X), [1.0, 1.0])
+    assert_array_equal(dd.jacfwd(f)(X), [1.0, 1.0])
+    assert_array_equal(dd.grad(lambda x: np.sum(straight_through(np.array([x[1], 2.0]))))(X), [0.0, 1.0])
+    assert_array_equal(dd.grad(lambda x: 5 * np.sum(clip(np.asarray(x))))(X), [1.0, 1.0])
+    w = dd.Variable(X)
+    np.sum(straight_through(np.array([w[1], w[0]])) * np.array([2.0, 3.0])).backward()
+    assert_array_equal(w.grad, [3.0, 2.0])
+
+
+def test_a_rule_may_build_its_results_with_np_array():
+    @dd.custom_jvp
+    def f(x):
+        return np.array([x[0] ** 2, x[1]])
+
+    f.defjvp(lambda p, t: (np.array([p[0][0] ** 2, p[0][1]]), np.array([2 * t[0][0], 3 * t[0][1]])))
+    for jacobian in (dd.jacfwd, dd.jacrev):
+        assert_array_equal(jacobian(f)(X), np.diag([2.0, 3.0]))
+    g = dd.custom_vjp(lambda x: x)
+    g.defvjp(lambda x: (np.array([x[0], x[1]]), x), lambda x, ct: (np.array([ct[0] * x[1], ct[1]]),))
+    assert_array_equal(dd.jacrev(g)(X), np.diag([0.8, 1.0]))
+    assert_array_equal(dd.jacfwd(dd.grad(lambda x: np.sum(g(x))))(X), [[0.0, 1.0], [0.0, 0.0]])
+
+
+# Rules that are not linear.
+
+
+def with_rule(rule):
+    f = dd.custom_jvp(lambda x: np.sin(x))
+    f.defjvp(rule)
+    return f
+
+
+NOT_LINEAR = {
+    "power": lambda p, t: (np.sin(p[0]), t[0] ** 2),
+    "constant": lambda p, t: (np.sin(p[0]), np.ones(np.shape(p[0]))),
+    "numpy's maximum": lambda p, t: (np.sin(p[0]), np.maximum(t[0], 0.0)),
+    "absolute": lambda p, t: (np.sin(p[0]), np.abs(t[0])),
+    "affine": lambda p, t: (np.sin(p[0]), t[0] + 1),
+    "product": lambda p, t: (np.sin(p[0]), t[0] * t[0] * p[0]),
+    "clipped": lambda p, t: (np.sin(p[0]), np.clip(t[0], -1, 1)),
+    "selected": lambda p, t: (np.sin(p[0]), np.where(t[0] > 0, t[0], 2 * t[0])),
+    "extreme": lambda p, t: (np.sin(p[0]), np.max(t[0]) + 0.0 * t[0]),
+    "sine": lambda p, t: (np.sin(p[0]), np.sin(t[0])),
+}
+
+
+@pytest.mark.parametrize("kind", NOT_LINEAR)
+@pytest.mark.parametrize("x", [X, X[:, None], np.ones((2, 3), np.float32)], ids=["vector", "matrix", "float32"])
+def test_a_rule_that_is_not_linear_in_its_tangents_raises(kind, x):
+    f = with_rule(NOT_LINEAR[kind])
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(TypeError, match="not linear in the tangents"):
+            transform(f)(x)
+    with pytest.raises(TypeError, match="not linear in the tangents"):
+        np.sum(f(dd.Variable(x))).backward()
+
+
+def test_a_branch_on_a_tangent_raises():
+    f = with_rule(lambda p, t: (np.sin(p[0]), max(t[0], 0)))
+    for transform in (dd.derivative, dd.grad):
+        with pytest.raises(TypeError, match="no power, product, maximum or branch of a tangent"):
+            transform(f)(0.4)
+
+
+def test_a_rule_that_mixes_two_tangents_raises():
+    f = dd.custom_jvp(lambda x, y: x * y)
+    f.defjvp(lambda p, t: (p[0] * p[1], t[0] * p[1] + t[1] * p[0] + t[0] * t[1]))
+    with pytest.raises(TypeError, match="not linear"):
+        dd.grad(lambda x: f(x, x))(0.4)
+
+
+def test_linearity_is_tried_once_for_each_shape():
+    calls = []
+
+    def rule(p, t):
+        calls.append(np.shape(p[0]))
+        return np.sin(p[0]), 2 * t[0]
+
+    f = with_rule(rule)
+    for _ in range(3):
+        assert dd.derivative(f)(0.3) == 2.0
+    assert len(calls) == 3 + 3
+    assert_array_equal(dd.jacfwd(f)(X), 2 * np.eye(2))
+    assert len(calls) == 6 + 4
+
+
+def test_linear_rules_of_every_kind_are_accepted():
+    A = np.array([[4.0, 1.0], [1.0, 3.0]])
+    f = with_rule(lambda p, t: (np.sin(p[0]), np.linalg.solve(A, t[0]) + np.cumsum(t[0])[::-1] * p[0] - 0.0 * t[0]))
+    expected = np.linalg.inv(A) + X[:, None] * np.tril(np.ones((2, 2)))[::-1]
+    assert_allclose(dd.jacfwd(f)(X), expected, rtol=1e-14)
+    assert_allclose(dd.jacrev(f)(X), expected, rtol=1e-14)
+    zero = with_rule(lambda p, t: (np.sin(p[0]), np.zeros_like(p[0])))
+    assert_array_equal(dd.jacrev(zero)(X), np.zeros((2, 2)))
+    in_place = with_rule(lambda p, t: (np.sin(p[0]), t[0].__imul__(3.0)))
+    assert_array_equal(dd.jacfwd(in_place)(X), 3 * np.eye(2))
+
+
+def test_an_infinite_partial_is_no_sign_of_a_rule_that_is_not_linear():
+    @dd.custom_jvp
+    def root(x):
+        return np.sqrt(x)
+
+    def rule(p, t):
+        with np.errstate(divide="ignore"):
+            return root(p[0]), t[0] * (0.5 / np.sqrt(p[0]))
+
+    root.defjvp(rule)
+    assert_array_equal(dd.jvp(root, (np.array([0.0, 4.0]),), (np.ones(2),))[1], [np.inf, 0.25])
+
+
+# What a function closes over.
+
+
+def test_a_custom_jvp_that_closes_over_a_differentiated_value():
+    def f(a):
+        s = dd.custom_jvp(lambda x: x * a)
+        s.defjvp(lambda p, t: (p[0] * a, a * t[0]))
+        return s(2 * a)  # 2 a²
+
+    for transform in (dd.derivative, dd.grad):
+        assert transform(f)(3.0) == 12.0
+        assert transform(transform(f))(3.0) == 4.0
+    w = dd.Variable(3.0)
+    f(w).backward()
+    assert w.grad == 12.0
+
+
+def test_a_custom_vjp_that_closes_over_a_differentiated_value():
+    def f(a):
+        s = dd.custom_vjp(lambda x: x * a)
+        s.defvjp(lambda x: (x * a, a), lambda a, ct: (a * ct,))
+        return s(2 * a)
+
+    assert dd.grad(f)(3.0) == 12.0
+    assert dd.grad(dd.grad(f))(3.0) == 4.0
+    w = dd.Variable(3.0)
+    f(w).backward()
+    assert w.grad == 12.0 and type(w.grad) is not dd.Variable
+
+
+def test_bwd_that_closes_over_a_differentiated_value_says_how_to_pass_it():
+    def f(a):
+        s = dd.custom_vjp(lambda x: x * a)
+        s.defvjp(lambda x: (x * a, None), lambda _, ct: (a * ct,))
+        return s(2 * a)
+
+    with pytest.raises(dd.EscapedDual) as caught:
+        dd.grad(f)(3.0)
+    assert "Return the value from fwd, among the residuals." in caught.value.__notes__[0]
+
+
+def test_inner_derivatives_of_what_a_rule_closes_over():
+    def f(x):
+        def inner(b):
+            s = dd.custom_jvp(lambda y: y * b)
+            s.defjvp(lambda p, t: (p[0] * b, b * t[0]))
+            return s(x * x)  # x² b, where x belongs to the outer level
+
+        return dd.derivative(inner)(2.0) * x  # x³
+
+    assert dd.derivative(f)(3.0) == 27.0
+    assert dd.grad(f)(3.0) == 27.0
+
+    def g(x):
+        s = dd.custom_jvp(lambda y: y * x)
+        s.defjvp(lambda p, t: (p[0] * x, x * t[0]))
+        return dd.derivative(lambda b: s(b * b))(2.0)  # 4 x
+
+    assert dd.derivative(g)(3.0) == 4.0
+
+
+@pytest.mark.parametrize("closed_over", ["jvp", "vjp"])
+def test_a_weight_that_a_rule_closes_over_gets_its_gradient(closed_over):
+    w = dd.Variable(2.0)
+    if closed_over == "jvp":
+        f = dd.custom_jvp(lambda x: x * w)
+        f.defjvp(lambda p, t: (p[0] * w, 10.0 * w * t[0]))
+    else:
+        f = dd.custom_vjp(lambda x: x * w)
+        f.defvjp(lambda x: (x * w, None), lambda _, ct: (10.0 * w * ct,))
+    of_x, (of_w,) = dd.grad(f, argnums=0, weights=[w])(3.0)
+    assert (of_x, of_w) == (20.0, 3.0)
+    assert not isinstance(of_x, dd.Variable) and not isinstance(of_w, dd.Variable)
+    v = dd.Variable(3.0)
+    f(v).backward()
+    assert (v.grad, w.grad) == (20.0, 3.0)
+    assert not isinstance(v.grad, dd.Variable)
+
+
+def test_a_derivative_in_an_argument_that_has_none_is_refused():
+    f = dd.custom_jvp(lambda n, x: n * x, nondiff_argnums=(0,))
+    f.defjvp(lambda n, p, t: (n * p[0], n * t[0]))
+    w = dd.Variable(3.0)
+    assert dd.derivative(lambda x: f(2, x))(3.0) == 2.0
+    for n in (lambda x: x, lambda x: [x], lambda x: w):
+        with pytest.raises(TypeError, match="argument 0 is among nondiff_argnums, and carries a derivative"):
+            dd.grad(lambda x, n=n: f(n(x), x))(3.0)
+    assert dd.grad(lambda x: f(dd.stop_gradient(x), x))(3.0) == 3.0
+
+
+# stop_gradient.
+
+
+def test_stop_gradient_of_a_variable():
+    w = dd.Variable(X)
+    np.sum(dd.stop_gradient(w) * w).backward()
+    assert_array_equal(w.grad, X)
+    assert type(dd.stop_gradient(w)) is np.ndarray
+    (g,) = dd.grad(lambda: np.sum(dd.stop_gradient(w) * w), argnums=None, weights=[w])()
+    assert_array_equal(g, X)
+
+
+STOPPED = {
+    "object array": lambda x: np.sum(dd.stop_gradient(np.asarray(x)) * x),
+    "object array with plain entries": lambda x: np.sum(dd.stop_gradient(np.array([x[0], 0.8])) * x),
+    "dict": lambda x: np.sum(dd.stop_gradient({"a": x, "b": 1.0})["a"] * x),
+    "nested": lambda x: np.sum(dd.stop_gradient([(x, None), {"c": np.asarray(x)}])[1]["c"] * x),
+    "complex entries": lambda x: np.sum(np.real(dd.stop_gradient(np.array([x[0] + 1j * x[1], x[1] * (1 + 0j)]))) * x),
+    "complex": lambda x: np.sum(np.real(dd.stop_gradient(x + 1j * x)) * x),
+    "a list of scalars": lambda x: sum(a * b for a, b in zip(dd.stop_gradient([x[0], x[1]]), x, strict=True)),
+}
+
+
+@pytest.mark.parametrize("kind", STOPPED)
+def test_stop_gradient_stops_whatever_carries_a_derivative(kind):
+    f = STOPPED[kind]
+    assert_allclose(dd.grad(f)(X), X, rtol=1e-15)
+    assert_allclose(dd.jacfwd(f)(X), X, rtol=1e-15)
+    # x·sg(x) t of the inner derivative: every level is stopped.
+    assert_allclose(dd.grad(lambda x: dd.derivative(lambda t: f(x * t))(1.0))(X), X, rtol=1e-15)
+    w = dd.Variable(X)
+    f(w).backward()
+    assert_allclose(w.grad, X, rtol=1e-15)
+
+
+def test_stop_gradient_leaves_what_carries_nothing_alone():
+    entries = np.array([1, "x", None], dtype=object)
+    assert dd.stop_gradient(entries) is entries
+    assert dd.stop_gradient("x") == "x"
