@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import dualdiff as dd
-from dualdiff.higher import FEW_INPUTS, ROW_COST, chosen_mode
+from dualdiff.higher import FEW_INPUTS, ROW_COST, mode_for_sizes
 
 from .answers import Judge, Verdict
 from .measuring import largest_error, times
@@ -77,7 +77,7 @@ def measured(n: int, m: int, rounds: int) -> Row:
     checked = largest_error(reverse_mode, forward_mode)
     problem = Problem("two layers", f"{m} × {n}", "jacfwd", two_layers, (x, A, B))
     to_differences = Judge(problem).error_to_differences(forward_mode)
-    auto = chosen_mode(two_layers, (x, A, B), {}, 0)
+    auto = mode_for_sizes(n, m)
     value, forward, reverse = times(rounds, calls, shortest=0.003)
     return Row(n, m, value, forward, reverse, auto, checked, to_differences)
 

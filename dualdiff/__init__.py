@@ -7,7 +7,7 @@
     rules of your own   custom_jvp, custom_vjp
     checking, comparing check_grads, compare_modes
     the array type      Dual
-    errors              UnsupportedFunction, EscapedDual
+    errors, a warning   UnsupportedFunction, EscapedDual, IndependentResult
 
 A map of the package, in the order in which it reads best:
 
@@ -34,7 +34,7 @@ from . import methods as methods  # isort: skip  (operators of Dual are made fro
 from .compare import compare_modes
 from .custom import custom_jvp, custom_vjp
 from .dual import Dual
-from .errors import EscapedDual, UnsupportedFunction
+from .errors import EscapedDual, IndependentResult, UnsupportedFunction
 from .forward import derivative, jacfwd, jvp, stop_gradient
 from .higher import hessian, hvp, jacobian
 from .reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
@@ -44,6 +44,7 @@ from .variable import Variable
 __all__ = [
     "Dual",
     "EscapedDual",
+    "IndependentResult",
     "UnsupportedFunction",
     "Variable",
     "check_grads",

@@ -20,7 +20,7 @@ import numpy as np
 
 from . import forward, reverse
 from .dual import primal
-from .higher import copied, mode_for_sizes
+from .higher import mode_for_sizes
 from .pytrees import flatten, paths, unflatten
 from .seeding import check_leaves, primal_leaf, result_leaves, selected
 
@@ -429,3 +429,9 @@ def _bytes(n: float) -> str:
         if n >= size:
             return f"{_number(n / size)} {unit}"
     return f"{n:.0f} B"
+
+
+def copied(tree: Any) -> Any:
+    """An argument that the function may write into."""
+    leaves, structure = flatten(tree)
+    return structure.build(iter([np.copy(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]))

@@ -79,20 +79,23 @@ class Dual:
     def __len__(self) -> int:
         return len(self.value)
 
+    # Text is for people: what float() could read back would be a number without its derivative.
+
     def __repr__(self) -> str:
-        return f"Dual({self.value!r}, tangent={self.tangent!r}, level={self.perturbation.level})"
+        value = repr(self.value) if type(self.value) is Dual else _text(self.value, "")
+        return f"Dual({value}, {self.perturbation.mode}{'' if self.perturbation.live else ', ended'})"
 
     def __str__(self) -> str:
-        return str(primal(self))
+        return self.__format__("")
 
     def __format__(self, spec: str) -> str:
-        return format(primal(self), spec)
+        return f"Dual({_text(primal(self), spec)})"
 
     def __bool__(self) -> bool:
         return bool(primal(self))
 
-    def __hash__(self) -> int:
-        return hash(primal(self))
+    def __hash__(self) -> NoReturn:
+        raise errors.unhashable("Dual", self.shape)
 
     # Conversions that would lose the derivative.
 
@@ -174,6 +177,13 @@ class Dual:
 
     def __contains__(self, item: Any) -> bool:
         return primal(item) in primal(self)
+
+
+def _text(value: Any, spec: str) -> str:
+    """The text of a plain value, the rows of an array below each other behind ``Dual(``."""
+    if isinstance(value, np.ndarray) and value.ndim and not spec:
+        return np.array2string(value, prefix="Dual(")
+    return format(value, spec)
 
 
 def primal(x: Any) -> Any:

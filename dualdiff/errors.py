@@ -19,6 +19,25 @@ class EscapedDual(RuntimeError):
     """A `Dual` was used after the transform that made it had returned."""
 
 
+class IndependentResult(UserWarning):
+    """The result of a transform does not depend on the arguments: all its derivatives are zero.
+
+    Often that is not what was meant: a cache gave back what it had computed from plain numbers
+    (``if np.array_equal(x, self.last): return self.result``); an iteration that starts at its solution made no step;
+    the branch taken returns a constant; everything went through ``np.floor``, ``np.argmax`` or a comparison.
+    Where it is meant, silence it: ``warnings.simplefilter("ignore", dualdiff.IndependentResult)``, or `stop_gradient`.
+    """
+
+
+def independent(transform: str) -> str:
+    return (
+        f"{transform}: nothing in the result depends on the differentiated arguments, so every derivative is zero.\n"
+        "  Is there a cache that compares values, an iteration that started at its solution, a constant branch, or a "
+        "function that is piecewise constant (np.floor, np.argmax, a comparison)?\n"
+        "  If it is meant:  warnings.simplefilter('ignore', dualdiff.IndependentResult)"
+    )
+
+
 def name_of(function: Any) -> str:
     """The name a user would type: ``np.linalg.solve``, ``scipy.special.erf``."""
     name = getattr(function, "__name__", repr(function))
@@ -133,6 +152,15 @@ def not_a_number(dual: Any, wanted: str, instead: str) -> TypeError:
         f"{wanted} of a Dual of shape {dual.shape}: the derivative would be lost.\n"
         f"  {instead}\n"
         "  To drop the derivative on purpose use  dualdiff.stop_gradient(x)."
+    )
+
+
+def unhashable(kind: str, shape: tuple[int, ...]) -> TypeError:
+    return TypeError(
+        f"a {kind} of shape {shape} cannot be hashed: a cache, a set or a dict that remembers it by its value would "
+        "give back a number without the derivative.\n"
+        "  Call the function behind a cache (g.__wrapped__ of functools.cache(g)), cache outside of the differentiated "
+        "function, or use a key of your own: a name, id(x)."
     )
 
 

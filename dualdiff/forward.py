@@ -14,7 +14,17 @@ from . import errors
 from .dispatch import carries, fused
 from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
-from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
+from .seeding import (
+    check_leaves,
+    pair,
+    primal_leaf,
+    result_leaves,
+    seed_leaf,
+    seeded,
+    selected,
+    warn_if_independent,
+    without,
+)
 from .tangents import Perturbation
 from .tangents.blocks import settle_allocator
 from .tangents.dense import BIG, Dense
@@ -81,6 +91,7 @@ def _one_sweep(perturbation: Perturbation, f: Any, primals: Any, tangents: Any, 
         if type(result) is Dual and result.perturbation is perturbation:
             return result.value, _direction(result), *aux
         leaves, structure = result_leaves(result, "jvp")
+        warn_if_independent(leaves, perturbation, "jvp")
         y = [leaf.value if _carries(leaf, perturbation) else leaf for leaf in leaves]
         ydot = []
         for leaf in leaves:
@@ -276,6 +287,8 @@ def _sweep(
             result, aux = pair(result, "jacfwd")
             aux = without(perturbation, aux)
         y_leaves, y_structure = result_leaves(result, "jacfwd")
+        if start == 0:
+            warn_if_independent(y_leaves, perturbation, "jacfwd")
         return [_tangent_block(leaf, perturbation) for leaf in y_leaves], y_structure, aux
     except (TypeError, ValueError) as error:
         errors.explain(error)
@@ -341,7 +354,11 @@ def stop_gradient(x: Any) -> Any:
 def _constant(x: Any) -> Any:
     if not carries(x):
         return x
-    value = primal(fused(x))
+    whole = value = fused(x)
+    while type(value) is Dual:
+        value.perturbation.stopped = True
+        value = value.value
+    value = primal(whole)
     # A copy: later writes to x would else change the constant, and writes to the constant x's value alone.
     return value.copy() if type(value) is np.ndarray else value
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .dual import primal
 from .forward import _check_chunk_size, _check_function, jacfwd, jvp
 from .pytrees import flatten
-from .reverse import grad, jacrev
+from .reverse import check_holomorphic, grad, jacrev, recorded, rows_of_jacobian
 from .seeding import selected
 from .transformed import Transformed
 
@@ -30,10 +31,10 @@ def jacobian(
 ) -> Callable[..., Any]:
     """Function computing the Jacobian of ``f``, by the mode that is cheaper for its sizes.
 
-    ``mode`` is "fwd" (`jacfwd`), "rev" (`jacrev`), or "auto": forward for at most 16 inputs; else a plain evaluation
-    of ``f`` gives the number of outputs, and reverse is taken when it is less than half of the inputs.
+    ``mode`` is "fwd" (`jacfwd`), "rev" (`jacrev`), or "auto": forward for at most 16 inputs; else ``f`` is recorded,
+    and the record run backwards, unless the outputs are half as many as the inputs or more.
     Shapes: ``J.shape == y.shape + x.shape``.
-    Cost: that of the mode taken; "auto" runs ``f`` once more than that, to see its outputs, unless the inputs are few.
+    Cost: that of the mode taken; the first "auto" of a Jacobian that is taken forwards runs ``f`` once more than that.
 
     >>> import numpy as np
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
@@ -47,37 +48,30 @@ def jacobian(
     options: dict[str, Any] = {"chunk_size": chunk_size, "has_aux": has_aux, "holomorphic": holomorphic}
     by_mode = {"fwd": jacfwd(f, argnums, **options), "rev": jacrev(f, argnums, **options)}
 
+    outputs: dict[int, int] = {}  # how many there were at the last call with so many inputs
+
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
-        taken = mode if mode != "auto" else chosen_mode(f, args, kwargs, argnums, has_aux)
-        return by_mode[taken](*args, **kwargs)
+        if mode != "auto":
+            return by_mode[mode](*args, **kwargs)
+        positions = selected(argnums, len(args), "jacobian")
+        n = sum(int(np.size(leaf)) for i in positions for leaf in flatten(args[i])[0])
+        if n <= FEW_INPUTS or (n in outputs and mode_for_sizes(n, outputs[n]) == "fwd"):
+            return by_mode["fwd"](*args, **kwargs)
+        # Not by a plain run: caches of the user's would give back what they learn in it.
+        record = recorded(f, args, kwargs, positions, "jacobian", has_aux)
+        outputs[n] = sum(int(np.size(primal(y))) for y in record.y)
+        if mode_for_sizes(n, outputs[n]) == "fwd":
+            return by_mode["fwd"](*args, **kwargs)
+        check_holomorphic(record, "jacobian", holomorphic)
+        found = rows_of_jacobian(record, args, positions, argnums, chunk_size)
+        return (found, record.aux) if has_aux else found
 
     return Transformed(jacobian_of_f, jacobian, f, argnums, mode=mode, **options)
-
-
-def chosen_mode(
-    f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], argnums: Any, has_aux: bool = False
-) -> str:
-    """The mode that `jacobian` takes: "fwd" or "rev"."""
-    positions = selected(argnums, len(args), "jacobian")
-    n = sum(int(np.size(leaf)) for i in positions for leaf in flatten(args[i])[0])
-    if n <= FEW_INPUTS:
-        return "fwd"
-    copies = [copied(arg) if i in positions else arg for i, arg in enumerate(args)]
-    y = f(*copies, **kwargs)
-    if has_aux:
-        y = y[0]
-    return mode_for_sizes(n, sum(int(np.size(leaf)) for leaf in flatten(y)[0]))
 
 
 def mode_for_sizes(n: int, m: int) -> str:
     """The cost model: "rev" for an m × n Jacobian whose rows, sent back, cost less than its columns, sent forward."""
     return "rev" if n > FEW_INPUTS and ROW_COST * m < n else "fwd"
-
-
-def copied(tree: Any) -> Any:
-    """An argument that the function may write into."""
-    leaves, structure = flatten(tree)
-    return structure.build(iter([np.copy(leaf) if isinstance(leaf, np.ndarray) else leaf for leaf in leaves]))
 
 
 def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:

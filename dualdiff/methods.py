@@ -194,6 +194,10 @@ def _astype(
     innermost((self,))
     if np.dtype(dtype) == object:
         return self.__array__()
+    if np.dtype(dtype).kind not in "biufc":
+        raise errors.not_a_number(
+            self, f"x.astype({np.dtype(dtype)})", "Text and dates have no derivative; print(x) shows the value."
+        )
     if np.dtype(dtype).kind not in "fc":
         return np.asarray(primal(self)).astype(dtype, order, casting, subok, copy)
     if not copy and self.dtype == dtype:

@@ -16,7 +16,17 @@ from . import errors
 from .dual import Dual, primal
 from .forward import _check_chunk_size, _check_function, _dtype_of
 from .pytrees import LEAF, Structure, flatten, paths, unflatten
-from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
+from .seeding import (
+    check_leaves,
+    pair,
+    primal_leaf,
+    result_leaves,
+    seed_leaf,
+    seeded,
+    selected,
+    warn_if_independent,
+    without,
+)
 from .tangents.blocks import settle_allocator
 from .tangents.nodes import Node
 from .tangents.tape import Tape
@@ -105,6 +115,7 @@ def recorded(
             active = type(leaf) is Dual and leaf.perturbation is tape
             y.append(leaf.value if active else leaf)
             outputs.append(leaf.tangent if active else None)
+        warn_if_independent(leaves, tape, transform)
         return Recording(tape, inputs, primals, y, structure, outputs, aux)
     except (TypeError, ValueError) as error:
         errors.explain(error)

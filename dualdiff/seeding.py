@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import operator
+import sys
+import warnings
 from typing import Any
 
 import numpy as np
 
-from . import storage
+from . import errors, storage
 from .dispatch import fused
 from .dual import Dual
 from .pytrees import LEAF, Structure, flatten, paths
-from .tangents import Perturbation
+from .tangents import Perturbation, newest_level
 
 _FLOATS = "fc"
 _PLAIN_FLOATS = frozenset({float, complex})
@@ -178,3 +180,28 @@ def pair(result: Any, transform: str) -> tuple[Any, Any]:
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(f"{transform}: with has_aux=True the function returns a pair (result, aux), not {result!r}.")
     return result
+
+
+# The functions that run the user's: one of them further out on the stack makes a transform an inner one.
+_SWEEPS = frozenset({"_one_sweep", "_sweep", "recorded"})
+
+
+def warn_if_independent(leaves: list[Any], perturbation: Perturbation, transform: str) -> None:
+    """Warn if an outermost transform found a result that carries no derivative at all: see `errors.IndependentResult`.
+
+    Not within another transform, nor where the function differentiates by itself: an inner derivative may be constant.
+    """
+    if any(type(leaf) is Dual for leaf in leaves) or not any(np.size(leaf) for leaf in leaves):
+        return
+    if perturbation.stopped or newest_level() > perturbation.level:
+        return
+    frame = sys._getframe(1)
+    depth, outside, running = 1, 0, 0
+    while frame is not None:
+        ours = frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]
+        running += ours and frame.f_code.co_name in _SWEEPS
+        if not ours and not outside:
+            outside = depth
+        frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]
+    if running == 1:
+        warnings.warn(errors.independent(transform), errors.IndependentResult, stacklevel=outside + 1)

@@ -19,7 +19,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -239,7 +239,7 @@ class Variable:
         return _made, (self.value, self.grad)
 
     def __format__(self, spec: str) -> str:
-        return format(primal(self.__dual__()), spec)
+        return f"Variable({format(primal(self.__dual__()), spec)})"
 
     def __round__(self, ndigits: int | None = None) -> Any:
         return round(primal(self.__dual__()), ndigits)
@@ -295,8 +295,8 @@ class Variable:
     def __bool__(self) -> bool:
         return bool(primal(self.__dual__()))
 
-    def __hash__(self) -> int:
-        return id(self)
+    def __hash__(self) -> NoReturn:
+        raise errors.unhashable("Variable", self.shape)
 
 
 def _dual_of(tree: Any) -> Any:

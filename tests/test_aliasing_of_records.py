@@ -178,7 +178,7 @@ def test_plain_total_of_variables_is_rebound():
     total += v * v
     np.sum(total).backward()
     assert_array_equal(v.grad, 2 * X)
-    assert f"{v[0]:.2f}" == "1.00"
+    assert f"{v[0]:.2f}" == "Variable(1.00)"
 
 
 def test_scalars_in_every_mode():

@@ -6,9 +6,12 @@ Refused: functions of bits, files, dates; a Dual raises `UnsupportedFunction`.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from .forms import passive, refused
+from ..dispatch import stripped
+from .forms import custom, passive, refused
 
 passive(
     # What an array is.
@@ -21,9 +24,14 @@ passive(
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.argwhere, np.nonzero,
     np.flatnonzero, np.searchsorted, np.digitize, np.lexsort, np.ravel_multi_index, np.unravel_index,
     np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path,
-    # Text.
-    np.array2string, np.array_repr, np.array_str,
 )  # fmt: skip
+
+
+@custom("passive", np.array2string, np.array_str, np.array_repr)
+def text(a: Any, *args: Any, **options: Any) -> str:
+    """For people, as ``str(x)``: no text that reads back as numbers without their derivative."""
+    return f"Dual({np.array2string(stripped(a), *args, **options)})"
+
 
 refused(np.packbits, np.unpackbits, reason="it reads bits, not numbers")
 refused(np.busday_count, np.busday_offset, np.is_busday, np.datetime_as_string, reason="it works on dates, not numbers")

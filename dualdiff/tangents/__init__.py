@@ -30,6 +30,11 @@ from . import blocks
 _levels = itertools.count(1)
 
 
+def newest_level() -> int:
+    """A number above the level of every perturbation made so far, less one."""
+    return next(_levels) - 1
+
+
 class Trivial:
     """A partial that costs no multiplication."""
 
@@ -72,13 +77,15 @@ def dtype_of(value: Any) -> np.dtype[Any]:
 class Perturbation:
     """The ε of one differentiation: a level, a lifetime, and four linear operations."""
 
-    __slots__ = ("level", "live")
+    __slots__ = ("level", "live", "stopped")
+    mode = "forward"  # what users know it as
     immutable = False  # whether a tangent is never written, so that two Duals may hold the same one
 
     def __init__(self) -> None:
         # A transform called inside another starts later, so a larger number is an inner level.
         self.level = next(_levels)
         self.live = True
+        self.stopped = False  # whether stop_gradient made a constant of one of its Duals
 
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Any:
         """Σ partialᵢ · tangentᵢ, broadcast to ``like.shape``: the chain rule of one elementwise function.

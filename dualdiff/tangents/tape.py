@@ -53,6 +53,7 @@ class Tape(Perturbation):
     """The ε of one recording; its tangents are nodes."""
 
     __slots__ = ("careful", "foreign", "holders", "kept", "nodes")
+    mode = "reverse"
     immutable = True
 
     def __init__(self) -> None:
