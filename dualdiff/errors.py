@@ -6,6 +6,7 @@ Every text says what happened, shows the evidence (a shape, a name) and offers t
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,22 @@ def independent(transform: str) -> str:
         "function that is piecewise constant (np.floor, np.argmax, a comparison)?\n"
         "  If it is meant:  warnings.simplefilter('ignore', dualdiff.IndependentResult)"
     )
+
+
+def remembered(shape: tuple[int, ...]) -> str:
+    return (
+        f"a Dual of shape {shape} equals a plain array entry by entry, bit for bit: is that a cache that compares "
+        "values? What it remembers has no derivative.\n"
+        "  Call the function without its cache, or compare  dualdiff.stop_gradient(x)."
+    )
+
+
+def warn(text: str) -> None:
+    """Warn of an `IndependentResult`, at the place where the user's code called this package (or NumPy)."""
+    frame, depth = sys._getframe(1), 2
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "numpy"):
+        frame, depth = frame.f_back, depth + 1
+    warnings.warn(text, IndependentResult, stacklevel=depth)
 
 
 def name_of(function: Any) -> str:

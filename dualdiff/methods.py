@@ -18,6 +18,7 @@ from .dispatch import RULES, fused, innermost, stripped, value_of
 from .dual import Dual, is_array, primal
 from .rules.forms import Passive
 from .rules.operations import Elementwise, binary_operators, unary_operator
+from .rules.passive import warn_if_remembered
 from .rules.results import refuse_overlap, wrapped
 from .tangents.expression import Tangent
 
@@ -81,6 +82,8 @@ def _comparison(apply: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def compare(self: Dual, other: Any) -> Any:
         if _has_own_operators(other):
             return NotImplemented
+        if type(other) is np.ndarray and apply in (operator.eq, operator.ne):
+            warn_if_remembered(self, other)
         return apply(primal(self), stripped(other))
 
     return compare

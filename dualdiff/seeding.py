@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import sys
-import warnings
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -195,13 +195,11 @@ def warn_if_independent(leaves: list[Any], perturbation: Perturbation, transform
         return
     if perturbation.stopped or newest_level() > perturbation.level:
         return
-    frame = sys._getframe(1)
-    depth, outside, running = 1, 0, 0
+    frame: FrameType | None = sys._getframe(1)
+    running = 0
     while frame is not None:
         ours = frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]
         running += ours and frame.f_code.co_name in _SWEEPS
-        if not ours and not outside:
-            outside = depth
-        frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]
+        frame = frame.f_back
     if running == 1:
-        warnings.warn(errors.independent(transform), errors.IndependentResult, stacklevel=outside + 1)
+        errors.warn(errors.independent(transform))

@@ -186,7 +186,7 @@ class Remembering:
         self.last = self.result = None
 
     def __call__(self, x):
-        if self.last is not None and np.array_equal(x, self.last):
+        if self.last is not None and np.max(np.abs(x - self.last)) < 1e-12:
             return self.result
         self.last, self.result = x, np.sum(np.sin(x))
         return self.result
@@ -197,6 +197,39 @@ def newton(x, y=1.0):
     while not np.all(np.abs(y * y - x) <= 1e-12):
         y = 0.5 * (y + x / y)
     return y
+
+
+@pytest.mark.filterwarnings("error::dualdiff.IndependentResult")
+@pytest.mark.parametrize(
+    "same",
+    [
+        np.array_equal,
+        np.allclose,
+        np.array_equiv,
+        lambda x, last: np.all(x == last),
+        lambda x, last: np.all(last == x),
+        lambda x, last: not (x != last).any(),
+        lambda x, last: np.equal(x, last).all(),
+    ],
+)
+def test_a_part_of_the_result_from_a_cache_that_compares_values_warns(same):
+    def f(x):
+        return np.sum(x * x) + (0.9 if same(x, X) else np.sum(np.sin(x)))  # half of its gradient would be lost
+
+    for transform in (dd.grad, dd.jacfwd):
+        with pytest.raises(dd.IndependentResult, match="equals a plain array entry by entry, bit for bit"):
+            transform(f)(X)
+        assert_array_equal(transform(f)(X + 0.1), 2 * (X + 0.1) + np.cos(X + 0.1))
+
+
+@pytest.mark.filterwarnings("error::dualdiff.IndependentResult")
+def test_honest_comparisons_do_not_warn():
+    def f(x):
+        assert np.array_equal(x * 0, np.zeros(2)) and np.all(x == dd.stop_gradient(x))
+        assert np.array_equal(x, x + 0.0) and not np.array_equal(x, [1.0, 2.0]) and x[0] == X[0]
+        return np.sum(x)
+
+    assert_array_equal(dd.grad(f)(X), [1.0, 1.0])
 
 
 INDEPENDENT = {

@@ -382,7 +382,7 @@ register(NanToNum(np.nan_to_num, _finite_part))
 # No useful derivative: piecewise constant, boolean or integer results.
 passive(
     np.floor, np.ceil, np.trunc, np.rint, np.floor_divide, np.spacing, np.signbit,
-    np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
+    np.less, np.less_equal, np.greater, np.greater_equal,
     np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
     np.isfinite, np.isinf, np.isnan, np.isnat,
     np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.left_shift, np.right_shift, np.bitwise_count,

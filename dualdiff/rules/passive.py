@@ -10,21 +10,48 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import stripped
-from .forms import custom, passive, refused
+from .. import errors
+from ..dispatch import register, stripped
+from ..dual import Dual, primal
+from .forms import Passive, custom, passive, refused
 
 passive(
     # What an array is.
     np.shape, np.size, np.ndim, np.iscomplexobj, np.isrealobj, np.can_cast, np.common_type, np.min_scalar_type,
     np.result_type, np.may_share_memory, np.shares_memory,
     # Comparisons and tests.
-    np.all, np.any, np.allclose, np.isclose, np.array_equal, np.array_equiv, np.isneginf, np.isposinf,
+    np.all, np.any, np.isclose, np.isneginf, np.isposinf,
     np.iscomplex, np.isreal, np.isin, np.count_nonzero, np.linalg.matrix_rank,
     # Positions.
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.argwhere, np.nonzero,
     np.flatnonzero, np.searchsorted, np.digitize, np.lexsort, np.ravel_multi_index, np.unravel_index,
     np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path,
 )  # fmt: skip
+
+
+def warn_if_remembered(a: Any, b: Any) -> None:
+    """Warn where a Dual equals a plain array bit for bit: the sign of a cache that compares values.
+
+    Not if all entries are the same (zeros, say), nor where `stop_gradient` made a plain array of this perturbation's.
+    """
+    for x, plain in ((a, b), (b, a)):
+        if type(x) is not Dual or type(plain) is not np.ndarray or plain.dtype == object or plain.size < 2:
+            continue
+        if np.array_equal(primal(x), plain) and np.any(plain != plain.flat[0]) and not x.perturbation.stopped:
+            errors.warn(errors.remembered(x.shape))
+
+
+class Comparison(Passive):
+    """Whether two arrays are the same; a Dual and a plain one hardly are by chance."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) > 1:
+            warn_if_remembered(args[0], args[1])
+        return super().__call__(*args, **kwargs)
+
+
+for _function in (np.equal, np.not_equal, np.array_equal, np.array_equiv, np.allclose):
+    register(Comparison(_function))
 
 
 @custom("passive", np.array2string, np.array_str, np.array_repr)
