@@ -184,7 +184,8 @@ def unhashable(kind: str, shape: tuple[int, ...]) -> TypeError:
 def plain_buffer() -> TypeError:
     return TypeError(
         "a plain array cannot hold a Dual: its derivative would be lost. "
-        "Make the array with np.zeros_like(x) or np.zeros(n, like=x), or write  total = total + x  for  total += x."
+        "Make the array with np.zeros_like(x) or np.zeros(n, like=x),\n"
+        "  or write  total = total + x  for  total += x,  self.total = self.total + x  for  self.total += x."
     )
 
 
