@@ -72,6 +72,37 @@ def test_views_and_transposes(mode):
     assert_array_equal(j, np.array([[0, 0.25, 0, 0], [0, 0, 0, 1], [inf, 0, 0, 0], [0, 0, 0.5, 0]]))
 
 
+@each_mode
+def test_what_is_written_through_a_view_is_reached(mode):
+    """In the repeated sweep, too: the root beside it has an infinite slope that meets zeros."""
+
+    def f(x):
+        y = np.zeros_like(x)
+        y.T[...] = x * x
+        return np.ravel(y * 1.0 + np.sqrt(x))
+
+    x = np.array([[0.0, 1.0], [4.0, 9.0]])
+    expected = np.diag(0.5 / np.sqrt([inf, 1.0, 4.0, 9.0]))
+    expected[0, 0] = inf
+    expected[0, 0], expected[1, 2], expected[2, 1], expected[3, 3] = inf, 8.0, 2.0, 18.0 + 1 / 6
+    assert_array_equal(mode(f)(x).reshape(4, 4), expected)
+
+
+def test_reverse_mode_below_a_repeated_sweep_keeps_what_it_adds_through_views():
+    """The Hessian of Σ aᵢⱼ aₖⱼ weights in forward over reverse, beside a root of infinite slope."""
+    weights = np.array([[1.0, 2.0], [3.0, 5.0]])
+
+    def f(x):
+        a = x[:4].reshape(2, 2)
+        return np.sum(weights * (a.T @ a)) + x[4]
+
+    x = np.array([1.0, 2.0, 3.0, 4.0, 0.0])
+    h = dd.jacfwd(lambda x: dd.grad(f)(x)[:4] + np.sqrt(x[4:]))(x)
+    expected = np.kron(np.eye(2), weights + weights.T)
+    assert_array_equal(h[:, :4], expected)
+    assert_array_equal(h[:, 4], [inf] * 4)
+
+
 @pytest.mark.parametrize("f", [lambda x: np.cbrt(x**3), lambda x: np.sqrt(x) ** 2], ids=["cbrt(x**3)", "sqrt(x)**2"])
 def test_computed_zero_times_infinity_stays_nan_in_every_mode(f):
     assert np.isnan(dd.derivative(f)(0.0))

@@ -62,6 +62,8 @@ class Supported(Dense):
 
     def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Marked:
         moved = move(*(tangent.block for tangent in tangents))
+        if len(tangents) == 1 and np.may_share_memory(plain(moved), plain(tangents[0].block)):
+            return Marked(moved, move(tangents[0].support))  # a view: what is written through it is reached
         # As numbers: a move may join them with zeros of its own.
         return Marked(moved, move(*(tangent.support * 1.0 for tangent in tangents)) != 0)
 
@@ -108,7 +110,12 @@ class Supported(Dense):
         return Marked(np.copy(tangent.block), np.copy(tangent.support))
 
     def as_buffer(self, tangent: Marked, value: Any) -> Marked:
-        return Marked(super().as_buffer(tangent.block, value), np.array(tangent.support))
+        block = super().as_buffer(tangent.block, value)
+        support = np.copy(tangent.support)
+        if type(plain(block)) is np.ndarray:  # laid out alike, so that the same views are views of both
+            support = np.empty_like(plain(block), _BOOL)
+            support[...] = tangent.support
+        return Marked(block, support)
 
     def take_scalar(self, tangent: Marked, index: Any, like: Any) -> Marked:
         return Marked(*(blocks.get(part, index).copy() for part in tangent))
