@@ -29,7 +29,7 @@ from .tangents import Perturbation
 from .tangents.blocks import settle_allocator
 from .tangents.dense import BIG, Dense
 from .tangents.single import Single
-from .tangents.supported import Supported, has_nan
+from .tangents.supported import Supported, has_nan, repeated
 from .transformed import Transformed
 from .variable import presented
 
@@ -67,7 +67,7 @@ def jvp(
     result = _one_sweep(Single(), f, primals, tangents, has_aux)
     if _any_nan(result[1]):
         # A structural zero may have met an infinite partial: see tangents/supported.py.
-        result = _one_sweep(Supported(1), f, primals, tangents, has_aux)
+        result = _repeated_sweep(f, primals, tangents, has_aux)
     return result if type(result[0]) in _PLAIN and not has_aux else presented(result)
 
 
@@ -106,6 +106,16 @@ def _one_sweep(perturbation: Perturbation, f: Any, primals: Any, tangents: Any, 
         raise
     finally:
         perturbation.live = False
+
+
+def _repeated_sweep(f: Any, primals: Any, tangents: Any, has_aux: bool) -> tuple[Any, ...]:
+    def sweep(supported: Supported) -> tuple[list[Any], Any]:
+        y, ydot, *aux = _one_sweep(supported, f, primals, tangents, has_aux)
+        leaves, structure = flatten(ydot)
+        return leaves, (y, structure, aux)
+
+    leaves, (y, structure, aux) = repeated(1, sweep)
+    return y, unflatten(structure, leaves), *aux
 
 
 def _direction(result: Dual) -> Any:
@@ -267,8 +277,11 @@ def sweep(
     )
     if any(has_nan(block) for block in blocks):
         # A structural zero may have met an infinite partial: see tangents/supported.py.
-        supported = Supported(stop - start)
-        blocks, _, aux = _sweep(supported, f, args, kwargs, positions, trees, leaves, start, stop, has_aux)
+        def again(supported: Supported) -> tuple[list[Any], Any]:
+            blocks, _, aux = _sweep(supported, f, args, kwargs, positions, trees, leaves, start, stop, has_aux)
+            return blocks, aux
+
+        blocks, aux = repeated(stop - start, again)
     return blocks, structure, aux
 
 

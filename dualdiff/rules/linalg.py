@@ -5,11 +5,15 @@ where no other is given; complex matrices have ᴴ for his ᵀ, and real-linear 
 
 Conventions: ``cholesky``, ``eigh``, ``eigvalsh`` (and ``hermitian=True``) read one triangle of their argument, and so
 do their derivatives: they are those of NumPy's functions of all entries, not of symmetrized ones.
-Vectors that are fixed but for a phase or a rotation (complex ``eigh`` and ``svd``, the columns that
-``full_matrices=True`` adds) move without turning in their own space: results that do not depend on LAPACK's choice
-have their true derivative.  ``eig`` keeps LAPACK's choice: vectors of length 1 with a real largest component.
-Derivatives of vectors that belong to equal eigenvalues or singular values do not exist, and are infinite or nan; those
-of the values are the diagonal of Vᴴ Ȧ V, whose sum over equal values is right.  A singular value of 0 has derivative 0.
+
+What is no function of the matrix:
+Complex vectors keep LAPACK's choice of a phase where it is smooth: the component that its reduction leaves real (of
+``eigh`` and ``svd``), or the largest one, with length 1 (of ``eig``).
+Where it is not, and in the columns that ``full_matrices=True`` adds, vectors move without turning in their own space,
+and only results that do not depend on the turn have a derivative (tangents/gauges.py); others are nan.
+Vectors that belong to equal eigenvalues or singular values have none: nan; equal is what differs in fewer than half of
+the digits.  Equal values (but for rounding) share theirs evenly: their sum is right.  A singular value of 0 has
+derivative 0, and no second one.  Columns of Q and rows of R have none from a pivot of 0 on.
 """
 
 from __future__ import annotations
@@ -25,7 +29,8 @@ from .. import errors
 from ..dispatch import innermost, value_of
 from ..dual import Dual, primal
 from ..tangents import ONE, Like
-from ..tangents.expression import Tangent, normalized
+from ..tangents.expression import Tangent, normalized, real_dtype
+from ..tangents.gauges import unknown_turns
 from .contractions import conj, operand, product_of
 from .forms import Composite, TangentRule, composite, custom, tangent_rule
 from .results import wrapped, written
@@ -93,6 +98,100 @@ def _broadcast(da: Tangent, shape: tuple[int, ...]) -> Tangent:
         return da
     like = da.like
     return Tangent(da.perturbation, da.perturbation.combine(((ONE, da.handle),), Like(shape, like.dtype)))
+
+
+# What is no function of the matrix.
+
+
+def without_derivative(da: Tangent, columns: Any, m: int) -> Tangent:
+    """nan in ``columns`` (boolean, of shape (..., p)) of a matrix of m rows, along every direction that changes ``a``.
+
+    As 0 · inf it stays nan in a product with a computed 0, not in one that indexing drops (tangents/supported.py).
+    """
+    if not da or not np.any(columns):
+        return Tangent(da.perturbation, None)
+    return unknown_entries(da, np.broadcast_to(columns[..., None, :], (*columns.shape[:-1], m, columns.shape[-1])))
+
+
+def unknown_entries(da: Tangent, entries: Any) -> Tangent:
+    return (da.sum((da.ndim - 2, da.ndim - 1), keepdims=True) * np.nan) * entries
+
+
+def half_digits(x: Any) -> float:
+    """The part of the largest below which a difference has fewer than half of its digits."""
+    return math.sqrt(float(np.finfo(x.dtype).eps))
+
+
+def rounding_of(w: Any) -> float:
+    """The part of the largest by which LAPACK's rounding moves eigenvalues and singular values."""
+    return 4 * w.shape[-1] * float(np.finfo(w.dtype).eps)
+
+
+def alike(w: Any, part: float) -> Any:
+    """Which of some sorted numbers are equal up to a part of the largest: boolean, of shape (..., n, n)."""
+    w = primal(w)
+    n = w.shape[-1]
+    apart = np.abs(w[..., 1:] - w[..., :-1]) > part * np.max(np.abs(w), axis=-1, keepdims=True, initial=0.0)
+    if np.all(apart):
+        return np.eye(n, dtype=bool)
+    group = np.cumsum(np.concatenate([apart[..., :1] & False, apart], axis=-1), axis=-1)
+    return group[..., :, None] == group[..., None, :]
+
+
+def shared(dw: Tangent, w: Any) -> Tangent:
+    """Tangents of sorted numbers.  Those that are equal but for rounding share evenly: no basis is preferred."""
+    same = alike(w, rounding_of(w))
+    return averaged(dw, same) if dw and np.any(several(same)) else dw
+
+
+def averaged(dw: Tangent, same: Any) -> Tangent:
+    """The mean of each group, symmetric blocks of ``same``; numbers alone stay as they are, whatever the others are."""
+    number = np.sum(same, axis=-1)
+    row = dw.reshape((*dw.shape[:-1], 1, same.shape[-1]))
+    mean = (row @ (same / number[..., None]).astype(real_dtype(row.like.dtype))).reshape(dw.shape)
+    return dw * (number == 1) + mean * (number > 1)
+
+
+def inverse(a: Any) -> Any:
+    """A⁻¹, and nan in place of an error where there is none."""
+    try:
+        return np.linalg.inv(a)
+    except np.linalg.LinAlgError:
+        singular = (np.linalg.slogdet(primal(a))[0] == 0)[..., None, None]
+        eye = np.eye(a.shape[-1], dtype=a.dtype)
+        return np.where(singular, np.nan, np.linalg.inv(np.where(singular, eye, a)))
+
+
+def real_by_choice(dV: Tangent, V: Any, g: Any, dg: Tangent) -> tuple[Tangent, Any]:
+    """Vectors turned such that a linear functional g of each stays real, and which of them it leaves as they were.
+
+    Where g is 0, or not real, it is not what fixes the phase.
+    """
+    known = primal(g)
+    size = np.abs(known)
+    eps = float(np.finfo(known.dtype).eps)
+    fixed = (size > math.sqrt(eps) * np.max(size, axis=-1, keepdims=True, initial=0.0)) & (
+        np.abs(known.imag) <= 1e3 * eps * size
+    )
+    turn = dg * np.where(fixed, 1.0 / np.where(fixed, g, 1.0), 0.0)
+    turn = turn - turn.real()
+    return dV - turn.reshape((*turn.shape[:-1], 1, turn.shape[-1])) * V, ~fixed
+
+
+def free_phases(V: Any, columns: Any, da: Tangent, gaps: Any) -> Tangent:
+    """`free_turns` of each of some columns alone."""
+    if not np.any(columns):
+        return Tangent(da.perturbation, None)
+    return free_turns(V, columns[..., None, :] & np.eye(V.shape[-1], dtype=bool), da, gaps)
+
+
+def free_turns(V: Any, free: Any, da: Tangent, gaps: Any) -> Tangent:
+    """V Θ with unknown Θ (see tangents/gauges.py); ``gaps`` the partials that V̇ has."""
+    if not np.iscomplexobj(V):
+        free = free & ~np.eye(V.shape[-1], dtype=bool)
+    if not da or not np.any(free):
+        return Tangent(da.perturbation, None)
+    return unknown_turns(V, free, da, np.max(np.abs(primal(gaps)), initial=1.0))
 
 
 # Equations.
@@ -208,14 +307,7 @@ def det(a: Any) -> Any:
 def slogdet(y: Any, a: Any, *, da: Tangent) -> tuple[Tangent | None, Tangent]:
     """(log |det A|)˙ = Re tr(A⁻¹ Ȧ);  of a complex sign,  i · sign · Im tr(A⁻¹ Ȧ)"""
     sign, _ = y
-    try:
-        inverse = np.linalg.inv(a)
-    except np.linalg.LinAlgError:
-        # log 0: no derivative; the other matrices of a batch have theirs.
-        singular = (sign == 0)[..., None, None]
-        eye = np.eye(a.shape[-1], dtype=a.dtype)
-        inverse = np.where(singular, np.nan, np.linalg.inv(np.where(singular, eye, a)))
-    log_det = trace_of_product(inverse, da)
+    log_det = trace_of_product(inverse(a), da)
     return (log_det - log_det.real()) * sign if np.iscomplexobj(a) else None, log_det.real()
 
 
@@ -238,17 +330,44 @@ def _qr_tangents(Q: Any, R: Any, da: Tangent) -> tuple[Tangent, Tangent]:
 
     Ω is anti-Hermitian, and equals C below the diagonal (which is that of R real).  A₁, R₁ are the leading columns of
     a wide matrix, which determine Q.  Source: Walter & Lehmann, arXiv:1009.6112; Roberts & Roberts, arXiv:2009.10071.
+
+    From the first pivot of 0 on, columns of Q are any that complete a basis: they, and the rows of R that belong to
+    them, have no derivative.  The last column of a real square Q is the normal of the others, whatever its pivot.
     """
-    p = Q.shape[-1]
-    inverse = np.linalg.inv(R[..., :, :p])
-    scaled = da[..., :, :p] @ inverse
+    p, n = Q.shape[-1], R.shape[-1]
+    lost = _lost_pivots(R)
+    R1 = R[..., :, :p]
+    if np.any(lost):
+        eye = np.eye(p, dtype=R.dtype)
+        R1 = np.where(lost[..., None, :] | lost[..., :, None], eye, R1)
+    scaled = (da[..., :, :p] @ inverse(R1)) * ~lost[..., None, :]
     C = H(Q) @ scaled
     lower = C * np.tri(p, k=-1, dtype=bool)
     on = C * np.eye(p, dtype=bool)
     omega = lower - dH(lower)
     if np.iscomplexobj(Q):
         omega = omega + (on - on.real())
-    return scaled - Q @ (C - omega), H(Q) @ da - omega @ R
+    dQ, dR = scaled - Q @ (C - omega), H(Q) @ da - omega @ R
+    if not np.any(lost):
+        return dQ, dR
+    unknown = lost
+    if Q.shape[-2] == p and not np.iscomplexobj(Q):
+        unknown = lost & ((np.arange(p) < p - 1) | (np.sum(lost, axis=-1, keepdims=True) > 1))
+    dQ = dQ * ~unknown[..., None, :] + without_derivative(da, unknown, Q.shape[-2])
+    rows = unknown[..., :, None] & ~np.tri(p, n, k=-1, dtype=bool)
+    return dQ, dR * ~unknown[..., :, None] + unknown_entries(da, rows)
+
+
+def _lost_pivots(R: Any) -> Any:
+    """Which columns of Q are not determined: those from the first pivot on that is 0 but for rounding."""
+    R = primal(R)
+    p = R.shape[-2]
+    if not R.size:
+        return np.zeros((*R.shape[:-2], p), bool)
+    length = np.linalg.norm(R[..., :, :p], axis=-2)
+    pivot = np.abs(np.diagonal(R, 0, -2, -1))
+    zero = ~(pivot > 100 * max(R.shape[-2:]) * float(np.finfo(R.dtype).eps) * length)
+    return np.cumsum(zero, axis=-1) > 0
 
 
 def _complete_qr_tangents(Q: Any, R: Any, da: Tangent) -> tuple[Tangent, Tangent]:
@@ -260,8 +379,8 @@ def _complete_qr_tangents(Q: Any, R: Any, da: Tangent) -> tuple[Tangent, Tangent
     Q1 = Q[..., :, :n]
     dQ1, dR1 = _qr_tangents(Q1, R[..., :n, :], da)
     eye = np.eye(m, n, dtype=Q.dtype)
-    inverse = np.linalg.inv(H(eye[:n] - Q1[..., :n, :]))
-    left, right = (Q1 - eye) @ inverse, inverse @ H(Q1[..., n:, :])
+    X = inverse(H(eye[:n] - Q1[..., :n, :]))
+    left, right = (Q1 - eye) @ X, X @ H(Q1[..., n:, :])
     dQ2 = -(dQ1 @ right + left @ dH(dQ1[..., :n, :]) @ right + left @ dH(dQ1[..., n:, :]))
     return _side_by_side(dQ1, dQ2), _with_zero_rows(dR1, m)
 
@@ -294,25 +413,45 @@ def qr(y: Any, a: Any, mode: str = "reduced", *, da: Tangent) -> Any:
     return _complete_qr_tangents(Q, R, da) if mode == "complete" and m > n else _qr_tangents(Q, R, da)
 
 
-def _inverse_gaps(w: Any) -> Any:
-    """1 / (wⱼ − wᵢ), and 0 on the diagonal."""
-    eye = np.eye(w.shape[-1], dtype=bool)
-    return np.where(eye, 0.0, 1.0 / np.where(eye, 1.0, w[..., None, :] - w[..., :, None]))
+def _inverse_gaps(w: Any, same: Any) -> Any:
+    """1 / (wⱼ − wᵢ), and 0 between those that are the same."""
+    return np.where(same, 0.0, 1.0 / np.where(same, 1.0, w[..., None, :] - w[..., :, None]))
+
+
+def several(same: Any) -> Any:
+    """Which of some numbers have others alike: boolean, of shape (..., n)."""
+    return np.sum(same, axis=-2) > 1
 
 
 @tangent_rule(np.linalg.eigh)
 @np.errstate(all="ignore")
 def eigh(y: Any, a: Any, UPLO: str = "L", *, da: Tangent) -> tuple[Tangent, Tangent]:
-    """A V = V W  implies  ẇ = diag(Vᴴ Ȧ V),  V̇ = V (F ∘ Vᴴ Ȧ V),  Fᵢⱼ = 1 / (wⱼ − wᵢ)"""
+    """A V = V W  implies  ẇ = diag(Vᴴ Ȧ V),  V̇ = V (F ∘ Vᴴ Ȧ V),  Fᵢⱼ = 1 / (wⱼ − wᵢ)
+
+    LAPACK makes A real tridiagonal from one end, which leaves the first row of complex V real (of the upper triangle,
+    the last).  Source: LAPACK, zhetrd.
+    """
     w, V = y
-    middle = H(V) @ hermitian_tangent(da, UPLO) @ V
-    return diagonal(middle).real(), V @ (middle * _inverse_gaps(w))
+    da = hermitian_tangent(da, UPLO)
+    middle = H(V) @ da @ V
+    same = alike(w, half_digits(w))
+    F = _inverse_gaps(w, same)
+    U = V @ (middle * F)
+    lost = several(same)
+    if np.iscomplexobj(V) and V.size:
+        end = 0 if UPLO.upper() == "L" else V.shape[-2] - 1
+        U, free = real_by_choice(U, V, V[..., end, :], U[..., end, :])
+        U = U + free_phases(V, free & ~lost, da, F)
+    dw = diagonal(middle).real()
+    if not np.any(lost):
+        return dw, U
+    return shared(dw, w), U + without_derivative(da, lost, V.shape[-2])
 
 
 @tangent_rule(np.linalg.eigvalsh)
 def eigvalsh(y: Any, a: Any, UPLO: Any = "L", *, da: Tangent) -> Tangent:
-    _, V = np.linalg.eigh(a, UPLO)
-    return diagonal(H(V) @ hermitian_tangent(da, UPLO) @ V).real()
+    w, V = np.linalg.eigh(a, UPLO)
+    return shared(diagonal(H(V) @ hermitian_tangent(da, UPLO) @ V).real(), w)
 
 
 @tangent_rule(np.linalg.eig)
@@ -324,10 +463,15 @@ def eig(y: Any, a: Any, *, da: Tangent) -> tuple[Tangent, Tangent]:
     Im dⱼ = −Im(uₖⱼ / vₖⱼ).
     """
     w, V = y
-    middle = np.linalg.inv(V) @ da @ V
-    U = V @ (middle * _inverse_gaps(w))
+    left = inverse(V)
+    middle = left @ da @ V
+    same, lost = _confluent(w, V, left)
+    F = _inverse_gaps(w, same)
+    U = V @ (middle * F)
     length = weighted_sum(U, conj(V), (U.ndim - 2,)).real()
     d = length
+    lost = several(same) | lost
+    unknown = without_derivative(da, lost, V.shape[-2])
     if np.iscomplexobj(V) and V.size:
         size = np.abs(V)
         # The largest component is the one that is real; of two as large, rounding chose.
@@ -335,51 +479,164 @@ def eig(y: Any, a: Any, *, da: Tangent) -> tuple[Tangent, Tangent]:
         largest = np.arange(V.shape[-2])[:, None] == k[..., None, :]
         turn = weighted_sum(U, np.where(largest, 1.0 / np.where(largest, V, 1.0), 0.0), (U.ndim - 2,))
         d = length + (turn - turn.real())
-    return diagonal(middle), U - d.reshape((*d.shape[:-1], 1, d.shape[-1])) * V
+        size = primal(size)
+        close = size > np.max(size, axis=-2, keepdims=True) * (1 - 64 * len(k) * float(np.finfo(size.dtype).eps))
+        free = np.sum(close, axis=-2) > 1
+        if not np.iscomplexobj(a):  # real vectors have no phase
+            free = free & np.any(np.imag(primal(V)) != 0, axis=-2)
+        unknown = unknown + free_phases(V, free & ~lost, da, F)
+    dw = _shared_among(diagonal(middle), w, V, left)
+    return dw, U - d.reshape((*d.shape[:-1], 1, d.shape[-1])) * V + unknown
+
+
+def _conditions(V: Any, left: Any) -> Any:
+    """What an error of A of size 1 does to each eigenvalue."""
+    V, left = primal(V), primal(left)
+    with np.errstate(all="ignore"):
+        return np.linalg.norm(V, axis=-2) * np.linalg.norm(left, axis=-1)
+
+
+def _confluent(w: Any, V: Any, left: Any) -> tuple[Any, Any]:
+    """Which eigenvalues are too near to one another for vectors of their own, and which vectors are no basis."""
+    w, condition = primal(w), _conditions(V, left)
+    tolerance = half_digits(w) * np.max(np.abs(w), axis=-1, keepdims=True, initial=0.0) * condition
+    gap = np.abs(w[..., :, None] - w[..., None, :])
+    same = ~(gap > np.maximum(tolerance[..., :, None], tolerance[..., None, :])) | np.eye(w.shape[-1], dtype=bool)
+    return same, ~(condition < 1 / half_digits(w))
+
+
+def _shared_among(dw: Tangent, w: Any, V: Any, left: Any) -> Tangent:
+    """As `shared`, for eigenvalues in no order; those of a defective matrix have no derivative."""
+    known, condition = primal(w), _conditions(V, left)
+    n = w.shape[-1]
+    rounding = 16 * n * float(np.finfo(known.dtype).eps) * np.max(np.abs(known), axis=-1, keepdims=True, initial=0.0)
+    error = rounding * condition
+    same = ~(np.abs(known[..., :, None] - known[..., None, :]) > np.minimum(error[..., :, None], error[..., None, :]))
+    same = same | np.eye(n, dtype=bool)
+    defective = ~(condition < 1 / half_digits(known)) | (several(same) & ~(condition < _DEFECTIVE))
+    if not np.any(several(same)) and not np.any(defective):
+        return dw
+    for _ in range(n.bit_length()):
+        same = same @ same
+    return averaged(dw, same) * _cast(np.where(defective, np.nan, 1.0), np.real(w))
+
+
+_DEFECTIVE = 1e4  # the condition from which equal eigenvalues are taken for those of a matrix without enough vectors
 
 
 @tangent_rule(np.linalg.eigvals)
+@np.errstate(all="ignore")
 def eigvals(y: Any, a: Any, *, da: Tangent) -> Tangent:
     w, V = np.linalg.eig(a)
     # Without vectors LAPACK may find the eigenvalues in another order.
-    distance = np.abs(y[..., :, None] - w[..., None, :])
+    distance = np.abs(primal(y)[..., :, None] - primal(w)[..., None, :])
     n = y.shape[-1]
+    unclear: Any = False
     if n and not np.all(np.diagonal(distance, 0, -2, -1) <= np.min(distance, axis=-1)):
         nearest = np.argmin(distance, axis=-1)
-        if not np.all(np.sort(nearest, axis=-1) == np.arange(n)):
-            raise np.linalg.LinAlgError(
-                "eigvals: eigenvalues too close to one another to tell which derivative is whose; use np.linalg.eig"
-            )
+        # Too close to one another to tell which derivative is whose.
+        unclear = np.any(np.sort(nearest, axis=-1) != np.arange(n), axis=-1, keepdims=True)
+        nearest = np.where(unclear, np.arange(n), nearest)
+        w = np.take_along_axis(w, nearest, axis=-1)
         V = np.take_along_axis(V, nearest[..., None, :], axis=-1)
-    return diagonal(np.linalg.inv(V) @ da @ V)
+    left = inverse(V)
+    dw = _shared_among(diagonal(left @ da @ V), w, V, left)
+    return dw * np.where(unclear, np.nan, 1.0) if np.any(unclear) else dw
 
 
 # Singular values.
+
+
+def _values_tangent(P: Tangent, s: Any, shape: tuple[int, ...]) -> Tangent:
+    """Re diag P, and 0 for singular values that are 0 but for rounding, whose second derivative is nan."""
+    ds = shared(diagonal(P).real(), s)
+    nonzero = _nonzero(s, shape)
+    # P of a value 0 has vectors without a derivative: as a number, the 0 is multiplied with what they give.
+    return ds * nonzero if type(s) is not Dual or np.all(nonzero) else ds * _cast(nonzero, s)
+
+
+def _nonzero(s: Any, shape: tuple[int, ...]) -> Any:
+    known = primal(s)
+    rounding = max(shape[-2:], default=0) * float(np.finfo(known.dtype).eps)
+    return known > rounding * np.max(known, axis=-1, keepdims=True, initial=0.0)
 
 
 @np.errstate(all="ignore")
 def _svd_tangents(U: Any, s: Any, Vh: Any, da: Tangent) -> tuple[Tangent, Tangent, Tangent]:
     """A = U S Vᴴ, P = Uᴴ Ȧ V:  ṡ = Re diag P,  U̇ = U (F ∘ (P S + S Pᴴ)) + (I − U Uᴴ) Ȧ V S⁻¹,  V̇ alike
 
-    Fᵢⱼ = 1 / (sⱼ² − sᵢ²).  The imaginary part of diag P turns the phase of U.
+    Fᵢⱼ = 1 / (sⱼ² − sᵢ²).  The imaginary part of diag P turns the phase of U.  U and V may have all their columns, of
+    which those beyond S complete a basis.
+
+    LAPACK makes A real and bidiagonal, which leaves the first row of complex V real (of a wide matrix, that of U).
+    With singular values of 0, the null space of the side with fewer of them is known but for its basis; the vectors
+    on the other side do not even go with them as a pair.  Source: LAPACK, zgebrd.
     """
     V = H(Vh)
-    right, left = da @ V, dH(da) @ U
-    P = H(U) @ right
+    m, n = da.shape[-2:]
+    p = s.shape[-1]
+    same, zero = alike(s, half_digits(s)), primal(s)
+    zero = ~(zero > half_digits(s) * np.max(zero, axis=-1, keepdims=True, initial=0.0))
+    U1, V1 = U[..., :, :p], V[..., :, :p]
+    right, left = da @ V1, dH(da) @ U1
+    P = H(U1) @ right
     dP = dH(P)
     row, column = s[..., None, :], s[..., :, None]
-    eye = np.eye(s.shape[-1], dtype=bool)
-    F = _inverse_gaps(s) * np.where(eye, 1.0, 1.0 / np.where(eye, 1.0, row + column))
-    dU = U @ ((P * row + dP * column) * F)
-    dV = V @ ((P * column + dP * row) * F)
+    total = np.where(same, 1.0, row + column)
+    F = _inverse_gaps(s, same) / total
+    dU = U1 @ ((P * row + dP * column) * F)
+    dV = V1 @ ((P * column + dP * row) * F)
+    scale = np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, s))[..., None, :]
     if np.iscomplexobj(U):
-        on = P * eye
-        dU = dU + U @ ((on - on.real()) / row)
-    if U.shape[-2] > U.shape[-1]:
-        dU = dU + (right - U @ P) / row
-    if V.shape[-2] > V.shape[-1]:
-        dV = dV + (left - V @ dP) / row
-    return dU, diagonal(P).real() * (s > 0), dH(dV)
+        on = P * np.eye(p, dtype=bool)
+        dU = dU + U1 @ ((on - on.real()) * scale)
+    if m > p:
+        dU = dU + (right - U1 @ P) * scale
+    if n > p:
+        dV = dV + (left - V1 @ dP) * scale
+    lost = several(same) & ~zero  # equal values, not 0
+    gaps = np.maximum(np.abs(F), scale)
+    if np.iscomplexobj(U) and U.size and V.size:
+        dU, dV = _with_common_phase(U1, V1, dU, dV, lost | zero, da, gaps)
+    dU = _with_null_space(U, dU, lost, zero, m < n, da, gaps)
+    dV = _with_null_space(V, dV, lost, zero, m >= n, da, gaps)
+    return dU, _values_tangent(P, s, (m, n)), dH(dV)
+
+
+def _with_common_phase(
+    U: Any, V: Any, dU: Tangent, dV: Tangent, others: Any, da: Tangent, gaps: Any
+) -> tuple[Tangent, Tangent]:
+    """Pairs of vectors turn together, such that the first component of one of them stays real."""
+    m = U.shape[-2]
+    both = np.concatenate([U, V], axis=-2)
+    change = _side_by_side(dU.mT, dV.mT).mT
+    first = 0 if m < V.shape[-2] else m
+    change, free = real_by_choice(change, both, both[..., first, :], change[..., first, :])
+    change = change + free_phases(both, free & ~others, da, gaps)
+    return change[..., :m, :], change[..., m:, :]
+
+
+def _with_null_space(U: Any, dU: Tangent, lost: Any, zero: Any, complete: bool, da: Tangent, gaps: Any) -> Tangent:
+    """U̇ of all columns.  Those beyond S, U₂, stay orthogonal, −U₁ (U̇₁ᴴ U₂); their basis is free.
+
+    On the side of A that has no more columns than S, the null space is that of its zeros, ``complete``; on the other,
+    vectors of zeros are ``lost``, and so are those that complete them to a basis.
+    """
+    m, p = U.shape[-1], zero.shape[-1]
+    null = zero if complete else zero & False
+    lost = lost if complete else lost | zero
+    if m > p:
+        dU = _side_by_side(dU, -(U[..., :, :p] @ (dH(dU) @ U[..., :, p:])))
+        beyond = np.ones((*zero.shape[:-1], m - p), bool)
+        some = np.any(zero, axis=-1, keepdims=True) & (not complete)
+        null, lost = (np.concatenate(pair, axis=-1) for pair in ((null, beyond & ~some), (lost, beyond & some)))
+    dU = dU + without_derivative(da, lost, U.shape[-2])
+    if not np.any(null):
+        return dU
+    together = null[..., :, None] & null[..., None, :]
+    if complete:  # the phase of one vector is that of its pair
+        together = together & (np.sum(null, axis=-1) > 1)[..., None, None]
+    return dU + free_turns(U, together, da, gaps)
 
 
 def _svd_tangent(
@@ -388,14 +645,7 @@ def _svd_tangent(
     if not compute_uv:
         return svdvals(y, a, dx=da)
     U, s, Vh = y
-    p = s.shape[-1]
-    dU, ds, dVh = _svd_tangents(U[..., :, :p], s, Vh[..., :p, :], da)
-    if U.shape[-1] > p:
-        dU = _side_by_side(dU, -(U[..., :, :p] @ (dH(dU) @ U[..., :, p:])))
-    if Vh.shape[-2] > p:
-        V, dV = H(Vh), dH(dVh)
-        dVh = dH(_side_by_side(dV, -(V[..., :, :p] @ (dVh @ V[..., :, p:]))))
-    return dU, ds, dVh
+    return _svd_tangents(U, s, Vh, da)
 
 
 def _hermitian_svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = True) -> Any:
@@ -424,7 +674,7 @@ def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: 
 @tangent_rule(np.linalg.svdvals)
 def svdvals(y: Any, x: Any, *, dx: Tangent) -> Tangent:
     U, s, Vh = np.linalg.svd(x, full_matrices=False)
-    return diagonal(H(U) @ dx @ H(Vh)).real() * (s > 0)
+    return _values_tangent(H(U) @ dx @ H(Vh), s, x.shape)
 
 
 # Pseudoinverse and least squares.
@@ -562,9 +812,10 @@ def _spectral_weights(x: Any, ord: Any) -> Any:
     """W = U diag(w) Vᴴ for a sum of singular values with weights w, over the last two axes."""
     U, s, Vh = np.linalg.svd(x, full_matrices=False)
     if ord == "nuc":
-        w = s > 0
+        w = _nonzero(s, x.shape)
     else:
-        w = _share(s == (s[..., :1] if ord == 2 else s[..., -1:]), -1) * (s > 0)
+        extreme = s[..., :1] if ord == 2 else s[..., -1:]
+        w = _share(np.abs(s - extreme) <= rounding_of(s) * s[..., :1], -1) * _nonzero(s, x.shape)
     return (U * _cast(w, s)[..., None, :]) @ Vh
 
 

@@ -22,7 +22,21 @@ from .. import errors
 from ..dual import primal
 from ..rules import linalg as numpy_rules
 from ..rules.contractions import conj, operand
-from ..rules.linalg import H, dH, diagonal, hermitian_of
+from ..rules.linalg import (
+    H,
+    alike,
+    dH,
+    diagonal,
+    free_phases,
+    half_digits,
+    hermitian_of,
+    real_by_choice,
+    rounding_of,
+    several,
+    shared,
+    unknown_entries,
+    without_derivative,
+)
 from ..tangents.expression import Tangent
 from . import linear_systems, matrix_functions, structured_matrices
 from .forms import composite, tangent_rule, without_rule
@@ -206,6 +220,20 @@ def polar(y: Any, a: Any, side: str = "right", *, da: Tangent) -> tuple[Tangent,
     A wide matrix has the same U as A = P U, which is that of Aᴴ.
     """
     U, _ = y
+    values = np.linalg.svdvals(primal(a))
+    lost = ~(values[..., -1:, None] > half_digits(values) * values[..., :1, None]) if values.size else np.array(False)
+    if not np.any(lost):
+        return _polar_tangents(U, a, side, da)
+    # Without full rank U is not unique, and jumps; P = √(Aᴴ A) has no derivative.
+    unit = np.eye(*da.shape[-2:], dtype=a.dtype)
+    dU, dP = _polar_tangents(np.where(lost, unit, U), np.where(lost, unit, a), side, da * ~lost)
+    return (
+        dU + unknown_entries(da, lost & np.ones(y[0].shape, bool)),
+        dP + unknown_entries(da, lost & np.ones(y[1].shape, bool)),
+    )
+
+
+def _polar_tangents(U: Any, a: Any, side: str, da: Tangent) -> tuple[Tangent, Tangent]:
     m, n = da.shape[-2:]
     dU = _unitary_tangent(U, a, da) if m >= n else dH(_unitary_tangent(H(U), H(a), dH(da)))
     return dU, dH(dU) @ a + H(U) @ da if side == "right" else da @ H(U) + a @ dH(dU)
@@ -251,7 +279,7 @@ def _hermitian_eigen_tangents(
     elif subset:  # the vectors of the result have signs of their own
         all_V = np.concatenate([all_V[..., :, :start], V, all_V[..., :, start + count :]], axis=-1)
     uplo = "L" if lower else "U"
-    da, db = hermitian(da, lower), hermitian(db, lower)
+    da, db = both = hermitian(da, lower), hermitian(db, lower)
     if b is not None:
         a, b = hermitian_of(a, uplo), hermitian_of(b, uplo)
         if kind == 2:
@@ -262,10 +290,31 @@ def _hermitian_eigen_tangents(
     left = H(all_V)
     change = left @ db @ V
     middle = left @ da @ V - change * w[..., None, :]
-    own = np.arange(all_V.shape[-1])[:, None] == np.arange(start, start + count)
-    F = np.where(own, 0.0, 1.0 / np.where(own, 1.0, w[..., None, :] - whole[..., :, None]))
-    dw = diagonal(middle[..., start : start + count, :]).real()
-    return dw, all_V @ (middle * F - (change * own).real() * 0.5)
+    n = all_V.shape[-1]
+    own = np.arange(n)[:, None] == np.arange(start, start + count)
+    same = alike(whole, half_digits(whole))[..., :, start : start + count]
+    F = np.where(same, 0.0, 1.0 / np.where(same, 1.0, w[..., None, :] - whole[..., :, None]))
+    inside = slice(start, start + count)
+    dw = shared(diagonal(middle[..., inside, :]).real(), w)
+    equal = alike(whole, rounding_of(whole))[..., :, inside]
+    cut = np.sum(equal, axis=-2) != np.sum(equal[..., inside, :], axis=-2)  # by the subset
+    if np.any(cut):
+        dw = dw * np.where(cut, np.nan, 1.0)
+    dV = all_V @ (middle * F - (change * own).real() * 0.5)
+    crowded = several(same)
+    lost = without_derivative(both[0], crowded, n) + without_derivative(both[1], crowded, n)
+    if not np.iscomplexobj(V) or not V.size:
+        return dw, dV + lost
+    # LAPACK reduces the pair to one matrix, L⁻¹ A L⁻ᴴ or Lᴴ A L of B = L Lᴴ (or Uᴴ U): its vectors are real at one end.
+    end = 0 if lower else n - 1
+    row = np.eye(n)[end : end + 1]
+    g, dg = row @ V, row @ dV
+    if b is not None and lower == (kind != 3):
+        metric = b if lower else inverse
+        g, dg = row @ metric @ V, (row @ metric) @ dV + (row @ db) @ V
+    dV, free = real_by_choice(dV, V, g[..., 0, :], dg[..., 0, :])
+    free = free & ~crowded
+    return dw, dV + lost + free_phases(V, free, both[0], F) + free_phases(V, free, both[1], F)
 
 
 def _first_of_subset(function: Any, w: Any, whole: Any, by_value: Any, by_index: Any) -> int:

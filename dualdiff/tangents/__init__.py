@@ -7,6 +7,7 @@ transform is still running, and how to do linear algebra on its own kind of tang
     dense.py      blocks of them, of shape (k, *value.shape)                forward mode, k directions
     tape.py       nodes of a recorded linear program                        reverse mode
     supported.py  dense blocks with the entries that a seed reached         where a zero meets an infinite partial
+    gauges.py     no kind, but a part of a tangent that is not known        vectors of a matrix that it does not fix
 
 The four operations, and the law that each obeys (x, y tangents; α a number; op one of the four):
 op(α x + y) = α op(x) + op(y), and op never changes its arguments nor returns one of them:

@@ -4,6 +4,8 @@ A structural zero is an entry that no seed reached, or that where, select or ind
 infinite partial, 0 · inf would make it NaN, although the derivative is 0: one infinite column of a Jacobian would spoil
 the others.  A sweep of forward mode whose result has a NaN is repeated with these tangents: a block and a boolean block
 side by side.  What is off the support stays zero; a computed 0 · inf is on the support and stays NaN.
+
+The other NaN that is not the last word is that of an unknown gauge: see gauges.py.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from .. import storage
 from ..dual import Dual
 from . import Like, Trivial, blocks
 from .dense import Dense, contracted, joined
+from .gauges import MOVED, STILL, TURNED, determined
 
 _BOOL = np.dtype(bool)
 
@@ -33,9 +36,14 @@ class Marked(NamedTuple):
 
 
 class Supported(Dense):
-    """The ε of a repeated sweep with ``k`` directions."""
+    """The ε of a repeated sweep with ``k`` directions; ``turn`` is what unknown gauges do in it."""
 
-    __slots__ = ()
+    __slots__ = ("turn", "undetermined")
+
+    def __init__(self, k: int, turn: Any = STILL) -> None:
+        super().__init__(k)
+        self.turn = turn
+        self.undetermined = 0.0  # the rounding of vectors that had one
 
     def seed(self, block: Any) -> Marked:
         return Marked(block, reached(block))
@@ -136,6 +144,16 @@ class Supported(Dense):
 
     def block_of(self, tangent: Marked) -> Any:
         return tangent.block
+
+
+def repeated(k: int, sweep: Callable[[Supported], tuple[list[Any], Any]]) -> tuple[list[Any], Any]:
+    """The tangents of results (plain blocks), and what else ``sweep`` returns, where the first sweep had a NaN."""
+    still = Supported(k)
+    results, rest = sweep(still)
+    if still.undetermined:
+        turned, moved = sweep(Supported(k, TURNED))[0], sweep(Supported(k, MOVED))[0]
+        results = [determined(*three, still.undetermined) for three in zip(results, turned, moved, strict=True)]
+    return results, rest
 
 
 def contracted_on_support(block: Any, support: Any, subscripts: str, operand: Any) -> Any:

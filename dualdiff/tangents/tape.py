@@ -41,7 +41,7 @@ from .nodes import (
     overwritten,
     terms_of,
 )
-from .supported import Supported, has_nan, reached
+from .supported import Supported, has_nan, reached, repeated
 
 _ndarray = np.ndarray
 _float64 = np.float64
@@ -52,7 +52,7 @@ _NUMBERS = frozenset({float, int, np.float64, Trivial})
 class Tape(Perturbation):
     """The ε of one recording; its tangents are nodes."""
 
-    __slots__ = ("careful", "foreign", "holders", "kept", "nodes")
+    __slots__ = ("careful", "foreign", "holders", "kept", "nodes", "turn", "undetermined")
     mode = "reverse"
     immutable = True
 
@@ -334,8 +334,15 @@ class Tape(Perturbation):
         found = self._run_forward(seeds, outputs, Careful(k) if self.careful else Dense(k))
         if any(block is not None and has_nan(block) for block in found):
             # A structural zero may have met an infinite partial: see supported.py.
-            found = self._run_forward(seeds, outputs, Supported(k))
+            found, _ = repeated(k, lambda supported: (self._run_supported(seeds, outputs, supported), None))
         return found
+
+    def _run_supported(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], forward: Supported) -> Any:
+        self.turn, self.undetermined = forward.turn, 0.0
+        try:
+            return self._run_forward(seeds, outputs, forward)
+        finally:
+            forward.undetermined, self.turn = self.undetermined, None  # what an unknown gauge does: see gauges.py
 
     def _run_forward(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], forward: Dense) -> list[Any]:
         blocks_of: dict[int, Any] = {node.index: forward.seed(block) for node, block in seeds}
