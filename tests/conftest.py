@@ -1,6 +1,57 @@
-"""Hypothesis draws the same examples in every run: a suite that passes, passes everywhere."""
+"""What all tests share: Hypothesis draws the same examples in every run, and a stand-in that nobody calls fails.
 
+    calls = patched(Single, "linear_map", checked)
+
+puts a stand-in in the place of a function for one test.  A check inside a stand-in checks nothing once the function is
+not called any more, so the test fails at its end unless the stand-in ran; ``calls.count`` says how often it did.
+`tests/test_suite.py` finds stand-ins that are put in place in any other way.
+"""
+
+import functools
+
+import pytest
 from hypothesis import settings
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
+
+
+class Calls:
+    """How often a stand-in was called."""
+
+    def __init__(self, name, never):
+        self.name, self.never = name, never
+        self.count = 0
+
+    def fault(self):
+        """What is wrong with the number of calls, if anything is."""
+        if self.never:
+            return f"{self.name} was called {self.count} times, and should not have been" if self.count else None
+        return None if self.count else f"nobody called the stand-in for {self.name}: it checked nothing"
+
+
+@pytest.fixture
+def patched(monkeypatch):
+    """``patched(owner, name, stand_in)``, ``owner`` a module, a class, or several that have the same function.
+
+    With ``never=True`` the stand-in is one that must not be called.
+    """
+    placed = []
+
+    def patch(owner, name, stand_in, *, never=False):
+        owners = owner if isinstance(owner, tuple) else (owner,)
+        calls = Calls(f"{owners[0].__name__}.{name}", never)
+
+        @functools.wraps(stand_in)
+        def counted(*args, **kwargs):
+            calls.count += 1
+            return stand_in(*args, **kwargs)
+
+        for one in owners:
+            monkeypatch.setattr(one, name, counted)
+        placed.append(calls)
+        return calls
+
+    yield patch
+    faults = [fault for calls in placed if (fault := calls.fault())]
+    assert not faults, "; ".join(faults)

@@ -217,6 +217,7 @@ def test_part_and_its_transpose_are_adjoint():
 
     for function in (np.real, np.imag):
         RULES[function](dd.Dual(np.zeros(5, complex), t, Recording()))
+    assert len(maps) == 2
     for (apply, transpose), part in zip(maps, (t.real, t.imag), strict=True):
         assert_array_equal(apply(t), part)
         np.testing.assert_allclose(np.sum(transpose(c) * t).real, np.sum(c * part))
