@@ -24,6 +24,7 @@ from .higher import mode_for_sizes
 from .pytrees import flatten, paths, unflatten
 from .seeding import check_leaves, primal_leaf, result_leaves, selected
 
+_clock = time.perf_counter
 _MOST_ROUNDS = 200  # repeats of what is fast
 _MOST_ENTRIES = 2**25  # of a block of columns or rows that is measured: a quarter of a gigabyte
 _SAMPLED = 16  # columns of the differences, where all of them would take too long
@@ -288,9 +289,9 @@ class _Problem:
         whole_fits = self.m * self.n <= _MOST_ENTRIES
         if not whole_fits:
             k = max(1, min(k, _MOST_ENTRIES * total // (self.m * self.n)))
-        begin = time.perf_counter()
+        begin = _clock()
         found = part(min(k, total))
-        one = time.perf_counter() - begin
+        one = _clock() - begin
         if whole_fits and (sweeps <= 2 or one * sweeps <= seconds):
             mode = Mode(name, work, _least(whole, seconds), _peak(whole), 0.0)
             return found if sweeps == 1 else part(total), mode
@@ -327,9 +328,9 @@ class _Problem:
                 slopes.append((ahead - y) / step)
             return np.stack(slopes, axis=1)
 
-        begin = time.perf_counter()
+        begin = _clock()
         found = columns(count)
-        took = time.perf_counter() - begin
+        took = _clock() - begin
         if took < seconds:
             took = min(took, _least(lambda: columns(count), seconds - took, most=max(1, 200 // (count + 1))))
         memory = _peak(lambda: columns(1)) + 8.0 * self.m * self.n
@@ -365,13 +366,12 @@ def _least(
     run: Callable[..., Any], seconds: float, most: int = _MOST_ROUNDS, prepare: Callable[[], Any] = tuple
 ) -> float:
     """Least time of repeats that take about ``seconds`` together; what ``prepare`` makes for each is not counted."""
-    clock = time.perf_counter
-    least, begin = math.inf, clock()
+    least, begin = math.inf, _clock()
     for _ in range(most):
         given = prepare()
-        before = clock()
+        before = _clock()
         run(*given)
-        after = clock()
+        after = _clock()
         least = min(least, after - before)
         if after - begin > seconds:
             break
