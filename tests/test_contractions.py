@@ -97,7 +97,7 @@ def test_transpose_of_every_linear_map_is_its_adjoint(patched):
         return original(self, tangent, apply, transpose, like)
 
     patched(Tape, "linear_map", checked)
-    for name, f, args in programs():
+    for name, f, args in programs():  # noqa: B007 (checked names the program that it sees)
         dd.vjp(f, *args)
     for file, first, last in places_of_linear_maps():
         assert any(file == path and first <= line <= last for path, line in reached), f"{file}:{first} was not reached"
