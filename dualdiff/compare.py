@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ from . import forward, reverse
 from .dual import primal
 from .higher import mode_for_sizes
 from .pytrees import flatten, paths, unflatten
-from .seeding import check_leaves, primal_leaf, result_leaves, selected
+from .seeding import check_leaves, checked_argnums, primal_leaf, result_leaves, selected
 
 _clock = time.perf_counter
 _MOST_ROUNDS = 200  # repeats of what is fast
@@ -158,7 +158,7 @@ _HEADINGS = ("mode", "work", "time", "/ value", "peak memory", "error")
 
 
 def compare_modes(
-    f: Callable[..., Any], *args: Any, argnums: int | tuple[int, ...] = 0, seconds: float = 0.5
+    f: Callable[..., Any], *args: Any, argnums: int | Sequence[int] = 0, seconds: float = 0.5
 ) -> ModeReport:
     """Forward mode, reverse mode and finite differences on your own function, side by side.
 
@@ -176,8 +176,7 @@ def compare_modes(
     >>> report.recommended, report.auto, report.agree
     ('rev', 'rev', True)
     """
-    if not callable(f):
-        raise TypeError(f"compare_modes: the first argument is a function, not {f!r}; call it as compare_modes(f, x).")
+    forward._check_function(f, "compare_modes")
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
         raise ValueError(f"compare_modes: seconds is a positive number, not {seconds!r}.")
     problem = _Problem(f, args, argnums)
@@ -200,6 +199,7 @@ class _Problem:
     """A function and its differentiated arguments: Jacobians of it by three ways, or parts of them."""
 
     def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], argnums: Any) -> None:
+        argnums = checked_argnums(argnums, f, "compare_modes")
         self.f, self.args, self.argnums = f, args, argnums
         self.positions = selected(argnums, len(args), "compare_modes")
         self.trees = [flatten(args[i]) for i in self.positions]

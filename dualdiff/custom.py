@@ -17,6 +17,7 @@ from . import errors
 from .dispatch import carries, fused, innermost, value_of
 from .dual import Dual, primal
 from .errors import EscapedDual
+from .forward import _check_function
 from .pytrees import Structure, flatten, unflatten
 from .rules.results import wrapped
 from .tangents import Like, Perturbation
@@ -48,9 +49,10 @@ class custom_jvp:
     """
 
     def __init__(self, f: Callable[..., Any], nondiff_argnums: tuple[int, ...] = ()) -> None:
+        _check_function(f, "custom_jvp")
         functools.update_wrapper(self, f)
         self.f = f
-        self.nondiff_argnums = tuple(nondiff_argnums)
+        self.nondiff_argnums = _positions(nondiff_argnums, "custom_jvp")
         self.rule: Callable[..., Any] | None = None
         self._linear: set[Any] = set()  # shapes and dtypes of arguments for which the rule was found linear
 
@@ -155,9 +157,10 @@ class custom_vjp:
     """
 
     def __init__(self, f: Callable[..., Any], nondiff_argnums: tuple[int, ...] = ()) -> None:
+        _check_function(f, "custom_vjp")
         functools.update_wrapper(self, f)
         self.f = f
-        self.nondiff_argnums = tuple(nondiff_argnums)
+        self.nondiff_argnums = _positions(nondiff_argnums, "custom_vjp")
         self.fwd: Callable[..., Any] | None = None
         self.bwd: Callable[..., Any] | None = None
 
@@ -295,6 +298,18 @@ def with_tangent(y: Any, ydot: Any, perturbation: Perturbation) -> Any:
         return wrapped(y.value, Tangent(perturbation, y.tangent) + tangent, perturbation)
     # The tangent of an argument, returned as it is, must not be that of the result too: either may be written.
     return wrapped(y, tangent * 1.0 if ydot.shares or ydot.storage is not None else tangent, perturbation)
+
+
+def _positions(argnums: Any, name: str) -> tuple[int, ...]:
+    """``nondiff_argnums``, checked when the function is declared."""
+    given = tuple(argnums) if isinstance(argnums, (tuple, list)) else (argnums,)
+    if not all(isinstance(number, (int, np.integer)) and not isinstance(number, bool) for number in given):
+        raise TypeError(f"{name}: nondiff_argnums is an int or a tuple of ints, not {argnums!r}.")
+    if any(number < 0 for number in given) or len(set(given)) != len(given):
+        raise ValueError(
+            f"{name}: nondiff_argnums={argnums!r}; the positions of arguments are 0 or positive, each given once."
+        )
+    return given
 
 
 def by_position(f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:

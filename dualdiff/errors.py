@@ -71,6 +71,12 @@ def name_of(function: Any) -> str:
     return f"{module}.{name}".replace("numpy.", "np.", 1)
 
 
+def name_of_user_function(f: Any) -> str:
+    """What the user calls a function of theirs."""
+    name = str(getattr(f, "__name__", type(f).__name__))
+    return "the function" if name == "<lambda>" else name
+
+
 # What NumPy says when it meets an object array of Duals that its own loops cannot work on, and what helps.
 _NO_LOOP = (
     "np.array([...]) of values that carry derivatives is an array of objects, which only some of NumPy's functions "

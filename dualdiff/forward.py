@@ -16,8 +16,10 @@ from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
 from .seeding import (
     check_leaves,
+    checked_argnums,
     pair,
     primal_leaf,
+    refuse_variable,
     result_leaves,
     seed_leaf,
     seeded,
@@ -55,19 +57,28 @@ def jvp(
     array([0.    , 1.3818])
     """
     _check_function(f, "jvp")
+    return along(f, primals, tangents, "jvp", has_aux)
+
+
+def along(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool = False) -> tuple[Any, ...]:
+    """`jvp` on behalf of a transform, whose name its errors say."""
     if type(primals) is not tuple or type(tangents) is not tuple:
         for given, name in ((primals, "primals"), (tangents, "tangents")):
             if not isinstance(given, (tuple, list)):
                 raise TypeError(
-                    f"jvp: {name} is a {type(given).__name__}; it is a tuple with one entry for each argument of the "
-                    "function: jvp(f, (x,), (v,))."
+                    f"{transform}: {name} is {_a(given)}; it is a tuple with one entry for each argument of the "
+                    f"function: {transform}(f, (x,), (v,))."
                 )
     if len(primals) != len(tangents):
-        raise ValueError(f"jvp: {len(primals)} primals and {len(tangents)} tangents; each primal has one tangent.")
-    result = _one_sweep(Single(), f, primals, tangents, has_aux)
+        raise ValueError(
+            f"{transform}: {len(primals)} primals and {len(tangents)} tangents; each primal has one tangent."
+        )
+    if not primals:
+        raise TypeError(f"{transform}: there are no primals, nothing to differentiate: {transform}(f, (x,), (v,)).")
+    result = _one_sweep(Single(), f, primals, tangents, transform, has_aux)
     if _any_nan(result[1]):
         # A structural zero may have met an infinite partial: see tangents/supported.py.
-        result = _repeated_sweep(f, primals, tangents, has_aux)
+        result = _repeated_sweep(f, primals, tangents, transform, has_aux)
     return result if type(result[0]) in _PLAIN and not has_aux else presented(result)
 
 
@@ -80,18 +91,24 @@ def _any_nan(tree: Any) -> bool:
     return any(has_nan(leaf) for leaf in (flatten(tree)[0] if type(tree) is not np.ndarray else (tree,)))
 
 
-def _one_sweep(perturbation: Perturbation, f: Any, primals: Any, tangents: Any, has_aux: bool) -> tuple[Any, ...]:
+def _a(given: Any) -> str:
+    return f"an array of shape {given.shape}" if isinstance(given, np.ndarray) else f"a {type(given).__name__}"
+
+
+def _one_sweep(
+    perturbation: Perturbation, f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool
+) -> tuple[Any, ...]:
     try:
-        args = [_with_tangent(primals[i], tangents[i], i, perturbation) for i in range(len(primals))]
+        args = [_with_tangent(primals[i], tangents[i], i, perturbation, transform) for i in range(len(primals))]
         result = f(*args)
         aux: tuple[Any, ...] = ()
         if has_aux:
-            result, given_aux = pair(result, "jvp")
+            result, given_aux = pair(result, transform)
             aux = (without(perturbation, given_aux),)
         if type(result) is Dual and result.perturbation is perturbation:
             return result.value, _direction(result), *aux
-        leaves, structure = result_leaves(result, "jvp")
-        warn_if_independent(leaves, perturbation, "jvp")
+        leaves, structure = result_leaves(result, transform)
+        warn_if_independent(leaves, perturbation, transform)
         y = [leaf.value if _carries(leaf, perturbation) else leaf for leaf in leaves]
         ydot = []
         for leaf in leaves:
@@ -108,9 +125,9 @@ def _one_sweep(perturbation: Perturbation, f: Any, primals: Any, tangents: Any, 
         perturbation.live = False
 
 
-def _repeated_sweep(f: Any, primals: Any, tangents: Any, has_aux: bool) -> tuple[Any, ...]:
+def _repeated_sweep(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool) -> tuple[Any, ...]:
     def sweep(supported: Supported) -> tuple[list[Any], Any]:
-        y, ydot, *aux = _one_sweep(supported, f, primals, tangents, has_aux)
+        y, ydot, *aux = _one_sweep(supported, f, primals, tangents, transform, has_aux)
         leaves, structure = flatten(ydot)
         return leaves, (y, structure, aux)
 
@@ -124,22 +141,23 @@ def _direction(result: Dual) -> Any:
     return np.copy(tangent, order="K") if result.storage is not None and result.storage.borrowed else tangent
 
 
-def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation) -> Any:
+def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation, transform: str) -> Any:
     """One argument of `jvp` as a Dual, or a tree of Duals."""
     if type(x) is np.ndarray and type(v) is np.ndarray and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape != ():
         return seeded(x, v if type(perturbation) is Single else perturbation.seed(v[None]), perturbation)
     leaves, structure = flatten(x)
-    check_leaves(leaves, x, f"jvp: primals[{i}]")
+    check_leaves(leaves, x, f"{transform}: primals[{i}]")
     tangent_leaves, tangent_structure = flatten(v)
     if not structure.same_as(tangent_structure):
         raise ValueError(
-            f"jvp: tangents[{i}] has the structure {tangent_structure}, primals[{i}] has {structure}; "
+            f"{transform}: tangents[{i}] has the structure {tangent_structure}, primals[{i}] has {structure}; "
             "each tangent has the structure of its primal."
         )
     duals = []
     for leaf, tangent, place in zip(leaves, tangent_leaves, paths(structure, f"[{i}]"), strict=True):
-        leaf = primal_leaf(leaf, f"jvp: primals{place}")
-        block = seed_leaf(tangent, leaf, f"jvp: tangents{place}", f"primals{place}")
+        leaf = primal_leaf(leaf, f"{transform}: primals{place}")
+        refuse_variable(tangent, f"{transform}: tangents{place}")
+        block = seed_leaf(tangent, leaf, f"{transform}: tangents{place}", f"primals{place}")
         duals.append(seeded(leaf, perturbation.seed(block), perturbation))
     return unflatten(structure, duals)
 
@@ -147,7 +165,7 @@ def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation) -> Any:
 _FLOAT64 = np.dtype(np.float64)
 
 
-def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def derivative(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Function computing the derivative of ``f`` with respect to a scalar argument.
 
     Shapes: the argument is a scalar (or 0-d array); the result has the structure and shape of ``f``'s.
@@ -160,6 +178,7 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
     12.0
     """
     _check_function(f, "derivative")
+    argnums = checked_argnums(argnums, f, "derivative")
 
     def derivative_of_f(*args: Any, **kwargs: Any) -> Any:
         results = []
@@ -175,7 +194,7 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
             def of_one(value: Any, i: int = i) -> Any:
                 return f(*args[:i], value, *args[i + 1 :], **kwargs)
 
-            results.append(jvp(of_one, (x,), (np.ones((), _dtype_of(x)),))[1])
+            results.append(along(of_one, (x,), (np.ones((), _dtype_of(x)),), "derivative")[1])
         return tuple(results) if isinstance(argnums, tuple) else tree_map(_as_scalar, results[0])
 
     return Transformed(derivative_of_f, derivative, f, argnums)
@@ -187,7 +206,7 @@ def _as_scalar(x: Any) -> Any:
 
 def jacfwd(
     f: Callable[..., Any],
-    argnums: int | tuple[int, ...] = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     chunk_size: int | None = None,
     has_aux: bool = False,
@@ -211,16 +230,32 @@ def jacfwd(
     """
     _check_function(f, "jacfwd")
     _check_chunk_size(chunk_size, "jacfwd")
+    argnums = checked_argnums(argnums, f, "jacfwd")
+    return Transformed(
+        by_columns(f, argnums, "jacfwd", chunk_size, has_aux, holomorphic),
+        jacfwd, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic,
+    )  # fmt: skip
+
+
+def by_columns(
+    f: Callable[..., Any],
+    argnums: Any,
+    transform: str,
+    chunk_size: int | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """`jacfwd` on behalf of a transform, whose name its errors say."""
 
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
-        positions = selected(argnums, len(args), "jacfwd")
+        positions = selected(argnums, len(args), transform)
         trees = [flatten(args[i]) for i in positions]
         leaves = []
         for i, (tree_leaves, structure) in zip(positions, trees, strict=True):
-            check_leaves(tree_leaves, args[i], f"jacfwd: argument {i}")
+            check_leaves(tree_leaves, args[i], f"{transform}: argument {i}")
             for leaf, name in zip(tree_leaves, paths(structure, f"argument {i}"), strict=True):
-                leaf = primal_leaf(leaf, f"jacfwd: {name}")
-                _refuse_complex(leaf, "jacfwd", name, holomorphic)
+                leaf = primal_leaf(leaf, f"{transform}: {name}")
+                _refuse_complex(leaf, transform, name, holomorphic)
                 leaves.append(leaf)
         n = sum(np.size(primal(leaf)) for leaf in leaves)
         k = min(n, chunk_size or columns_at_once(n))
@@ -229,7 +264,9 @@ def jacfwd(
         start = 0
         while True:
             stop = min(start + k, n)
-            y_blocks, y_structure, aux = sweep(f, args, kwargs, positions, trees, leaves, start, stop, has_aux)
+            y_blocks, y_structure, aux = sweep(
+                f, args, kwargs, positions, trees, leaves, start, stop, has_aux, transform
+            )
             if columns is None:
                 columns = _Columns(n, len(y_blocks))
             columns.add(y_blocks, start, stop)
@@ -250,9 +287,7 @@ def jacfwd(
         jacobian = jacobians[0] if y_structure is LEAF else unflatten(y_structure, jacobians)
         return (jacobian, aux) if has_aux else jacobian
 
-    return Transformed(
-        jacobian_of_f, jacfwd, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic
-    )
+    return jacobian_of_f
 
 
 def columns_at_once(n: int) -> int:
@@ -270,15 +305,18 @@ def sweep(
     start: int,
     stop: int,
     has_aux: bool = False,
+    transform: str = "jacfwd",
 ) -> tuple[list[Any], Any, Any]:
     """Blocks of the results of ``f`` for unit directions ``start`` to ``stop``, their structure, and aux."""
     blocks, structure, aux = _sweep(
-        Dense(stop - start), f, args, kwargs, positions, trees, leaves, start, stop, has_aux
+        Dense(stop - start), f, args, kwargs, positions, trees, leaves, start, stop, has_aux, transform
     )
     if any(has_nan(block) for block in blocks):
         # A structural zero may have met an infinite partial: see tangents/supported.py.
         def again(supported: Supported) -> tuple[list[Any], Any]:
-            blocks, _, aux = _sweep(supported, f, args, kwargs, positions, trees, leaves, start, stop, has_aux)
+            blocks, _, aux = _sweep(
+                supported, f, args, kwargs, positions, trees, leaves, start, stop, has_aux, transform
+            )
             return blocks, aux
 
         blocks, aux = repeated(stop - start, again)
@@ -287,7 +325,7 @@ def sweep(
 
 def _sweep(
     perturbation: Dense, f: Any, args: Any, kwargs: Any, positions: Any, trees: Any, leaves: Any, start: int, stop: int,
-    has_aux: bool,
+    has_aux: bool, transform: str,
 ) -> tuple[list[Any], Any, Any]:  # fmt: skip
     try:
         duals = iter(_seed_columns(leaves, start, stop, perturbation))
@@ -297,11 +335,11 @@ def _sweep(
         result = f(*call, **kwargs)
         aux = None
         if has_aux:
-            result, aux = pair(result, "jacfwd")
+            result, aux = pair(result, transform)
             aux = without(perturbation, aux)
-        y_leaves, y_structure = result_leaves(result, "jacfwd")
+        y_leaves, y_structure = result_leaves(result, transform)
         if start == 0:
-            warn_if_independent(y_leaves, perturbation, "jacfwd")
+            warn_if_independent(y_leaves, perturbation, transform)
         return [_tangent_block(leaf, perturbation) for leaf in y_leaves], y_structure, aux
     except (TypeError, ValueError) as error:
         errors.explain(error)
@@ -396,21 +434,43 @@ def _dtype_of(x: Any) -> np.dtype[Any]:
     return getattr(x, "dtype", None) or np.result_type(type(x))
 
 
+_FOR_COMPLEX = {
+    "jacobian": "jacobian(f, holomorphic=True)",
+    "hessian": "jacfwd(jacrev(f, holomorphic=True), holomorphic=True)",
+}
+
+
 def _refuse_complex(x: Any, transform: str, name: str, holomorphic: bool) -> None:
     is_complex = _dtype_of(x).kind == "c"
     if is_complex and not holomorphic:
+        instead = _FOR_COMPLEX.get(transform, "jacfwd(f, holomorphic=True)")
         raise TypeError(
             f"{transform}: {name} is complex, and a function of it has one complex derivative only if it is "
             "holomorphic.\n"
-            "  If it is, use jacfwd(f, holomorphic=True); if not, differentiate along real directions with jvp."
+            f"  If it is, use {instead}; if not, differentiate along real directions with jvp."
         )
     if holomorphic and not is_complex:
         raise TypeError(f"{transform}: holomorphic=True, but {name} has dtype {_dtype_of(x)}; pass a complex array.")
 
 
+_CALLS = {
+    "jvp": "jvp(f, (x,), (v,))",
+    "hvp": "hvp(f, x, v)",
+    "vjp": "vjp(f, x)",
+    "linearize": "linearize(f, x)",
+    "check_grads": "check_grads(f, (x,))",
+    "compare_modes": "compare_modes(f, x)",
+    "custom_jvp": "custom_jvp(f)",
+    "custom_vjp": "custom_vjp(f)",
+}
+
+
 def _check_function(f: Any, transform: str) -> None:
     if not callable(f):
-        raise TypeError(f"{transform}: the first argument is a function, not {f!r}; call it as {transform}(f)(x).")
+        raise TypeError(
+            f"{transform}: the first argument is a function, not {f!r}; call it as "
+            f"{_CALLS.get(transform, transform + '(f)(x)')}."
+        )
 
 
 def _check_chunk_size(chunk_size: Any, transform: str) -> None:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from .dual import primal
-from .forward import _check_chunk_size, _check_function, jacfwd, jvp
+from .forward import _check_chunk_size, _check_function, along, by_columns
 from .pytrees import flatten
-from .reverse import check_holomorphic, grad, jacrev, recorded, rows_of_jacobian
-from .seeding import selected
+from .reverse import by_rows, check_holomorphic, recorded, rows_of_jacobian, value_and_gradient
+from .seeding import checked_argnums, selected
 from .transformed import Transformed
+from .variable import presented
 
 # One row sent back costs about this many columns sent forward (python -m benchmarks --only modes).
 ROW_COST = 2.0
@@ -22,7 +23,7 @@ FEW_INPUTS = 16
 
 def jacobian(
     f: Callable[..., Any],
-    argnums: int | tuple[int, ...] = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     mode: str = "auto",
     chunk_size: int | None = None,
@@ -45,8 +46,12 @@ def jacobian(
     _check_chunk_size(chunk_size, "jacobian")
     if mode not in ("auto", "fwd", "rev"):
         raise ValueError(f"jacobian: mode is 'auto', 'fwd' or 'rev', not {mode!r}.")
+    argnums = checked_argnums(argnums, f, "jacobian")
     options: dict[str, Any] = {"chunk_size": chunk_size, "has_aux": has_aux, "holomorphic": holomorphic}
-    by_mode = {"fwd": jacfwd(f, argnums, **options), "rev": jacrev(f, argnums, **options)}
+    by_mode = {
+        "fwd": by_columns(f, argnums, "jacobian", chunk_size, has_aux, holomorphic),
+        "rev": by_rows(f, argnums, "jacobian", chunk_size, has_aux, holomorphic),
+    }
 
     outputs: dict[int, int] = {}  # how many there were at the last call with so many inputs
 
@@ -74,7 +79,7 @@ def mode_for_sizes(n: int, m: int) -> str:
     return "rev" if n > FEW_INPUTS and ROW_COST * m < n else "fwd"
 
 
-def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Function computing the Hessian of ``f``, forward over reverse.
 
     Shapes: ``H.shape == y.shape + x.shape + x.shape``; nested arguments give their structure twice.
@@ -86,17 +91,24 @@ def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callab
            [2., 0.]])
     """
     _check_function(f, "hessian")
-    return Transformed(jacfwd(jacrev(f, argnums), argnums), hessian, f, argnums)
+    argnums = checked_argnums(argnums, f, "hessian")
+    return Transformed(by_columns(by_rows(f, argnums, "hessian"), argnums, "hessian"), hessian, f, argnums)
 
 
-def hvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) -> Any:
+def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     """Hessian-vector product: the derivative of the gradient in the first argument along ``tangents``.
 
+    ``primals`` and ``tangents`` are tuples with one entry for each argument of ``f``, as in `jvp`; of a function of one
+    argument, which is no tuple or list, they may be given as they are: ``hvp(f, x, v)``.
     Shapes: the result has the structure and shapes of the first primal.
     Cost: a small multiple of ``f``, whatever the number of inputs (forward over reverse).
 
     >>> import numpy as np
-    >>> hvp(lambda x: np.sum(x**3), (np.array([1.0, 2.0]),), (np.array([1.0, 0.0]),))
+    >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([6., 0.])
     """
-    return jvp(grad(f), primals, tangents)[1]
+    _check_function(f, "hvp")
+    if not isinstance(primals, (tuple, list)) and not isinstance(tangents, (tuple, list)):
+        primals, tangents = (primals,), (tangents,)
+    both = value_and_gradient(f, 0, "hvp")
+    return along(lambda *args: presented(both(args, {})[1]), primals, tangents, "hvp")[1]

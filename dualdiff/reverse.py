@@ -18,6 +18,7 @@ from .forward import _check_chunk_size, _check_function, _dtype_of
 from .pytrees import LEAF, Structure, flatten, paths, unflatten
 from .seeding import (
     check_leaves,
+    checked_argnums,
     pair,
     primal_leaf,
     result_leaves,
@@ -140,6 +141,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     array([1., 0.])
     """
     _check_function(f, "vjp")
+    if not primals:
+        raise TypeError("vjp: there are no primals, nothing to differentiate: y, pullback = vjp(f, x).")
     record = recorded(f, primals, {}, range(len(primals)), "vjp", has_aux)
     # Later changes of what the caller holds must not reach the record.
     record.tape.protect([*record.primals, *record.y, *flatten(record.aux)[0]])
@@ -180,6 +183,8 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     3.0
     """
     _check_function(f, "linearize")
+    if not primals:
+        raise TypeError("linearize: there are no primals, nothing to differentiate: y, pushforward = linearize(f, x).")
     record = recorded(f, primals, {}, range(len(primals)), "linearize")
     record.tape.protect([*record.primals, *record.y])
     structures = [flatten(x)[1] for x in primals]
@@ -217,7 +222,7 @@ def _zero_tangent(y: Any) -> Any:
 
 def value_and_grad(
     f: Callable[..., Any],
-    argnums: int | tuple[int, ...] | None = 0,
+    argnums: int | Sequence[int] | None = 0,
     *,
     has_aux: bool = False,
     weights: Any = None,
@@ -237,8 +242,9 @@ def value_and_grad(
     >>> value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
-    _check_function(f, "grad")
-    both = _value_and_gradient(f, argnums, has_aux, weights, holomorphic)
+    _check_function(f, "value_and_grad")
+    argnums, variables, structure = _checked(f, argnums, weights, "value_and_grad")
+    both = value_and_gradient(f, argnums, "value_and_grad", has_aux, variables, structure, holomorphic)
 
     def value_and_gradient_of_f(*args: Any, **kwargs: Any) -> Any:
         return both(args, kwargs)
@@ -250,7 +256,7 @@ def value_and_grad(
 
 def grad(
     f: Callable[..., Any],
-    argnums: int | tuple[int, ...] | None = 0,
+    argnums: int | Sequence[int] | None = 0,
     *,
     has_aux: bool = False,
     weights: Any = None,
@@ -265,7 +271,8 @@ def grad(
     array([ 3., 12.])
     """
     _check_function(f, "grad")
-    both = _value_and_gradient(f, argnums, has_aux, weights, holomorphic)
+    argnums, variables, structure = _checked(f, argnums, weights, "grad")
+    both = value_and_gradient(f, argnums, "grad", has_aux, variables, structure, holomorphic)
 
     def gradient_of_f(*args: Any, **kwargs: Any) -> Any:
         y, gradient = both(args, kwargs)
@@ -274,15 +281,21 @@ def grad(
     return Transformed(gradient_of_f, grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic)
 
 
-def _value_and_gradient(
-    f: Callable[..., Any], argnums: Any, has_aux: bool, weights: Any, holomorphic: bool
+def value_and_gradient(
+    f: Callable[..., Any],
+    argnums: Any,
+    transform: str,
+    has_aux: bool = False,
+    variables: Sequence[Variable] = (),
+    weights_structure: Structure | None = None,
+    holomorphic: bool = False,
 ) -> Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, Any]]:
-    variables, weights_structure = _checked_weights(weights, argnums)
+    """`value_and_grad` of arguments in a tuple, on behalf of a transform, whose name its errors say."""
 
     def both(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-        positions = () if argnums is None else selected(argnums, len(args), "grad")
-        record = recorded(f, args, kwargs, positions, "grad", has_aux, variables)
-        _check_scalar(record, holomorphic)
+        positions = () if argnums is None else selected(argnums, len(args), transform)
+        record = recorded(f, args, kwargs, positions, transform, has_aux, variables)
+        _check_scalar(record, holomorphic, transform)
         gradient = _gradient(record, args, positions, argnums, weights_structure)
         y = record.y[0]
         return ((y, record.aux), gradient) if has_aux else (y, gradient)
@@ -290,7 +303,7 @@ def _value_and_gradient(
     return both
 
 
-def elementwise_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
+def elementwise_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Function computing the gradient of the sum of all outputs of ``f``.
 
     For an elementwise ``f`` that is its derivative at every entry.  A tuple of outputs is summed too.
@@ -300,6 +313,7 @@ def elementwise_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) 
     array([ 1., -1.])
     """
     _check_function(f, "elementwise_grad")
+    argnums = checked_argnums(argnums, f, "elementwise_grad")
 
     def gradient_of_sum(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), "elementwise_grad")
@@ -315,23 +329,36 @@ def elementwise_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) 
     return Transformed(gradient_of_sum, elementwise_grad, f, argnums)
 
 
-def _checked_weights(weights: Any, argnums: Any) -> tuple[list[Variable], Structure | None]:
+def _checked(f: Any, argnums: Any, weights: Any, transform: str) -> tuple[Any, Sequence[Variable], Structure | None]:
+    """``argnums`` and ``weights`` of a transform that is being made: checked, the weights as leaves and structure."""
+    if argnums is not None:
+        argnums = checked_argnums(argnums, f, transform)
     if weights is None:
         if argnums is None:
-            raise TypeError("grad: argnums=None goes together with weights=, the Variables to differentiate.")
-        return [], None
+            raise TypeError(f"{transform}: argnums=None goes together with weights=, the Variables to differentiate.")
+        return argnums, (), None
     if not isinstance(weights, (Variable, list, tuple, dict)):
-        weights = list(weights)
+        try:
+            weights = list(weights)
+        except TypeError:
+            raise TypeError(
+                f"{transform}: weights is a {type(weights).__name__}; it is a Variable or a tree of Variables."
+            ) from None
     variables, structure = flatten(weights)
     for variable, name in zip(variables, paths(structure, "weights"), strict=True):
         if not isinstance(variable, Variable):
-            raise TypeError(f"grad: {name} is a {type(variable).__name__}; weights are Variables.")
+            raise TypeError(f"{transform}: {name} is a {type(variable).__name__}; weights are Variables.")
     if len({id(variable) for variable in variables}) != len(variables):
-        raise ValueError("grad: weights names a Variable twice.")
-    return variables, structure
+        raise ValueError(f"{transform}: weights names a Variable twice.")
+    if argnums is None and not variables:
+        raise ValueError(
+            f"{transform}: argnums=None and weights={weights!r} leave nothing to differentiate; weights are the "
+            "Variables that the function captures."
+        )
+    return argnums, variables, structure
 
 
-def _check_scalar(record: Recording, holomorphic: bool) -> None:
+def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
     if type(record.y[0]) is np.float64 and record.structure is LEAF and not holomorphic:
         return
     if record.structure is not LEAF or getattr(record.y[0], "shape", ()) != ():
@@ -341,22 +368,27 @@ def _check_scalar(record: Recording, holomorphic: bool) -> None:
             else f"a result of structure {record.structure}"
         )
         raise TypeError(
-            f"grad: the function returned {got}; grad needs a scalar.\n"
+            f"{transform}: the function returned {got}; {transform} needs a scalar.\n"
             "  For all partial derivatives use jacobian, for the gradient of the sum elementwise_grad, "
             "for a weighted sum vjp."
         )
     kind = _dtype_of(record.y[0]).kind
     if kind == "b":
-        raise TypeError("grad: the function returned a truth value, which has no gradient; grad needs a real scalar.")
+        raise TypeError(
+            f"{transform}: the function returned a truth value, which has no gradient; {transform} needs a real scalar."
+        )
     is_complex = kind == "c"
     if holomorphic:
         for x in record.primals:
             if _dtype_of(x).kind != "c":
-                raise TypeError(f"grad: holomorphic=True, but an argument has dtype {_dtype_of(x)}; pass complex ones.")
+                raise TypeError(
+                    f"{transform}: holomorphic=True, but an argument has dtype {_dtype_of(x)}; pass complex ones."
+                )
     elif is_complex:
         raise TypeError(
-            "grad: the function returned a complex number; grad needs a real scalar.\n"
-            "  Use holomorphic=True for a holomorphic function, else differentiate its real and imaginary parts."
+            f"{transform}: the function returned a complex number; {transform} needs a real scalar.\n"
+            "  Use grad with holomorphic=True for a holomorphic function, else differentiate its real and imaginary "
+            "parts."
         )
 
 
@@ -403,7 +435,7 @@ def _own(row: Any) -> Any:
 
 def jacrev(
     f: Callable[..., Any],
-    argnums: int | tuple[int, ...] = 0,
+    argnums: int | Sequence[int] = 0,
     *,
     chunk_size: int | None = None,
     has_aux: bool = False,
@@ -421,17 +453,31 @@ def jacrev(
     """
     _check_function(f, "jacrev")
     _check_chunk_size(chunk_size, "jacrev")
+    argnums = checked_argnums(argnums, f, "jacrev")
+    return Transformed(
+        by_rows(f, argnums, "jacrev", chunk_size, has_aux, holomorphic),
+        jacrev, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic,
+    )  # fmt: skip
+
+
+def by_rows(
+    f: Callable[..., Any],
+    argnums: Any,
+    transform: str,
+    chunk_size: int | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """`jacrev` on behalf of a transform, whose name its errors say."""
 
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
-        positions = selected(argnums, len(args), "jacrev")
-        record = recorded(f, args, kwargs, positions, "jacrev", has_aux)
-        check_holomorphic(record, "jacrev", holomorphic)
+        positions = selected(argnums, len(args), transform)
+        record = recorded(f, args, kwargs, positions, transform, has_aux)
+        check_holomorphic(record, transform, holomorphic)
         jacobian = rows_of_jacobian(record, args, positions, argnums, chunk_size)
         return (jacobian, record.aux) if has_aux else jacobian
 
-    return Transformed(
-        jacobian_of_f, jacrev, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic
-    )
+    return jacobian_of_f
 
 
 def check_holomorphic(record: Recording, transform: str, holomorphic: bool) -> None:

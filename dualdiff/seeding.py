@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 import sys
-from types import FrameType
+from collections.abc import Callable
+from types import FrameType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,8 @@ from .tangents import Perturbation, newest_level
 
 _FLOATS = "fc"
 _PLAIN_FLOATS = frozenset({float, complex})
+_PLAIN_ARRAYS = frozenset({np.ndarray, np.float64})
+_OBJECT = np.dtype(object)
 
 
 def primal_leaf(x: Any, name: str) -> Any:
@@ -94,6 +98,18 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
     return np.stack([tangent])
 
 
+def refuse_variable(tangent: Any, name: str) -> None:
+    """The direction of a derivative is a number; that of a Variable would leave with the result, unseen."""
+    if type(tangent) in _PLAIN_ARRAYS and tangent.dtype is not _OBJECT:
+        return
+    tangent = fused(tangent)
+    if type(tangent) is Dual and tangent.perturbation.level == 0:
+        raise TypeError(
+            f"{name} is a Variable; a tangent is the direction to differentiate along, an array.\n"
+            "  Pass its value, v.value; to differentiate with respect to it too, make it an argument of a function."
+        )
+
+
 def check_leaves(leaves: list[Any], given: Any, name: str) -> None:
     if not leaves:
         raise TypeError(f"{name} is {given!r}, which holds no number to differentiate; leave it out with argnums=.")
@@ -111,19 +127,74 @@ def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
     return dual
 
 
+def checked_argnums(argnums: Any, f: Callable[..., Any], transform: str) -> Any:
+    """``argnums`` of a transform that is being made: an int, or a tuple of them, for which ``f`` has arguments."""
+    several = isinstance(argnums, (tuple, list))
+    if several and not argnums:
+        of_weights = "\n  argnums=None together with weights= differentiates captured Variables alone."
+        raise ValueError(
+            f"{transform}: argnums={argnums!r} names no argument to differentiate."
+            f"{of_weights if transform in ('grad', 'value_and_grad') else ''}"
+        )
+    if type(argnums) is not int:
+        argnums = (
+            tuple([_whole(n, argnums, transform) for n in argnums]) if several else _whole(argnums, argnums, transform)
+        )
+        if several and len(set(argnums)) != len(argnums):
+            raise ValueError(f"{transform}: argnums={argnums!r} names an argument twice.")
+    most = _most_positional(f, inspected=argnums != 0)
+    if most is not None:
+        for number in argnums if several else (argnums,):
+            if not -most <= number < most:
+                raise ValueError(
+                    f"{transform}: argnums={argnums!r}, but {errors.name_of_user_function(f)} takes {most} positional "
+                    f"argument{'s' * (most != 1)}; only positional arguments can be differentiated."
+                    f"{_where_the_point_goes(transform)}"
+                )
+    return argnums
+
+
+def _whole(number: Any, given: Any, transform: str) -> int:
+    try:
+        if isinstance(number, (bool, np.ndarray)):
+            raise TypeError
+        return operator.index(number)
+    except TypeError:
+        shown = f"an array of shape {given.shape}" if isinstance(given, np.ndarray) else repr(given)
+        raise TypeError(
+            f"{transform}: argnums is an int or a tuple of ints, not {shown}.{_where_the_point_goes(transform)}"
+        ) from None
+
+
+def _where_the_point_goes(transform: str) -> str:
+    if transform == "compare_modes":
+        return ""
+    return f"\n  {transform}(f) returns a function: the point goes there, {transform}(f)(x)."
+
+
+def _most_positional(f: Any, inspected: bool) -> int | None:
+    """How many positional arguments ``f`` takes; None where that is not known, or not bounded."""
+    if type(f) is FunctionType:
+        return None if f.__code__.co_flags & inspect.CO_VARARGS else f.__code__.co_argcount
+    if not inspected:  # of other callables a signature takes a while
+        return None
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return None
+    return sum(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters
+    )
+
+
 def selected(argnums: Any, n_args: int, transform: str) -> tuple[int, ...]:
-    """The positions that ``argnums`` names, each once and non-negative."""
+    """The positions in a call that checked ``argnums`` name, each once and non-negative."""
     if type(argnums) is int and 0 <= argnums < n_args:
         return (argnums,)
-    given = argnums if isinstance(argnums, tuple) else (argnums,)
     positions = []
-    for number in given:
-        try:
-            if isinstance(number, bool):
-                raise TypeError
-            number = operator.index(number)
-        except TypeError:
-            raise TypeError(f"{transform}: argnums is an int or a tuple of ints, not {argnums!r}.") from None
+    for number in argnums if isinstance(argnums, tuple) else (argnums,):
         if not -n_args <= number < n_args:
             raise ValueError(
                 f"{transform}: argnums={argnums!r}, but the function was called with {n_args} positional "

@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .compare import copied
 from .dual import primal
-from .forward import jvp
-from .pytrees import flatten, unflatten
+from .forward import _a, _check_function, jvp
+from .pytrees import flatten, paths, unflatten
 from .reverse import vjp
+from .seeding import primal_leaf, result_leaves
 
 
 def check_grads(
@@ -28,15 +30,61 @@ def check_grads(
 
     The derivative along a random direction, by each of ``modes``, is compared with central differences, extrapolated
     (Richardson) from ``step`` downwards; order 2 and above compare derivatives of derivatives, each mode over each.
+    ``args`` is a tuple, one entry for each argument of ``f``, all of them numbers or trees of numbers.
     Cost: about twelve evaluations of ``f`` and two sweeps; each order multiplies that by the number of modes.
+    Raises: TypeError or ValueError for arguments and results that are no numbers, or have no entries to compare.
 
     >>> import numpy as np
     >>> check_grads(lambda x: np.exp(x) * x, (np.array([0.5, 1.0]),), order=2)
     """
-    unknown = [mode for mode in modes if mode not in ("fwd", "rev")]
-    if unknown or isinstance(modes, str):
+    _check_function(f, "check_grads")
+    _check_options(order, modes, rtol, atol, step, seed)
+    if not isinstance(args, (tuple, list)):
+        raise TypeError(
+            f"check_grads: args is {_a(args)}; it is a tuple with one entry for each argument of the function: "
+            "check_grads(f, (x,))."
+        )
+    given, structure = flatten(tuple(args))
+    if not given:
+        raise TypeError(f"check_grads: args is {args!r}, which holds no number to differentiate: check_grads(f, (x,)).")
+    places = paths(structure, "args")
+    leaves = [primal(primal_leaf(leaf, f"check_grads: {name}")) for leaf, name in zip(given, places, strict=True)]
+    if not any(np.size(leaf) for leaf in leaves):
+        raise ValueError("check_grads: args has no entries; there is nothing to compare.")
+    args = unflatten(structure, leaves)
+    results = result_leaves(f(*copied(args)), "check_grads")[0]
+    if not any(np.size(leaf) for leaf in results):
+        raise ValueError("check_grads: the result has no entries; there is nothing to compare.")
+    _compare(f, args, order, tuple(modes), rtol, atol, step, seed)
+
+
+def _check_options(order: Any, modes: Any, rtol: Any, atol: Any, step: Any, seed: Any) -> None:
+    try:
+        known = not isinstance(modes, str) and bool(modes) and all(mode in ("fwd", "rev") for mode in modes)
+    except TypeError:
+        known = False
+    if not known:
         raise ValueError(f"check_grads: modes is a sequence of 'fwd' and 'rev', not {modes!r}.")
-    args = tuple(args)
+    for name, number, least in (("order", order, 1), ("seed", seed, 0)):
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < least:
+            raise ValueError(f"check_grads: {name} is a whole number of at least {least}, not {number!r}.")
+    for name, number in (("rtol", rtol), ("atol", atol), ("step", step)):
+        a_number = isinstance(number, (int, float, np.integer, np.floating)) and not isinstance(number, bool)
+        if not a_number or not 0 <= number < np.inf or (name == "step" and number == 0):
+            kind = "positive number" if name == "step" else "number, 0 or positive"
+            raise ValueError(f"check_grads: {name} is a {kind}, not {number!r}.")
+
+
+def _compare(
+    f: Callable[..., Any],
+    args: Any,
+    order: int,
+    modes: tuple[str, ...],
+    rtol: float,
+    atol: float,
+    step: float,
+    seed: int,
+) -> None:
     rng = np.random.default_rng(seed)
     leaves, structure = flatten(args)
     direction = unflatten(structure, [_random_like(leaf, rng) for leaf in leaves])
@@ -81,7 +129,7 @@ def check_grads(
 
         for mode, first in (("fwd", forward), ("rev", backward)):
             if mode in modes:
-                check_grads(first, args, order - 1, modes, rtol=rtol, atol=atol, step=step, seed=seed + 1)
+                _compare(first, args, order - 1, modes, rtol, atol, step, seed + 1)
 
 
 def derivative_at_zero(g: Callable[[float], Any], step: float) -> list[np.ndarray[Any, Any]]:
@@ -96,7 +144,7 @@ def derivative_at_zero(g: Callable[[float], Any], step: float) -> list[np.ndarra
     for row in range(size):
         h = step / 2.0**row
         up, down = flatten(g(h))[0], flatten(g(-h))[0]
-        table.append([[(np.asarray(a) - np.asarray(b)) / (2 * h) for a, b in zip(up, down, strict=True)]])
+        table.append([[(_numbers(a) - _numbers(b)) / (2 * h) for a, b in zip(up, down, strict=True)]])
         for column in range(1, row + 1):
             factor = 4.0**column
             finer, coarser = table[row][column - 1], table[row - 1][column - 1]
@@ -111,6 +159,12 @@ def derivative_at_zero(g: Callable[[float], Any], step: float) -> list[np.ndarra
             best[i] = np.where(better, new, best[i])
             error[i] = np.where(better, change, error[i])
     return best
+
+
+def _numbers(leaf: Any) -> Any:
+    """A result, of which truth values and whole numbers are subtracted as numbers."""
+    array = np.asarray(leaf)
+    return array.astype(float) if array.dtype.kind in "biu" else array
 
 
 def _random_like(leaf: Any, rng: np.random.Generator) -> Any:
