@@ -247,18 +247,27 @@ def _has_python_float(args: tuple[Any, ...]) -> bool:
     return False
 
 
-def _array_scalars(tree: Any) -> Any:
-    """Arguments with every Dual of a Python float as one of a NumPy scalar."""
+def _array_scalars(tree: Any, make: Callable[[float], Any]) -> Any:
+    """Arguments with every Dual of a Python float as one of a NumPy scalar, or of an array of no axes."""
     if type(tree) is Dual:
         if type(tree.value) is Dual:
-            inner = _array_scalars(tree.value)
-            return tree if inner is tree.value else Dual(inner, tree.tangent, tree.perturbation)
-        return Dual(np.float64(tree.value), tree.tangent, tree.perturbation) if type(tree.value) is float else tree
+            value = _array_scalars(tree.value, make)
+        else:
+            value = make(tree.value) if type(tree.value) is float else tree.value
+        if value is tree.value:
+            return tree
+        made = Dual(value, tree.tangent, tree.perturbation)
+        made.shares = True
+        return made
     if type(tree) in (list, tuple):
-        return type(tree)([_array_scalars(item) for item in tree])
+        return type(tree)([_array_scalars(item, make) for item in tree])
     if type(tree) is dict:
-        return {name: _array_scalars(item) for name, item in tree.items()}
+        return {name: _array_scalars(item, make) for name, item in tree.items()}
     return tree
+
+
+# These ask the number itself.
+_OF_NUMBERS = frozenset({np.real, np.imag})
 
 
 def rebound(ufunc: np.ufunc, inputs: tuple[Any, ...], buffer: np.ndarray[Any, Any]) -> Any:
@@ -284,9 +293,11 @@ def _array_function(
     if function is np.prod and sys._getframe(1).f_code.co_name == "polyvalfromroots":
         refuse_misaligned(sys._getframe(1))
     lone_array = len(args) == 1 and args[0] is self and type(self.value) is np.ndarray
-    if not lone_array and _has_python_float(args):  # a function of arrays makes it an array
-        args, kwargs = _array_scalars(args), _array_scalars(kwargs)
-        self = _array_scalars(self)
+    if not lone_array and rule.form != "writing" and _has_python_float(args) and function not in _OF_NUMBERS:
+        # A function of arrays makes it an array, and what it calculates a scalar.
+        make = np.asarray if rule.form == "view" else np.float64
+        args, kwargs = _array_scalars(args, make), _array_scalars(kwargs, make)
+        self = _array_scalars(self, make)
     if rule.form == "creation":  # np.zeros(n, like=x): NumPy has taken ``like`` away, and it was self
         return rule(self, *args, **kwargs)
     return rule(*args, **kwargs)

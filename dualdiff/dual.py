@@ -131,12 +131,15 @@ class Dual:
         scalar = type(primal(self)) in (float, complex)
         for index in np.ndindex(self.shape):
             entries[index] = self if scalar else self[index]
-        if is_array(self.value) and (copy is not True or not self.shape):
+        if is_array(self.value) and copy is not True:
             # NumPy's own array would be this one: so that nobody writes into a mere likeness of it.
             entries.flags.writeable = False
             exports = (self.storage or storage.anchor(self)).exports
-            # np.array([...]) asks a 0-d array, then holds the Dual itself, for nobody knows how long.
-            exports.append(weakref.ref(entries) if self.shape else lambda: entries)
+            if self.shape:
+                exports.append(weakref.ref(entries))
+            elif storage.held not in exports:
+                # np.array([...]) asks a 0-d array, then holds the Dual itself, for nobody knows how long.
+                exports.append(storage.held)
         return entries
 
     # Indexing and iteration.

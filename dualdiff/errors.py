@@ -196,6 +196,12 @@ def plain_buffer() -> TypeError:
 
 
 def exported(dual: Any) -> TypeError:
+    if not dual.shape:
+        return TypeError(
+            "a Dual of shape () is written after np.asarray(x) or np.array([x, ...]) made an object array of it; "
+            "NumPy's own array would have its number, the object array holds x itself.\n"
+            "  Use x itself in place of np.asarray(x), and np.stack([x, ...]) in place of np.array([x, ...])."
+        )
     return TypeError(
         f"a Dual of shape {dual.shape} is written while an object array that np.asarray made of it is in use; "
         "NumPy's own array would see the write, the object array does not.\n"

@@ -156,7 +156,7 @@ def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation, transform:
     duals = []
     for leaf, tangent, place in zip(leaves, tangent_leaves, paths(structure, f"[{i}]"), strict=True):
         leaf = primal_leaf(leaf, f"{transform}: primals{place}")
-        refuse_variable(tangent, f"{transform}: tangents{place}")
+        refuse_variable(tangent, leaf, f"{transform}: tangents{place}", f"primals{place}")
         block = seed_leaf(tangent, leaf, f"{transform}: tangents{place}", f"primals{place}")
         duals.append(seeded(leaf, perturbation.seed(block), perturbation))
     return unflatten(structure, duals)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
@@ -16,6 +17,7 @@ import numpy as np
 from . import errors, storage
 from .dispatch import RULES, fused, innermost, stripped, value_of
 from .dual import Dual, is_array, primal
+from .rebinding import is_entry_of_objects
 from .rules.forms import Passive
 from .rules.operations import Elementwise, binary_operators, unary_operator
 from .rules.passive import warn_if_remembered
@@ -52,6 +54,8 @@ def _in_place(name: str) -> Callable[..., Any]:
             raise ValueError(
                 f"non-broadcastable output operand with shape {self.shape} doesn't match the broadcast shape {shape}"
             )
+        if shape == () and self.storage and self.storage.exports and is_entry_of_objects(self, sys._getframe(1)):
+            return result
         if dtype.kind == "c":
             # NumPy multiplies complex numbers with other rounding in place than into new memory.
             perturbation = result.perturbation
@@ -182,7 +186,8 @@ def _clip(self: Dual, min: Any = None, max: Any = None, out: Any = None, **optio
 
 
 def _copy(self: Dual, order: str = "C") -> Any:
-    return RULES[np.copy](self, order)
+    primal(self)  # alive?
+    return RULES[np.copy](self, order) if is_array(self.value) else self  # a scalar does not change
 
 
 def _flatten(self: Dual, order: str = "C") -> Any:
@@ -216,7 +221,8 @@ def _view(self: Dual, dtype: Any = None, type: Any = None) -> Any:
         raise errors.not_a_number(
             self, f"x.view({dtype or type!r})", "Use x.astype(dtype), which converts the numbers."
         )
-    return self[...]
+    primal(self)  # alive?
+    return self[...] if is_array(self.value) else self
 
 
 def _item(self: Dual, *index: Any) -> Any:
@@ -247,7 +253,10 @@ def _put(self: Dual, indices: Any, values: Any, mode: str = "raise") -> None:
 
 
 def _fill(self: Dual, value: Any) -> None:
-    self[...] = value
+    if is_array(self.value):
+        self[...] = value
+    else:
+        primal(self).fill(stripped(value))  # which fills a copy
 
 
 def _sort(self: Dual, axis: int = -1, kind: Any = None, order: Any = None, **options: Any) -> None:
@@ -276,13 +285,17 @@ def _to_device(self: Dual, device: Any, *, stream: Any = None) -> Any:
 
 
 def _set_real(self: Any, value: Any) -> None:
-    if self.dtype.kind == "c":
+    if not is_array(self.value):
+        primal(self).real = stripped(value)  # NumPy's own error
+    elif self.dtype.kind == "c":
         self.real[...] = value
     else:
         self[...] = value
 
 
 def _set_imag(self: Any, value: Any) -> None:
+    if not is_array(self.value):
+        primal(self).imag = stripped(value)  # NumPy's own error
     if self.dtype.kind != "c":
         raise TypeError("array does not have imaginary part to set")
     self.imag[...] = value
@@ -323,6 +336,8 @@ class Flat:
 
 
 def _set_flat(self: Dual, value: Any) -> None:
+    if not is_array(self.value):
+        primal(self).flat = stripped(value)  # NumPy's own error
     Flat(self)[:] = value
 
 

@@ -1,4 +1,4 @@
-"""``plain += dual``: when may the name simply be bound to the new Dual?
+"""``plain += dual``: when may the name simply be bound to the new Dual?  And the like for an entry of an object array.
 
 Python assigns what ``__iadd__`` returns to the target, so returning a Dual keeps the derivative, provided that nothing
 else sees the plain buffer.  That is known in one case, and everything else raises:
@@ -53,6 +53,35 @@ def _target(caller: FrameType) -> str | None:
         at += _INSTRUCTION
     operation = dis.opname[code[at]]
     return "name" if operation.startswith("STORE_FAST") else "cell" if operation == "STORE_DEREF" else None
+
+
+def is_entry_of_objects(x: Any, caller: FrameType) -> bool:
+    """Whether the caller's statement is ``array[i] += y``, for an object array that holds ``x``.
+
+    np.array([x]) of an array without axes holds ``x`` itself, where NumPy's array has a number of its own: the entry
+    becomes a new number, and ``x`` stays as it is.  The array is found where it is a variable by name.
+    """
+    code = [one for one in dis.get_instructions(caller.f_code) if one.opname not in ("CACHE", "EXTENDED_ARG")]
+    at = next(i for i, one in enumerate(code) if one.offset == caller.f_lasti)
+    after = [one.opname for one in code[at + 1 : at + 4]]
+    if not code[at].argrepr.endswith("=") or after != ["SWAP", "SWAP", "STORE_SUBSCR"]:
+        return False
+    got = max((i for i in range(2, at) if code[i].opname == "BINARY_SUBSCR" or code[i].argrepr == "[]"), default=0)
+    while got and [(one.opname, one.arg) for one in code[got - 2 : got]] != [("COPY", 2)] * 2:  # one inside of y
+        got = max((i for i in range(2, got) if code[i].opname == "BINARY_SUBSCR" or code[i].argrepr == "[]"), default=0)
+    loads = [name for one in code[max(got - 4, 0) : max(got - 2, 0)] for name in _loaded(one)][-2:]
+    name = loads[0] if len(loads) == 2 else None
+    array = caller.f_locals.get(name, caller.f_globals.get(name)) if isinstance(name, str) else None
+    return type(array) is np.ndarray and array.dtype == object and any(entry is x for entry in array.flat)
+
+
+def _loaded(one: dis.Instruction) -> tuple[Any, ...]:
+    """What an instruction loads: names of variables, or a constant; nothing certain of any other instruction."""
+    if not one.opname.startswith(("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CONST", "LOAD_SMALL")):
+        return (None, None)
+    if one.opname.startswith(("LOAD_CONST", "LOAD_SMALL")):
+        return (None,)
+    return one.argval if isinstance(one.argval, tuple) else (one.argval,)
 
 
 @functools.cache

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import errors, storage
 from .dispatch import fused
-from .dual import Dual
+from .dual import Dual, is_array
 from .pytrees import LEAF, Structure, flatten, paths
 from .tangents import Perturbation, newest_level
 
@@ -28,8 +28,7 @@ def primal_leaf(x: Any, name: str) -> Any:
     kind = type(x)
     if kind is np.ndarray:
         if x.dtype.kind in _FLOATS:
-            # A 0-d array enters as a scalar: object arrays refer to their entries, and a scalar cannot change in them.
-            return x if x.ndim else x[()]
+            return x
         if x.dtype.kind in "iu":
             return x.astype(np.float64)
         if x.dtype == object:
@@ -98,15 +97,15 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
     return np.stack([tangent])
 
 
-def refuse_variable(tangent: Any, name: str) -> None:
-    """The direction of a derivative is a number; that of a Variable would leave with the result, unseen."""
+def refuse_variable(tangent: Any, value: Any, name: str, value_name: str) -> None:
+    """A tangent is a Variable only where its primal is: the value of a plain result could not tell of it."""
     if type(tangent) in _PLAIN_ARRAYS and tangent.dtype is not _OBJECT:
         return
     tangent = fused(tangent)
-    if type(tangent) is Dual and tangent.perturbation.level == 0:
+    if type(tangent) is Dual and tangent.perturbation.level == 0 and type(value) is not Dual:
         raise TypeError(
-            f"{name} is a Variable; a tangent is the direction to differentiate along, an array.\n"
-            "  Pass its value, v.value; to differentiate with respect to it too, make it an argument of a function."
+            f"{name} is a Variable, {value_name} is none; a tangent is the direction to differentiate along.\n"
+            "  Pass its value, v.value; to differentiate with respect to it too, make the primal a Variable."
         )
 
 
@@ -122,7 +121,7 @@ def _dtype(x: Any) -> np.dtype[Any]:
 def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
     """An argument of the function; writing into it acts on a copy."""
     dual = Dual(value, tangent, perturbation)
-    if type(value) is np.ndarray or type(value) is Dual:
+    if type(value) is np.ndarray or (type(value) is Dual and is_array(value)):
         storage.anchor(dual, borrowed=True)
     return dual
 

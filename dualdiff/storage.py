@@ -48,8 +48,19 @@ class Storage:
         return [dual for _, dual in aliases]
 
 
+def held() -> bool:
+    """The export of a 0-d array that an object array may hold for good."""
+    return True
+
+
 def anchor(dual: Dual, borrowed: bool = False) -> Storage:
     """Give a Dual storage, its tangent laid out as its value."""
+    from .dual import is_array, primal
+
+    if type(dual.value) is not np.ndarray and not is_array(dual.value):
+        plain = type(primal(dual.value))
+        name = plain.__name__ if plain.__module__ == "builtins" else f"{plain.__module__}.{plain.__name__}"
+        raise TypeError(f"{name!r} object does not support item assignment")  # as NumPy says
     dual.storage = storage = Storage(dual, borrowed)
     tangent = dual.perturbation.as_buffer(dual.tangent, dual.value)
     # x + 1 shares the tangent of x, as long as neither is a buffer.

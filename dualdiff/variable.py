@@ -278,7 +278,7 @@ class Variable:
 
     @flat.setter
     def flat(self, value: Any) -> None:
-        self.flat[:] = value
+        self.__dual__().flat = _dual_of(value)  # type: ignore[attr-defined]
 
     def __getitem__(self, index: Any) -> Any:
         return presented(self.__dual__()[index])

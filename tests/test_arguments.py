@@ -149,14 +149,21 @@ def test_a_transform_at_no_point_is_refused():
     )
 
 
-def test_a_variable_is_no_tangent():
+def test_a_variable_is_no_tangent_of_a_plain_array():
     w = dd.Variable(V)
-    for x, v in ((X, w), (w, w), ({"a": X}, {"a": w}), (X, np.array([w[0], 1.0], dtype=object))):
-        raises(
-            TypeError, lambda x=x, v=v: dd.jvp(lambda x: 1.0, (x,), (v,)), "jvp: tangents[0]", "is a Variable", ".value"
-        )
-    raises(TypeError, lambda: dd.hvp(cubes, X, w), "hvp: tangents[0] is a Variable")
+    for x, v in ((X, w), ({"a": X}, {"a": w}), (X, w * 2), (X, np.array([w[0], 1.0], dtype=object))):
+        call = lambda x=x, v=v: dd.jvp(lambda x: 1.0, (x,), (v,))
+        raises(TypeError, call, "jvp: tangents[0]", "is a Variable, primals[0]", ".value")
+    raises(TypeError, lambda: dd.hvp(cubes, X, w), "hvp: tangents[0] is a Variable, primals[0] is none")
     assert_allclose(dd.jvp(cubes, (X,), (w.value,))[1], np.sum(3 * X**2 * V), rtol=1e-15)
+
+
+def test_a_variable_is_the_tangent_of_a_variable():
+    x, v = dd.Variable(X), dd.Variable(V)
+    dd.jvp(cubes, (x,), (v,))[1].backward()  # Σ 3 x² v
+
+    assert_allclose(x.grad, 6 * X * V, rtol=1e-15)
+    assert_allclose(v.grad, 3 * X**2, rtol=1e-15)
 
 
 def test_a_weight_that_a_transform_stands_in_for_is_a_tangent():

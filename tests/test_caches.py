@@ -123,6 +123,7 @@ def test_text_does_not_read_back_as_a_number(make, transform):
     found = []
     transform(lambda x: found.extend(texts_of(make(x))) or x)(X)
     found += texts_of(make(dd.Variable(X)))[:5]
+    assert len(found) == 13
     for text in found:
         assert text.startswith(("Dual(", "Variable(")) and text.endswith(")")
         for read in (float, complex, json.loads):

@@ -118,7 +118,7 @@ def expand_dims(a: Any, axis: Any) -> Move:
 
 @view(np.squeeze)
 def squeeze(a: Any, axis: Any = None) -> Move:
-    if axis is None:
+    if axis is None or not a.shape:  # NumPy squeezes a scalar along axis 0 or -1 too, and refused others before this
         places = {i for i, n in enumerate(a.shape) if n == 1}
     else:
         places = {normalized(i, a.ndim) for i in (axis if isinstance(axis, tuple) else (axis,))}

@@ -112,7 +112,7 @@ def as_shape(d: Tangent, shape: tuple[int, ...]) -> Tangent:
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
-    if axis is None:
+    if axis is None or ndim == 0:  # NumPy reduces a scalar along axis 0 or -1 too, and refuses others before this
         return tuple(range(ndim))
     return tuple(normalized(operator.index(i), ndim) for i in (axis if isinstance(axis, tuple) else (axis,)))
 
@@ -360,7 +360,7 @@ def _short_extremum(reduce: Any, argument: Any) -> Callable[[Dual, Any], Any]:
         if type(value) is not np.ndarray or value.size == 0:
             return None
         y = reduce(value, axis=axis)
-        if axis is None or value.ndim == 1:
+        if axis is None or value.ndim <= 1:
             if np.count_nonzero(value == y) != 1:
                 return None
             return Dual(y, p.take_scalar(a.tangent, np.unravel_index(argument(value), value.shape), y), p)

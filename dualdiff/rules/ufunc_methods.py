@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import errors, storage
 from ..dispatch import carries, fused, innermost, lifted, stripped, value_of
-from ..dual import Dual
+from ..dual import Dual, is_array, primal
 from ..tangents import Trivial
 from ..tangents.expression import Tangent, normalized
 from .results import constant, wrapped, written
@@ -170,9 +170,14 @@ class UfuncMethods:
             raise errors.plain_buffer()
         if carries(indices):
             raise errors.no_derivative_in(self.function, "indices")
+        if not is_array(a.value):
+            self.function.at(primal(a), indices, *(() if b is None else (stripped(b),)))  # NumPy's own error
         if self.function.nout > 1:
             raise ValueError("Only single output ufuncs supported at this time")  # as NumPy says
         places = np.arange(a.size).reshape(a.shape)[indices]
+        if not a.shape:  # its one entry, as that of a row
+            self.at(np.reshape(a, 1), places, *(() if b is None else (b,)))
+            return
         flat = np.ravel(places)
         if len(self.partials) == 1:
             operands: list[Any] = []

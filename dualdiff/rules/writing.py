@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import errors, storage
 from ..dispatch import duals_in, fused, innermost, stripped
-from ..dual import Dual
+from ..dual import Dual, is_array, primal
 from .forms import writing
 from .results import refuse_overlap
 
@@ -28,6 +28,9 @@ def _written(
         raise errors.no_derivative_in(function, "indices")
     if not isinstance(buffer, Dual):
         raise errors.plain_buffer()
+    if not is_array(buffer.value):  # a scalar, into which nothing is written, or NumPy's own error
+        write(primal(buffer), stripped(values))
+        return
     if not isinstance(values, Dual):
         values = np.asarray(values)
     if not np.can_cast(values.dtype, buffer.dtype, casting):

@@ -182,7 +182,7 @@ def batch_subscripts(left: tuple[int, ...], right: tuple[int, ...], letters: str
 @functools.lru_cache(maxsize=1024)
 def sum_subscripts(ndim: int, axis: int | tuple[int, ...] | None) -> tuple[str, frozenset[int]]:
     """Subscripts of a sum over ``axis``, and the axes that stay."""
-    if axis is None:
+    if axis is None or ndim == 0:  # NumPy sums a scalar over axis 0 or -1 too, and refuses others before this
         summed = set(range(ndim))
     else:
         summed = {normalized(a, ndim) for a in (axis if isinstance(axis, tuple) else (axis,))}
