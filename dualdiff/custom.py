@@ -201,7 +201,7 @@ class custom_vjp:
         kept = [i for i in range(len(args)) if i not in self.nondiff_argnums]
         counts = [len(flatten(value)[0]) for value in values]
         bwd = self.bwd
-        weights_as_constants = constants_standing_in(perturbation)
+        with_constant_weights = constants_standing_in(perturbation)
 
         def transpose(block: Any) -> list[Any]:
             rows = [bwd_row(block[i]) for i in range(block.shape[0])]
@@ -213,8 +213,8 @@ class custom_vjp:
                 parts.append(flat[at : at + size].reshape(shape))
                 at += size
             try:
-                with weights_as_constants() as without_weights:
-                    found = bwd(*constants, residuals, unflatten(y_structure, parts))
+                cotangent = unflatten(y_structure, parts)
+                found, without_weights = with_constant_weights(bwd, *constants, residuals, cotangent)
             except EscapedDual as error:
                 error.add_note(
                     f"dualdiff: bwd of the custom_vjp function {name} closes over a value that carries a derivative; "

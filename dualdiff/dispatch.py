@@ -37,13 +37,21 @@ class Rule:
 
 
 RULES: dict[Any, Rule] = {}
+_declared_by: dict[Any, dict[str, Any]] = {}
 
 
 def register(rule: Rule) -> Rule:
-    """Enter a rule into the table; every function has exactly one."""
-    if rule.function in RULES:
+    """Enter a rule into the table; every function has exactly one.
+
+    A module that is imported once more, because its first import was interrupted, enters its rules again.
+    """
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_name != "<module>":
+        frame = frame.f_back
+    before, now = _declared_by.get(rule.function), frame.f_globals
+    if before is not None and (before is now or before["__name__"] != now["__name__"]):
         raise ValueError(f"{errors.name_of(rule.function)} has a rule already")
-    RULES[rule.function] = rule
+    _declared_by[rule.function], RULES[rule.function] = now, rule
     return rule
 
 

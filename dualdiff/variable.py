@@ -14,11 +14,12 @@ import heapq
 import itertools
 import operator
 import sys
+import threading
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
 from typing import Any, NoReturn
 
 import numpy as np
@@ -33,8 +34,11 @@ from .tangents.single import Single
 from .tangents.supported import has_nan, reached
 from .tangents.tape import Tape
 
+# Held while gradients are added up: several threads may send cotangents back to one Variable.
+_adding = threading.Lock()
+
 # Duals that stand for Variables while a transform with weights= runs, by identity of the Variable.
-_stand_ins: ContextVar[dict[int, Dual] | None] = ContextVar("dualdiff_stand_ins", default=None)
+_stand_ins: ContextVar[dict[int, tuple[Dual, ...]] | None] = ContextVar("dualdiff_stand_ins", default=None)
 
 
 class _Numbering:
@@ -84,9 +88,10 @@ class Graph(Tape):
             gradients = [sweep.found[leaf.index] for leaf in leaves]
             if any(gradient is not None and has_nan(gradient) for gradient in gradients):
                 gradients = self._on_support(order, leaves, order[0] if order else node, block)
-        for leaf, gradient in zip(leaves, gradients, strict=True):
-            if gradient is not None:
-                leaf.receive(gradient[0])
+        with _adding:
+            for leaf, gradient in zip(leaves, gradients, strict=True):
+                if gradient is not None:
+                    leaf.receive(gradient[0])
 
     def _on_support(self, order: list[Node], leaves: list[_Leaf], start: Node, block: Any) -> list[Any]:
         """The sweep where a structural zero may have met an infinite partial: see tangents/supported.py."""
@@ -227,11 +232,18 @@ class Variable:
     def stand_in(self) -> Dual | None:
         """The Dual that stands for this Variable in a running transform with ``weights=``."""
         stand_ins = _stand_ins.get()
-        return None if stand_ins is None else stand_ins.get(id(self))
+        if stand_ins is not None:
+            # The innermost that is alive: an interrupt may have left behind one of a transform that has ended.
+            for dual in reversed(stand_ins.get(id(self), ())):
+                if dual.perturbation.live:
+                    return dual
+        return None
 
     def __dual__(self) -> Dual:
-        stand_ins = _stand_ins.get()
-        return self._dual if stand_ins is None else stand_ins.get(id(self), self._dual)
+        if _stand_ins.get() is None:
+            return self._dual
+        dual = self.stand_in()
+        return self._dual if dual is None else dual
 
     def __reduce__(self) -> tuple[Any, ...]:
         if not self._is_leaf:
@@ -350,7 +362,8 @@ def check_reached(leaves: list[Any], weights: Sequence[Variable]) -> None:
 def standing_in(weights: Sequence[Variable], duals: Sequence[Dual]) -> Iterator[None]:
     """Let Duals of a transform stand for captured Variables, in this context alone."""
     stand_ins = dict(_stand_ins.get() or {})
-    stand_ins.update((id(weight), dual) for weight, dual in zip(weights, duals, strict=True))
+    for weight, dual in zip(weights, duals, strict=True):
+        stand_ins[id(weight)] = (*stand_ins.get(id(weight), ()), dual)
     token = _stand_ins.set(stand_ins)
     try:
         yield
@@ -358,30 +371,33 @@ def standing_in(weights: Sequence[Variable], duals: Sequence[Dual]) -> Iterator[
         _stand_ins.reset(token)
 
 
-def constants_standing_in(perturbation: Any) -> Callable[[], AbstractContextManager[Callable[[Any], Any]]]:
-    """A context in which the Variables that Duals of ``perturbation`` stand for now are the constants they are there.
+def constants_standing_in(perturbation: Any) -> Callable[..., Any]:
+    """A function ``run(function, *args)`` for which the weights of ``perturbation`` are the constants they are now.
 
     For what runs when the transform has ended: outside of it they would be Variables, whose results are Variables.
-    The context gives a function that takes a result back to plain numbers.
+    It returns the result of the function, and a function that takes a part of that back to plain numbers.
     """
     stand_ins = _stand_ins.get() or {}
-    values = {name: dual.value for name, dual in stand_ins.items() if dual.perturbation is perturbation}
+    values = {
+        name: dual.value for name, duals in stand_ins.items() for dual in duals if dual.perturbation is perturbation
+    }
 
-    @contextmanager
-    def context() -> Iterator[Callable[[Any], Any]]:
-        around = _stand_ins.get() or {}
+    def run(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
+        around = {name for name, duals in (_stand_ins.get() or {}).items() if any(d.perturbation.live for d in duals)}
         missing = {name: value for name, value in values.items() if name not in around}
         if not missing:
-            yield lambda result: result
-            return
+            return function(*args), lambda result: result
         level = Single()
-        token = _stand_ins.set(around | {name: lifted(value, level) for name, value in missing.items()})
-        try:
-            yield lambda result: value_of(result, level)
-        finally:
-            _stand_ins.reset(token)
 
-    return context
+        def inside() -> Any:
+            _stand_ins.set(
+                (_stand_ins.get() or {}) | {name: (lifted(value, level),) for name, value in missing.items()}
+            )
+            return function(*args)
+
+        return copy_context().run(inside), lambda result: value_of(result, level)
+
+    return run
 
 
 def _binary(apply: Callable[[Any, Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
