@@ -55,17 +55,22 @@ def held() -> bool:
 
 def anchor(dual: Dual, borrowed: bool = False) -> Storage:
     """Give a Dual storage, its tangent laid out as its value."""
-    from .dual import is_array, primal
-
-    if type(dual.value) is not np.ndarray and not is_array(dual.value):
-        plain = type(primal(dual.value))
-        name = plain.__name__ if plain.__module__ == "builtins" else f"{plain.__module__}.{plain.__name__}"
-        raise TypeError(f"{name!r} object does not support item assignment")  # as NumPy says
+    if type(dual.value) is not np.ndarray:
+        _refuse_scalar(dual.value)
     dual.storage = storage = Storage(dual, borrowed)
     tangent = dual.perturbation.as_buffer(dual.tangent, dual.value)
     # x + 1 shares the tangent of x, as long as neither is a buffer.
     dual.tangent = dual.perturbation.owned(tangent) if dual.shares and tangent is dual.tangent else tangent
     return storage
+
+
+def _refuse_scalar(value: Any) -> None:
+    from .dual import is_array, primal  # a module that Dual itself needs
+
+    if not is_array(value):
+        plain = type(primal(value))
+        name = plain.__name__ if plain.__module__ == "builtins" else f"{plain.__module__}.{plain.__name__}"
+        raise TypeError(f"{name!r} object does not support item assignment")  # as NumPy says
 
 
 def attach(view: Dual, parent: Dual, again: tuple[Any, ...], move: Callable[[Any], Any] | None = None) -> Dual:
