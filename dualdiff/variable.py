@@ -153,6 +153,7 @@ class Variable:
     """
 
     __slots__ = ("__weakref__", "_dual", "_is_leaf", "grad")
+    __pandas_priority__ = 100_000  # as of a Dual
 
     def __init__(self, value: Any) -> None:
         if isinstance(value, Variable):
