@@ -66,7 +66,15 @@ def _power_exponent(y: Any, a: Any, b: Any) -> Any:
 
 
 elementwise(np.power, _power_base, _power_exponent, domain=(_POSITIVE, (-3.0, 3.0)), edge=True)
-elementwise(np.float_power, _power_base, _power_exponent, domain=(_POSITIVE, (-3.0, 3.0)), edge=True)
+# It calculates in double precision whatever it is given.
+_wide = lambda x: x * np.float64(1.0)
+elementwise(
+    np.float_power,
+    lambda y, a, b: _power_base(y, _wide(a), b),
+    lambda y, a, b: _power_exponent(y, _wide(a), _wide(b)),
+    domain=(_POSITIVE, (-3.0, 3.0)),
+    edge=True,
+)
 elementwise(np.sqrt, lambda y, x: 0.5 / y, domain=_POSITIVE, edge=True)
 elementwise(np.cbrt, lambda y, x: 1 / (3 * y * y), domain=_POSITIVE, edge=True)
 
@@ -78,10 +86,22 @@ elementwise(np.log, lambda y, x: 1 / x, domain=_POSITIVE, edge=True)
 elementwise(np.log2, lambda y, x: 1 / (_LN2 * x), domain=_POSITIVE, edge=True)
 elementwise(np.log10, lambda y, x: 1 / (_LN10 * x), domain=_POSITIVE, edge=True)
 elementwise(np.log1p, lambda y, x: 1 / (1 + x), domain=(-1.0, np.inf), edge=True)
-elementwise(np.logaddexp, lambda y, a, b: 1 / (1 + np.exp(b - a)), lambda y, a, b: 1 / (1 + np.exp(a - b)), edge=True)
-elementwise(
-    np.logaddexp2, lambda y, a, b: 1 / (1 + np.exp2(b - a)), lambda y, a, b: 1 / (1 + np.exp2(a - b)), edge=True
-)
+
+
+def _share(exp: Callable[[Any], Any], a: Any, b: Any) -> Any:
+    """eᵃ / (eᵃ + eᵇ): the logistic function of a − b, whose own derivative neither overflows nor loses digits.
+
+    Equal infinities share evenly.
+    """
+    same = np.isinf(a) & np.equal(a, b)
+    d = np.where(same, 0.0, a) - np.where(same, 0.0, b)
+    small = np.less(d, 0)
+    e = exp(np.where(small, d, 0.0))
+    return np.where(small, e / (1 + e), 1 / (1 + exp(-np.where(small, 0.0, d))))
+
+
+elementwise(np.logaddexp, lambda y, a, b: _share(np.exp, a, b), lambda y, a, b: _share(np.exp, b, a), edge=True)
+elementwise(np.logaddexp2, lambda y, a, b: _share(np.exp2, a, b), lambda y, a, b: _share(np.exp2, b, a), edge=True)
 
 # Trigonometric and hyperbolic functions.
 elementwise(np.sin, lambda y, x: np.cos(x))

@@ -74,8 +74,9 @@ class Elementwise(UfuncMethods, Rule):
         self.domain = domain
         self.complex_rule = complex_rule
         self.edge = edge
-        # SciPy's results may be wider than the argument (float64 of float32 beside a whole number): no short way.
-        short = bool(getattr(np, function.__name__, None) is function)
+        # SciPy's results may be wider than the argument (float64 of float32 beside a whole number), float_power's
+        # are: no short way.
+        short = getattr(np, function.__name__, None) is function and function is not np.float_power
         if short and len(partials) == 1:
             self.plain_call = unary_operator(self, function)
         elif short and len(partials) == 2:
