@@ -18,7 +18,7 @@ A map of the package, in the order in which it reads best:
                         rules/special.py: scipy.special, loaded when it is in use
     dispatch.py         from a NumPy call to its rule, and to the level of differentiation it belongs to
     storage.py          buffers written in place, and the views that must see it
-    methods.py          the operators and methods of ndarray
+    methods.py          the operators and methods of ndarray; declarations.py: what type checkers know of them
     forward.py, reverse.py, higher.py    the transforms
     seeding.py          what enters a transform and what leaves it; pytrees.py: nested arguments and results
     variable.py         Variable: requires-grad style on top of the tape

@@ -88,7 +88,7 @@ class PythonLoop(Rule):
         return self._run(self.function, args, kwargs)
 
     def _run(self, function: Any, args: Any, kwargs: Any) -> Any:
-        result = function(*(arg.__array__() if type(arg) is Dual else arg for arg in args), **kwargs)
+        result = function(*(arg.as_objects() if type(arg) is Dual else arg for arg in args), **kwargs)
         return tuple(map(fused, result)) if type(result) is tuple else fused(result)
 
     def __getattr__(self, method: str) -> Any:
@@ -367,5 +367,5 @@ def _array_function(
     return rule(*args, **kwargs)
 
 
-Dual.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
-Dual.__array_function__ = _array_function  # type: ignore[attr-defined]
+for _name, _protocol in (("__array_ufunc__", _array_ufunc), ("__array_function__", _array_function)):
+    setattr(Dual, _name, _protocol)

@@ -13,15 +13,20 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from . import errors, storage
 from .tangents import Perturbation, blocks
 
+if TYPE_CHECKING:
+    from .declarations import Array
+else:
+    Array = object
 
-class Dual:
+
+class Dual(Array):
     """An array (or scalar) that carries derivatives.  Made by the transforms, never by hand."""
 
     __slots__ = ("__weakref__", "origin", "perturbation", "shares", "storage", "tangent", "value")
@@ -117,8 +122,8 @@ class Dual:
     def __complex__(self) -> NoReturn:
         raise errors.not_a_number(self, "complex(x)", "Use x + 0j.")
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        """An object array of scalars that carry the derivative, for code that calls ``np.asarray``."""
+    def as_objects(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """An object array of scalars that carry the derivative, for code that calls ``np.asarray``: ``__array__``."""
         if dtype is not None and np.dtype(dtype) != object:
             raise errors.not_a_number(
                 self, f"np.asarray(x, dtype={np.dtype(dtype)})", "Use x itself, or x.astype(dtype)."
@@ -145,7 +150,7 @@ class Dual:
 
     # Indexing and iteration.
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Any) -> Dual:
         perturbation = self.perturbation
         if not perturbation.live:
             raise errors.escaped(self)
@@ -174,7 +179,7 @@ class Dual:
 
         storage.write(self, index, fused(item))
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Dual]:
         if self.ndim == 0:
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(len(self)))

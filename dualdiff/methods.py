@@ -201,7 +201,7 @@ def _astype(
     """Real and complex dtypes keep the derivative; integers and booleans are piecewise constant."""
     innermost((self,))
     if np.dtype(dtype) == object:
-        return self.__array__()
+        return self.as_objects()
     if np.dtype(dtype).kind not in "biufc":
         raise errors.not_a_number(
             self, f"x.astype({np.dtype(dtype)})", "Text and dates have no derivative; print(x) shows the value."
@@ -211,7 +211,7 @@ def _astype(
     if not copy and self.dtype == dtype:
         return self
     value: Any = self.value if hasattr(self.value, "astype") else np.float64(self.value)
-    y = value.astype(dtype) if isinstance(value, Dual) else value.astype(dtype, order, casting, subok)  # type: ignore[attr-defined]
+    y = value.astype(dtype) if isinstance(value, Dual) else value.astype(dtype, order, casting, subok)
     tangent = Tangent(self.perturbation, self.tangent)
     return wrapped(y, tangent * 1.0 if np.dtype(dtype).kind == "c" else tangent.real() * 1.0, self.perturbation)
 
@@ -379,17 +379,18 @@ def _install_methods() -> None:
         "__copy__": _copy,
         "__deepcopy__": _deepcopy,
         "__reduce__": _reduce,
+        "__array__": Dual.as_objects,
         "__array_namespace__": _namespace,
         "to_device": _to_device,
+        "T": property(lambda self: RULES[np.transpose](self)),
+        "mT": property(lambda self: RULES[np.matrix_transpose](self)),
+        "real": property(lambda self: RULES[np.real](self), _set_real),
+        "imag": property(lambda self: RULES[np.imag](self), _set_imag),
+        "flat": property(Flat, _set_flat),
+        "device": property(lambda self: "cpu"),
     }
     for name, method in own.items():
         setattr(Dual, name, method)
-    Dual.T = property(lambda self: RULES[np.transpose](self))  # type: ignore[attr-defined]
-    Dual.mT = property(lambda self: RULES[np.matrix_transpose](self))  # type: ignore[attr-defined]
-    Dual.real = property(lambda self: RULES[np.real](self), _set_real)  # type: ignore[attr-defined]
-    Dual.imag = property(lambda self: RULES[np.imag](self), _set_imag)  # type: ignore[attr-defined]
-    Dual.flat = property(Flat, _set_flat)  # type: ignore[attr-defined]
-    Dual.device = property(lambda self: "cpu")  # type: ignore[attr-defined]
     for name in _REFUSED:
         setattr(Dual, name, _refused_method(name))
     # NumPy's loops over object arrays call a method with the name of the ufunc.

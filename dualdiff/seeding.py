@@ -146,6 +146,8 @@ def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
 
 def checked_argnums(argnums: Any, f: Callable[..., Any], transform: str) -> Any:
     """``argnums`` of a transform that is being made: an int, or a tuple of them, for which ``f`` has arguments."""
+    if type(argnums) is int and type(f) is FunctionType and 0 <= argnums < f.__code__.co_argcount:  # as most
+        return argnums
     several = isinstance(argnums, (tuple, list))
     if several and not argnums:
         of_weights = "\n  argnums=None together with weights= differentiates captured Variables alone."

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import operator
 import sys
 import threading
@@ -20,7 +21,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -33,6 +34,11 @@ from .tangents.nodes import Node, Sweep
 from .tangents.single import Single
 from .tangents.supported import has_nan, reached
 from .tangents.tape import Tape
+
+if TYPE_CHECKING:
+    from .declarations import Array
+else:
+    Array = object
 
 # Held while gradients are added up: several threads may send cotangents back to one Variable.
 _adding = threading.Lock()
@@ -138,7 +144,7 @@ class _Leaf(Node):
             variable.grad = np.array(gradient)[()] if variable.grad is None else variable.grad + gradient
 
 
-class Variable:
+class Variable(Array):
     """A value whose gradient is collected by ``backward()`` of what is computed from it.
 
     ``value``, the plain array; ``grad``, None or the sum of all gradients since `zero_grad`.
@@ -257,8 +263,14 @@ class Variable:
     def __round__(self, ndigits: int | None = None) -> Any:
         return round(primal(self.__dual__()), ndigits)
 
-    def __divmod__(self, other: Any) -> Any:
+    def __divmod__(self, other: Any) -> tuple[Any, Variable]:
         return presented(divmod(self.__dual__(), _dual_of(other)))
+
+    def __rdivmod__(self, other: Any) -> tuple[Any, Variable]:
+        return presented(divmod(_dual_of(other), self.__dual__()))
+
+    def __contains__(self, item: Any) -> bool:
+        return _dual_of(item) in self.__dual__()
 
     def __repr__(self) -> str:
         return f"Variable({self.value!r})"
@@ -277,23 +289,25 @@ class Variable:
             return presented(dual.__array_function__(function, types, _dual_of(args), _dual_of(kwargs)))
         return presented(function(*_dual_of(args), **_dual_of(kwargs)))
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        found = getattr(self.__dual__(), name)
-        if not callable(found):
-            return presented(found)
-        return lambda *args, **kwargs: presented(found(*_dual_of(args), **_dual_of(kwargs)))
+    if not TYPE_CHECKING:  # which knows the names that there are, and no others
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            found = getattr(self.__dual__(), name)
+            if not callable(found):
+                return presented(found)
+            return lambda *args, **kwargs: presented(found(*_dual_of(args), **_dual_of(kwargs)))
 
     @property
     def flat(self) -> Any:
-        return type(self.__dual__().flat)(self)  # type: ignore[attr-defined]
+        return type(self.__dual__().flat)(self)
 
     @flat.setter
     def flat(self, value: Any) -> None:
-        self.__dual__().flat = _dual_of(value)  # type: ignore[attr-defined]
+        self.__dual__().flat = _dual_of(value)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __getitem__(self, index: Any) -> Variable:
         return presented(self.__dual__()[index])
 
     def __setitem__(self, index: Any, item: Any) -> None:
@@ -302,7 +316,7 @@ class Variable:
     def __len__(self) -> int:
         return len(self.value)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Variable]:
         return (presented(item) for item in self.__dual__())
 
     def __bool__(self) -> bool:
@@ -436,6 +450,8 @@ for _name in ("lt", "le", "eq", "ne", "gt", "ge"):
 for _name in ("neg", "pos", "abs"):
     _apply = getattr(operator, _name)
     setattr(Variable, f"__{_name}__", lambda self, _apply=_apply: presented(_apply(self.__dual__())))
+for _whole in (math.floor, math.ceil, math.trunc):
+    setattr(Variable, f"__{_whole.__name__}__", lambda self, _whole=_whole: _whole(self.__dual__()))
 for _name in ("float", "int", "complex"):
     _convert = {"float": float, "int": int, "complex": complex}[_name]
     setattr(Variable, f"__{_name}__", lambda self, _convert=_convert: _convert(self.__dual__()))

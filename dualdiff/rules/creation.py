@@ -89,7 +89,7 @@ def full(like: Dual, shape: Any, fill_value: Any, dtype: Any = None, order: Any 
     dtype = np.dtype(fill_value.dtype if dtype is None else dtype)
     if constant(dtype):
         return np.full(shape, primal(fill_value), dtype, order, **options)
-    y: Any = np.empty(shape, dtype, order, like=like, **options)  # type: ignore[call-overload]
+    y: Any = np.empty(shape, dtype, order, like=like, **options)
     y[...] = fill_value
     return y
 
@@ -181,7 +181,7 @@ def require(like: Dual, a: Any, dtype: Any = None, requirements: Any = None) -> 
         return _buffer(np.copy(_plain(np.require, like, (x, dtype, requirements), {})), like)
     letters = {str(name)[0].upper() for name in requirements or ()}
     order: Any = "F" if "F" in letters else "C" if "C" in letters else None
-    y: Any = np.asarray(x, dtype=dtype, order=order, like=like)  # type: ignore[call-overload]
+    y: Any = np.asarray(x, dtype=dtype, order=order, like=like)
     return np.copy(y) if "O" in letters and type(y) is Dual and y.storage is not None else y
 
 
