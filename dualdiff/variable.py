@@ -30,6 +30,7 @@ from .dispatch import RULES, carries, lifted, rebound, value_of
 from .dual import Dual, primal
 from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
+from .tangents import blocks
 from .tangents.nodes import Node, Sweep
 from .tangents.single import Single
 from .tangents.supported import has_nan, reached
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 else:
     Array = object
 
-# Held while gradients are added up: several threads may send cotangents back to one Variable.
+# Held while gradients are added up, by whoever finds it free: nobody waits for it.
 _adding = threading.Lock()
 
 # Duals that stand for Variables while a transform with weights= runs, by identity of the Variable.
@@ -87,17 +88,18 @@ class Graph(Tape):
         leaves = [node for node in order if type(node) is _Leaf]
         sweep = Sweep(defaultdict(lambda: None), defaultdict(bool))
         sweep.send(node, block)
-        with np.errstate(all="ignore"):
-            for node in order:
-                if type(node) is not _Leaf and (found := sweep.found.pop(node.index, None)) is not None:
-                    node.pull(found, sweep)
-            gradients = [sweep.found[leaf.index] for leaf in leaves]
-            if any(gradient is not None and has_nan(gradient) for gradient in gradients):
-                gradients = self._on_support(order, leaves, order[0] if order else node, block)
-        with _adding:
-            for leaf, gradient in zip(leaves, gradients, strict=True):
-                if gradient is not None:
-                    leaf.receive(gradient[0])
+        blocks.silently(self._run_back_through, order, sweep)
+        gradients = [sweep.found[leaf.index] for leaf in leaves]
+        if any(gradient is not None and has_nan(gradient) for gradient in gradients):
+            gradients = blocks.silently(self._on_support, order, leaves, order[0] if order else node, block)
+        for leaf, gradient in zip(leaves, gradients, strict=True):
+            if gradient is not None:
+                leaf.receive(gradient[0])
+
+    def _run_back_through(self, order: list[Node], sweep: Sweep) -> None:
+        for node in order:
+            if type(node) is not _Leaf and (found := sweep.found.pop(node.index, None)) is not None:
+                node.pull(found, sweep)
 
     def _on_support(self, order: list[Node], leaves: list[_Leaf], start: Node, block: Any) -> list[Any]:
         """The sweep where a structural zero may have met an infinite partial: see tangents/supported.py."""
@@ -141,7 +143,7 @@ class _Leaf(Node):
     def receive(self, gradient: Any) -> None:
         variable = self.variable()
         if variable is not None:
-            variable.grad = np.array(gradient)[()] if variable.grad is None else variable.grad + gradient
+            variable._receive(np.array(gradient)[()])
 
 
 class Variable(Array):
@@ -158,7 +160,7 @@ class Variable(Array):
     array([ 0.,  4.,  8., 12.])
     """
 
-    __slots__ = ("__weakref__", "_dual", "_is_leaf", "grad")
+    __slots__ = ("__weakref__", "_dual", "_gradients", "_is_leaf")
     __pandas_priority__ = 100_000  # as of a Dual
 
     def __init__(self, value: Any) -> None:
@@ -173,7 +175,7 @@ class Variable(Array):
                 "  Make Variables outside of the function that is differentiated, or use the Dual itself."
             )
         value = np.array(value) if isinstance(value, np.ndarray) else value
-        self.grad: Any = None
+        self._gradients: list[Any] | None = []
         self._is_leaf = True
         self._dual = self._leaf(value)
 
@@ -186,7 +188,7 @@ class Variable(Array):
     @classmethod
     def _of(cls, dual: Dual) -> Variable:
         self = cls.__new__(cls)
-        self._dual, self.grad, self._is_leaf = dual, None, False
+        self._dual, self._gradients, self._is_leaf = dual, None, False
         return self
 
     @property
@@ -227,6 +229,30 @@ class Variable(Array):
             )
         block = seed_leaf(cotangent, self.value, "backward: the cotangent", "the result")
         GRAPH.backward(self._dual.tangent, block)
+
+    @property
+    def grad(self) -> Any:
+        """None, or the sum of all gradients since `zero_grad`."""
+        gradients = tuple(self._gradients or ())
+        return sum(gradients[1:], gradients[0]) if gradients else None
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        self._gradients = [] if gradient is None else [gradient]
+
+    def _receive(self, gradient: Any) -> None:
+        """Several threads may send gradients at once: each appends, and whoever finds nobody adding adds them up."""
+        gradients = self._gradients
+        if gradients is None:
+            self._gradients = gradients = []
+        gradients.append(gradient)
+        if _adding.acquire(blocking=False):
+            try:
+                found = tuple(gradients)
+                if len(found) > 1:
+                    gradients[: len(found)] = [sum(found[1:], found[0])]
+            finally:
+                _adding.release()
 
     def zero_grad(self) -> None:
         """Forget the gradient collected so far."""

@@ -6,6 +6,8 @@ A block may itself be a `Dual` of an outer level: only NumPy calls, no assumptio
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,16 @@ def settle_allocator(nbytes: int) -> None:
     if nbytes > 2**16 and not _settled:
         _settled = True
         np.empty(31 * 2**20, np.uint8)  # never touched; glibc's own bound is 32 MB
+
+
+def silently(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function without NumPy's floating-point warnings.
+
+    NumPy keeps its error state in the context: in a copy of that, an interrupt cannot leave it behind.
+    """
+    context = copy_context()
+    context.run(np.seterr, all="ignore")
+    return context.run(function, *args)
 
 
 def is_basic(index: Any) -> bool:

@@ -178,21 +178,17 @@ class Quiet(Perturbation):
         terms = tuple(terms)
         for _, tangent in terms:
             warn_outer(tangent)
-        with np.errstate(all="ignore"):
-            return super().combine(terms, like, held)
+        return blocks.silently(super().combine, terms, like, held)
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         warn_outer(tangent)
-        with np.errstate(all="ignore"):
-            return super().scale(partial, tangent, made)
+        return blocks.silently(super().scale, partial, tangent, made)
 
     def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Any:
-        with np.errstate(all="ignore"):
-            return super().contract(tangent, subscripts, operand)
+        return blocks.silently(super().contract, tangent, subscripts, operand)
 
     def linear_map(self, tangent: Any, apply: Any, transpose: Any, like: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return super().linear_map(tangent, apply, transpose, like)
+        return blocks.silently(super().linear_map, tangent, apply, transpose, like)
 
 
 class Careful(Quiet, Dense):

@@ -10,6 +10,7 @@ The other NaN that is not the last word is that of an unknown gauge: see gauges.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -53,15 +54,13 @@ class Supported(Dense):
         union: Any = False
         ndim = getattr(like, "ndim", 0)
         for partial, tangent in terms:
-            with np.errstate(all="ignore"):
-                block = super().combine(((partial, tangent.block),), like)
+            block = blocks.silently(super().combine, ((partial, tangent.block),), like)
             support = blocks.expand(tangent.support, ndim)
             if type(partial) is not Trivial and getattr(partial, "dtype", None) == _BOOL:
                 support = support & plain(partial)
             support = np.broadcast_to(support, block.shape)
             block = np.where(support, block, 0.0)
-            with np.errstate(all="ignore"):
-                total = block if total is None else total + block
+            total = block if total is None else blocks.silently(operator.add, total, block)
             union = union | support
         return Marked(total, union)
 
@@ -87,16 +86,14 @@ class Supported(Dense):
     def contract(self, tangent: Marked, subscripts: str, operand: Any = None) -> Marked:
         if operand is None:
             return Marked(contracted(tangent.block, subscripts), contracted(tangent.support * 1.0, subscripts) > 0)
-        with np.errstate(all="ignore"):
-            block = contracted_on_support(tangent.block, tangent.support, subscripts, operand)
+        block = blocks.silently(contracted_on_support, tangent.block, tangent.support, subscripts, operand)
         return Marked(
             block,
             contracted(tangent.support * 1.0, subscripts, np.ones(np.shape(plain(operand)))) > 0,
         )
 
     def linear_map(self, tangent: Marked, apply: Any, transpose: Any, like: Any) -> Marked:
-        with np.errstate(all="ignore"):
-            block = apply(tangent.block)
+        block = blocks.silently(apply, tangent.block)
         return Marked(block, reached_through(apply, tangent.support, tangent.block))
 
     def zeros(self, value: Any) -> Marked:

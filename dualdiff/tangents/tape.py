@@ -280,15 +280,13 @@ class Tape(Perturbation):
         if self.careful:
             for _, cotangent in seeds:
                 warn_outer(cotangent)
-            with np.errstate(all="ignore"):
-                self._run_back(sweep, start, len(inputs), one)
+            blocks.silently(self._run_back, sweep, start, len(inputs), one)
         else:
             self._run_back(sweep, start, len(inputs), one)
         result: list[Any] = sweep.found[: len(inputs)]
         for cotangent in result:
             if cotangent is not None and has_nan(cotangent):
-                with np.errstate(all="ignore"):
-                    result = self._pull_on_support(seeds, inputs, one)
+                result = blocks.silently(self._pull_on_support, seeds, inputs, one)
                 break
         if consume:
             self.nodes.clear()
