@@ -78,16 +78,6 @@ def flatten(tree: Any) -> tuple[list[Any], Structure]:
 
 def _flatten(tree: Any, leaves: list[Any], around: list[int]) -> Structure:
     container = type(tree)
-    if container in _ATOMS:
-        leaves.append(tree)
-        return LEAF
-    if container is tuple or container is list:  # the common case
-        if id(tree) in around:
-            raise ValueError(f"a {container.__name__} holds itself, so it has no end of leaves.")
-        around.append(id(tree))
-        parts = tuple([_flatten(child, leaves, around) for child in tree])
-        around.pop()
-        return Structure(container, tuple(range(len(tree))), parts, tree)
     if tree is None:
         return Structure(container, (), ())
     example: Any = None
@@ -208,10 +198,7 @@ def _is_derived(field: Any, container: type) -> bool:
 
 
 def _rebuilt(structure: Structure, children: list[Any], tangents: bool) -> Any:
-    container = structure.container
-    if container is tuple or container is list:
-        return container(children)
-    names, example = structure.names, structure.example
+    container, names, example = structure.container, structure.names, structure.example
     if container is type(None):
         return None
     if container in _registered:
