@@ -37,7 +37,6 @@ from .dual import Dual
 from .errors import EscapedDual, IndependentResult, UnsupportedFunction
 from .forward import derivative, jacfwd, jvp, stop_gradient
 from .higher import hessian, hvp, jacobian
-from .pytrees import register_pytree
 from .reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
 from .testing import check_grads
 from .variable import Variable
@@ -62,7 +61,6 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
-    "register_pytree",
     "stop_gradient",
     "value_and_grad",
     "vjp",

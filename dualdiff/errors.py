@@ -207,8 +207,7 @@ def hidden(transform: str, x: Any, name: str) -> TypeError:
     kind = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
     return TypeError(
         f"{transform}: {name} is a {kind}, which holds values that carry a derivative where it cannot be found.\n"
-        "  Return the arrays themselves (x.to_numpy(), x.data, x.magnitude), in tuples, lists, dicts or dataclasses,\n"
-        "  or say how the class is taken apart:  dualdiff.register_pytree(cls, flatten, unflatten)."
+        "  Return the arrays themselves (x.to_numpy(), x.data, x.magnitude), in tuples, lists, dicts or dataclasses."
     )
 
 

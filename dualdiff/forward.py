@@ -117,7 +117,7 @@ def _one_sweep(
                 ydot.append(np.copy(_direction(leaf), order="K") if leaf.shares else _direction(leaf))
             else:
                 ydot.append(perturbation.direction_of(_zero_tangent(leaf, perturbation)))
-        return unflatten(structure, y), unflatten(structure, ydot, tangents=True), *aux
+        return unflatten(structure, y), unflatten(structure, ydot), *aux
     except (TypeError, ValueError) as error:
         errors.explain(error)
         raise
@@ -132,7 +132,7 @@ def _repeated_sweep(f: Any, primals: Any, tangents: Any, transform: str, has_aux
         return leaves, (y, structure, aux)
 
     leaves, (y, structure, aux) = repeated(1, sweep)
-    return y, unflatten(structure, leaves, tangents=True), *aux
+    return y, unflatten(structure, leaves), *aux
 
 
 def _direction(result: Dual) -> Any:
@@ -282,9 +282,9 @@ def by_columns(
                 parts.append(part if len(shape) == 1 else part.reshape((*part.shape[:-1], *shape)))
                 at += size
             rest = iter(parts)
-            each = tuple(structure.build(rest, tangents=True) for _, structure in trees)
+            each = tuple(structure.build(rest) for _, structure in trees)
             jacobians.append(each if isinstance(argnums, tuple) else each[0])
-        jacobian = jacobians[0] if y_structure is LEAF else unflatten(y_structure, jacobians, tangents=True)
+        jacobian = jacobians[0] if y_structure is LEAF else unflatten(y_structure, jacobians)
         return (jacobian, aux) if has_aux else jacobian
 
     return jacobian_of_f
@@ -406,8 +406,6 @@ def _constant(x: Any) -> Any:
     if not carries(x):
         return x
     whole = value = fused(x)
-    if type(whole) is not Dual:
-        raise errors.hidden("stop_gradient", x, "the argument")
     while type(value) is Dual:
         value.perturbation.stopped = True
         value = value.value

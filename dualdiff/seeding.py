@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import operator
 import sys
@@ -65,13 +64,6 @@ def primal_leaf(x: Any, name: str) -> Any:
 
 
 def _no_number(x: Any, name: str, what: str) -> TypeError:
-    if isinstance(x, (dict, list, tuple)) or dataclasses.is_dataclass(x):
-        return TypeError(
-            f"{name} is a {type(x).__name__}, a container with a constructor, derived state or a way to its entries of "
-            "its own: of other entries it could not be made faithfully.\n"
-            "  Say how with  dualdiff.register_pytree(cls, flatten, unflatten)  or a method tree_flatten, or pass a "
-            "plain dict, list, tuple or dataclass."
-        )
     shown = repr(x)
     return TypeError(
         f"{name} is {what} ({shown if len(shown) < 60 else shown[:57] + '...'}) and cannot be differentiated; "
@@ -249,8 +241,7 @@ def _result_leaf(leaf: Any, transform: str, name: str) -> Any:
     whole = unwrapped(leaf)
     if hasattr(whole, "__dual__"):
         return whole.__dual__()
-    unknown = isinstance(whole, (dict, list, tuple)) or not carries(whole)  # a container that is a leaf: see pytrees
-    if unknown and hides(whole):
+    if not carries(whole) and hides(whole):
         raise errors.hidden(transform, leaf, name)
     return _numeric(whole if is_labelled(whole) else fused(whole))
 

@@ -87,7 +87,7 @@ def _compare(
 ) -> None:
     rng = np.random.default_rng(seed)
     leaves, structure = flatten(args)
-    direction = unflatten(structure, [_random_like(leaf, rng) for leaf in leaves], tangents=True)
+    direction = unflatten(structure, [_random_like(leaf, rng) for leaf in leaves])
 
     def along(t: float) -> Any:
         moved = zip(leaves, flatten(direction)[0], strict=True)
@@ -104,7 +104,7 @@ def _compare(
         y, pullback = vjp(f, *args)
         y_leaves, y_structure = flatten(y)
         cotangent = [_random_like(leaf, rng) for leaf in y_leaves]
-        found = flatten(pullback(unflatten(y_structure, cotangent, tangents=True)))[0]
+        found = flatten(pullback(unflatten(y_structure, cotangent)))[0]
         exact = sum(np.sum(np.asarray(a) * b) for a, b in zip(found, flatten(direction)[0], strict=True))
         terms = [np.sum(np.asarray(a) * b) for a, b in zip(cotangent, estimates, strict=True)]
         scale = sum(np.sum(np.abs(np.asarray(a) * b)) for a, b in zip(cotangent, estimates, strict=True))
@@ -125,7 +125,7 @@ def _compare(
             y, pullback = vjp(f, *point)
             y_leaves, y_structure = flatten(y)
             rng = np.random.default_rng(seed)
-            return pullback(unflatten(y_structure, [_random_like(leaf, rng) for leaf in y_leaves], tangents=True))
+            return pullback(unflatten(y_structure, [_random_like(leaf, rng) for leaf in y_leaves]))
 
         for mode, first in (("fwd", forward), ("rev", backward)):
             if mode in modes:
