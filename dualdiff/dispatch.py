@@ -7,11 +7,9 @@ derivative.
 
 from __future__ import annotations
 
-import operator
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable
-from types import FrameType, ModuleType
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -185,15 +183,7 @@ def fused(x: Any) -> Any:
             )
         return RULES[np.stack](entries)
     if type(x) is not np.ndarray:
-        if type(x) is Dual:
-            return x
-        if isinstance(x, np.ndarray):
-            return base_array(x)
-        if hasattr(x, "__dual__"):
-            return x.__dual__()
-        if is_labelled(x):
-            raise errors.labelled(x)
-        return x
+        return base_array(x) if isinstance(x, np.ndarray) else x.__dual__() if hasattr(x, "__dual__") else x
     if x.dtype is not _OBJECT:
         return x
     entries = x.ravel().tolist()
@@ -205,59 +195,13 @@ def fused(x: Any) -> Any:
 
 def base_array(x: Any) -> Any:
     """An array of a subclass of ndarray as what the rules know; a subclass with operations of its own is refused."""
-    if has_own_operations(type(x)):
+    own = type(x).__array_ufunc__ is not np.ndarray.__array_ufunc__ or isinstance(x, np.matrix)
+    if own or ("numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)):
         raise TypeError(
             f"a {type(x).__name__} of shape {x.shape} meets a Dual: its operations differ from those of an array.\n"
             "  Use np.asarray(x) (and a mask of its own, if there is one)."
         )
     return fused(x.view(np.ndarray))
-
-
-def is_labelled(x: Any) -> bool:
-    """Whether this is a Series, a DataFrame or an Index."""
-    kind: Any = type(x)
-    return hasattr(kind, "__pandas_priority__") and kind is not Dual and not hasattr(kind, "__dual__")
-
-
-# The operators and public methods of an array.
-_OPERATIONS = [
-    name
-    for name, member in vars(np.ndarray).items()
-    if callable(member) and (not name.startswith("_") or hasattr(operator, name) or name.startswith(("__r", "__i")))
-]
-_OPERATIONS += ["__array_ufunc__", "__array_function__"]
-
-
-def has_own_operations(kind: type) -> bool:
-    """Whether a subclass of ndarray calculates otherwise than an array does (np.memmap does not)."""
-    if issubclass(kind, (np.memmap, np.recarray)):
-        return False
-    return any(getattr(kind, name) != getattr(np.ndarray, name) for name in _OPERATIONS)
-
-
-def hides(x: Any, depth: int = 4) -> bool:
-    """Whether an object of an unknown type holds something that carries a derivative: in attributes, items, slots."""
-    if carries(x):
-        return True
-    if depth == 0 or isinstance(x, (str, bytes, np.ndarray, np.generic, int, float, complex, type, ModuleType)):
-        return False
-    inner = [getattr(x, name, None) for kind in type(x).__mro__ for name in getattr(kind, "__slots__", ())]
-    inner += list(getattr(x, "__dict__", {}).values())
-    inner += list(x.values()) if isinstance(x, dict) else list(x) if isinstance(x, (list, tuple, set, deque)) else []
-    return any(hides(item, depth - 1) for item in inner if not callable(item) or hasattr(item, "__dual__"))
-
-
-def unwrapped(x: Any) -> Any:
-    """What a labelled or dimensioned array holds (``.magnitude``, ``.data``) if it carries a derivative; else ``x``."""
-    while not carries(x) and hasattr(x, "dtype") and not isinstance(x, (np.ndarray, np.generic)):
-        for name in ("magnitude", "data"):
-            held = getattr(x, name, None)
-            if held is not None and held is not x and hides(held):
-                x = held
-                break
-        else:
-            return x
-    return x
 
 
 # NumPy's two protocols.

@@ -31,7 +31,6 @@ class Dual(Array):
 
     __slots__ = ("__weakref__", "origin", "perturbation", "shares", "storage", "tangent", "value")
     __array_priority__ = 1000.0
-    __pandas_priority__ = 100_000  # so that a Series leaves its operators to ours, which refuse it by name
 
     def __init__(self, value: Any, tangent: Any, perturbation: Perturbation) -> None:
         self.value = value

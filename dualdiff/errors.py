@@ -195,22 +195,6 @@ def plain_buffer() -> TypeError:
     )
 
 
-def labelled(x: Any) -> TypeError:
-    kind = type(x).__name__
-    return TypeError(
-        f"a {kind} meets a Dual: a {kind} aligns by label, which a derivative does not survive.\n"
-        "  Write  s.to_numpy()  in place of  s,  and make a " + kind + " of the results."
-    )
-
-
-def hidden(transform: str, x: Any, name: str) -> TypeError:
-    kind = f"{type(x).__module__}.{type(x).__name__}".removeprefix("builtins.")
-    return TypeError(
-        f"{transform}: {name} is a {kind}, which holds values that carry a derivative where it cannot be found.\n"
-        "  Return the arrays themselves (x.to_numpy(), x.data, x.magnitude), in tuples, lists, dicts or dataclasses."
-    )
-
-
 def exported(dual: Any) -> TypeError:
     if not dual.shape:
         return TypeError(

@@ -12,13 +12,12 @@ from typing import Any
 import numpy as np
 
 from . import errors, storage
-from .dispatch import carries, fused, has_own_operations, hides, is_labelled, unwrapped
+from .dispatch import fused
 from .dual import Dual, is_array
 from .pytrees import LEAF, Structure, flatten, paths
 from .tangents import Perturbation, newest_level
 
 _FLOATS = "fc"
-_NUMBERS = frozenset({Dual, np.float64, float})
 _PLAIN_FLOATS = frozenset({float, complex})
 _PLAIN_ARRAYS = frozenset({np.ndarray, np.float64})
 _OBJECT = np.dtype(object)
@@ -39,8 +38,6 @@ def primal_leaf(x: Any, name: str) -> Any:
         raise _no_number(x, name, f"an array of dtype {x.dtype}")
     if kind in _PLAIN_FLOATS or kind is Dual:
         return x
-    if is_labelled(x):
-        raise errors.labelled(x)
     if hasattr(x, "__dual__"):  # a Variable: a constant of an outer level
         return x.__dual__()
     if kind is int:
@@ -51,7 +48,7 @@ def primal_leaf(x: Any, name: str) -> Any:
         if x.dtype.kind in "iu":
             return np.float64(x)
         raise _no_number(x, name, f"a scalar of dtype {x.dtype}")
-    if isinstance(x, np.ndarray) and has_own_operations(type(x)):
+    if isinstance(x, (np.ma.MaskedArray, np.matrix)):
         raise TypeError(
             f"{name} is a {type(x).__name__}, whose operations differ from those of a plain array.\n"
             "  Pass np.asarray(x) (and a mask of its own, if there is one)."
@@ -81,13 +78,6 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
             f"{name} is a {type(tangent).__name__}; the tangent of {value_name} is an array of its shape "
             f"{np.shape(value)}."
         )
-    if isinstance(tangent, np.ndarray) and has_own_operations(type(tangent)):
-        raise TypeError(
-            f"{name} is a {type(tangent).__name__}, whose operations differ from those of a plain array.\n"
-            "  Pass np.asarray(v)."
-        )
-    if is_labelled(tangent):
-        raise errors.labelled(tangent)
     if isinstance(tangent, np.ndarray) and tangent.dtype == object:
         tangent = fused(tangent)
     shape, wanted = np.shape(tangent), np.shape(value)
@@ -222,8 +212,7 @@ def result_leaves(result: Any, transform: str) -> tuple[list[Any], Structure]:
     if type(result) is Dual:
         return [result], LEAF
     leaves, structure = flatten(result)
-    names = paths(structure, "the result")
-    leaves = [_result_leaf(leaf, transform, name) for leaf, name in zip(leaves, names, strict=True)]
+    leaves = [leaf.__dual__() if hasattr(leaf, "__dual__") else _numeric(fused(leaf)) for leaf in leaves]
     if not leaves:
         raise TypeError(f"{transform}: the function returned {result!r}; it should return numbers or arrays.")
     for leaf, name in zip(leaves, paths(structure, "result"), strict=True):
@@ -233,17 +222,6 @@ def result_leaves(result: Any, transform: str) -> tuple[list[Any], Structure]:
                 "it should return numbers or arrays (has_aux=True hands out anything else)."
             )
     return leaves, structure
-
-
-def _result_leaf(leaf: Any, transform: str, name: str) -> Any:
-    if type(leaf) in _NUMBERS:
-        return leaf
-    whole = unwrapped(leaf)
-    if hasattr(whole, "__dual__"):
-        return whole.__dual__()
-    if not carries(whole) and hides(whole):
-        raise errors.hidden(transform, leaf, name)
-    return _numeric(whole if is_labelled(whole) else fused(whole))
 
 
 def _numeric(leaf: Any) -> Any:

@@ -161,7 +161,6 @@ class Variable(Array):
     """
 
     __slots__ = ("__weakref__", "_dual", "_gradients", "_is_leaf")
-    __pandas_priority__ = 100_000  # as of a Dual
 
     def __init__(self, value: Any) -> None:
         if isinstance(value, Variable):
