@@ -21,6 +21,7 @@ A map of the package, in the order in which it reads best:
     methods.py          the operators and methods of ndarray
     forward.py, reverse.py, higher.py    the transforms
     seeding.py          what enters a transform and what leaves it; pytrees.py: nested arguments and results
+    foreign.py          arrays of other packages: what NumPy sees of them, and which are refused by name
     variable.py         Variable: requires-grad style on top of the tape
     compare.py          which mode is best for one function, measured
     custom.py, testing.py, errors.py

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import errors
+from . import errors, foreign
 from .dual import Dual, is_array, primal
 from .rebinding import may_rebind
 from .tangents import Perturbation
@@ -131,14 +131,20 @@ def duals_in(*trees: Any) -> list[Dual]:
 
 def stripped(tree: Any) -> Any:
     """Arguments with every Dual replaced by its plain value, at every level."""
-    if type(tree) is Dual:
+    kind = type(tree)
+    if kind is float or kind is int:
+        return tree
+    if kind is Dual:
         return primal(tree)
-    if type(tree) in (list, tuple):
-        return type(tree)(stripped(item) for item in tree)
-    if type(tree) is dict:
+    if kind is list or kind is tuple:
+        return kind(stripped(item) for item in tree)
+    if kind is dict:
         return {name: stripped(item) for name, item in tree.items()}
-    if isinstance(tree, np.ndarray) and tree.dtype is _OBJECT:
-        return primal(fused(tree))
+    if isinstance(tree, np.ndarray):
+        plain = tree if kind is np.ndarray else base_array(tree)
+        return primal(fused(plain)) if plain.dtype is _OBJECT else plain
+    if kind not in foreign.PLAIN:
+        foreign.refuse(tree)
     return tree
 
 
@@ -155,7 +161,14 @@ def fused(x: Any) -> Any:
             )
         return RULES[np.stack](entries)
     if type(x) is not np.ndarray:
-        return base_array(x) if isinstance(x, np.ndarray) else x.__dual__() if hasattr(x, "__dual__") else x
+        if type(x) in foreign.PLAIN:
+            return x
+        if isinstance(x, np.ndarray):
+            return base_array(x)
+        if hasattr(x, "__dual__"):
+            return x.__dual__()
+        seen = foreign.operand(x)
+        return x if seen is x else fused(seen)
     if x.dtype is not _OBJECT:
         return x
     entries = x.ravel().tolist()
@@ -167,13 +180,7 @@ def fused(x: Any) -> Any:
 
 def base_array(x: Any) -> Any:
     """An array of a subclass of ndarray as what the rules know; a subclass with operations of its own is refused."""
-    own = type(x).__array_ufunc__ is not np.ndarray.__array_ufunc__ or isinstance(x, np.matrix)
-    if own or ("numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)):
-        raise TypeError(
-            f"a {type(x).__name__} of shape {x.shape} meets a Dual: its operations differ from those of an array.\n"
-            "  Use np.asarray(x) (and a mask of its own, if there is one)."
-        )
-    return fused(x.view(np.ndarray))
+    return fused(foreign.operand(x).view(np.ndarray))
 
 
 # NumPy's two protocols.
@@ -257,9 +264,21 @@ def rebound(ufunc: np.ufunc, inputs: tuple[Any, ...], buffer: np.ndarray[Any, An
     return array
 
 
+def _left_to_others(types: Iterable[type], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether an argument (or an item of one) of another package takes the call itself."""
+    for kind in types:
+        if kind is not Dual and kind is not np.ndarray and foreign.family(kind):
+            given = (*args, *kwargs.values())
+            inner = [item for arg in given if isinstance(arg, (list, tuple)) for item in arg]
+            return any(type(arg) is kind and foreign.defers(arg) for arg in (*given, *inner))
+    return False
+
+
 def _array_function(
     self: Dual, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
+    if len(types) > 1 and _left_to_others(types, args, kwargs):
+        return NotImplemented
     rule = RULES.get(function) or find(function, duals_in(args, kwargs))
     if function is np.prod and sys._getframe(1).f_code.co_name == "polyvalfromroots":
         refuse_misaligned(sys._getframe(1))
@@ -272,5 +291,6 @@ def _array_function(
     return rule(*args, **kwargs)
 
 
+Dual.__pandas_priority__ = foreign.PandasPriority()  # type: ignore[attr-defined]
 Dual.__array_ufunc__ = _array_ufunc  # type: ignore[attr-defined]
 Dual.__array_function__ = _array_function  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from . import errors, storage
+from . import errors, foreign, storage
 from .dispatch import RULES, fused, innermost, stripped, value_of
 from .dual import Dual, is_array, primal
 from .rules.forms import Passive
@@ -39,6 +39,8 @@ def _in_place(name: str) -> Callable[..., Any]:
 
     def update(self: Dual, other: Any) -> Any:
         result = getattr(self, name)(other)
+        if result is NotImplemented and foreign.defers(other):
+            foreign.refuse_in_place(other)
         if result is NotImplemented or not is_array(self.value):
             return result
         dtype, shape = np.result_type(primal(result)), np.shape(primal(result))
@@ -74,7 +76,12 @@ def _install_arithmetic() -> None:
 
 
 def _has_own_operators(other: Any) -> bool:
-    return other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None
+    kind = type(other)
+    if kind is float or kind is int or kind is Dual or kind is np.ndarray:
+        return False
+    if other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None:
+        return True
+    return foreign.defers(other)
 
 
 def _comparison(apply: Callable[[Any, Any], Any]) -> Callable[..., Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import storage
+from . import foreign, storage
 from .dispatch import fused
 from .dual import Dual
 from .pytrees import LEAF, Structure, flatten, paths
@@ -43,11 +43,7 @@ def primal_leaf(x: Any, name: str) -> Any:
         if x.dtype.kind in "iu":
             return np.float64(x)
         raise _no_number(x, name, f"a scalar of dtype {x.dtype}")
-    if isinstance(x, (np.ma.MaskedArray, np.matrix)):
-        raise TypeError(
-            f"{name} is a {type(x).__name__}, whose operations differ from those of a plain array.\n"
-            "  Pass np.asarray(x) (and a mask of its own, if there is one)."
-        )
+    foreign.refuse_argument(x, name)
     if isinstance(x, np.ndarray):
         return primal_leaf(np.asarray(x), name)
     if hasattr(x, "__array_function__") and getattr(getattr(x, "dtype", None), "kind", "") in _FLOATS:
@@ -68,6 +64,8 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
     """A user's tangent, checked against its primal, as a block of one direction."""
     if hasattr(tangent, "__dual__"):  # a Variable
         tangent = tangent.__dual__()
+    if type(tangent) not in foreign.PLAIN:
+        foreign.refuse_argument(tangent, name)
     if not isinstance(tangent, (int, float, complex)) and not hasattr(tangent, "dtype"):
         raise TypeError(
             f"{name} is a {type(tangent).__name__}; the tangent of {value_name} is an array of its shape "
@@ -138,16 +136,32 @@ def result_leaves(result: Any, transform: str) -> tuple[list[Any], Structure]:
     if type(result) is Dual:
         return [result], LEAF
     leaves, structure = flatten(result)
-    leaves = [leaf.__dual__() if hasattr(leaf, "__dual__") else _numeric(fused(leaf)) for leaf in leaves]
     if not leaves:
         raise TypeError(f"{transform}: the function returned {result!r}; it should return numbers or arrays.")
-    for leaf, name in zip(leaves, paths(structure, "result"), strict=True):
+    names = paths(structure, "result")
+    leaves = [_result_leaf(leaf, name, transform) for leaf, name in zip(leaves, names, strict=True)]
+    for leaf, name in zip(leaves, names, strict=True):
         if type(leaf) is not Dual and _kind(leaf) not in "biufc":
             raise TypeError(
                 f"{transform}: the function returned a {type(leaf).__name__} as {name}; "
                 "it should return numbers or arrays (has_aux=True hands out anything else)."
             )
     return leaves, structure
+
+
+def _result_leaf(leaf: Any, name: str, transform: str) -> Any:
+    """A result as NumPy sees it, with what it holds of Duals as one Dual."""
+    kind = type(leaf)
+    if kind is Dual or kind is float or kind is np.float64:
+        return leaf
+    if hasattr(leaf, "__dual__"):
+        return leaf.__dual__()
+    if kind is not np.ndarray:
+        try:
+            leaf = foreign.visible(leaf, name)
+        except TypeError as error:
+            raise TypeError(f"{transform}: {error}") from error.__cause__
+    return _numeric(fused(leaf))
 
 
 def _numeric(leaf: Any) -> Any:

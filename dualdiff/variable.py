@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from . import errors, storage
+from . import errors, foreign, storage
 from .dispatch import RULES, duals_in, rebound
 from .dual import Dual, primal
 from .rebinding import may_rebind
@@ -147,6 +147,7 @@ class Variable:
     """
 
     __slots__ = ("__weakref__", "_dual", "_is_leaf", "grad")
+    __pandas_priority__ = foreign.PandasPriority()
 
     def __init__(self, value: Any) -> None:
         if isinstance(value, Variable):
@@ -358,10 +359,13 @@ def standing_in(weights: Sequence[Variable], duals: Sequence[Dual]) -> Iterator[
 
 
 def _binary(apply: Callable[[Any, Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    return (
-        lambda self, other: presented(apply(self.__dual__(), _dual_of(other))),
-        lambda self, other: presented(apply(_dual_of(other), self.__dual__())),
-    )
+    def forward(self: Variable, other: Any) -> Any:
+        return NotImplemented if foreign.defers(other) else presented(apply(self.__dual__(), _dual_of(other)))
+
+    def reflected(self: Variable, other: Any) -> Any:
+        return NotImplemented if foreign.defers(other) else presented(apply(_dual_of(other), self.__dual__()))
+
+    return forward, reflected
 
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
