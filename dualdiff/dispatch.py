@@ -119,13 +119,16 @@ def lifted(value: Any, perturbation: Perturbation) -> Dual:
 def duals_in(*trees: Any) -> list[Dual]:
     """Every Dual among arguments that may be lists, tuples or dicts of them."""
     found: list[Dual] = []
-    for tree in trees:
-        if type(tree) is Dual:
-            found.append(tree)
-        elif isinstance(tree, (list, tuple)):
-            found.extend(duals_in(*tree))
-        elif isinstance(tree, dict):
-            found.extend(duals_in(*tree.values()))
+    try:
+        for tree in trees:
+            if type(tree) is Dual:
+                found.append(tree)
+            elif isinstance(tree, (list, tuple)):
+                found.extend(duals_in(*tree))
+            elif isinstance(tree, dict):
+                found.extend(duals_in(*tree.values()))
+    except RecursionError:
+        raise errors.nested_too_deeply(type(tree)) from None
     return found
 
 
@@ -136,10 +139,13 @@ def stripped(tree: Any) -> Any:
         return tree
     if kind is Dual:
         return primal(tree)
-    if kind is list or kind is tuple:
-        return kind(stripped(item) for item in tree)
-    if kind is dict:
-        return {name: stripped(item) for name, item in tree.items()}
+    try:
+        if kind is list or kind is tuple:
+            return kind(stripped(item) for item in tree)
+        if kind is dict:
+            return {name: stripped(item) for name, item in tree.items()}
+    except RecursionError:
+        raise errors.nested_too_deeply(kind) from None
     if isinstance(tree, np.ndarray):
         plain = tree if kind is np.ndarray else base_array(tree)
         return primal(fused(plain)) if plain.dtype is _OBJECT else plain
@@ -223,14 +229,17 @@ def _array_ufunc(self: Dual, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
 
 
 def _has_python_float(args: tuple[Any, ...]) -> bool:
-    for arg in args:
-        if type(arg) is Dual:
-            while type(arg) is Dual:
-                arg = arg.value
-            if type(arg) is float:
+    try:
+        for arg in args:
+            if type(arg) is Dual:
+                while type(arg) is Dual:
+                    arg = arg.value
+                if type(arg) is float:
+                    return True
+            elif type(arg) in (list, tuple) and _has_python_float(tuple(arg)):
                 return True
-        elif type(arg) in (list, tuple) and _has_python_float(tuple(arg)):
-            return True
+    except RecursionError:
+        raise errors.nested_too_deeply(type(arg)) from None
     return False
 
 

@@ -164,3 +164,11 @@ def sealed() -> TypeError:
         "a Variable that was made from a value is not written in place.\n"
         "  Write into x.value (a change of the constant), or into a copy: y = x * 1.0; y[i] = ..."
     )
+
+
+def nested_too_deeply(container: Any) -> ValueError:
+    return ValueError(
+        f"a {getattr(container, '__name__', container)} contains itself, or is nested more deeply than Python's "
+        f"recursion limit ({sys.getrecursionlimit()}) allows.\n"
+        "  Keep the arrays in a flat list or dict; for honest depth, sys.setrecursionlimit raises the limit."
+    )

@@ -88,7 +88,7 @@ def _one_sweep(perturbation: Perturbation, f: Any, primals: Any, tangents: Any, 
                 ydot.append(np.copy(_direction(leaf), order="K") if leaf.shares else _direction(leaf))
             else:
                 ydot.append(perturbation.direction_of(_zero_tangent(leaf, perturbation)))
-        return unflatten(structure, y), unflatten(structure, ydot), *aux
+        return unflatten(structure, y), unflatten(structure, ydot, bare=True), *aux
     except (TypeError, ValueError) as error:
         errors.explain(error)
         raise
@@ -154,7 +154,7 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
                 return f(*args[:i], value, *args[i + 1 :], **kwargs)
 
             results.append(jvp(of_one, (x,), (np.ones((), _dtype_of(x)),))[1])
-        return tuple(results) if isinstance(argnums, tuple) else tree_map(_as_scalar, results[0])
+        return tuple(results) if isinstance(argnums, tuple) else tree_map(_as_scalar, results[0], bare=True)
 
     return Transformed(derivative_of_f, derivative, f, argnums)
 
@@ -223,9 +223,9 @@ def jacfwd(
                 parts.append(part if len(shape) == 1 else part.reshape((*part.shape[:-1], *shape)))
                 at += size
             rest = iter(parts)
-            each = tuple(structure.build(rest) for _, structure in trees)
+            each = tuple(structure.build(rest, bare=True) for _, structure in trees)
             jacobians.append(each if isinstance(argnums, tuple) else each[0])
-        jacobian = jacobians[0] if y_structure is LEAF else unflatten(y_structure, jacobians)
+        jacobian = jacobians[0] if y_structure is LEAF else unflatten(y_structure, jacobians, bare=True)
         return (jacobian, aux) if has_aux else jacobian
 
     return Transformed(

@@ -151,7 +151,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         found = record.tape.pull(seeds, record.inputs, one=True)
         rows = [record.zeros(i) if row is None else row for i, row in enumerate(found)]
         leaves = iter(rows)
-        return presented(tuple(structure.build(leaves) for structure in structures))
+        return presented(tuple(structure.build(leaves, bare=True) for structure in structures))
 
     y = presented(unflatten(record.structure, record.y))
     return (y, pullback, presented(record.aux)) if has_aux else (y, pullback)
@@ -195,7 +195,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
             # x and x + 1 have the same node, but each result is an array of its own.
             repeated = node is not None and sum(node is other for other in record.outputs) > 1
             results.append(_zero_tangent(y) if block is None else block[0].copy() if repeated else block[0])
-        return presented(unflatten(record.structure, results))
+        return presented(unflatten(record.structure, results, bare=True))
 
     return presented(unflatten(record.structure, record.y)), pushforward
 
@@ -370,11 +370,13 @@ def _gradient(
     rows = iter(
         [_as_given(record.zeros(i) if row is None else _own(row), record.primals[i]) for i, row in enumerate(found)]
     )
-    each = tuple(next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows) for i in positions)
+    each = tuple(
+        next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows, bare=True) for i in positions
+    )
     gradient = each if argnums is None or isinstance(argnums, tuple) else each[0]
     if weights_structure is None:
         return gradient
-    of_weights = weights_structure.build(rows)
+    of_weights = weights_structure.build(rows, bare=True)
     return of_weights if argnums is None else (gradient, of_weights)
 
 
@@ -466,9 +468,9 @@ def rows_of_jacobian(
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
             wholes.append(_own(whole.reshape((*y_shape, *shapes[i]))))
         leaves = iter(wholes)
-        each = tuple(flatten(args[i])[1].build(leaves) for i in positions)
+        each = tuple(flatten(args[i])[1].build(leaves, bare=True) for i in positions)
         jacobians.append(each if isinstance(argnums, tuple) else each[0])
-    return jacobians[0] if record.structure is LEAF else unflatten(record.structure, jacobians)
+    return jacobians[0] if record.structure is LEAF else unflatten(record.structure, jacobians, bare=True)
 
 
 def rows_at_once(n: int, m: int) -> int:

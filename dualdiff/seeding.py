@@ -53,10 +53,15 @@ def primal_leaf(x: Any, name: str) -> Any:
 
 def _no_number(x: Any, name: str, what: str) -> TypeError:
     shown = repr(x)
+    convert = (
+        "convert it: x.astype(float)"
+        if isinstance(x, (np.ndarray, np.generic, str, bool)) or x is None
+        else f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
+    )
     return TypeError(
         f"{name} is {what} ({shown if len(shown) < 60 else shown[:57] + '...'}) and cannot be differentiated; "
         "real and complex numbers can.\n"
-        "  Leave it out with argnums=, or convert it: x.astype(float)."
+        f"  Leave it out with argnums=, or {convert}."
     )
 
 
@@ -144,7 +149,8 @@ def result_leaves(result: Any, transform: str) -> tuple[list[Any], Structure]:
         if type(leaf) is not Dual and _kind(leaf) not in "biufc":
             raise TypeError(
                 f"{transform}: the function returned a {type(leaf).__name__} as {name}; "
-                "it should return numbers or arrays (has_aux=True hands out anything else)."
+                "it should return numbers or arrays (has_aux=True hands out anything else,\n"
+                "  dualdiff.register_pytree makes a class a container)."
             )
     return leaves, structure
 

@@ -24,8 +24,10 @@ from typing import Any
 import numpy as np
 
 from . import errors, foreign, storage
+from .containers import kind_of
 from .dispatch import RULES, duals_in, rebound
 from .dual import Dual, primal
+from .pytrees import tree_map
 from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
 from .tangents.nodes import Node, Sweep
@@ -302,10 +304,13 @@ class Variable:
 def _dual_of(tree: Any) -> Any:
     if type(tree) is Variable:
         return tree.__dual__()
-    if type(tree) in (list, tuple):
-        return type(tree)(_dual_of(item) for item in tree)
-    if type(tree) is dict:
-        return {name: _dual_of(item) for name, item in tree.items()}
+    try:
+        if type(tree) in (list, tuple):
+            return type(tree)(_dual_of(item) for item in tree)
+        if type(tree) is dict:
+            return {name: _dual_of(item) for name, item in tree.items()}
+    except RecursionError:
+        raise errors.nested_too_deeply(type(tree)) from None
     return tree
 
 
@@ -315,13 +320,14 @@ def presented(tree: Any) -> Any:
         return tree
     if type(tree) is Dual:
         return Variable._of(tree) if tree.perturbation is GRAPH else tree
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(presented(item) for item in tree))
-    if type(tree) in (list, tuple):
-        return type(tree)([presented(item) for item in tree])
-    if type(tree) is dict:
-        return {name: presented(item) for name, item in tree.items()}
-    return tree
+    try:
+        if type(tree) in (list, tuple):
+            return type(tree)([presented(item) for item in tree])
+        if type(tree) is dict:
+            return {name: presented(item) for name, item in tree.items()}
+    except RecursionError:
+        raise errors.nested_too_deeply(type(tree)) from None
+    return tree if kind_of(type(tree)) is None else tree_map(presented, tree)
 
 
 def _made(value: Any, grad: Any) -> Variable:
