@@ -23,6 +23,7 @@ A map of the package, in the order in which it reads best:
     seeding.py          what enters a transform and what leaves it
     pytrees.py          nested arguments and results; containers.py, reconstruction.py: what is known of containers,
                         and how one is built again with other numbers in it
+    sharing.py          the same memory in two arguments
     foreign.py          arrays of other packages: what NumPy sees of them, and which are refused by name
     variable.py         Variable: requires-grad style on top of the tape
     compare.py          which mode is best for one function, measured

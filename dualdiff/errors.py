@@ -159,6 +159,22 @@ def overlap(name: str) -> TypeError:
     )
 
 
+def shared_argument(shape: tuple[int, ...]) -> TypeError:
+    return TypeError(
+        f"an argument of shape {shape} is written, and another argument shares its memory; plain NumPy would change "
+        "both, which are two here.\n"
+        "  Pass a copy for one of them, or write into a copy: y = x.copy(); y[i] = ..."
+    )
+
+
+def shared_container(name: str) -> TypeError:
+    return TypeError(
+        f"a {name} that is given twice among the arguments is written; plain Python would change both places, which "
+        "are two here.\n"
+        "  Pass a copy for one of them, or make a new container instead of writing into it."
+    )
+
+
 def sealed() -> TypeError:
     return TypeError(
         "a Variable that was made from a value is not written in place.\n"

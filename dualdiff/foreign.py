@@ -195,14 +195,15 @@ def holds(x: Any, most: int = 1000) -> bool:
         if type(item) in _OPAQUE or id(item) in seen or isinstance(item, (type, ModuleType)):
             continue
         seen.add(id(item))
-        pending += _parts(item)
+        pending += parts(item)
     return False
 
 
 _OPAQUE = PLAIN - {np.ndarray, list, tuple, dict}
 
 
-def _parts(x: Any) -> Iterator[Any]:
+def parts(x: Any) -> Iterator[Any]:
+    """What an object is made of: items, attributes, what a function closes over."""
     if isinstance(x, np.ndarray):
         if x.dtype == object:
             yield from x.ravel().tolist()

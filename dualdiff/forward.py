@@ -14,6 +14,7 @@ from . import errors
 from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
+from .sharing import watch
 from .tangents import Perturbation
 from .tangents.blocks import settle_allocator
 from .tangents.dense import BIG, Dense
@@ -72,7 +73,12 @@ def _any_nan(tree: Any) -> bool:
 def _one_sweep(perturbation: Perturbation, f: Any, primals: Any, tangents: Any, has_aux: bool) -> tuple[Any, ...]:
     try:
         args = [_with_tangent(primals[i], tangents[i], i, perturbation) for i in range(len(primals))]
-        result = f(*args)
+        if len(args) == 1 and type(primals[0]) is np.ndarray:
+            result = f(*args)
+        else:
+            watched = watch(primals, args, range(len(args)), {})
+            result = f(*args)
+            watched.check()
         aux: tuple[Any, ...] = ()
         if has_aux:
             result, given_aux = pair(result, "jvp")
@@ -153,7 +159,10 @@ def derivative(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
             def of_one(value: Any, i: int = i) -> Any:
                 return f(*args[:i], value, *args[i + 1 :], **kwargs)
 
+            watched = watch(args, args, (i,), kwargs) if isinstance(args[i], np.ndarray) else None
             results.append(jvp(of_one, (x,), (np.ones((), _dtype_of(x)),))[1])
+            if watched is not None:
+                watched.check()
         return tuple(results) if isinstance(argnums, tuple) else tree_map(_as_scalar, results[0], bare=True)
 
     return Transformed(derivative_of_f, derivative, f, argnums)
@@ -269,7 +278,10 @@ def _sweep(
         call = list(args)
         for i, (_, structure) in zip(positions, trees, strict=True):
             call[i] = structure.build(duals)
+        watched = watch(args, call, positions, kwargs) if len(args) > 1 or kwargs or len(leaves) > 1 else None
         result = f(*call, **kwargs)
+        if watched is not None:
+            watched.check()
         aux = None
         if has_aux:
             result, aux = pair(result, "jacfwd")

@@ -17,6 +17,7 @@ from .dual import Dual, primal
 from .forward import _check_chunk_size, _check_function, _dtype_of
 from .pytrees import LEAF, Structure, flatten, paths, unflatten
 from .seeding import check_leaves, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, without
+from .sharing import watch
 from .tangents.blocks import settle_allocator
 from .tangents.nodes import Node
 from .tangents.tape import Tape
@@ -77,6 +78,7 @@ def recorded(
                 inputs.append(node)
                 duals.append(seeded(leaf, node, tape))
             call[i] = duals[0] if structure is LEAF else unflatten(structure, duals)
+        watched = watch(args, call, positions, kwargs) if len(args) > 1 or len(inputs) > 1 or kwargs else None
         if weights:
             # Inside another transform with weights= a Variable is already stood in for.
             values = [weight.value if weight.stand_in() is None else weight.stand_in() for weight in weights]
@@ -90,6 +92,8 @@ def recorded(
                 result = f(*call, **kwargs)
         else:
             result = f(*call, **kwargs)
+        if watched is not None:
+            watched.check()
         aux = None
         if has_aux:
             result, aux = pair(result, transform)

@@ -107,8 +107,10 @@ def _dtype(x: Any) -> np.dtype[Any]:
 def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
     """An argument of the function; writing into it acts on a copy."""
     dual = Dual(value, tangent, perturbation)
-    if type(value) is np.ndarray or type(value) is Dual:
+    if type(value) is np.ndarray:
         storage.anchor(dual, borrowed=True)
+    elif type(value) is Dual:
+        storage.anchor(dual, borrowed=True).shared = value.storage is not None and value.storage.shared
     return dual
 
 

@@ -29,8 +29,8 @@ def check_grads(
 
     The derivative along a random direction, by each of ``modes``, is compared with central differences, extrapolated
     (Richardson) from ``step`` downwards; order 2 and above compare derivatives of derivatives, each mode over each.
-    Where a class says itself how it is built (`register_pytree`), ``f`` of the arguments is compared with ``f`` of what is
-    built of their numbers.
+    Where a class says itself how it is built (`register_pytree`), ``f`` of the arguments is compared with ``f`` of what
+    is built of their numbers.
     Cost: about twelve evaluations of ``f`` and two sweeps; each order multiplies that by the number of modes.
 
     >>> import numpy as np

@@ -1,0 +1,132 @@
+"""The same memory in two arguments of one call.
+
+Each differentiated argument enters the function as a Dual of its own, so a write into one would not be seen by the
+other, as it is in plain NumPy.  Where arguments share memory (or a list, a dict, ...) the Duals are therefore not to be
+written, and after the run the arguments that are none are compared with what they were.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from .dual import Dual
+from .foreign import parts
+from .pytrees import flatten
+
+_MOST = 1000  # objects looked at in an argument that is not differentiated
+
+
+def watch(given: Sequence[Any], entered: Sequence[Any], positions: Iterable[int], kwargs: dict[str, Any]) -> Watch:
+    """Seal the Duals among the arguments ``entered`` that share memory, and remember the others that do."""
+    trees = [(given[i], entered[i]) for i in positions]
+    own: list[tuple[Any, Any]] = []  # array, Dual
+    containers: list[int] = []
+    for tree, seen in trees:
+        leaves = flatten(tree)[0]
+        own += [
+            (array, dual)
+            for leaf, dual in zip(leaves, flatten(seen)[0], strict=True)
+            if (array := _array(leaf)) is not None
+        ]
+        if tree is not leaves[0]:
+            containers += _found(tree)[1]
+    arrays, held = _found([*(arg for i, arg in enumerate(given) if i not in positions), kwargs])
+    seen_twice = bool(set(containers) & set(held)) or any(count > 1 for count in Counter(containers).values())
+    frozen = []
+    if len(own) + len(arrays) > 1:
+        everything = [array for array, _ in own] + [_array(array) for array in arrays]
+        for i, j in _overlapping(everything, len(own)):
+            for at in (i, j):
+                if at >= len(own):
+                    frozen.append(arrays[at - len(own)])
+                elif type(own[at][1]) is Dual and own[at][1].storage is not None:
+                    own[at][1].storage.shared = True
+    return Watch(frozen, [seen for _, seen in trees] if seen_twice else [])
+
+
+class Watch:
+    """Arguments that share memory with a Dual, and what they were before the function ran."""
+
+    def __init__(self, arrays: list[Any], trees: list[Any]) -> None:
+        self.arrays = [(array, _bits(array)) for array in arrays]
+        self.trees = [(tree, flatten(tree)[0]) for tree in trees]
+
+    def check(self) -> None:
+        for array, before in self.arrays:
+            if _bits(array) != before:
+                raise errors.shared_argument(np.shape(_array(array)))
+        for tree, leaves in self.trees:
+            now = flatten(tree)[0]
+            if len(now) != len(leaves) or any(a is not b for a, b in zip(now, leaves, strict=True)):
+                raise errors.shared_container(type(tree).__name__)
+
+
+def _bits(array: Any) -> bytes:
+    found: np.ndarray[Any, Any] = _array(array)
+    return found.tobytes()
+
+
+def _array(x: Any) -> Any:
+    """The memory of an array, a Dual or a Variable; None for all else."""
+    if hasattr(type(x), "__dual__"):
+        x = x.__dual__()
+    while type(x) is Dual:
+        x = x.value
+    return x if isinstance(x, np.ndarray) and x.dtype.kind in "biufc" and x.size else None
+
+
+def _found(tree: Any) -> tuple[list[Any], list[int]]:
+    """The arrays in an argument, whatever holds them, and the identities of what holds them and can be written."""
+    arrays, containers = [], []
+    pending, seen = [tree], 0
+    ids: set[int] = set()
+    while pending and seen < _MOST:
+        item = pending.pop()
+        if _array(item) is not None:
+            arrays.append(item)
+        elif type(item) not in _SINGLE:
+            if type(item) is not tuple:
+                containers.append(id(item))
+            if id(item) not in ids:
+                ids.add(id(item))
+                pending += [part for part, _ in zip(parts(item), range(_MOST), strict=False)]
+        seen += 1
+    return arrays, containers
+
+
+_SINGLE = frozenset({float, int, complex, bool, str, bytes, type(None), type, np.ndarray, Dual, np.float64})
+
+
+def _overlapping(arrays: list[Any], n_own: int) -> Iterable[tuple[int, int]]:
+    """Pairs of arrays that share memory, the first of them differentiated."""
+    owners = [_owner(array) for array in arrays]
+    if len(set(owners)) == len(owners) and None not in owners:
+        return
+    for i in range(n_own):
+        for j in range(i + 1, len(arrays)):
+            if (owners[i] is None or owners[j] is None or owners[i] == owners[j]) and _share(arrays[i], arrays[j]):
+                yield i, j
+
+
+def _owner(array: Any) -> int | None:
+    """Whose memory an array reads: an identity, None if it is no array's."""
+    while array.base is not None:
+        if not isinstance(array.base, np.ndarray):
+            return None
+        array = array.base
+    return id(array)
+
+
+_WORK: Any = 10_000  # steps in which the question is decided, or answered by yes
+
+
+def _share(a: Any, b: Any) -> bool:
+    try:
+        return np.may_share_memory(a, b) and np.shares_memory(a, b, max_work=_WORK)
+    except np.exceptions.TooHardError:
+        return True
