@@ -16,6 +16,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
+from itertools import islice
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NoReturn
 
@@ -142,6 +143,18 @@ def visible(x: Any, name: str) -> Any:
     return x
 
 
+def with_data(x: Any, change: Callable[[Any], Any]) -> Any:
+    """What a known package wraps, with other data in place of a Dual; anything else as it is."""
+    found = family(type(x))
+    if found == "xarray" and holds(x):
+        if hasattr(x, "data_vars"):
+            return x.copy(data={name: change(array.data) for name, array in x.data_vars.items()})
+        return x.copy(data=change(x.data))
+    if found == "pint" and holds(x):
+        return type(x)(change(x.magnitude), x.units)
+    return x
+
+
 def _seen(x: Any, name: str, found: str) -> Any:
     if hasattr(type(x), "__array__"):
         try:
@@ -195,7 +208,7 @@ def holds(x: Any, most: int = 1000) -> bool:
         if type(item) in _OPAQUE or id(item) in seen or isinstance(item, (type, ModuleType)):
             continue
         seen.add(id(item))
-        pending += parts(item)
+        pending += islice(parts(item), most)
     return False
 
 
@@ -206,9 +219,10 @@ def parts(x: Any) -> Iterator[Any]:
     """What an object is made of: items, attributes, what a function closes over."""
     if isinstance(x, np.ndarray):
         if x.dtype == object:
-            yield from x.ravel().tolist()
+            yield from x.flat
     elif family(type(x)) == "pandas":
-        yield np.asarray(x)
+        if hasattr(x, "dtype"):  # a DataFrame would be copied
+            yield np.asarray(x)
     elif isinstance(x, dict):
         yield from dict.values(x)
     elif isinstance(x, (list, tuple, set, frozenset)):

@@ -189,10 +189,17 @@ def _kind(leaf: Any) -> str:
 def without(perturbation: Perturbation, tree: Any) -> Any:
     """Auxiliary results with one perturbation taken off."""
     leaves, structure = flatten(tree)
-    leaves = [fused(leaf) for leaf in leaves]
-    return structure.build(
-        iter([leaf.value if type(leaf) is Dual and leaf.perturbation is perturbation else leaf for leaf in leaves])
-    )
+
+    def taken_off(leaf: Any) -> Any:
+        if type(leaf) is np.ndarray and leaf.dtype == object:
+            leaf = fused(leaf)
+        elif hasattr(leaf, "__dual__"):
+            leaf = leaf.__dual__()
+        if type(leaf) is Dual:
+            return leaf.value if leaf.perturbation is perturbation else leaf
+        return leaf if type(leaf) in foreign.PLAIN else foreign.with_data(leaf, taken_off)
+
+    return structure.build(map(taken_off, leaves))
 
 
 def pair(result: Any, transform: str) -> tuple[Any, Any]:

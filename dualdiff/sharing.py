@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from . import errors
+from .containers import kind_of
 from .dual import Dual
 from .foreign import parts
 from .pytrees import flatten
@@ -90,11 +92,11 @@ def _found(tree: Any) -> tuple[list[Any], list[int]]:
         if _array(item) is not None:
             arrays.append(item)
         elif type(item) not in _SINGLE:
-            if type(item) is not tuple:
+            if isinstance(item, (list, dict)) or (type(item) is not tuple and kind_of(type(item)) is not None):
                 containers.append(id(item))
             if id(item) not in ids:
                 ids.add(id(item))
-                pending += [part for part, _ in zip(parts(item), range(_MOST), strict=False)]
+                pending += islice(parts(item), _MOST)
         seen += 1
     return arrays, containers
 

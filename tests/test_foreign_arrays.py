@@ -209,6 +209,30 @@ def test_wrapper_as_auxiliary_result_passes_as_it_is():
     slope, aux = dd.grad(lambda x: (np.sum(x * x), Wrapper(A)), has_aux=True)(X)
     assert slope == pytest.approx(2 * X)
     assert aux.data is A
+    for held in (Convertible(A), Labelled(A), OwnSum((2,)), {1.0}, np.ma.array(A)):
+        assert dd.grad(lambda x, held=held: (np.sum(x), held), has_aux=True)(X)[1] is held
+        assert dd.jvp(lambda x, held=held: (np.sum(x), [held]), (X,), (X,), has_aux=True)[2][0] is held
+    escaped = dd.grad(lambda x: (np.sum(x), Wrapper(x * 2)), has_aux=True)(X)[1]
+    with pytest.raises(dd.EscapedDual):
+        escaped.data + 1
+
+
+def test_auxiliary_result_of_a_known_package_is_handed_out_with_its_numbers():
+    xarray = pytest.importorskip("xarray")
+    a = xarray.DataArray(A, dims="t", coords={"t": [10, 20]}, name="a")
+    for transform in (dd.grad, dd.jacfwd, dd.jacrev):
+        _, (array, dataset) = transform(
+            lambda x: (np.sum(x), (a * x, xarray.Dataset({"a": a * x, "b": a}))), has_aux=True
+        )(X)
+        xarray.testing.assert_identical(array, (a * X).rename(array.name))
+        xarray.testing.assert_identical(dataset, xarray.Dataset({"a": a * X, "b": a}))
+    nested = dd.grad(lambda x: dd.grad(lambda y: (np.sum(y), a * y * y), has_aux=True)(x)[1].sum())(X)
+    assert nested == pytest.approx(2 * A * X)
+    pint = pytest.importorskip("pint")
+    q = A * pint.UnitRegistry().meter
+    found = dd.grad(lambda x: (np.sum(x), q * x), has_aux=True)(X)[1]
+    assert found.units == q.units
+    assert found.magnitude == pytest.approx(A * X)
 
 
 # Operands.
