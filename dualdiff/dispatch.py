@@ -157,9 +157,11 @@ def stripped(tree: Any) -> Any:
 def fused(x: Any) -> Any:
     """An object array (or list) that holds Duals, as one Dual; anything else unchanged."""
     if isinstance(x, (list, tuple)):
-        if not duals_in(x) and not any(isinstance(item, np.ndarray) and item.dtype is _OBJECT for item in x):
+        if not duals_in(x) and not any(map(_may_hide, x)):
             return x
         entries = [fused(item) for item in x]
+        if hidden := [entry for entry in entries if not isinstance(entry, np.ndarray) and _may_hide(entry)]:
+            raise errors.made_of_objects(hidden)
         if any(np.shape(primal(entry)) != np.shape(primal(entries[0])) for entry in entries):
             raise ValueError(
                 "rows of different shapes cannot form one array: "
@@ -179,9 +181,22 @@ def fused(x: Any) -> Any:
         return x
     entries = x.ravel().tolist()
     if not any(type(entry) is Dual or hasattr(entry, "__dual__") for entry in entries):
+        for entry in entries:
+            if type(entry) not in foreign.PLAIN and foreign.holds(entry):
+                raise errors.made_of_objects(entries)
         return x
     whole = RULES[np.stack]([fused(entry) for entry in entries])
     return RULES[np.reshape](whole, x.shape + whole.shape[1:])
+
+
+def _may_hide(item: Any) -> bool:
+    """Whether an item of a list is an array of objects, or an object that holds a Dual (but no function that does)."""
+    kind = type(item)
+    if kind is list or kind is tuple:
+        return any(map(_may_hide, item))
+    if isinstance(item, np.ndarray):
+        return item.dtype is _OBJECT
+    return kind not in foreign.PLAIN and not callable(item) and foreign.holds(item)
 
 
 def base_array(x: Any) -> Any:

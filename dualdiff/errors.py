@@ -159,6 +159,14 @@ def overlap(name: str) -> TypeError:
     )
 
 
+def made_of_objects(entries: list[Any]) -> TypeError:
+    kinds = sorted({type(entry).__name__ for entry in entries})
+    return TypeError(
+        "NumPy would make an array of objects here, in which a derivative could hide: an operand is no number.\n"
+        f"  It would have entries of type {', '.join(kinds)}; convert them to numbers first."
+    )
+
+
 def shared_argument(shape: tuple[int, ...]) -> TypeError:
     return TypeError(
         f"an argument of shape {shape} is written, and another argument shares its memory; plain NumPy would change "

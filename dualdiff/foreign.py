@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from itertools import islice
+from numbers import Number
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NoReturn
 
@@ -120,6 +121,17 @@ def defers(x: Any) -> bool:
     if found == "value":
         return holds(x)
     return found == "array" and getattr(kind, "__array_ufunc__", None) is not None
+
+
+def is_no_operand(x: Any) -> bool:
+    """Whether an object is neither a number nor an array nor a list: arithmetic is then left to its own operators.
+
+    NumPy would calculate entry by entry and make an array of objects, in which a Dual could hide.
+    """
+    kind = type(x)
+    if kind in PLAIN or isinstance(x, (Number, np.generic, list, tuple)) or hasattr(kind, "__dual__"):
+        return kind in (dict, slice, type, type(...))
+    return not family(kind) and not hasattr(kind, "__array__")
 
 
 def visible(x: Any, name: str) -> Any:

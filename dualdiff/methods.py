@@ -94,11 +94,14 @@ def _comparison(apply: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 def _from_rule(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def left_to(other: Any) -> bool:
+        return _has_own_operators(other) or foreign.is_no_operand(other)
+
     def forward(self: Dual, other: Any) -> Any:
-        return NotImplemented if _has_own_operators(other) else RULES[ufunc].plain_call(self, other)
+        return NotImplemented if left_to(other) else RULES[ufunc].plain_call(self, other)
 
     def reflected(self: Dual, other: Any) -> Any:
-        return NotImplemented if _has_own_operators(other) else RULES[ufunc].plain_call(other, self)
+        return NotImplemented if left_to(other) else RULES[ufunc].plain_call(other, self)
 
     return forward, reflected
 

@@ -11,7 +11,7 @@ import enum
 from collections.abc import Callable, Hashable
 from functools import cached_property
 from types import BuiltinFunctionType, FunctionType, ModuleType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_origin
 
 import numpy as np
 
@@ -119,7 +119,7 @@ _NUMBERLESS = (
 
 def holds_no_number(value: Any) -> bool:
     """Whether an attribute cannot have been calculated from differentiated numbers, but for their count and names."""
-    if value is None or isinstance(value, _NUMBERLESS):
+    if value is None or isinstance(value, _NUMBERLESS) or get_origin(value) is not None:  # a type, as list[int]
         return not isinstance(value, BuiltinFunctionType) or isinstance(value.__self__, (ModuleType, type(None)))
     if isinstance(value, FunctionType):
         return value.__closure__ is None

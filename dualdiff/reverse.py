@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import errors
+from .containers import kind_of
 from .dual import Dual, primal
 from .forward import _check_chunk_size, _check_function, _dtype_of
 from .pytrees import LEAF, Structure, flatten, paths, unflatten
@@ -313,7 +314,7 @@ def _checked_weights(weights: Any, argnums: Any) -> tuple[list[Variable], Struct
         if argnums is None:
             raise TypeError("grad: argnums=None goes together with weights=, the Variables to differentiate.")
         return [], None
-    if not isinstance(weights, (Variable, list, tuple, dict)):
+    if not isinstance(weights, (Variable, list, tuple, dict)) and kind_of(type(weights)) is None:
         weights = list(weights)
     variables, structure = flatten(weights)
     for variable, name in zip(variables, paths(structure, "weights"), strict=True):

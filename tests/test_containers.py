@@ -7,7 +7,7 @@ import sys
 import types
 from collections import Counter, OrderedDict, UserDict, defaultdict, deque, namedtuple
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ import pytest
 import dualdiff as dd
 
 X = np.array([0.3, 0.8])
-STEP = 1e-6
+T = TypeVar("T")
 
 
 def gradients(f, tree):
@@ -362,6 +362,27 @@ def test_constructor_is_not_run_where_the_fields_are_all_there_is():
     for gradient in gradients(lambda p: np.sum(p.x**2), p):
         assert gradient.x == pytest.approx(2 * X)
     assert len(runs) == 1
+
+
+def test_weights_in_containers_of_any_kind():
+    w = dd.Variable(X)
+    for weights, get in (
+        (Plain(w, dd.Variable(2.0)), lambda t: t.x),
+        (deque([w]), lambda t: t[0]),
+        (Bag(x=w), lambda t: t["x"]),
+    ):
+        gradient = dd.grad(lambda: np.sum(w * w), argnums=None, weights=weights)()
+        assert type(gradient) is type(weights)
+        assert get(gradient) == pytest.approx(2 * X)
+
+
+def test_generic_dataclass():
+    @dataclasses.dataclass
+    class Box(Generic[T]):
+        x: T
+
+    for gradient in gradients(lambda box: np.sum(box.x**2), Box[Any](X)):
+        assert gradient.x == pytest.approx(2 * X)
 
 
 # Subclasses of tuple, list and dict.

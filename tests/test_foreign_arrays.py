@@ -201,7 +201,7 @@ def test_object_array_of_wrappers_is_refused():
         y[0] = Wrapper(x)
         return y
 
-    with pytest.raises(TypeError, match="result"):
+    with pytest.raises(TypeError, match="entries of type Wrapper"):
         dd.jacfwd(f)(X)
 
 
@@ -258,6 +258,49 @@ def test_operand_of_which_numpy_makes_an_array_is_that_array(f):
         for y, ydot in pair_of(g):
             assert y == pytest.approx(plain(X))
             assert np.asarray(ydot) == pytest.approx(dd.jvp(plain, (X,), (np.array([1.0, 2.0]),))[1])
+
+
+class OwnOperators:
+    """No protocol of NumPy: an array of objects is what NumPy makes of it."""
+
+    def __init__(self, data):
+        self.data = data
+
+    def __mul__(self, other):
+        return self.data * other
+
+    def __rmul__(self, other):
+        return other * self.data
+
+    def __rmatmul__(self, other):
+        return other @ self.data
+
+
+def test_operand_that_is_no_array_takes_the_operation_itself():
+    for f, plain in (
+        (lambda x: x * OwnOperators(x), lambda x: x * x),
+        (lambda x: OwnOperators(A) * x, lambda x: A * x),
+        (lambda x: x[0] * OwnOperators(x), lambda x: x[0] * x),
+        (lambda x: x @ OwnOperators(x * A), lambda x: x @ (x * A)),
+    ):
+        for y, ydot in pair_of(f):
+            assert y == pytest.approx(plain(X))
+            assert ydot == pytest.approx(dd.jvp(plain, (X,), (np.array([1.0, 2.0]),))[1])
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(TypeError):
+            transform(lambda x: np.multiply(x, OwnOperators(x)))(X)
+        with pytest.raises(TypeError, match="array of objects"):
+            transform(lambda x: np.where([True, False], x, OwnOperators(x)))(X)
+        for f in (
+            lambda x: x + [1.0, OwnOperators(x[1])],
+            lambda x: x * np.array([OwnOperators(x[0]), OwnOperators(x[1])], dtype=object),
+            lambda x: np.dot(x, [OwnOperators(x[0]), 1.0]),
+            lambda x: np.einsum("i,i", x, [OwnOperators(x[0]), 1.0]),
+        ):
+            with pytest.raises(TypeError, match=r"array of objects(.|\n)*OwnOperators"):
+                transform(f)(X)
+        with pytest.raises(TypeError, match="unsupported operand"):
+            transform(lambda x: x + {"a": x})(X)
 
 
 # Subclasses of ndarray.

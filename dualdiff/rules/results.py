@@ -76,6 +76,8 @@ def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:
     like, wanted = tangent.like, like_of(y)
     handle = tangent.handle
     if like.shape != wanted.shape or like.dtype != wanted.dtype:
+        if wanted.dtype == _OBJECT:
+            raise errors.made_of_objects(y.ravel().tolist())
         handle = perturbation.combine(((ONE, handle),), Like(wanted.shape, wanted.dtype))
     return Dual(y, handle, perturbation)
 
