@@ -69,10 +69,11 @@ class Builtin(Kind):
         if other := [name for name in own if name not in _CONSTRUCTORS]:
             refuse(cls, f"it has its own {', '.join(sorted(other))}")
         attributes = self.attributes(example)
-        if not own and all(map(holds_no_number, attributes.values())):
+        number = first_number(attributes, self.split(example)[1])
+        if not own and number is None:
             return self._filled(cls, example, names, children, attributes)
         if not own:
-            refuse(cls, f"its attribute {first_number(attributes)!r} may depend on what it holds")
+            refuse(cls, f"its attribute {number!r} may depend on what it holds")
 
         def construct(children: list[Any]) -> Any:
             return self.constructed(cls, example, names, children)
@@ -83,7 +84,7 @@ class Builtin(Kind):
         return constructed_again(cls, example, children, construct, content, self.attributes)
 
     def bare(self, cls: type, example: Any, names: tuple[Any, ...], children: list[Any]) -> Any:
-        attributes = {name: value for name, value in self.attributes(example).items() if holds_no_number(value)}
+        attributes = {name: value for name, value in self.attributes(example).items() if holds_no_number(value, False)}
         return self._filled(cls, example, names, children, attributes)
 
     def _filled(self, cls: type, example: Any, names: Any, children: list[Any], attributes: dict[str, Any]) -> Any:
@@ -210,12 +211,13 @@ class Dataclass(Kind):
             refuse(cls, "it has its own __getattribute__")
         derived = _derived_fields(cls)
         others = {name: value for name, value in without_caches(example).items() if name not in names}
-        if not derived and all(map(holds_no_number, others.values())):
+        number = first_number(others, [getattr(example, name) for name in names])
+        if not derived and number is None:
             tree = _new(cls)
             for name, child in (*zip(names, children, strict=True), *others.items()):
                 object.__setattr__(tree, name, child)
             return tree
-        state = derived[0] if derived else first_number(others)
+        state = derived[0] if derived else number
         if any(f._field_type is dataclasses._FIELD_INITVAR for f in _all_fields(cls)):  # type: ignore[attr-defined]
             refuse(cls, f"its attribute {state!r} is made from an InitVar, which is not kept")
         settable = {f.name for f in dataclasses.fields(cls) if f.init}

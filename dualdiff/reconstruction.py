@@ -113,12 +113,17 @@ def _is_cache(cls: type, name: str) -> bool:
 
 
 _NUMBERLESS = (
-    str, bytes, int, np.integer, np.bool_, np.dtype, type, enum.Enum, ModuleType, BuiltinFunctionType, type(np.sum),
+    str, bytes, bool, np.bool_, np.dtype, type, enum.Enum, ModuleType, BuiltinFunctionType, type(np.sum),
 )  # fmt: skip
 
 
-def holds_no_number(value: Any) -> bool:
-    """Whether an attribute cannot have been calculated from differentiated numbers, but for their count and names."""
+def holds_no_number(value: Any, whole: bool = True) -> bool:
+    """Whether an attribute cannot have been calculated from differentiated numbers, but for their count and names.
+
+    ``whole``: nor are whole numbers, which count, but are calculated from whole numbers too.
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, (bool, enum.Enum)):
+        return not whole
     if value is None or isinstance(value, _NUMBERLESS) or get_origin(value) is not None:  # a type, as list[int]
         return not isinstance(value, BuiltinFunctionType) or isinstance(value.__self__, (ModuleType, type(None)))
     if isinstance(value, FunctionType):
@@ -126,12 +131,22 @@ def holds_no_number(value: Any) -> bool:
     if isinstance(value, np.ufunc):
         return any("O" not in types for types in value.types)  # not one that np.frompyfunc made
     if type(value) is dict:
-        return all(holds_no_number(item) for pair in value.items() for item in pair)
-    return type(value) in (list, tuple, set, frozenset) and all(map(holds_no_number, value))
+        return all(holds_no_number(item, whole) for pair in value.items() for item in pair)
+    return type(value) in (list, tuple, set, frozenset) and all(holds_no_number(item, whole) for item in value)
 
 
-def first_number(attributes: dict[str, Any]) -> str:
-    return next(name for name, value in attributes.items() if not holds_no_number(value))
+def first_number(attributes: dict[str, Any], content: list[Any]) -> str | None:
+    """The first attribute that may have been calculated from the numbers in the container; None if there is none."""
+    from .pytrees import flatten
+
+    whole = bool(attributes) and any(_is_whole(leaf) for leaf in flatten(content)[0])
+    return next((name for name, value in attributes.items() if not holds_no_number(value, whole)), None)
+
+
+def _is_whole(leaf: Any) -> bool:
+    """Whether a leaf is a whole number, or an array of them, before it is differentiated as a real one."""
+    dtype = getattr(leaf, "dtype", None)
+    return type(leaf) is int if dtype is None else getattr(dtype, "kind", "") in "iu"
 
 
 def refuse(cls: type, reason: str, error: Exception | None = None) -> NoReturn:

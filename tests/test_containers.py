@@ -203,6 +203,27 @@ def test_dataclass_as_result_has_the_derived_state_of_its_value():
     assert dd.jacfwd(lambda x: Derived(x * 2))(X).x == pytest.approx(2 * np.eye(2))
 
 
+def test_whole_numbers_derived_from_whole_numbers_follow_them():
+    for x in (2, np.int64(2), np.array([1, 2])):
+        expected = 2.0 * np.asarray(x)
+
+        @dataclasses.dataclass
+        class Square:
+            x: Any
+
+            def __post_init__(self):
+                self.square = np.sum(self.x * self.x)
+
+        for transform in (dd.grad, dd.jacfwd, dd.jacrev):
+            assert transform(lambda p: p.square)(Square(x)).x == pytest.approx(expected)
+    bag = Stack([2])
+    bag.square = 4
+    refused(bag, "attribute 'square' may depend")
+    bag = Stack([2.0])
+    bag.size = 1
+    assert dd.grad(lambda t: t[0] ** 2 * t.size)(bag)[0] == 4.0
+
+
 def test_attribute_without_numbers_is_copied():
     p = Plain(X)
     p.name, p.sizes, p.activation, p.options = "layer", (2, 3), np.tanh, {"bias": True, "mode": None}
