@@ -294,7 +294,8 @@ def _left_to_others(types: Iterable[type], args: tuple[Any, ...], kwargs: dict[s
         if kind is not Dual and kind is not np.ndarray and foreign.family(kind):
             given = (*args, *kwargs.values())
             inner = [item for arg in given if isinstance(arg, (list, tuple)) for item in arg]
-            return any(type(arg) is kind and foreign.defers(arg) for arg in (*given, *inner))
+            of_kind = (arg for arg in (*given, *inner) if type(arg) is kind)
+            return any(foreign.family(kind) == "array" or foreign.defers(arg) for arg in of_kind)
     return False
 
 

@@ -260,6 +260,22 @@ def test_operand_of_which_numpy_makes_an_array_is_that_array(f):
             assert np.asarray(ydot) == pytest.approx(dd.jvp(plain, (X,), (np.array([1.0, 2.0]),))[1])
 
 
+class OwnFunctions(Wrapper):
+    """Takes functions of NumPy, and is no operand of ufuncs."""
+
+    def __array_function__(self, function, types, args, kwargs):
+        return function(*(x.data if isinstance(x, OwnFunctions) else x for x in args), **kwargs)
+
+
+def test_function_is_left_to_an_argument_that_takes_it():
+    for f in (lambda x: np.dot(x, OwnFunctions(x * A)), lambda x: np.dot(OwnFunctions(x * A), x)):
+        for y, ydot in pair_of(f):
+            assert y == pytest.approx(np.sum(X * X * A))
+            assert ydot == pytest.approx(2 * np.sum(X * A * [1, 2]))
+    with pytest.raises(TypeError, match="a OwnFunctions meets a Dual"):
+        dd.jacfwd(lambda x: x * OwnFunctions(x))(X)
+
+
 class OwnOperators:
     """No protocol of NumPy: an array of objects is what NumPy makes of it."""
 
