@@ -78,7 +78,8 @@ def _one_sweep(perturbation: Perturbation, f: Any, primals: Any, tangents: Any, 
         else:
             watched = watch(primals, args, range(len(args)), {})
             result = f(*args)
-            watched.check()
+            if watched is not None:
+                watched.check()
         aux: tuple[Any, ...] = ()
         if has_aux:
             result, given_aux = pair(result, "jvp")

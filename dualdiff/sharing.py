@@ -23,8 +23,16 @@ from .pytrees import flatten
 _MOST = 1000  # objects looked at in an argument that is not differentiated
 
 
-def watch(given: Sequence[Any], entered: Sequence[Any], positions: Iterable[int], kwargs: dict[str, Any]) -> Watch:
+def watch(
+    given: Sequence[Any], entered: Sequence[Any], positions: Iterable[int], kwargs: dict[str, Any]
+) -> Watch | None:
     """Seal the Duals among the arguments ``entered`` that share memory, and remember the others that do."""
+    if len(given) == 2 and not kwargs:  # the common case
+        a, b = given
+        if type(a) is np.ndarray is type(b) and a is not b and a.base is None is b.base:
+            return None
+    if _plainly_apart(given, kwargs):
+        return None
     trees = [(given[i], entered[i]) for i in positions]
     own: list[tuple[Any, Any]] = []  # array, Dual
     containers: list[int] = []
@@ -48,7 +56,33 @@ def watch(given: Sequence[Any], entered: Sequence[Any], positions: Iterable[int]
                     frozen.append(arrays[at - len(own)])
                 elif type(own[at][1]) is Dual and own[at][1].storage is not None:
                     own[at][1].storage.shared = True
-    return Watch(frozen, [seen for _, seen in trees] if seen_twice else [])
+    return Watch(frozen, [seen for _, seen in trees] if seen_twice else []) if frozen or seen_twice else None
+
+
+def _plainly_apart(given: Sequence[Any], kwargs: dict[str, Any]) -> bool:
+    """Whether all arguments are numbers, arrays of different owners, and containers of them that occur once."""
+    owners: list[int | None] = []
+    containers: list[int] = []
+    pending = [*given, *kwargs.values()]
+    steps = 0
+    while pending:
+        item = pending.pop()
+        kind = type(item)
+        steps += 1
+        if steps > 10 * _MOST:
+            return False
+        if kind is np.ndarray:
+            owners.append(id(item) if item.base is None else _owner(item))
+        elif kind in _NUMBERS:
+            continue
+        elif kind is tuple and len(item) < _MOST:
+            pending += item
+        elif (kind is list or kind is dict) and len(item) < _MOST and len(containers) < _MOST:
+            containers.append(id(item))
+            pending += item if kind is list else item.values()
+        else:
+            return False
+    return len(set(owners)) == len(owners) and None not in owners and len(set(containers)) == len(containers)
 
 
 class Watch:
@@ -101,7 +135,8 @@ def _found(tree: Any) -> tuple[list[Any], list[int]]:
     return arrays, containers
 
 
-_SINGLE = frozenset({float, int, complex, bool, str, bytes, type(None), type, np.ndarray, Dual, np.float64})
+_NUMBERS = frozenset({float, int, complex, bool, str, bytes, type(None), np.float64})
+_SINGLE = _NUMBERS | {type, np.ndarray, Dual}
 
 
 def _overlapping(arrays: list[Any], n_own: int) -> Iterable[tuple[int, int]]:
