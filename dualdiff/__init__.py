@@ -4,7 +4,7 @@
     reverse mode        vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
     either              jacobian, hessian, hvp, stop_gradient
     requires-grad style Variable
-    rules of your own   custom_jvp, custom_vjp
+    rules of your own   custom_jvp, custom_vjp; containers: register_pytree
     checking, comparing check_grads, compare_modes
     the array type      Dual
     errors, a warning   UnsupportedFunction, EscapedDual, IndependentResult
@@ -20,7 +20,11 @@ A map of the package, in the order in which it reads best:
     storage.py          buffers written in place, and the views that must see it
     methods.py          the operators and methods of ndarray; declarations.py: what type checkers know of them
     forward.py, reverse.py, higher.py    the transforms
-    seeding.py          what enters a transform and what leaves it; pytrees.py: nested arguments and results
+    seeding.py          what enters a transform and what leaves it
+    pytrees.py          nested arguments and results; containers.py, reconstruction.py: what is known of containers,
+                        and how one is built again with other numbers in it
+    sharing.py          the same memory in two arguments
+    foreign.py          arrays of other packages: what NumPy sees of them, and which are refused by name
     variable.py         Variable: requires-grad style on top of the tape
     compare.py          which mode is best for one function, measured
     custom.py, testing.py, errors.py
@@ -37,6 +41,7 @@ from .dual import Dual
 from .errors import EscapedDual, IndependentResult, UnsupportedFunction
 from .forward import derivative, jacfwd, jvp, stop_gradient
 from .higher import hessian, hvp, jacobian
+from .pytrees import register_pytree
 from .reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
 from .testing import check_grads
 from .variable import Variable
@@ -61,6 +66,7 @@ __all__ = [
     "jacrev",
     "jvp",
     "linearize",
+    "register_pytree",
     "stop_gradient",
     "value_and_grad",
     "vjp",

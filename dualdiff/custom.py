@@ -73,7 +73,7 @@ class custom_jvp:
             )
         self._check_linear(self.rule, leaves, structure)
         values = unflatten(structure, [value_of(leaf, perturbation) for leaf in leaves])
-        tangents = unflatten(structure, [_visible_tangent(leaf, perturbation) for leaf in leaves])
+        tangents = unflatten(structure, [_visible_tangent(leaf, perturbation) for leaf in leaves], bare=True)
         with np.errstate(invalid="ignore"):  # the zero value of a visible tangent may meet an infinite partial
             y, ydot = self._pair(self.rule, values, tangents)
         y_leaves, y_structure = flatten(y)
@@ -106,8 +106,12 @@ class custom_jvp:
         both = [None if a is None else -1024 * a + 3 * b for a, b in zip(r, s, strict=True)]
 
         def ydot(tangents: list[Any]) -> list[Any]:
-            values = [x.copy() if type(x) is np.ndarray else x for x in plain]
-            pair = self._pair(rule, unflatten(structure, values), unflatten(structure, tangents))
+            # What is differentiated, as copies that the rule may write into; the rest as it is in the call itself.
+            values = [
+                x.copy() if type(leaf) is Dual and type(x) is np.ndarray else x
+                for x, leaf in zip(plain, leaves, strict=True)
+            ]
+            pair = self._pair(rule, unflatten(structure, values), unflatten(structure, tangents, bare=True))
             return [np.asarray(primal(_fused(leaf))) for leaf in flatten(pair[1])[0]]
 
         with np.errstate(all="ignore"):
@@ -213,7 +217,7 @@ class custom_vjp:
                 parts.append(flat[at : at + size].reshape(shape))
                 at += size
             try:
-                cotangent = unflatten(y_structure, parts)
+                cotangent = unflatten(y_structure, parts, bare=True)
                 found, without_weights = with_constant_weights(bwd, *constants, residuals, cotangent)
             except EscapedDual as error:
                 error.add_note(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import errors
+from . import errors, foreign
 from .dual import Dual, is_array, primal
 from .rebinding import may_rebind
 from .tangents import Perturbation
@@ -128,13 +128,16 @@ def lifted(value: Any, perturbation: Perturbation) -> Dual:
 def duals_in(*trees: Any) -> list[Dual]:
     """Every Dual among arguments that may be lists, tuples or dicts of them."""
     found: list[Dual] = []
-    for tree in trees:
-        if type(tree) is Dual:
-            found.append(tree)
-        elif isinstance(tree, (list, tuple)):
-            found.extend(duals_in(*tree))
-        elif isinstance(tree, dict):
-            found.extend(duals_in(*tree.values()))
+    try:
+        for tree in trees:
+            if type(tree) is Dual:
+                found.append(tree)
+            elif isinstance(tree, (list, tuple)):
+                found.extend(duals_in(*tree))
+            elif isinstance(tree, dict):
+                found.extend(duals_in(*tree.values()))
+    except RecursionError:
+        raise errors.nested_too_deeply(type(tree)) from None
     return found
 
 
@@ -159,23 +162,34 @@ def carries(x: Any) -> bool:
 
 def stripped(tree: Any) -> Any:
     """Arguments with every Dual replaced by its plain value, at every level."""
-    if type(tree) is Dual:
+    kind = type(tree)
+    if kind is float or kind is int:
+        return tree
+    if kind is Dual:
         return primal(tree)
-    if type(tree) in (list, tuple):
-        return type(tree)(stripped(item) for item in tree)
-    if type(tree) is dict:
-        return {name: stripped(item) for name, item in tree.items()}
-    if isinstance(tree, np.ndarray) and tree.dtype is _OBJECT:
-        return primal(fused(tree))
+    try:
+        if kind is list or kind is tuple:
+            return kind(stripped(item) for item in tree)
+        if kind is dict:
+            return {name: stripped(item) for name, item in tree.items()}
+    except RecursionError:
+        raise errors.nested_too_deeply(kind) from None
+    if isinstance(tree, np.ndarray):
+        plain = tree if kind is np.ndarray else base_array(tree)
+        return primal(fused(plain)) if plain.dtype is _OBJECT else plain
+    if kind not in foreign.PLAIN:
+        foreign.refuse(tree)
     return tree
 
 
 def fused(x: Any) -> Any:
     """An object array (or list) that holds Duals, as one Dual; anything else unchanged."""
     if isinstance(x, (list, tuple)):
-        if not duals_in(x) and not any(isinstance(item, np.ndarray) and item.dtype is _OBJECT for item in x):
+        if not duals_in(x) and not any(map(_may_hide, x)):
             return x
         entries = [fused(item) for item in x]
+        if hidden := [entry for entry in entries if not isinstance(entry, np.ndarray) and _may_hide(entry)]:
+            raise errors.made_of_objects(hidden)
         if any(np.shape(primal(entry)) != np.shape(primal(entries[0])) for entry in entries):
             raise ValueError(
                 "rows of different shapes cannot form one array: "
@@ -183,25 +197,39 @@ def fused(x: Any) -> Any:
             )
         return RULES[np.stack](entries)
     if type(x) is not np.ndarray:
-        return base_array(x) if isinstance(x, np.ndarray) else x.__dual__() if hasattr(x, "__dual__") else x
+        if type(x) in foreign.PLAIN:
+            return x
+        if isinstance(x, np.ndarray):
+            return base_array(x)
+        if hasattr(x, "__dual__"):
+            return x.__dual__()
+        seen = foreign.operand(x)
+        return x if seen is x else fused(seen)
     if x.dtype is not _OBJECT:
         return x
     entries = x.ravel().tolist()
     if not any(type(entry) is Dual or hasattr(entry, "__dual__") for entry in entries):
+        for entry in entries:
+            if type(entry) not in foreign.PLAIN and foreign.holds(entry):
+                raise errors.made_of_objects(entries)
         return x
     whole = RULES[np.stack]([fused(entry) for entry in entries])
     return RULES[np.reshape](whole, x.shape + whole.shape[1:])
 
 
+def _may_hide(item: Any) -> bool:
+    """Whether an item of a list is an array of objects, or an object that holds a Dual (but no function that does)."""
+    kind = type(item)
+    if kind is list or kind is tuple:
+        return any(map(_may_hide, item))
+    if isinstance(item, np.ndarray):
+        return item.dtype is _OBJECT
+    return kind not in foreign.PLAIN and not callable(item) and foreign.holds(item)
+
+
 def base_array(x: Any) -> Any:
     """An array of a subclass of ndarray as what the rules know; a subclass with operations of its own is refused."""
-    own = type(x).__array_ufunc__ is not np.ndarray.__array_ufunc__ or isinstance(x, np.matrix)
-    if own or ("numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)):
-        raise TypeError(
-            f"a {type(x).__name__} of shape {x.shape} meets a Dual: its operations differ from those of an array.\n"
-            "  Use np.asarray(x) (and a mask of its own, if there is one)."
-        )
-    return fused(x.view(np.ndarray))
+    return fused(foreign.operand(x).view(np.ndarray))
 
 
 # NumPy's two protocols.
@@ -244,14 +272,17 @@ def _array_ufunc(self: Dual, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
 
 
 def _has_python_float(args: tuple[Any, ...]) -> bool:
-    for arg in args:
-        if type(arg) is Dual:
-            while type(arg) is Dual:
-                arg = arg.value
-            if type(arg) is float:
+    try:
+        for arg in args:
+            if type(arg) is Dual:
+                while type(arg) is Dual:
+                    arg = arg.value
+                if type(arg) is float:
+                    return True
+            elif type(arg) in (list, tuple) and _has_python_float(tuple(arg)):
                 return True
-        elif type(arg) in (list, tuple) and _has_python_float(tuple(arg)):
-            return True
+    except RecursionError:
+        raise errors.nested_too_deeply(type(arg)) from None
     return False
 
 
@@ -294,9 +325,22 @@ def rebound(ufunc: np.ufunc, inputs: tuple[Any, ...], buffer: np.ndarray[Any, An
     return array
 
 
+def _left_to_others(types: Iterable[type], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether an argument (or an item of one) of another package takes the call itself."""
+    for kind in types:
+        if kind is not Dual and kind is not np.ndarray and foreign.family(kind):
+            given = (*args, *kwargs.values())
+            inner = [item for arg in given if isinstance(arg, (list, tuple)) for item in arg]
+            of_kind = (arg for arg in (*given, *inner) if type(arg) is kind)
+            return any(foreign.family(kind) == "array" or foreign.defers(arg) for arg in of_kind)
+    return False
+
+
 def _array_function(
     self: Dual, function: Callable[..., Any], types: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
+    if len(types) > 1 and _left_to_others(types, args, kwargs):
+        return NotImplemented
     rule = RULES.get(function) or find(function, duals_in(args, kwargs))
     if function is np.prod and sys._getframe(1).f_code.co_name == "polyvalfromroots":
         refuse_misaligned(sys._getframe(1))
@@ -311,5 +355,6 @@ def _array_function(
     return rule(*args, **kwargs)
 
 
+Dual.__pandas_priority__ = foreign.PandasPriority()  # type: ignore[attr-defined]
 for _name, _protocol in (("__array_ufunc__", _array_ufunc), ("__array_function__", _array_function)):
     setattr(Dual, _name, _protocol)

@@ -217,6 +217,30 @@ def overlap(name: str) -> TypeError:
     )
 
 
+def made_of_objects(entries: list[Any]) -> TypeError:
+    kinds = sorted({type(entry).__name__ for entry in entries})
+    return TypeError(
+        "NumPy would make an array of objects here, in which a derivative could hide: an operand is no number.\n"
+        f"  It would have entries of type {', '.join(kinds)}; convert them to numbers first."
+    )
+
+
+def shared_argument(shape: tuple[int, ...]) -> TypeError:
+    return TypeError(
+        f"an argument of shape {shape} is written, and another argument shares its memory; plain NumPy would change "
+        "both, which are two here.\n"
+        "  Pass a copy for one of them, or write into a copy: y = x.copy(); y[i] = ..."
+    )
+
+
+def shared_container(name: str) -> TypeError:
+    return TypeError(
+        f"a {name} that is given twice among the arguments is written; plain Python would change both places, which "
+        "are two here.\n"
+        "  Pass a copy for one of them, or make a new container instead of writing into it."
+    )
+
+
 def sealed() -> TypeError:
     return TypeError(
         "a Variable that was made from a value is not written in place.\n"
@@ -230,4 +254,12 @@ def not_linear(name: str) -> TypeError:
         "it is given; the number would be no derivative.\n"
         "  Multiply tangents by functions of the primals and add them up: no constant added, no power, product, "
         "maximum or branch of a tangent.  (A gradient that is clipped on its way back is a custom_vjp.)"
+    )
+
+
+def nested_too_deeply(container: Any) -> ValueError:
+    return ValueError(
+        f"a {getattr(container, '__name__', container)} contains itself, or is nested more deeply than Python's "
+        f"recursion limit ({sys.getrecursionlimit()}) allows.\n"
+        "  Keep the arrays in a flat list or dict; for honest depth, sys.setrecursionlimit raises the limit."
     )

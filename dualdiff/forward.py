@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from . import errors
+from . import errors, foreign
 from .dispatch import carries, fused
 from .dual import Dual, primal
 from .pytrees import LEAF, flatten, paths, tree_map, unflatten
@@ -27,6 +27,7 @@ from .seeding import (
     warn_if_independent,
     without,
 )
+from .sharing import watch
 from .tangents import Perturbation
 from .tangents.blocks import settle_allocator
 from .tangents.dense import BIG, Dense
@@ -100,7 +101,13 @@ def _one_sweep(
 ) -> tuple[Any, ...]:
     try:
         args = [_with_tangent(primals[i], tangents[i], i, perturbation, transform) for i in range(len(primals))]
-        result = f(*args)
+        if len(args) == 1 and type(primals[0]) is np.ndarray:
+            result = f(*args)
+        else:
+            watched = watch(primals, args, range(len(args)), {})
+            result = f(*args)
+            if watched is not None:
+                watched.check()
         aux: tuple[Any, ...] = ()
         if has_aux:
             result, given_aux = pair(result, transform)
@@ -117,7 +124,7 @@ def _one_sweep(
                 ydot.append(np.copy(_direction(leaf), order="K") if leaf.shares else _direction(leaf))
             else:
                 ydot.append(perturbation.direction_of(_zero_tangent(leaf, perturbation)))
-        return unflatten(structure, y), unflatten(structure, ydot), *aux
+        return unflatten(structure, y), unflatten(structure, ydot, bare=True), *aux
     except (TypeError, ValueError) as error:
         errors.explain(error)
         raise
@@ -132,7 +139,7 @@ def _repeated_sweep(f: Any, primals: Any, tangents: Any, transform: str, has_aux
         return leaves, (y, structure, aux)
 
     leaves, (y, structure, aux) = repeated(1, sweep)
-    return y, unflatten(structure, leaves), *aux
+    return y, unflatten(structure, leaves, bare=True), *aux
 
 
 def _direction(result: Dual) -> Any:
@@ -194,8 +201,11 @@ def derivative(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Calla
             def of_one(value: Any, i: int = i) -> Any:
                 return f(*args[:i], value, *args[i + 1 :], **kwargs)
 
+            watched = watch(args, args, (i,), kwargs) if isinstance(args[i], np.ndarray) else None
             results.append(along(of_one, (x,), (np.ones((), _dtype_of(x)),), "derivative")[1])
-        return tuple(results) if isinstance(argnums, tuple) else tree_map(_as_scalar, results[0])
+            if watched is not None:
+                watched.check()
+        return tuple(results) if isinstance(argnums, tuple) else tree_map(_as_scalar, results[0], bare=True)
 
     return Transformed(derivative_of_f, derivative, f, argnums)
 
@@ -282,9 +292,9 @@ def by_columns(
                 parts.append(part if len(shape) == 1 else part.reshape((*part.shape[:-1], *shape)))
                 at += size
             rest = iter(parts)
-            each = tuple(structure.build(rest) for _, structure in trees)
+            each = tuple(structure.build(rest, bare=True) for _, structure in trees)
             jacobians.append(each if isinstance(argnums, tuple) else each[0])
-        jacobian = jacobians[0] if y_structure is LEAF else unflatten(y_structure, jacobians)
+        jacobian = jacobians[0] if y_structure is LEAF else unflatten(y_structure, jacobians, bare=True)
         return (jacobian, aux) if has_aux else jacobian
 
     return jacobian_of_f
@@ -332,7 +342,10 @@ def _sweep(
         call = list(args)
         for i, (_, structure) in zip(positions, trees, strict=True):
             call[i] = structure.build(duals)
+        watched = watch(args, call, positions, kwargs) if len(args) > 1 or kwargs or len(leaves) > 1 else None
         result = f(*call, **kwargs)
+        if watched is not None:
+            watched.check()
         aux = None
         if has_aux:
             result, aux = pair(result, transform)
@@ -404,6 +417,11 @@ def stop_gradient(x: Any) -> Any:
 
 def _constant(x: Any) -> Any:
     if not carries(x):
+        if foreign.holds(x):
+            raise TypeError(
+                f"stop_gradient: a {type(x).__name__} holds values that carry a derivative where they cannot be "
+                "replaced.\n  Stop the arrays in it, or say how it is built: dualdiff.register_pytree."
+            )
         return x
     whole = value = fused(x)
     while type(value) is Dual:

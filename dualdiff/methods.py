@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from . import errors, storage
+from . import errors, foreign, storage
 from .dispatch import RULES, fused, innermost, stripped, value_of
 from .dual import Dual, is_array, primal
 from .rebinding import is_entry_of_objects
@@ -42,6 +42,8 @@ def _in_place(name: str) -> Callable[..., Any]:
 
     def update(self: Dual, other: Any) -> Any:
         result = getattr(self, name)(other)
+        if result is NotImplemented and foreign.defers(other):
+            foreign.refuse_in_place(other)
         if result is NotImplemented or not is_array(self.value):
             return result
         dtype, shape = np.result_type(primal(result)), np.shape(primal(result))
@@ -79,7 +81,12 @@ def _install_arithmetic() -> None:
 
 
 def _has_own_operators(other: Any) -> bool:
-    return other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None
+    kind = type(other)
+    if kind is float or kind is int or kind is Dual or kind is np.ndarray:
+        return False
+    if other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None:
+        return True
+    return foreign.defers(other)
 
 
 def _comparison(apply: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -94,11 +101,14 @@ def _comparison(apply: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 def _from_rule(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def left_to(other: Any) -> bool:
+        return _has_own_operators(other) or foreign.is_no_operand(other)
+
     def forward(self: Dual, other: Any) -> Any:
-        return NotImplemented if _has_own_operators(other) else RULES[ufunc].plain_call(self, other)
+        return NotImplemented if left_to(other) else RULES[ufunc].plain_call(self, other)
 
     def reflected(self: Dual, other: Any) -> Any:
-        return NotImplemented if _has_own_operators(other) else RULES[ufunc].plain_call(other, self)
+        return NotImplemented if left_to(other) else RULES[ufunc].plain_call(other, self)
 
     return forward, reflected
 

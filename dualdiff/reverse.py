@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import errors
+from .containers import kind_of
 from .dual import Dual, primal
 from .forward import _check_chunk_size, _check_function, _dtype_of
 from .pytrees import LEAF, Structure, flatten, paths, unflatten
@@ -28,6 +29,7 @@ from .seeding import (
     warn_if_independent,
     without,
 )
+from .sharing import watch
 from .tangents.blocks import settle_allocator
 from .tangents.nodes import Node
 from .tangents.tape import Tape
@@ -88,6 +90,7 @@ def recorded(
                 inputs.append(node)
                 duals.append(seeded(leaf, node, tape))
             call[i] = duals[0] if structure is LEAF else unflatten(structure, duals)
+        watched = watch(args, call, positions, kwargs) if len(args) > 1 or len(inputs) > 1 or kwargs else None
         if weights:
             # Inside another transform with weights= a Variable is already stood in for.
             values = [weight.value if weight.stand_in() is None else weight.stand_in() for weight in weights]
@@ -101,6 +104,8 @@ def recorded(
                 result = f(*call, **kwargs)
         else:
             result = f(*call, **kwargs)
+        if watched is not None:
+            watched.check()
         aux = None
         if has_aux:
             result, aux = pair(result, transform)
@@ -165,7 +170,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         found = record.tape.pull(seeds, record.inputs, one=True)
         rows = [record.zeros(i) if row is None else row for i, row in enumerate(found)]
         leaves = iter(rows)
-        return presented(tuple(structure.build(leaves) for structure in structures))
+        return presented(tuple(structure.build(leaves, bare=True) for structure in structures))
 
     y = presented(unflatten(record.structure, record.y))
     return (y, pullback, presented(record.aux)) if has_aux else (y, pullback)
@@ -211,7 +216,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
             # x and x + 1 have the same node, but each result is an array of its own.
             repeated = node is not None and sum(node is other for other in record.outputs) > 1
             results.append(_zero_tangent(y) if block is None else block[0].copy() if repeated else block[0])
-        return presented(unflatten(record.structure, results))
+        return presented(unflatten(record.structure, results, bare=True))
 
     return presented(unflatten(record.structure, record.y)), pushforward
 
@@ -337,7 +342,7 @@ def _checked(f: Any, argnums: Any, weights: Any, transform: str) -> tuple[Any, S
         if argnums is None:
             raise TypeError(f"{transform}: argnums=None goes together with weights=, the Variables to differentiate.")
         return argnums, (), None
-    if not isinstance(weights, (Variable, list, tuple, dict)):
+    if not isinstance(weights, (Variable, list, tuple, dict)) and kind_of(type(weights)) is None:
         try:
             weights = list(weights)
         except TypeError:
@@ -413,11 +418,13 @@ def _gradient(
     rows = iter(
         [_as_given(record.zeros(i) if row is None else _own(row), record.primals[i]) for i, row in enumerate(found)]
     )
-    each = tuple(next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows) for i in positions)
+    each = tuple(
+        next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows, bare=True) for i in positions
+    )
     gradient = each if argnums is None or isinstance(argnums, tuple) else each[0]
     if weights_structure is None:
         return gradient
-    of_weights = weights_structure.build(rows)
+    of_weights = weights_structure.build(rows, bare=True)
     return of_weights if argnums is None else (gradient, of_weights)
 
 
@@ -523,9 +530,9 @@ def rows_of_jacobian(
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
             wholes.append(_own(whole.reshape((*y_shape, *shapes[i]))))
         leaves = iter(wholes)
-        each = tuple(flatten(args[i])[1].build(leaves) for i in positions)
+        each = tuple(flatten(args[i])[1].build(leaves, bare=True) for i in positions)
         jacobians.append(each if isinstance(argnums, tuple) else each[0])
-    return jacobians[0] if record.structure is LEAF else unflatten(record.structure, jacobians)
+    return jacobians[0] if record.structure is LEAF else unflatten(record.structure, jacobians, bare=True)
 
 
 def rows_at_once(n: int, m: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import errors, storage
+from . import errors, foreign, storage
 from .dispatch import fused
 from .dual import Dual, is_array
 from .pytrees import LEAF, Structure, flatten, paths
@@ -19,7 +19,6 @@ from .tangents import Perturbation, newest_level
 
 _FLOATS = "fc"
 _PLAIN_FLOATS = frozenset({float, complex})
-_PLAIN_ARRAYS = frozenset({np.ndarray, np.float64})
 _OBJECT = np.dtype(object)
 
 
@@ -48,11 +47,7 @@ def primal_leaf(x: Any, name: str) -> Any:
         if x.dtype.kind in "iu":
             return np.float64(x)
         raise _no_number(x, name, f"a scalar of dtype {x.dtype}")
-    if isinstance(x, (np.ma.MaskedArray, np.matrix)):
-        raise TypeError(
-            f"{name} is a {type(x).__name__}, whose operations differ from those of a plain array.\n"
-            "  Pass np.asarray(x) (and a mask of its own, if there is one)."
-        )
+    foreign.refuse_argument(x, name)
     if isinstance(x, np.ndarray):
         return primal_leaf(np.asarray(x), name)
     if hasattr(x, "__array_function__") and getattr(getattr(x, "dtype", None), "kind", "") in _FLOATS:
@@ -62,10 +57,15 @@ def primal_leaf(x: Any, name: str) -> Any:
 
 def _no_number(x: Any, name: str, what: str) -> TypeError:
     shown = repr(x)
+    convert = (
+        "convert it: x.astype(float)"
+        if isinstance(x, (np.ndarray, np.generic, str, bool)) or x is None
+        else f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
+    )
     return TypeError(
         f"{name} is {what} ({shown if len(shown) < 60 else shown[:57] + '...'}) and cannot be differentiated; "
         "real and complex numbers can.\n"
-        "  Leave it out with argnums=, or convert it: x.astype(float)."
+        f"  Leave it out with argnums=, or {convert}."
     )
 
 
@@ -73,6 +73,8 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
     """A user's tangent, checked against its primal, as a block of one direction."""
     if hasattr(tangent, "__dual__"):  # a Variable
         tangent = tangent.__dual__()
+    if type(tangent) not in foreign.PLAIN:
+        foreign.refuse_argument(tangent, name)
     if not isinstance(tangent, (int, float, complex)) and not hasattr(tangent, "dtype"):
         raise TypeError(
             f"{name} is a {type(tangent).__name__}; the tangent of {value_name} is an array of its shape "
@@ -99,9 +101,10 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
 
 def refuse_variable(tangent: Any, value: Any, name: str, value_name: str) -> None:
     """A tangent is a Variable only where its primal is: the value of a plain result could not tell of it."""
-    if type(tangent) in _PLAIN_ARRAYS and tangent.dtype is not _OBJECT:
-        return
-    tangent = fused(tangent)
+    if hasattr(type(tangent), "__dual__"):
+        tangent = tangent.__dual__()
+    elif type(tangent) is np.ndarray and tangent.dtype is _OBJECT:
+        tangent = fused(tangent)
     if type(tangent) is Dual and tangent.perturbation.level == 0 and type(value) is not Dual:
         raise TypeError(
             f"{name} is a Variable, {value_name} is none; a tangent is the direction to differentiate along.\n"
@@ -121,8 +124,10 @@ def _dtype(x: Any) -> np.dtype[Any]:
 def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
     """An argument of the function; writing into it acts on a copy."""
     dual = Dual(value, tangent, perturbation)
-    if type(value) is np.ndarray or (type(value) is Dual and is_array(value)):
+    if type(value) is np.ndarray:
         storage.anchor(dual, borrowed=True)
+    elif type(value) is Dual and is_array(value):
+        storage.anchor(dual, borrowed=True).shared = value.storage is not None and value.storage.shared
     return dual
 
 
@@ -212,16 +217,33 @@ def result_leaves(result: Any, transform: str) -> tuple[list[Any], Structure]:
     if type(result) is Dual:
         return [result], LEAF
     leaves, structure = flatten(result)
-    leaves = [leaf.__dual__() if hasattr(leaf, "__dual__") else _numeric(fused(leaf)) for leaf in leaves]
     if not leaves:
         raise TypeError(f"{transform}: the function returned {result!r}; it should return numbers or arrays.")
-    for leaf, name in zip(leaves, paths(structure, "result"), strict=True):
+    names = paths(structure, "result")
+    leaves = [_result_leaf(leaf, name, transform) for leaf, name in zip(leaves, names, strict=True)]
+    for leaf, name in zip(leaves, names, strict=True):
         if type(leaf) is not Dual and _kind(leaf) not in "biufc":
             raise TypeError(
                 f"{transform}: the function returned a {type(leaf).__name__} as {name}; "
-                "it should return numbers or arrays (has_aux=True hands out anything else)."
+                "it should return numbers or arrays (has_aux=True hands out anything else,\n"
+                "  dualdiff.register_pytree makes a class a container)."
             )
     return leaves, structure
+
+
+def _result_leaf(leaf: Any, name: str, transform: str) -> Any:
+    """A result as NumPy sees it, with what it holds of Duals as one Dual."""
+    kind = type(leaf)
+    if kind is Dual or kind is float or kind is np.float64:
+        return leaf
+    if hasattr(leaf, "__dual__"):
+        return leaf.__dual__()
+    if kind is not np.ndarray:
+        try:
+            leaf = foreign.visible(leaf, name)
+        except TypeError as error:
+            raise TypeError(f"{transform}: {error}") from error.__cause__
+    return _numeric(fused(leaf))
 
 
 def _numeric(leaf: Any) -> Any:
@@ -241,10 +263,17 @@ def _kind(leaf: Any) -> str:
 def without(perturbation: Perturbation, tree: Any) -> Any:
     """Auxiliary results with one perturbation taken off."""
     leaves, structure = flatten(tree)
-    leaves = [fused(leaf) for leaf in leaves]
-    return structure.build(
-        iter([leaf.value if type(leaf) is Dual and leaf.perturbation is perturbation else leaf for leaf in leaves])
-    )
+
+    def taken_off(leaf: Any) -> Any:
+        if type(leaf) is np.ndarray and leaf.dtype == object:
+            leaf = fused(leaf)
+        elif hasattr(leaf, "__dual__"):
+            leaf = leaf.__dual__()
+        if type(leaf) is Dual:
+            return leaf.value if leaf.perturbation is perturbation else leaf
+        return leaf if type(leaf) in foreign.PLAIN else foreign.with_data(leaf, taken_off)
+
+    return structure.build(map(taken_off, leaves))
 
 
 def pair(result: Any, transform: str) -> tuple[Any, Any]:

@@ -32,12 +32,13 @@ _ref = weakref.ref
 class Storage:
     """One buffer and everybody who sees it, parents before their views."""
 
-    __slots__ = ("aliases", "borrowed", "crowded", "exports", "sealed")
+    __slots__ = ("aliases", "borrowed", "crowded", "exports", "sealed", "shared")
 
     def __init__(self, root: Dual, borrowed: bool) -> None:
         self.aliases = [weakref.ref(root)]
         self.borrowed = borrowed
         self.sealed = False  # a Variable's own value, not to be written
+        self.shared = False  # an argument in whose memory there is another, not to be written
         self.exports: list[Callable[[], Any]] = []  # object arrays that np.asarray made of it
         self.crowded = 64  # number of aliases at which the dead are removed
 
@@ -102,6 +103,8 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
         if storage.exports:
             raise errors.exported(buffer)
     if storage.borrowed:
+        if storage.shared:
+            raise errors.shared_argument(storage.living()[0].shape)
         root = storage.living()[0]
         storage.borrowed = False
         root.value = copied(root.value)

@@ -25,9 +25,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from . import errors, storage
+from . import errors, foreign, storage
+from .containers import kind_of
 from .dispatch import RULES, carries, lifted, rebound, value_of
 from .dual import Dual, primal
+from .pytrees import tree_map
 from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
 from .tangents import blocks
@@ -161,6 +163,7 @@ class Variable(Array):
     """
 
     __slots__ = ("__weakref__", "_dual", "_gradients", "_is_leaf")
+    __pandas_priority__ = foreign.PandasPriority()
 
     def __init__(self, value: Any) -> None:
         if isinstance(value, Variable):
@@ -354,10 +357,13 @@ class Variable(Array):
 def _dual_of(tree: Any) -> Any:
     if type(tree) is Variable:
         return tree.__dual__()
-    if type(tree) in (list, tuple):
-        return type(tree)(_dual_of(item) for item in tree)
-    if type(tree) is dict:
-        return {name: _dual_of(item) for name, item in tree.items()}
+    try:
+        if type(tree) in (list, tuple):
+            return type(tree)(_dual_of(item) for item in tree)
+        if type(tree) is dict:
+            return {name: _dual_of(item) for name, item in tree.items()}
+    except RecursionError:
+        raise errors.nested_too_deeply(type(tree)) from None
     return tree
 
 
@@ -367,13 +373,14 @@ def presented(tree: Any) -> Any:
         return tree
     if type(tree) is Dual:
         return Variable._of(tree) if tree.perturbation is GRAPH else tree
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(presented(item) for item in tree))
-    if type(tree) in (list, tuple):
-        return type(tree)([presented(item) for item in tree])
-    if type(tree) is dict:
-        return {name: presented(item) for name, item in tree.items()}
-    return tree
+    try:
+        if type(tree) in (list, tuple):
+            return type(tree)([presented(item) for item in tree])
+        if type(tree) is dict:
+            return {name: presented(item) for name, item in tree.items()}
+    except RecursionError:
+        raise errors.nested_too_deeply(type(tree)) from None
+    return tree if kind_of(type(tree)) is None else tree_map(presented, tree)
 
 
 def _made(value: Any, grad: Any) -> Variable:
@@ -441,10 +448,13 @@ def constants_standing_in(perturbation: Any) -> Callable[..., Any]:
 
 
 def _binary(apply: Callable[[Any, Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    return (
-        lambda self, other: presented(apply(self.__dual__(), _dual_of(other))),
-        lambda self, other: presented(apply(_dual_of(other), self.__dual__())),
-    )
+    def forward(self: Variable, other: Any) -> Any:
+        return NotImplemented if foreign.defers(other) else presented(apply(self.__dual__(), _dual_of(other)))
+
+    def reflected(self: Variable, other: Any) -> Any:
+        return NotImplemented if foreign.defers(other) else presented(apply(_dual_of(other), self.__dual__()))
+
+    return forward, reflected
 
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):

@@ -362,6 +362,16 @@ def test_stop_gradient_stops_whatever_carries_a_derivative(kind):
     assert_allclose(w.grad, X, rtol=1e-15)
 
 
+def test_stop_gradient_of_an_object_that_hides_a_dual_is_refused():
+    class Box:
+        def __init__(self, value):
+            self.value = value
+
+    for transform in (dd.grad, dd.jacfwd):
+        with pytest.raises(TypeError, match="stop_gradient: a Box holds values that carry a derivative"):
+            transform(lambda x: np.sum(dd.stop_gradient(Box(x)).value * x))(X)
+
+
 def test_stop_gradient_leaves_what_carries_nothing_alone():
     entries = np.array([1, "x", None], dtype=object)
     assert dd.stop_gradient(entries) is entries

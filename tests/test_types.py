@@ -21,7 +21,8 @@ PACKAGE = Path(dd.__file__).parent
 EVERY = {*dir(object), "__dict__", "__weakref__", "__module__", "__slots__", "__annotations__", "__static_attributes__"}
 EVERY |= {"__firstlineno__", "__abstractmethods__"}
 # Not declared on purpose: what only NumPy, copy and pickle call.
-FOR_PROTOCOLS = {"__array__", "__array_namespace__", "__copy__", "__deepcopy__", "__getattr__", "__index__"}
+FOR_PROTOCOLS = {"__array__", "__array_namespace__", "__copy__", "__deepcopy__", "__getattr__", "__index__",
+                 "__pandas_priority__"}  # fmt: skip
 # Declared on purpose though it is not there: see declarations.py.
 NOT_THERE = {"__buffer__"}
 

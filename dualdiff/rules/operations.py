@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .. import errors
+from .. import errors, foreign
 from .. import storage as shared
 from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, stripped, value_of
 from ..dual import Dual
@@ -310,4 +310,4 @@ def _operand(other: Any) -> Any:
         return fused(other)
     if other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None:
         return NotImplemented
-    return other
+    return NotImplemented if foreign.defers(other) or foreign.is_no_operand(other) else fused(other)

@@ -508,6 +508,8 @@ def where(condition: Any, /, *choices: Any) -> Any:
     if perturbation is None:
         return np.where(condition, a, b)
     y = np.where(condition, value_of(a, perturbation), value_of(b, perturbation))
+    if y.dtype == object:
+        raise errors.made_of_objects(y.ravel().tolist())
     terms = [
         (perturbation.keep(_mask(condition, chosen)), arg.tangent)
         for chosen, arg in ((True, a), (False, b))

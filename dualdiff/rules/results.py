@@ -32,10 +32,13 @@ def tangent_of(arg: Any, perturbation: Perturbation) -> Tangent:
 
 
 def fused_tree(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {name: fused_tree(item) for name, item in tree.items()}
-    if type(tree) in (list, tuple):
-        return type(tree)(fused_tree(item) for item in tree)
+    try:
+        if isinstance(tree, dict):
+            return {name: fused_tree(item) for name, item in tree.items()}
+        if type(tree) in (list, tuple):
+            return type(tree)(fused_tree(item) for item in tree)
+    except RecursionError:
+        raise errors.nested_too_deeply(type(tree)) from None
     return fused(tree)
 
 
@@ -73,6 +76,8 @@ def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:
     like, wanted = tangent.like, like_of(y)
     handle = tangent.handle
     if like.shape != wanted.shape or like.dtype != wanted.dtype:
+        if wanted.dtype == _OBJECT:
+            raise errors.made_of_objects(y.ravel().tolist())
         handle = perturbation.combine(((ONE, handle),), Like(wanted.shape, wanted.dtype))
     return Dual(y, handle, perturbation)
 
