@@ -30,7 +30,7 @@ from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
 from .tangents.nodes import Node, Sweep
 from .tangents.supported import has_nan, reached
-from .tangents.tape import Tape
+from .tangents.tape import Renewing, Tape
 
 # Duals that stand for Variables while a transform with weights= runs, by identity of the Variable.
 _stand_ins: ContextVar[dict[int, Dual] | None] = ContextVar("dualdiff_stand_ins", default=None)
@@ -114,6 +114,13 @@ def ancestors(node: Node) -> list[Node]:
     return order
 
 
+class _RenewingGraph(Renewing, Graph):
+    """The same, once a buffer that Variables view was written."""
+
+    __slots__ = ()
+
+
+Graph.renewing = _RenewingGraph
 GRAPH = Graph()
 
 
@@ -213,7 +220,7 @@ class Variable:
                 "backward: a Dual of a running transform cannot be stored in a gradient; use dd.vjp inside."
             )
         block = seed_leaf(cotangent, self.value, "backward: the cotangent", "the result")
-        GRAPH.backward(self._dual.tangent, block)
+        GRAPH.backward(GRAPH.current(self._dual.tangent), block)
 
     def zero_grad(self) -> None:
         """Forget the gradient collected so far."""
@@ -335,7 +342,7 @@ def check_reached(leaves: list[Any], weights: Sequence[Variable]) -> None:
         while type(leaf) is Dual and leaf.perturbation is not GRAPH:
             leaf = leaf.value
         if type(leaf) is Dual:
-            reached = {id(node) for node in ancestors(leaf.tangent)}
+            reached = {id(node) for node in ancestors(GRAPH.current(leaf.tangent))}
             for weight in weights:
                 if id(weight._dual.tangent) in reached:
                     raise TypeError(

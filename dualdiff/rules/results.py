@@ -74,6 +74,8 @@ def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:
     handle = tangent.handle
     if like.shape != wanted.shape or like.dtype != wanted.dtype:
         handle = perturbation.combine(((ONE, handle),), Like(wanted.shape, wanted.dtype))
+    elif perturbation.renews:
+        handle = perturbation.current(handle)
     return Dual(y, handle, perturbation)
 
 
