@@ -343,7 +343,7 @@ def _visible_tangent(leaf: Any, perturbation: Perturbation) -> Any:
         return None
     zero = np.zeros_like(value, dtype=None if np.result_type(value).kind in "fc" else float)
     if type(leaf) is Dual and leaf.perturbation is perturbation:
-        visible = Dual(zero, leaf.tangent, perturbation)
+        visible = Dual(zero, perturbation.current(leaf.tangent), perturbation)
         visible.shares = True
         return visible
     return zero

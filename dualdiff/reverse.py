@@ -111,7 +111,8 @@ def recorded(
             result, aux = pair(result, transform)
             aux = without(tape, aux)
         if type(result) is Dual and result.perturbation is tape and not weights:  # the common case
-            return Recording(tape, inputs, primals, [result.value], LEAF, [result.tangent], aux)
+            node = result.tangent if result.storage is None else tape.current(result.tangent)
+            return Recording(tape, inputs, primals, [result.value], LEAF, [node], aux)
         leaves, structure = result_leaves(result, transform)
         if weights:
             check_reached(leaves, weights)
@@ -120,7 +121,7 @@ def recorded(
         for leaf in leaves:
             active = type(leaf) is Dual and leaf.perturbation is tape
             y.append(leaf.value if active else leaf)
-            outputs.append(leaf.tangent if active else None)
+            outputs.append(tape.current(leaf.tangent) if active else None)
         warn_if_independent(leaves, tape, transform)
         return Recording(tape, inputs, primals, y, structure, outputs, aux)
     except (TypeError, ValueError) as error:

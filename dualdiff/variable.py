@@ -36,7 +36,7 @@ from .tangents import blocks
 from .tangents.nodes import Node, Sweep
 from .tangents.single import Single
 from .tangents.supported import has_nan, reached
-from .tangents.tape import Tape
+from .tangents.tape import Renewing, Tape
 
 if TYPE_CHECKING:
     from .declarations import Array
@@ -130,6 +130,13 @@ def ancestors(node: Node) -> list[Node]:
     return order
 
 
+class _RenewingGraph(Renewing, Graph):
+    """The same, once a buffer that Variables view was written."""
+
+    __slots__ = ()
+
+
+Graph.renewing = _RenewingGraph
 GRAPH = Graph()
 
 
@@ -230,7 +237,7 @@ class Variable(Array):
                 "backward: a Dual of a running transform cannot be stored in a gradient; use dd.vjp inside."
             )
         block = seed_leaf(cotangent, self.value, "backward: the cotangent", "the result")
-        GRAPH.backward(self._dual.tangent, block)
+        GRAPH.backward(GRAPH.current(self._dual.tangent), block)
 
     @property
     def grad(self) -> Any:
@@ -395,7 +402,7 @@ def check_reached(leaves: list[Any], weights: Sequence[Variable]) -> None:
         while type(leaf) is Dual and leaf.perturbation is not GRAPH:
             leaf = leaf.value
         if type(leaf) is Dual:
-            reached = {id(node) for node in ancestors(leaf.tangent)}
+            reached = {id(node) for node in ancestors(GRAPH.current(leaf.tangent))}
             for weight in weights:
                 if id(weight._dual.tangent) in reached:
                     raise TypeError(

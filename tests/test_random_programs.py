@@ -226,3 +226,16 @@ def test_variable_as_a_cotangent_is_a_constant():
     y.backward(x * 1.0)
     assert x.grad.dtype == np.float64
     np.testing.assert_array_equal(x.grad, [2.0, 8.0])
+
+
+def test_entry_that_was_taken_before_a_write_keeps_its_tangent_in_a_pushforward():
+    check(
+        "np.array([1.18, 1.08, -0.54])",
+        program="""
+x0[x0.real <= 0.5] *= -0.4
+v0 = list(x0)[0]
+v1 = x0.T
+for i in range(3): x0 *= np.cos(x0)
+v2 = v1[1:] * v0
+""",
+    )

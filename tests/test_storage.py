@@ -1,10 +1,13 @@
 """In-place code is differentiated as NumPy runs it: views alias, writes reach everybody, arguments stay untouched."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
+from dualdiff.reverse import recorded
 from dualdiff.testing import derivative_at_zero
 from tests.programs import IN_PLACE
 
@@ -283,3 +286,196 @@ def test_0d_buffer_stays_one_when_a_dual_is_added_to_it(start):
     assert dd.jvp(f, (x,), (V,))[0] == f(x.copy())
     assert_allclose(expected, (f(x + 1e-6 * V) - f(x - 1e-6 * V)) / 2e-6, rtol=1e-8)
     assert_allclose(dd.grad(f)(x) @ V, expected, rtol=1e-14)
+
+
+# Many views of one buffer, and writes to all of them.
+
+
+def rows_in_a_list(x, n):
+    y = np.zeros((n, 4), like=x) + x
+    rows = list(y)
+    for row in rows:
+        row += x
+    for row in rows:
+        row *= row
+    return y
+
+
+def rows_of_a_loop(x, n):
+    y = np.zeros((n, 4), like=x) + x
+    for row in y:
+        row[1:] = row[:-1] * x[0]
+        row[:] = row * x
+    return y
+
+
+def columns_in_a_list(x, n):
+    y = np.zeros((4, n), like=x) + x[:, None]
+    columns = [y[:, i] for i in range(n)]
+    for before, column in zip([columns[-1], *columns], columns, strict=False):
+        column *= before
+    return y
+
+
+def views_that_overlap(x, n):
+    y = np.zeros((n, 4), like=x) + x
+    tails = [y[i:] for i in range(n)]
+    flat = y.reshape(-1)
+    for i, tail in enumerate(tails):
+        tail[0] *= x
+        tail[-1, 0] += flat[i] * x[1] / n
+        flat[2 * i + 1] = tail[0, 0]
+    return y
+
+
+def views_of_views(x, n):
+    y = np.zeros((n, 2, 2), like=x) + x.reshape(2, 2)
+    whole = y[...]
+    corners = [whole[i].T[1:][0, :1] for i in range(n)]
+    for i, corner in enumerate(corners):
+        corner[...] = corners[i - 1] * x[2]
+        whole[i, 0] += corner
+    return y
+
+
+def one_entry_after_the_other(x, n):
+    y = np.zeros((n, 4), like=x) + x
+    flat, turned = y.reshape(-1), y[::-1].T
+    for i in range(n):
+        flat[i + 1] = flat[i] * x[0]
+        turned[3, i] = flat[i]
+    return y
+
+
+def advanced_indices_of_views(x, n):
+    y = np.zeros((n, 4), like=x) + x
+    rows = list(y)
+    for row in rows:
+        row[[2, 0, 2]] = row[[0, 1, 3]] * x[:3]
+        row[row > 0.5] *= x[3]
+        row[[-1, 3]] = x[:2]
+    return y
+
+
+def ufuncs_into_views(x, n):
+    y = np.zeros((n, 4), like=x) + x
+    rows = list(y)
+    for row in rows:
+        np.multiply(row, x, out=row)
+        np.add.at(row, [0, 0], x[1])
+        row[1:].sort()
+    return y
+
+
+def parts_of_complex_numbers(x, n):
+    z = np.zeros((n, 4), complex, like=x) + x * (1 - 0.5j)
+    rows = list(z.imag)
+    for row, whole in zip(rows, z, strict=True):
+        row += x * whole.real
+        whole.real[::2] = row[1::2]
+        row[[0, 1]] = x[2:]
+        whole *= 1j
+    return (z * z).imag
+
+
+VIEWS = [
+    rows_in_a_list, rows_of_a_loop, columns_in_a_list, views_that_overlap, views_of_views, one_entry_after_the_other,
+    advanced_indices_of_views, ufuncs_into_views, parts_of_complex_numbers,
+]  # fmt: skip
+each_view = pytest.mark.parametrize("f", VIEWS, ids=lambda f: f.__name__)
+
+
+@each_view
+def test_writes_to_many_views_are_differentiated_as_numpy_runs_them(f):
+    expected = f(X, 5)
+    (difference,) = derivative_at_zero(lambda t: f(X + t * V, 5), 1e-3)
+    y_bar = np.linspace(-1.0, 1.0, expected.size).reshape(expected.shape) + 0.3
+
+    y, pullback = dd.vjp(lambda x: f(x, 5), X)
+    assert_array_equal(y, expected)
+    assert np.sum(pullback(y_bar)[0] * V) == pytest.approx(np.sum(y_bar * difference), rel=1e-8)
+    assert_allclose(dd.linearize(lambda x: f(x, 5), X)[1](V), difference, rtol=1e-8, atol=1e-8)
+    assert_allclose(dd.jvp(lambda x: f(x, 5), (X,), (V,))[1], difference, rtol=1e-8, atol=1e-8)
+    assert_allclose(dd.jacrev(lambda x: f(x, 5))(X) @ V, difference, rtol=1e-8, atol=1e-8)
+    v = dd.Variable(X)
+    f(v, 5).backward(y_bar)
+    assert_allclose(v.grad, pullback(y_bar)[0], rtol=1e-13)
+
+
+@each_view
+def test_writes_to_many_views_in_nested_modes(f):
+    first = lambda x: dd.grad(lambda x: np.sum(f(x, 3)))(x)
+    (expected,) = derivative_at_zero(lambda t: first(X + t * V), 1e-3)
+
+    assert_allclose(dd.jvp(first, (X,), (V,))[1], expected, rtol=1e-7, atol=1e-7)
+    assert_allclose(dd.grad(lambda x: np.sum(first(x) * V))(X), expected, rtol=1e-7, atol=1e-7)
+    pushed = lambda x: np.sum(dd.jvp(lambda x: f(x, 3), (x,), (V,))[1])
+    assert_allclose(dd.grad(pushed)(X), expected, rtol=1e-7, atol=1e-7)
+
+
+@each_view
+def test_record_of_writes_grows_as_the_number_of_operations(f):
+    nodes = [len(recorded(lambda x, n=n: f(x, n), (X,), {}, (0,), "grad").tape.nodes) for n in (10, 110, 210)]
+
+    assert nodes[2] - nodes[1] == nodes[1] - nodes[0] <= 100 * 40
+
+
+@pytest.mark.parametrize("run", [lambda f: dd.grad(lambda x: np.sum(f(x)))(X), lambda f: dd.linearize(f, X)[1](V)])
+@pytest.mark.parametrize("f", [rows_in_a_list, views_that_overlap, one_entry_after_the_other])
+def test_sweep_over_many_writes_does_not_copy_the_buffer_each_time(f, run):
+    n = 1000
+    tracemalloc.start()
+    try:
+        run(lambda x: f(x, n))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 400 * n * X.nbytes  # the record included; a copy for each write would be 2000 to 3000
+
+
+def test_write_is_taken_from_the_cotangent_of_the_buffer_in_place(monkeypatch):
+    copied, copy = [], np.copy
+
+    def counted(a, *args, **options):
+        copied.append(np.size(a))
+        return copy(a, *args, **options)
+
+    monkeypatch.setattr(np, "copy", counted)
+    gradients = [dd.grad(lambda x, n=n: np.sum(rows_in_a_list(x, n)))(X) for n in (50, 100)]
+    assert 0 < sum(copied) < 10 * 4 * 150
+    assert_allclose(gradients[0] * 2, gradients[1], rtol=1e-14)
+
+
+def test_shared_tangent_of_a_view_is_that_of_its_time():
+    def f(x):
+        y = x * 1.0
+        head = y[:2]
+        head *= x[:2]
+        shifted = head + 1.0  # has the tangent of head, as it is now
+        again = head.astype(float, copy=True)
+        y *= 3.0
+        return shifted * 1.0, again * 1.0, head, y
+
+    for found, expected in zip(dd.jacrev(f)(X), dd.jacfwd(f)(X), strict=True):
+        assert_array_equal(found, expected)
+    expected = np.zeros((2, 4))
+    expected[[0, 1], [0, 1]] = 2 * X[:2]
+    for found, factor in zip(dd.jacrev(f)(X)[:3], (1, 1, 3), strict=True):
+        assert_allclose(found, factor * expected, rtol=1e-15)
+
+
+def test_structural_zeros_in_written_views_stay_zeros():
+    def f(x):
+        y = np.stack([x, x * 0.0 + x])
+        first, second = y
+        with np.errstate(all="ignore"):
+            first[...] = np.where(x > 0.0, np.log(x), 0.0)
+            second[1:] = np.sqrt(x)[1:]
+            second.reshape(2, 2).T[0, 0] = 0.0
+        return np.sum(y * y)
+
+    x = np.array([0.0, 0.7, 0.0, 0.9])
+    expected = np.where(x > 0, 2 * np.log(np.where(x > 0, x, 1.0)) / np.where(x > 0, x, 1.0), 0.0) + [0, 1, 1, 1]
+    expected[2] = dd.jacfwd(f)(x)[2]
+    assert_allclose(dd.grad(f)(x), expected, rtol=1e-14)
+    assert_allclose(dd.linearize(f, x)[1](np.array([0.0, 1.0, 0.0, 2.0])), expected[[1, 3]] @ [1.0, 2.0], rtol=1e-14)

@@ -266,7 +266,7 @@ def _shifted(y: Any, x: Dual, p: Perturbation) -> Dual:
     """``x + 1`` or ``x - 1``: the tangent of x, which no buffer may hold while it is shared (see storage.anchor)."""
     if x.storage is not None and not p.immutable:
         return Dual(y, p.scale(ONE, x.tangent), p)
-    result = Dual(y, x.tangent, p)
+    result = Dual(y, p.current(x.tangent) if p.renews else x.tangent, p)
     result.shares = x.shares = True
     return result
 

@@ -79,6 +79,8 @@ def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:
         if wanted.dtype == _OBJECT:
             raise errors.made_of_objects(y.ravel().tolist())
         handle = perturbation.combine(((ONE, handle),), Like(wanted.shape, wanted.dtype))
+    elif perturbation.renews:
+        handle = perturbation.current(handle)
     return Dual(y, handle, perturbation)
 
 

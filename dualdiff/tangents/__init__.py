@@ -81,6 +81,7 @@ class Perturbation:
     __slots__ = ("level", "live", "stopped")
     mode = "forward"  # what users know it as
     immutable = False  # whether a tangent is never written, so that two Duals may hold the same one
+    renews = False  # whether the tangent of a view may be out of date until `current` has seen it
 
     def __init__(self) -> None:
         # A transform called inside another starts later, so a larger number is an inner level.
@@ -149,6 +150,14 @@ class Perturbation:
     def assign(self, buffer: Any, index: Any, item: Any) -> None:
         """``buffer[index] = item`` for the tangent of a Dual and its aliases; ``item`` a tangent, None for zero."""
         raise NotImplementedError
+
+    def current(self, tangent: Any) -> Any:
+        """The tangent of a Dual as another Dual may hold it: of a view, that of now."""
+        return tangent
+
+    def view_of_written(self, view: Any) -> Any:
+        """The tangent of a new view of a buffer whose writes do not reach it through memory."""
+        return view.tangent
 
     def before_write(self, value: Any) -> None:
         """The memory of a value is about to be overwritten."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual import Dual
+from ..dual import Dual, primal
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
 from .dense import Dense, as_block, contracted, real_part
 from .supported import Marked, contracted_on_support, plain, reached_through
@@ -399,90 +399,147 @@ class Pullback(Node):
 
 
 class Overwrite(Node):
-    """A buffer after ``move(buffer)[...] = item``, where ``move`` takes a view of a block in row-major order"""
+    """A buffer after ``move(buffer)[...] = item``, where ``move`` takes a view of a block in row-major order.
 
-    __slots__ = ("before", "item", "move")
+    ``part`` is "real" or "imag" where that part of the view was written, of complex numbers.
+    """
 
-    def __init__(self, index: int, before: Node, move: Callable[[Any], Any], item: Node | None) -> None:
+    __slots__ = ("before", "item", "move", "part")
+
+    def __init__(
+        self, index: int, before: Node, move: Callable[[Any], Any], item: Node | None, part: str | None = None
+    ) -> None:
         super().__init__(index, before.shape, before.dtype)
         self.before = before
         self.move = move
         self.item = item
+        self.part = part
 
-    def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        rest = np.copy(cotangent, order="C")
-        view = self.move(rest)
-        if self.item is not None:
-            sweep.send(self.item, _unbroadcast(np.copy(view), self.item.shape))
+    def taken(self, view: Any) -> Any:
+        """What was written over, as an array of its own, which then holds zeros."""
+        part = np.copy(view)
         view[...] = 0.0
-        sweep.send(self.before, rest)
+        return part
 
-    def sources(self) -> Iterable[Node]:
-        return (self.before,) if self.item is None else (self.before, self.item)
-
-    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
-        before = tangent_of(self.before)
-        item = None if self.item is None else tangent_of(self.item)
-        if before is None and item is None:
-            return None
-        whole = _buffer(_zero_tangent(self, forward) if before is None else _copied(before), item)
-        for block, part in _parts(whole, item):
-            view = self.move(block)
-            view[...] = 0.0 if part is None else blocks.expand(part, view.ndim - 1)
-        return whole
-
-
-class OverwriteAt(Node):
-    """A buffer after ``buffer[index] = item`` with advanced indices; of repeated places the last wins"""
-
-    __slots__ = ("before", "index_of", "item", "target", "winners")
-
-    def __init__(self, index: int, before: Node, index_of: Any, item: Node | None) -> None:
-        super().__init__(index, before.shape, before.dtype)
-        self.before = before
-        self.index_of = index_of
-        self.item = item
-        winners = np.zeros(before.shape, np.intp)
-        self.target = winners[index_of].shape
-        winners[index_of] = np.arange(1, winners[index_of].size + 1).reshape(self.target)
-        self.winners = winners.reshape(-1)
+    def put(self, view: Any, item: Any) -> None:
+        view[...] = 0.0 if item is None else blocks.expand(item, view.ndim - 1)
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        k = cotangent.shape[0]
+        # A buffer that is written n times has one cotangent, which each write takes its own part of.
+        rest = cotangent
+        if not (sweep.owned[self.index] and type(rest) is _ndarray and rest.flags.c_contiguous):
+            rest = np.copy(rest, order="C")
+        view = self.move(rest)
+        part = self.taken(view if self.part is None else getattr(view, self.part))
         if self.item is not None:
-            places = np.nonzero(self.winners)[0]
-            size = int(np.prod(self.target))
-            won = np.zeros(size, np.intp)  # the place that each entry of the item ended in, from 1
-            won[self.winners[places] - 1] = places + 1
-            flat = cotangent.reshape(k, -1)
-            part = np.where(won > 0, np.take(flat, np.maximum(won - 1, 0), axis=1), 0.0) if flat.shape[1] else flat
-            sweep.send(self.item, _unbroadcast(part.reshape(k, *self.target), self.item.shape))
-        sweep.send(self.before, np.where(self.winners.reshape(self.shape) > 0, 0.0, cotangent))
+            # Re(conj(i) · z̄), as for every product with a constant: the transpose does not conjugate.
+            sweep.send(self.item, _unbroadcast(-part if self.part == "imag" else part, self.item.shape))
+        sweep.pass_on(self.before, rest)
+
+    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
+        self.pull(cotangent, sweep)
+        if self.part is None:
+            self.pull(support, supports)
+            return
+        # What reached a complex entry may have reached either part.
+        if self.item is not None:
+            view = self.move(np.copy(support, order="C"))
+            supports.send(self.item, _unbroadcast(self.taken(view), self.item.shape))
+        supports.send(self.before, support)
 
     def sources(self) -> Iterable[Node]:
         return (self.before,) if self.item is None else (self.before, self.item)
 
-    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense, spare: bool = False) -> Any:
+        """As every `push`; with ``spare`` into the tangent that the buffer had before, which nobody needs again."""
         before = tangent_of(self.before)
         item = None if self.item is None else tangent_of(self.item)
         if before is None and item is None:
             return None
-        whole = _buffer(_zero_tangent(self, forward) if before is None else _copied(before), item)
-        for block, part in _parts(whole, item):
-            blocks.put(block, self.index_of, 0.0 if part is None else part)
+        if before is None:
+            before = _zero_tangent(self, forward)
+        whole = _buffer(before if spare else _copied(before), item)
+        for block, written in _parts(whole, item):
+            view = self.move(block)
+            if self.part is None:
+                self.put(view, written)
+            elif primal(block).dtype is not _BOOL:
+                self.put(getattr(view, self.part), written)
+            elif written is not None:  # the other part stays what it was
+                self.put(view, view | np.broadcast_to(blocks.expand(written, view.ndim - 1), view.shape))
         return whole
 
 
-def overwritten(index: int, before: Node, move: Callable[[Any], Any], item: Node | None) -> Node:
-    """A buffer after ``move(buffer)[...] = item``, where ``move`` took a view of the value, whatever its memory order.
+class OverwriteAt(Overwrite):
+    """A buffer after ``move(buffer)[at] = item`` with advanced indices; of repeated places the last wins"""
+
+    __slots__ = ("at", "winners")
+
+    def __init__(
+        self, index: int, before: Node, move: Callable[[Any], Any], at: Any, item: Node | None, part: str | None = None
+    ) -> None:
+        super().__init__(index, before, move, item, part)
+        self.at = at
+        self.winners: Any = None  # places that nothing overwrote again; True for all
+
+    def taken(self, view: Any) -> Any:
+        part = blocks.get(view, self.at)
+        blocks.put(view, self.at, 0.0)
+        if self.winners is None:
+            self.winners = _winners(self.at, view.shape[1:], part.shape[1:]) if _may_repeat(self.at) else True
+        return part if self.winners is True else np.where(self.winners, part, 0.0)
+
+    def put(self, view: Any, item: Any) -> None:
+        blocks.put(view, self.at, 0.0 if item is None else item)
+
+
+def spare_buffers(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[int, Overwrite]:
+    """The writes, by index, whose buffer is the memory of a write before that nothing after them reads."""
+    until = [0] * len(nodes)  # the last node that reads the memory of each, itself or through a view
+    for node in outputs:
+        until[node.index] = len(nodes)
+    for node in reversed(nodes):
+        at = node.index
+        reader = max(at, until[at]) if isinstance(node, (View, Rearrange, LinearMap)) else at
+        for parent in node.sources():
+            until[parent.index] = max(until[parent.index], reader)
+    return {
+        node.index: node
+        for node in nodes
+        if isinstance(node, Overwrite) and isinstance(node.before, Overwrite) and until[node.before.index] == node.index
+    }
+
+
+def _may_repeat(index: Any) -> bool:
+    """Whether an advanced index may name an entry twice: one mask does not, nor do different numbers."""
+    advanced = [i for i in (index if type(index) is tuple else (index,)) if not blocks.is_basic(i)]
+    if len(advanced) != 1:
+        return True
+    numbers = np.asarray(advanced[0])
+    if numbers.dtype.kind == "b":
+        return False
+    return numbers.size > 1 and bool(numbers.min() < 0 or np.unique(numbers).size < numbers.size)
+
+
+def _winners(index: Any, shape: tuple[int, ...], target: tuple[int, ...]) -> Any:
+    last = np.zeros(shape, np.intp)
+    order = np.arange(1, math.prod(target) + 1).reshape(target)
+    last[index] = order
+    return last[index] == order
+
+
+def keeps_memory(move: Callable[[Any], Any], like: Any) -> bool:
+    """Whether ``move``, which took a view of a value, takes one of a block in row-major order too.
 
     ``ravel(order="F")`` is a view of a value in column-major order, and a copy of a block in row-major order.
     """
-    probe = np.empty((1, *before.shape), bool)
-    if np.may_share_memory(move(probe), probe):
-        return Overwrite(index, before, move, item)
-    places = np.unravel_index(_positions(move, (before,)) - 1, before.shape)
-    return OverwriteAt(index, before, places, item)
+    probe = np.empty((1, *like.shape), like.dtype)
+    return np.may_share_memory(move(probe), probe)
+
+
+def places_of(move: Callable[[Any], Any], before: Node) -> tuple[Any, ...]:
+    """The index that gathers from an array of the shape of ``before`` what ``move`` takes of it."""
+    return np.unravel_index(_positions(move, (before,)) - 1, before.shape)
 
 
 class Sweep:
@@ -507,6 +564,13 @@ class Sweep:
             np.add(total, block, total)
         else:
             self.found[at] = total + block
+            self.owned[at] = 1
+
+    def pass_on(self, parent: Node, block: Any) -> None:
+        """`send` of a block that nobody else holds."""
+        self.send(parent, block)
+        at = parent.index
+        if self.found[at] is block:
             self.owned[at] = 1
 
     def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
@@ -581,6 +645,13 @@ class OneSweep:
             self.found[at] = total + cotangent
             self.owned[at] = 1
 
+    def pass_on(self, parent: Node, cotangent: Any) -> None:
+        """`send` of an array that nobody else holds."""
+        self.send(parent, cotangent)
+        at = parent.index
+        if self.found[at] is cotangent:
+            self.owned[at] = 1
+
     def buffer(self, parent: Node, cotangent: Any) -> Any:
         """The cotangent of a node as an array of our own, to add into; None where a Dual is in the way."""
         at = parent.index
@@ -604,6 +675,10 @@ class _BlocksOfOne(Sweep):
 
     def send(self, parent: Node, block: Any) -> None:
         self.one.send(parent, block[0])
+
+    def pass_on(self, parent: Node, block: Any) -> None:
+        # A block of one scalar gives a scalar, which is nobody's.
+        self.one.pass_on(parent, block[0])
 
     def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
         total = self.one.buffer(parent, block)

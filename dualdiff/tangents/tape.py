@@ -13,14 +13,12 @@ Source: Krawiec et al., POPL 2022; Radul et al., POPL 2023.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..storage import made_again
-from . import ONE, Like, Perturbation, Trivial, blocks
+from . import Like, Perturbation, Trivial, blocks
 from .dense import Careful, Dense, as_block, warn_outer
 from .nodes import (
     Combine,
@@ -38,7 +36,9 @@ from .nodes import (
     ScalarCombine,
     Sweep,
     View,
-    overwritten,
+    keeps_memory,
+    places_of,
+    spare_buffers,
     terms_of,
 )
 from .supported import Supported, has_nan, reached, repeated
@@ -49,17 +49,75 @@ _FLOAT64 = np.dtype(np.float64)
 _NUMBERS = frozenset({float, int, np.float64, Trivial})
 
 
+class Place:
+    """The view of a block that a write goes to: one move after the other"""
+
+    __slots__ = ("moves",)
+
+    def __init__(self, moves: Sequence[Callable[[Any], Any]]) -> None:
+        self.moves = moves
+
+    def __call__(self, block: Any) -> Any:
+        for move in self.moves:
+            block = move(block)
+        return block
+
+
+class Index:
+    """The view by a basic index"""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: Any) -> None:
+        self.at = at
+
+    def __call__(self, block: Any) -> Any:
+        return blocks.get(block, self.at)
+
+
+_PARTS: dict[Any, str] = {np.real: "real", np.imag: "imag"}
+
+
+class ViewNow:
+    """In place of the node of a view of a buffer that is written: gives one of the buffer as it is now.
+
+    A write makes one node, whatever the number of views; a view makes another when it is used after a write.
+    """
+
+    __slots__ = ("dtype", "node", "origin", "shape", "storage", "writes")
+
+    def __init__(self, view: Any) -> None:
+        self.node = view.tangent
+        self.shape, self.dtype = self.node.shape, self.node.dtype
+        self.origin, self.storage = view.origin, view.storage
+        self.writes = self.storage.writes  # how many the node has seen
+
+    def now(self) -> Node:
+        writes = self.storage.writes
+        if self.writes != writes:
+            parent, (function, *arguments), _ = self.origin
+            self.node = _now(function(parent, *arguments).tangent)
+            self.writes = writes
+        return self.node
+
+
+def _now(tangent: Any) -> Any:
+    return tangent.now() if type(tangent) is ViewNow else tangent
+
+
 class Tape(Perturbation):
     """The ε of one recording; its tangents are nodes."""
 
-    __slots__ = ("careful", "foreign", "holders", "kept", "nodes", "turn", "undetermined")
+    __slots__ = ("careful", "foreign", "holders", "kept", "nodes", "turn", "undetermined", "wrote")
     mode = "reverse"
     immutable = True
+    renewing: type[Renewing]
 
     def __init__(self) -> None:
         super().__init__()
         self.foreign: set[int] = set()  # memory of the caller's arrays, who may write it through another name
         self.careful = False  # whether a partial was infinite
+        self.wrote = False  # whether a buffer was written
         self.nodes: list[Node] = []
         self.holders: dict[int, list[Node]] = {}
         self.kept: dict[int, tuple[Any, Any]] = {}
@@ -171,45 +229,47 @@ class Tape(Perturbation):
         return Like(tangent.shape, tangent.dtype)
 
     def assign(self, buffer: Any, index: Any, item: Node | None) -> None:
-        before = buffer.tangent
-        if blocks.is_basic(index):
-            move = lambda block: blocks.view(block, index)
-            after: Node = Overwrite(len(self.nodes), before, move, item)
-        else:
-            after = OverwriteAt(len(self.nodes), before, self.keep(index), item)
-        self.nodes.append(after)
-        buffer.tangent = after
-        if buffer.storage is None:
-            return
-        # What the buffer is a view of, up to the root, then every other alias.
-        lineage = [buffer]
-        while lineage[-1].origin is not None:
-            child = lineage[-1]
-            parent, again, move = child.origin
-            write = overwritten
-            if move is None:
-                move, write = functools.partial(blocks.get, index=again[-1]), Overwrite
-            part = {np.real: "real", np.imag: "imag"}.get(move)
-            if part is None:
-                parent.tangent = write(len(self.nodes), parent.tangent, move, child.tangent)
-                self.nodes.append(parent.tangent)
+        storage = buffer.storage
+        root, moves, part, indexed = buffer, [], None, True
+        while root.origin is not None:
+            root, again, move = root.origin
+            if move in _PARTS:
+                part = _PARTS[move]
+            elif move is None:
+                moves.append(Index(again[-1]))
             else:
-                parent.tangent = self._with_part(parent, part, child.tangent)
-            lineage.append(parent)
-        for alias in buffer.storage.living():
-            if alias.origin is not None and not any(alias is dual for dual in lineage):
-                alias.tangent = made_again(alias).tangent
+                moves.append(move)
+                indexed = False
+        before = root.tangent
+        if len(storage.aliases) > 1:
+            self._outdate(storage)
+        if blocks.is_basic(index):
+            place = Place([*reversed(moves), lambda block: blocks.view(block, index)])
+            if indexed or keeps_memory(place, before):
+                root.tangent = Overwrite(len(self.nodes), before, place, item, part)
+            else:
+                at = places_of(place, before)
+                root.tangent = OverwriteAt(len(self.nodes), before, Place([]), at, item, part)
+        else:
+            index = self.keep(index)
+            place = Place(moves[::-1])
+            if indexed or keeps_memory(place, before):
+                root.tangent = OverwriteAt(len(self.nodes), before, place, index, item, part)
+            else:
+                at = tuple(places[index] for places in places_of(place, before))
+                root.tangent = OverwriteAt(len(self.nodes), before, Place([]), at, item, part)
+        self.nodes.append(root.tangent)
+        self.wrote = True
 
-    def _with_part(self, parent: Any, part: str, new: Node) -> Node:
-        """The tangent of a complex buffer after its real or imaginary part was overwritten: z − z.imag i + new i."""
-        unit = 1.0 if part == "real" else 1j
-        old = parent.perturbation.linear_map(
-            parent.tangent,
-            lambda block: getattr(block, part) + 0.0,
-            lambda block: block * unit.conjugate(),
-            Like(parent.shape, np.empty(0, parent.dtype).real.dtype),
-        )
-        return self.combine(((ONE, parent.tangent), (-unit, old), (unit, new)), parent.value)
+    def _outdate(self, storage: Any) -> None:
+        """The nodes of the views of a buffer are out of date with its next write; see `Renewing`."""
+        if not storage.writes:
+            for view in storage.living():
+                if view.origin is not None and type(view.tangent) is not ViewNow:
+                    view.tangent = ViewNow(view)
+            if not isinstance(self, Renewing):
+                self.__class__ = self.renewing  # so that a record without such a write pays nothing for it
+        storage.writes += 1
 
     # What nodes hold on to.
 
@@ -349,13 +409,65 @@ class Tape(Perturbation):
         def tangent_of(node: Node) -> Any:
             return blocks_of.get(node.index)
 
-        for node in self.nodes[: last + 1]:
+        nodes = self.nodes[: last + 1]
+        spare = spare_buffers(nodes, outputs) if self.wrote else {}
+        for node in nodes:
             if node.index not in blocks_of:
-                block = node.push(tangent_of, forward)
+                over = spare.get(node.index)
+                block = node.push(tangent_of, forward) if over is None else over.push(tangent_of, forward, spare=True)
                 if block is not None:
                     blocks_of[node.index] = block
         found = [blocks_of.get(node.index) for node in outputs]
         return [None if block is None else forward.block_of(block) for block in found]
+
+
+class Renewing(Tape):
+    """Tapes with views of a buffer that was written: an operation takes the node that a view has now."""
+
+    __slots__ = ()
+    renews = True
+
+    def current(self, tangent: Any) -> Any:
+        return _now(tangent)
+
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Node:
+        return super().combine([(partial, _now(tangent)) for partial, tangent in terms], like, held)
+
+    def scale(self, partial: Any, tangent: Any, made: bool = False) -> Node:
+        return super().scale(partial, _now(tangent), made)
+
+    def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Node:
+        return super().rearrange(tuple(map(_now, tangents)), move, like)
+
+    def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Node:
+        return super().join([(_now(tangent), shape) for tangent, shape in parts], axis, like)
+
+    def view(self, tangent: Any, move: Callable[[Any], Any], like: Any) -> Node:
+        return super().view(_now(tangent), move, like)
+
+    def index_view(self, tangent: Any, index: Any, like: Any) -> Node:
+        return super().index_view(_now(tangent), index, like)
+
+    def take_scalar(self, tangent: Any, index: Any, like: Any) -> Node:
+        return super().take_scalar(_now(tangent), index, like)
+
+    def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Node:
+        return super().contract(_now(tangent), subscripts, operand)
+
+    def linear_map(self, tangent: Any, apply: Any, transpose: Any, like: Any) -> Node:
+        return super().linear_map(_now(tangent), apply, transpose, like)
+
+    def pullback(self, parents: tuple[Any, ...], transpose: Callable[[Any], Any], like: Any) -> Node:
+        return super().pullback(tuple(map(_now, parents)), transpose, like)
+
+    def assign(self, buffer: Any, index: Any, item: Any) -> None:
+        super().assign(buffer, index, _now(item))
+
+    def view_of_written(self, view: Any) -> Any:
+        return ViewNow(view)
+
+
+Tape.renewing = Renewing
 
 
 def _memory(array: Any) -> Any:
