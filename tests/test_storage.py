@@ -433,14 +433,14 @@ def test_sweep_over_many_writes_does_not_copy_the_buffer_each_time(f, run):
     assert peak < 400 * n * X.nbytes  # the record included; a copy for each write would be 2000 to 3000
 
 
-def test_write_is_taken_from_the_cotangent_of_the_buffer_in_place(monkeypatch):
+def test_write_is_taken_from_the_cotangent_of_the_buffer_in_place(patched):
     copied, copy = [], np.copy
 
     def counted(a, *args, **options):
         copied.append(np.size(a))
         return copy(a, *args, **options)
 
-    monkeypatch.setattr(np, "copy", counted)
+    patched(np, "copy", counted)
     gradients = [dd.grad(lambda x, n=n: np.sum(rows_in_a_list(x, n)))(X) for n in (50, 100)]
     assert 0 < sum(copied) < 10 * 4 * 150
     assert_allclose(gradients[0] * 2, gradients[1], rtol=1e-14)
