@@ -59,3 +59,40 @@ def test_float_power_calculates_in_double_precision():
     assert ydot.dtype == np.float64
     np.testing.assert_allclose(ydot, y * np.log(np.float64(a)), rtol=1e-15)
     assert dd.jvp(lambda a: np.float_power(a, 2.5), (a[0],), (a[1],))[1].dtype == np.float64
+
+
+TANH = [0.0, 1e-300, 1e-9, 0.01, 0.4569, 1.0, 3.0, 10.0, 19.0, 30.0, 100.0, 340.0]
+
+
+@pytest.mark.parametrize("t", TANH + [-t for t in TANH[1:]])
+@pytest.mark.parametrize(
+    "kind", [float, np.float64, np.array, lambda t: np.full(3, t)], ids=["float", "scalar", "0-d", "1-d"]
+)
+def test_tanh_keeps_its_digits_to_third_order(t, kind):
+    t, x = kind(t), MP.mpf(t)
+    entry = lambda found: np.ravel(found)[-1]
+    y, square = MP.tanh(x), MP.sech(x) ** 2
+    for derivative in (dd.elementwise_grad, lambda f: lambda x: dd.jvp(f, (x,), (np.ones_like(x) * 1.0,))[1]):
+        first = derivative(np.tanh)
+        second = derivative(first)
+        assert relative_error(entry(first(t)), square) < 1e-15
+        assert relative_error(entry(second(t)), -2 * y * square) < 2e-15
+        assert relative_error(entry(derivative(second)(t)), square * (6 * y**2 - 2)) < 1e-14
+
+
+def test_slope_of_tanh_far_out():
+    assert dd.derivative(np.tanh)(1e300) == dd.grad(np.tanh)(-800.0) == 0.0  # without a warning
+    np.testing.assert_array_equal(dd.elementwise_grad(np.tanh)(np.array([-np.inf, 711.0, np.inf])), 0.0)
+    assert np.isnan(dd.derivative(np.tanh)(np.nan))
+    assert np.isnan(dd.elementwise_grad(np.tanh)(np.array([np.nan, 1.0]))).tolist() == [True, False]
+    narrow = np.float32([-40.0, -8.0, 0.0, 1e-4, 0.5, 8.0, 20.0])
+    found = dd.elementwise_grad(np.tanh)(narrow)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [float(MP.sech(float(x)) ** 2) for x in narrow], rtol=5e-7)
+
+
+@pytest.mark.parametrize("z", [30.0 + 1.0j, -30.0 + 1.0j, 0.2 - 0.4j, -1e-3j, -300 + 2j, 0.0 + 1.5j])
+def test_slope_of_complex_tanh(z):
+    true = MP.sech(MP.mpc(z)) ** 2
+    found = dd.jvp(np.tanh, (np.array([z]),), (np.array([1.0 + 0.0j]),))[1][0]
+    assert abs(MP.mpc(found) / true - 1) < 1e-13

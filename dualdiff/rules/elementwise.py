@@ -20,7 +20,7 @@ from ..dual import Dual, primal
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
 from .forms import Composite, elementwise, passive, tangent_rule, with_out_named
-from .operations import REAL_LINE, Elementwise
+from .operations import REAL_LINE, Elementwise, quietly
 from .results import number, wrapped, written
 from .ufunc_methods import UfuncMethods
 
@@ -119,7 +119,29 @@ elementwise(np.arccos, lambda y, x: -1 / chord(x), domain=_UNIT, edge=True)
 elementwise(np.arctan, lambda y, x: 1 / (1 + x * x))
 elementwise(np.sinh, lambda y, x: np.cosh(x), domain=(-5.0, 5.0))
 elementwise(np.cosh, lambda y, x: np.sinh(x), domain=(-5.0, 5.0))
-elementwise(np.tanh, lambda y, x: 1 - y * y)
+
+
+def sech_squared(x: Any) -> Any:
+    """1 − tanh² x = 1 / cosh² x: far out tanh x has lost the digits that tell it from 1."""
+    if type(x) is Dual:
+        return _SECH_SQUARED.operate(sech_squared, x)
+    if type(x) is float or type(x) is np.float64:
+        y = 0.0 if abs(x) > 700 else 1 / math.cosh(x)
+        return y * y
+    if np.iscomplexobj(x):
+        e = np.exp(-2 * np.where(np.real(x) < 0, -x, x))  # of the sign that does not overflow
+        return 4 * e / ((1 + e) * (1 + e))
+    y = quietly(np.cosh, x)  # whose overflow gives the right 0, beyond 710
+    if type(y) is np.ndarray:
+        np.reciprocal(y, out=y)
+        return np.multiply(y, y, out=y)
+    y = 1 / y
+    return y * y
+
+
+# With a rule of its own, so that its derivative neither overflows nor cancels.
+_SECH_SQUARED = Elementwise(sech_squared, (lambda y, x: -2 * np.tanh(x) * y,), REAL_LINE, None, False)
+elementwise(np.tanh, lambda y, x: sech_squared(x))
 elementwise(
     np.arcsinh,
     lambda y, x: 1 / (np.sqrt(x * x + 1) if np.iscomplexobj(x) else np.hypot(x, 1.0)),  # a large x * x overflows

@@ -277,7 +277,12 @@ def at_edge(perturbation: Perturbation, partial: Callable[..., Any], *args: Any)
         return _raising.copy().run(partial, *args)
     except (FloatingPointError, ZeroDivisionError, OverflowError):
         perturbation.expect_infinity()
-        return _silent.copy().run(partial, *(np.float64(arg) if type(arg) is float else arg for arg in args))
+        return quietly(partial, *(np.float64(arg) if type(arg) is float else arg for arg in args))
+
+
+def quietly(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function without NumPy's warnings."""
+    return _silent.copy().run(function, *args)
 
 
 # NumPy keeps its error state in the context: in a copy of one of these it holds for one call, and an interrupt cannot
