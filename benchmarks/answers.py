@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import dualdiff as dd
-from dualdiff.pytrees import flatten
+from dualdiff.pytrees.trees import flatten
 from dualdiff.testing import derivative_at_zero
 
 from .measuring import LARGEST_ERROR, largest_error

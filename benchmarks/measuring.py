@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 import dualdiff as dd
-from dualdiff.pytrees import flatten
+from dualdiff.pytrees.trees import flatten
 
 Call = Callable[[], Any]
 LARGEST_ERROR = 1e-11  # an answer farther from the one that it is checked against is a failed check

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 import dualdiff as dd
-from dualdiff.higher import FEW_INPUTS, ROW_COST, mode_for_sizes
+from dualdiff.transforms.jacobian import FEW_INPUTS, ROW_COST, mode_for_sizes
 
 from .answers import Judge, Verdict
 from .measuring import largest_error, times

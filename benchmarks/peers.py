@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from dualdiff.pytrees import flatten
+from dualdiff.pytrees.trees import flatten
 
 from .answers import Judge
 from .measuring import Call, error_text, repeated

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
-from dualdiff.higher import FEW_INPUTS, ROW_COST
+from dualdiff.transforms.jacobian import FEW_INPUTS, ROW_COST
 
 from . import modes
 from .measuring import environment

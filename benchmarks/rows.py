@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dualdiff.pytrees import flatten
+from dualdiff.pytrees.trees import flatten
 
 from .answers import Judge, Verdict
 from .measuring import Call, rounds_of_times

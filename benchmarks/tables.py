@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
-from dualdiff.higher import FEW_INPUTS, ROW_COST
+from dualdiff.transforms.jacobian import FEW_INPUTS, ROW_COST
 
 from . import figures, modes, nist
 from .measuring import duration, error_text, number

@@ -35,16 +35,16 @@ A map of the package, in the order in which it reads best:
 from . import rules as rules  # fills the table of rules
 
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
-from .compare import compare_modes
-from .custom import custom_jvp, custom_vjp
-from .dual import Dual
+from .transforms.compare import compare_modes
+from .transforms.custom import custom_jvp, custom_vjp
+from .values.dual import Dual
 from .errors import EscapedDual, IndependentResult, UnsupportedFunction
-from .forward import derivative, jacfwd, jvp, stop_gradient
-from .higher import hessian, hvp, jacobian
-from .pytrees import register_pytree
-from .reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
+from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
+from .transforms.jacobian import hessian, hvp, jacobian
+from .pytrees.trees import register_pytree
+from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
 from .testing import check_grads
-from .variable import Variable
+from .transforms.variable import Variable
 
 __all__ = [
     "Dual",

@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import __version__, errors
-from .dispatch import RULES
+from .values.protocols import RULES
 from .rules.forms import Refused, TangentRule
-from .rules.operations import Elementwise, unknown
+from .rules.ufuncs import Elementwise, unknown
 
 
 class Row(NamedTuple):

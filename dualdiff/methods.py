@@ -14,14 +14,15 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from . import errors, foreign, storage
-from .dispatch import RULES, fused, innermost, stripped, value_of
-from .dual import Dual, is_array, primal
-from .rebinding import is_entry_of_objects
+from . import errors
+from .values import foreign, storage
+from .values.protocols import RULES, fused, innermost, stripped, value_of
+from .values.dual import Dual, is_array, primal
+from .values.rebinding import is_entry_of_objects
 from .rules.forms import Passive
-from .rules.operations import Elementwise, binary_operators, unary_operator
+from .rules.ufuncs import Elementwise, binary_operators, unary_operator
 from .rules.passive import warn_if_remembered
-from .rules.results import refuse_overlap, wrapped
+from .rules.call import refuse_overlap, wrapped
 from .tangents.expression import Tangent
 
 # Arithmetic.

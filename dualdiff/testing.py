@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .compare import copied
-from .dual import primal
-from .forward import _a, _check_function, jvp
-from .pytrees import flatten, paths, unflatten
-from .reverse import vjp
-from .seeding import primal_leaf, result_leaves
+from .transforms.compare import copied
+from .values.dual import primal
+from .transforms.forward import _a, _check_function, jvp
+from .pytrees.trees import flatten, paths, unflatten
+from .transforms.reverse import vjp
+from .transforms.arguments import primal_leaf, result_leaves
 
 
 def check_grads(

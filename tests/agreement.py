@@ -17,8 +17,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.dispatch import duals_in, fused
-from dualdiff.pytrees import flatten
+from dualdiff.values.protocols import duals_in, fused
+from dualdiff.pytrees.trees import flatten
 from dualdiff.testing import derivative_at_zero
 
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.dual import Dual
-from dualdiff.pytrees import flatten
+from dualdiff.values.dual import Dual
+from dualdiff.pytrees.trees import flatten
 from dualdiff.testing import derivative_at_zero
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import dualdiff as dd
 from dualdiff import compare, forward, reverse
-from dualdiff.higher import mode_for_sizes
+from dualdiff.transforms.jacobian import mode_for_sizes
 
 
 def rosenbrock(x):

@@ -6,7 +6,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.dispatch import RULES
+from dualdiff.values.protocols import RULES
 from dualdiff.errors import UnsupportedFunction
 from dualdiff.tangents import Like
 from dualdiff.tangents.dense import Dense

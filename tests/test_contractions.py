@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.pytrees import flatten
+from dualdiff.pytrees.trees import flatten
 from dualdiff.tangents import like_of
 from dualdiff.tangents.tape import Tape
 from dualdiff.testing import check_grads, derivative_at_zero

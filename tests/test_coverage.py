@@ -14,7 +14,7 @@ import pytest
 
 import dualdiff as dd
 import dualdiff.rules.polynomial_package  # enters its rules
-from dualdiff.dispatch import RULES
+from dualdiff.values.protocols import RULES
 from dualdiff.errors import name_of
 
 from .agreement import NEWEST, agree, agrees, plain_numpy_has

@@ -16,7 +16,7 @@ import scipy.stats
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.pytrees import flatten
+from dualdiff.pytrees.trees import flatten
 from dualdiff.testing import derivative_at_zero
 
 A = np.array([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [1.0, 0.0, 2.0]])

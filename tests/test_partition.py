@@ -6,7 +6,7 @@ import numpy as np
 from numpy.testing import overrides
 
 import dualdiff.rules.polynomial_package  # noqa: F401  (enters its rules)
-from dualdiff.dispatch import RULES
+from dualdiff.values.protocols import RULES
 from dualdiff.errors import name_of
 
 # What is overridable depends on what has been imported.

@@ -15,7 +15,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.pytrees import flatten
+from dualdiff.pytrees.trees import flatten
 from dualdiff.testing import derivative_at_zero
 
 AXES = ["axis=0", "axis=-1", "axis=()", "axis=None", "axis=(0,)", "axis=1"]

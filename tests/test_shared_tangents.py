@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.pytrees import flatten
+from dualdiff.pytrees.trees import flatten
 from dualdiff.testing import derivative_at_zero
 
 X, V = np.array([1.0, 2.0, 3.0]), np.array([1.0, -1.0, 0.5])

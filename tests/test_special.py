@@ -12,10 +12,10 @@ from numpy.testing import assert_allclose
 from scipy.special import _ufuncs
 
 import dualdiff as dd
-import dualdiff.rules.special  # enters its rules
-from dualdiff.dispatch import RULES
+import dualdiff.special.elementary  # enters its rules
+from dualdiff.values.protocols import RULES
 from dualdiff.errors import UnsupportedFunction, name_of
-from dualdiff.rules.operations import unknown
+from dualdiff.rules.ufuncs import unknown
 
 
 def partial(f, i, *args):

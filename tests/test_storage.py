@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.reverse import recorded
+from dualdiff.transforms.reverse import recorded
 from dualdiff.testing import derivative_at_zero
 from tests.programs import IN_PLACE
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dualdiff.__main__ import KINDS, main, rows
-from dualdiff.dispatch import RULES
+from dualdiff.values.protocols import RULES
 from dualdiff.errors import name_of
 
 

@@ -14,7 +14,7 @@ import pytest
 
 import dualdiff as dd
 from dualdiff import methods
-from dualdiff.declarations import Array
+from dualdiff.values.declarations import Array
 
 PACKAGE = Path(dd.__file__).parent
 # What Python gives to every class.
@@ -245,7 +245,7 @@ def test_every_public_method_of_an_array_is_declared():
 
 
 def test_declarations_cost_nothing_at_run_time():
-    code = "import dualdiff, sys; print('dualdiff.declarations' in sys.modules, dualdiff.Dual.__mro__[1:])"
+    code = "import dualdiff, sys; print('dualdiff.values.declarations' in sys.modules, dualdiff.Dual.__mro__[1:])"
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
 

@@ -12,8 +12,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.dispatch import RULES
-from dualdiff.rules.operations import Elementwise
+from dualdiff.values.protocols import RULES
+from dualdiff.rules.ufuncs import Elementwise
 from tests.samples.elementwise import points
 
 # MindSpore's functional differentiation.

@@ -1,23 +1,10 @@
 """The table of derivative rules: one file a subject, one declaration a NumPy function.
 
 To add a rule, find the file by its subject and write one declaration in a form of `forms`.
-Importing this package fills `dualdiff.dispatch.RULES`.
+Importing this package fills `dualdiff.values.protocols.RULES`.
 """
 
-from . import (
-    composites,
-    contractions,
-    creation,
-    elementwise,
-    fft,
-    linalg,
-    passive,
-    polynomials,
-    rearrangements,
-    reductions,
-    sorting,
-    writing,
-)
+from . import composites, contractions, creation, elementwise, fft, linalg, passive, polynomials, rearrangements, reductions, sorting, writing
 
 __all__ = [
     "composites",

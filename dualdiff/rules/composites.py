@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import RULES, fused, innermost, register, stripped
-from ..dual import primal
+from ..values.protocols import RULES, fused, innermost, register, stripped
+from ..values.dual import primal
 from ..tangents import Like
 from ..tangents.expression import Tangent, normalized
 from .elementwise import chord
 from .forms import Composite, custom, tangent_rule
-from .operations import at_edge
+from .ufuncs import at_edge
 
 _ALL = slice(None)
 

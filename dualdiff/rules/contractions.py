@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import Rule, carries, fused, innermost, register, stripped, value_of
-from ..dual import Dual
+from ..values.protocols import Rule, carries, fused, innermost, register, stripped, value_of
+from ..values.dual import Dual
 from ..tangents import ONE, Like
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
 from .forms import View, composite, custom, tangent_rule
-from .results import constant, refuse_narrowing, wrapped, written
+from .call import constant, refuse_narrowing, wrapped, written
 
 Letters = tuple[str, str, str]  # of a, of b, of the result
 

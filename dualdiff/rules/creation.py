@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..dispatch import RULES, duals_in, fused, innermost, lifted, stripped
-from ..dual import Dual, is_array, primal
+from ..values.protocols import RULES, duals_in, fused, innermost, lifted, stripped
+from ..values.dual import Dual, is_array, primal
 from ..tangents import ONE
 from ..tangents.expression import Tangent
 from .forms import composite, creation, custom
-from .results import constant, wrapped
+from .call import constant, wrapped
 
 # Like another array.
 

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import RULES, Rule, carries, fused, innermost, register, value_of
-from ..dual import Dual, primal
+from ..values.protocols import RULES, Rule, carries, fused, innermost, register, value_of
+from ..values.dual import Dual, primal
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
 from .forms import Composite, elementwise, passive, tangent_rule, with_out_named
-from .operations import REAL_LINE, Elementwise, quietly
-from .results import number, wrapped, written
+from .ufuncs import REAL_LINE, Elementwise, quietly
+from .call import number, wrapped, written
 from .ufunc_methods import UfuncMethods
 
 _LN2 = math.log(2.0)

@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from .. import storage as shared
-from ..dispatch import RULES, Rule, carries, duals_in, fused, innermost, register, stripped, value_of
-from ..dual import Dual, is_array, primal
+from ..values import storage as shared
+from ..values.protocols import RULES, Rule, carries, duals_in, fused, innermost, register, stripped, value_of
+from ..values.dual import Dual, is_array, primal
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
-from .operations import elementwise as elementwise
-from .results import constant, fused_tree, number, tangent_of, values_in, wrapped, written
+from .ufuncs import elementwise as elementwise
+from .call import constant, fused_tree, number, tangent_of, values_in, wrapped, written
 
 # Functions of arrays.
 

@@ -26,14 +26,14 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import innermost, value_of
-from ..dual import Dual, primal
+from ..values.protocols import innermost, value_of
+from ..values.dual import Dual, primal
 from ..tangents import ONE, Like
 from ..tangents.expression import Tangent, normalized, real_dtype
 from ..tangents.gauges import unknown_turns
 from .contractions import conj, operand, product_of
 from .forms import Composite, TangentRule, composite, custom, tangent_rule
-from .results import wrapped, written
+from .call import wrapped, written
 
 _SMALL = 1e-3  # singular values below this part of the largest are split off in determinants of nested derivatives
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import register, stripped
-from ..dual import Dual, primal
+from ..values.protocols import register, stripped
+from ..values.dual import Dual, primal
 from .forms import Passive, custom, passive, refused
 
 passive(

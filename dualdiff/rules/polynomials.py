@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import duals_in, register, stripped
+from ..values.protocols import duals_in, register, stripped
 from ..tangents.expression import Tangent
 from .composites import Formula, array, formula
 from .forms import tangent_rule

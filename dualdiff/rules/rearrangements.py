@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from .. import storage as shared
-from ..dispatch import RULES, carries, fused, innermost, stripped, value_of
-from ..dual import Dual, is_array, primal
+from ..values import storage as shared
+from ..values.protocols import RULES, carries, fused, innermost, stripped, value_of
+from ..values.dual import Dual, is_array, primal
 from ..tangents import ONE, Perturbation, blocks
 from ..tangents.expression import Tangent, normalized
 from .forms import Rearranging, block_axis, custom, rearranging, view
-from .results import constant, wrapped, written
+from .call import constant, wrapped, written
 
 _ALL = slice(None)
 Move = Callable[[Any], Any]

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import RULES, Rule, carries, fused, innermost, register, stripped, value_of
-from ..dual import Dual
+from ..values.protocols import RULES, Rule, carries, fused, innermost, register, stripped, value_of
+from ..values.dual import Dual
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent, normalized, sum_subscripts
 from .forms import composite, gathered
-from .results import constant, tangent_of, wrapped, written
+from .call import constant, tangent_of, wrapped, written
 from .ufunc_methods import ACCUMULATIONS, REDUCTIONS, linear_recurrence, recurrence, working_dtype
 
 # Arguments other than the array that a reduction is differentiable in.

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import Rule, carries, fused, innermost, register, stripped, value_of
-from ..dual import Dual
+from ..values.protocols import Rule, carries, fused, innermost, register, stripped, value_of
+from ..values.dual import Dual
 from ..tangents.expression import Tangent, normalized
 from .forms import composite, custom, tangent_rule
 from .reductions import axes_of, reduced, rows_of, tangent_rows
-from .results import constant, tangent_of, wrapped, written
+from .call import constant, tangent_of, wrapped, written
 
 
 def picked(d: Tangent, index: Any, axis: int) -> Tangent:

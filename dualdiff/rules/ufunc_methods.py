@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors, storage
-from ..dispatch import carries, fused, innermost, lifted, stripped, value_of
-from ..dual import Dual, is_array, primal
+from .. import errors
+from ..values import storage
+from ..values.protocols import carries, fused, innermost, lifted, stripped, value_of
+from ..values.dual import Dual, is_array, primal
 from ..tangents import Trivial
 from ..tangents.expression import Tangent, normalized
-from .results import constant, wrapped, written
+from .call import constant, wrapped, written
 
 # Of real numbers these are rounded correctly, so whatever loop NumPy takes gives the same bits.
 ROUNDED_CORRECTLY = frozenset({

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors, storage
-from ..dispatch import duals_in, fused, innermost, stripped
-from ..dual import Dual, is_array, primal
+from .. import errors
+from ..values import storage
+from ..values.protocols import duals_in, fused, innermost, stripped
+from ..values.dual import Dual, is_array, primal
 from .forms import writing
-from .results import refuse_overlap
+from .call import refuse_overlap
 
 
 def _written(

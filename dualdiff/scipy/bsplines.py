@@ -16,8 +16,8 @@ import numpy as np
 from scipy import interpolate as plain
 
 from .. import errors
-from ..dispatch import duals_in, stripped
-from ..rules.results import fused_tree
+from ..values.protocols import duals_in, stripped
+from ..rules.call import fused_tree
 from ..tangents.expression import normalized
 from .forms import composite, double
 from .piecewise_polynomials import integral, on_axis, owned, spread, undefined

@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import carries, duals_in, innermost, stripped, value_of
-from ..dual import Dual
-from ..rules.results import fused_tree
+from ..values.protocols import carries, duals_in, innermost, stripped, value_of
+from ..values.dual import Dual
+from ..rules.call import fused_tree
 from .forms import composite, double
 
 

@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..dispatch import duals_in, fused
+from ..values.protocols import duals_in, fused
 from ..rules import forms
-from ..rules.results import fused_tree
-from ..variable import Variable, presented
+from ..rules.call import fused_tree
+from ..transforms.variable import Variable, presented
 
 
 def tangent_rule(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -18,8 +18,8 @@ import scipy.integrate
 import scipy.special
 
 from .. import errors
-from ..dispatch import carries, fused
-from ..dual import Dual, primal
+from ..values.protocols import carries, fused
+from ..values.dual import Dual, primal
 from ..rules.contractions import operand
 from .forms import composite, without_rule
 

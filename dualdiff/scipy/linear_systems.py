@@ -12,8 +12,8 @@ import numpy as np
 import scipy.linalg
 
 from .. import errors
-from ..dispatch import carries, duals_in
-from ..dual import primal
+from ..values.protocols import carries, duals_in
+from ..values.dual import primal
 from ..rules import linalg as numpy_rules
 from ..rules.contractions import conj, operand
 from ..rules.linalg import H, dH, hermitian_of, hermitian_tangent, mT

@@ -14,7 +14,7 @@ import numpy as np
 import scipy.linalg
 
 from .. import errors
-from ..dual import primal
+from ..values.dual import primal
 from ..rules.contractions import operand
 from ..rules.linalg import mT
 from ..tangents import Like

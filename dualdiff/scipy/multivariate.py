@@ -16,8 +16,8 @@ from scipy import stats as plain
 from scipy.stats import Covariance
 
 from .. import errors
-from ..dispatch import duals_in, stripped
-from ..rules.results import fused_tree
+from ..values.protocols import duals_in, stripped
+from ..rules.call import fused_tree
 from .distributions import Frozen, missing
 from .forms import composite, double
 

@@ -19,9 +19,9 @@ from scipy import interpolate as plain
 from scipy.linalg import solve_banded
 
 from .. import errors
-from ..dispatch import duals_in, stripped
-from ..rules.results import fused_tree
-from ..variable import presented
+from ..values.protocols import duals_in, stripped
+from ..rules.call import fused_tree
+from ..transforms.variable import presented
 from .forms import composite, double, tangent_rule
 
 # Arrays as SciPy's splines take them.

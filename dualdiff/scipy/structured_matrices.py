@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ..dual import primal
+from ..values.dual import primal
 from ..rules.contractions import conj, operand
 from .forms import composite
 

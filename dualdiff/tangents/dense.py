@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual import Dual, primal
+from ..values.dual import Dual, primal
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
 
 _BOOL = np.dtype(bool)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual import primal as plain
+from ..values.dual import primal as plain
 from . import Like, dtype_of
 from .expression import Tangent, real_dtype
 

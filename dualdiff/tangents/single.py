@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..dual import Dual, is_array, primal
+from ..values.dual import Dual, is_array, primal
 from . import MINUS_ONE, ONE, Like, Perturbation, dtype_of
 from .dense import BIG, Quiet, as_block, contracted, sum_axes
 

@@ -20,28 +20,8 @@ import numpy as np
 
 from . import Like, Perturbation, Trivial, blocks
 from .dense import Careful, Dense, as_block, warn_outer
-from .nodes import (
-    Combine,
-    Contract,
-    Entry,
-    IndexView,
-    Join,
-    LinearMap,
-    Node,
-    OneSweep,
-    Overwrite,
-    OverwriteAt,
-    Pullback,
-    Rearrange,
-    ScalarCombine,
-    Sweep,
-    View,
-    keeps_memory,
-    places_of,
-    spare_buffers,
-    terms_of,
-)
-from .supported import Supported, has_nan, reached, repeated
+from .operations import Combine, Contract, Entry, IndexView, Join, LinearMap, Node, OneSweep, Overwrite, OverwriteAt, Pullback, Rearrange, ScalarCombine, Sweep, View, keeps_memory, places_of, spare_buffers, terms_of
+from .structural_zeros import Supported, has_nan, reached, repeated
 
 _ndarray = np.ndarray
 _float64 = np.float64

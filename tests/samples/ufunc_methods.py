@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dualdiff.dispatch import RULES
-from dualdiff.rules.operations import Elementwise
+from dualdiff.values.protocols import RULES
+from dualdiff.rules.ufuncs import Elementwise
 
 from . import sample
 from .reductions import apart

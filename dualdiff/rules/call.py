@@ -1,0 +1,111 @@
+"""Into a rule and out of it: arguments as rules want them, results with their tangents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..values import storage as shared
+from ..values.protocols import duals_in, fused, value_of
+from ..values.dual import Dual, primal
+from ..tangents import ONE, Like, Perturbation, like_of
+from ..tangents.expression import Tangent
+
+NUMBERS = frozenset({float, int, np.ndarray, np.float64, np.float32, Dual})
+_OBJECT = np.dtype(object)
+
+
+def number(arg: Any) -> Any:
+    """An operand as an array, unless it is one or a scalar: partials calculate with it."""
+    if type(arg) in NUMBERS and getattr(arg, "dtype", None) != _OBJECT:
+        return arg
+    arg = fused(arg)
+    return np.asarray(arg) if isinstance(arg, (list, tuple)) else arg
+
+
+def tangent_of(arg: Any, perturbation: Perturbation) -> Tangent:
+    active = type(arg) is Dual and arg.perturbation is perturbation
+    return Tangent(perturbation, arg.tangent if active else None)
+
+
+def fused_tree(tree: Any) -> Any:
+    try:
+        if isinstance(tree, dict):
+            return {name: fused_tree(item) for name, item in tree.items()}
+        if type(tree) in (list, tuple):
+            return type(tree)(fused_tree(item) for item in tree)
+    except RecursionError:
+        raise errors.nested_too_deeply(type(tree)) from None
+    return fused(tree)
+
+
+def values_in(tree: Any, perturbation: Perturbation) -> Any:
+    """Arguments with every Dual of one perturbation replaced by its value."""
+    if isinstance(tree, dict):
+        return {name: values_in(item, perturbation) for name, item in tree.items()}
+    if type(tree) in (list, tuple):
+        return type(tree)(values_in(item, perturbation) for item in tree)
+    return value_of(tree, perturbation)
+
+
+def refuse_narrowing(function: Any, dtype: Any, args: Iterable[Any]) -> None:
+    """``dtype=float`` for complex operands drops imaginary parts inside the function, where no rule sees it."""
+    if dtype is None:
+        return
+    constant(np.dtype(dtype))  # refuses objects
+    if np.dtype(dtype).kind != "c":
+        for arg in args:
+            if getattr(getattr(arg, "dtype", None), "kind", "") == "c" and duals_in(args):
+                raise errors.unsupported(function, f"with dtype={np.dtype(dtype)} and complex operands", [arg.shape])
+
+
+def refuse_overlap(name: str, buffer: Any, values: Any) -> None:
+    """Few functions of NumPy write without looking whether they overwrite what they still have to read."""
+    written, read = primal(fused(buffer)), primal(fused(values))
+    if isinstance(written, np.ndarray) and isinstance(read, np.ndarray) and np.shares_memory(written, read):
+        raise errors.overlap(name)
+
+
+def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:
+    """The value and its tangent as a Dual, the tangent in the shape and dtype of the value."""
+    if tangent is None or tangent.handle is None:
+        return y
+    like, wanted = tangent.like, like_of(y)
+    handle = tangent.handle
+    if like.shape != wanted.shape or like.dtype != wanted.dtype:
+        if wanted.dtype == _OBJECT:
+            raise errors.made_of_objects(y.ravel().tolist())
+        handle = perturbation.combine(((ONE, handle),), Like(wanted.shape, wanted.dtype))
+    elif perturbation.renews:
+        handle = perturbation.current(handle)
+    return Dual(y, handle, perturbation)
+
+
+def constant(dtype: np.dtype[Any]) -> bool:
+    """Whether a result of that dtype is piecewise constant (whole numbers); objects would hide a derivative."""
+    if dtype is _OBJECT:
+        raise TypeError(
+            "dtype=object: NumPy would make objects of the value alone, without its derivative.\n"
+            "  Leave dtype= out; an array of objects that carry the derivative is np.asarray(result)."
+        )
+    return dtype.kind not in "fc"
+
+
+def written(function: Any, out: Any, result: Any) -> Any:
+    """A result in the user's ``out=``."""
+    if isinstance(out, tuple):
+        out = out[0]
+    if out is None:
+        return result
+    if isinstance(out, Dual):
+        if result.shape != out.shape:
+            raise ValueError(f"{errors.name_of(function)}: out has shape {out.shape}, the result {result.shape}")
+        shared.write(out, ..., result)
+        return out
+    if duals_in(result) and out.dtype is not _OBJECT:
+        raise errors.plain_buffer()
+    out[...] = result
+    return out

@@ -1,0 +1,336 @@
+"""Ufuncs of `scipy.special`: distribution functions and their inverses, incomplete gamma and beta functions.
+
+A distribution function has its density for derivative.  Densities are made in Loader's form, in which nothing large
+cancels: a deviance (`deviance`) for the exponent and Stirling's error (`stirling_error`) for the Γs, so that they keep
+their relative accuracy for shapes of any size.  An inverse has the inverse derivative.  In a shape parameter only the
+derivatives that are functions of SciPy are known; the others raise.
+Source: C. Loader, Fast and accurate computation of binomial probabilities, 2000.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+from scipy.special import _ufuncs
+
+from ..tangents import ONE
+from ..rules.forms import refused
+from ..rules.ufuncs import REAL_LINE, unknown
+from .forms import boxcox_exponent, chosen, deviance, edged, stirling_error
+
+_SQRT_TAU = math.sqrt(2 * math.pi)
+_POSITIVE = (0.0, np.inf)
+_UNIT = (0.0, 1.0)
+
+
+# Densities.
+
+
+def gamma_density(a: Any, x: Any) -> Any:
+    """xᵃ⁻¹ e⁻ˣ / Γ(a) = √(a/2π) exp(−a D − S(a)) / x, with the deviance D of x/a."""
+
+    def power(a: Any, x: Any) -> Any:
+        return np.power(x, a - 1) * np.exp(-x) * sc.rgamma(a)
+
+    def loader(a: Any, x: Any) -> Any:
+        return np.exp(-a * deviance((x - a) / a, x / a) - stirling_error(a)) * np.sqrt(a) / _SQRT_TAU / x
+
+    return chosen(
+        (
+            (x > 1e4 * (a + 1), lambda a, x: 0.0 * a, (1.0, 1.0)),
+            ((x == 0) | (a == 0) | ((a < 10) & (x < 100)), power, (1.0, 1.0)),
+            (True, loader, (20.0, 20.0)),
+        ),
+        a,
+        x,
+    )
+
+
+def beta_density(a: Any, b: Any, x: Any, y: Any) -> Any:
+    """xᵃ⁻¹ yᵇ⁻¹ / B(a, b) for y = 1 − x, with n = a + b and the deviances of nx/a and ny/b."""
+
+    def power(a: Any, b: Any, x: Any, y: Any) -> Any:
+        return np.power(x, a - 1) * np.power(y, b - 1) / sc.beta(a, b)
+
+    def loader(a: Any, b: Any, x: Any, y: Any) -> Any:
+        n, excess = a + b, b * x - a * y
+        exponent = -a * deviance(excess / a, n * x / a) - b * deviance(-excess / b, n * y / b)
+        norm = stirling_error(n) - stirling_error(a) - stirling_error(b)
+        return np.exp(exponent + norm) * np.sqrt(a / n) * np.sqrt(b) / _SQRT_TAU / x / y
+
+    return chosen(
+        (((x == 0) | (y == 0), power, (1.0, 1.0, 0.0, 1.0)), (True, loader, (1.0, 1.0, 0.5, 0.5))), a, b, x, y
+    )
+
+
+def student_density(v: Any, t: Any) -> Any:
+    """Γ((v+1)/2) / (√(vπ) Γ(v/2)) (1 + t²/v)^(−(v+1)/2), normal for v = ∞."""
+
+    def normal(v: Any, t: Any) -> Any:
+        return np.exp(-0.5 * t * t) / _SQRT_TAU
+
+    def student(v: Any, t: Any) -> Any:
+        norm = stirling_error(0.5 * (v + 1)) - stirling_error(0.5 * v) - 0.5 * v * deviance(1 / v, 1 + 1 / v)
+        r = t / np.sqrt(v)
+        large = np.absolute(r) > 1e8
+        square = np.where(large, 0.0, r)
+        logarithm = np.where(
+            large, 2 * np.log(np.absolute(np.where(large, r, 1.0))), np.log1p(square * square)
+        )  # of 1 + t²/v, where t² would overflow
+        return np.exp(norm - 0.5 * (v + 1) * logarithm) / _SQRT_TAU
+
+    return chosen(((v == np.inf, normal, (1.0, 1.0)), (True, student, (1.0, 1.0))), v, t)
+
+
+# Incomplete gamma and beta functions, in their last argument.
+edged(sc.gammainc, unknown(sc.gammainc, "a"), lambda y, a, x: gamma_density(a, x), domain=_POSITIVE)
+edged(sc.gammaincc, unknown(sc.gammaincc, "a"), lambda y, a, x: -gamma_density(a, x), domain=_POSITIVE)
+edged(sc.gammaincinv, unknown(sc.gammaincinv, "a"), lambda x, a, p: 1 / gamma_density(a, x), domain=(_POSITIVE, _UNIT))
+edged(
+    sc.gammainccinv, unknown(sc.gammainccinv, "a"), lambda x, a, p: -1 / gamma_density(a, x), domain=(_POSITIVE, _UNIT)
+)
+
+
+def _betainc_slope(a: Any, b: Any, x: Any) -> Any:
+    """The density; 0 where a or b is 0, and all mass at an end."""
+    flat = ((a == 0) != (b == 0)) & (x > 0) & (x < 1)
+    return chosen(
+        (
+            (flat, lambda a, b, x: 0.0 * x, (1.0, 1.0, 0.5)),
+            (True, lambda a, b, x: beta_density(a, b, x, 1 - x), (1.0, 1.0, 0.5)),
+        ),
+        a,
+        b,
+        x,
+    )
+
+
+for _function, _inverse, _sign in ((sc.betainc, sc.betaincinv, 1.0), (sc.betaincc, sc.betainccinv, -1.0)):
+    edged(
+        _function,
+        unknown(_function, "a"),
+        unknown(_function, "b"),
+        lambda y, a, b, x, sign=_sign: sign * _betainc_slope(a, b, x),
+        domain=(_POSITIVE, _POSITIVE, _UNIT),
+    )
+    edged(
+        _inverse,
+        unknown(_inverse, "a"),
+        unknown(_inverse, "b"),
+        lambda x, a, b, y, sign=_sign: sign / beta_density(a, b, x, 1 - x),
+        domain=(_POSITIVE, _POSITIVE, _UNIT),
+    )
+
+# χ²: the gamma distribution of v/2 and x/2.
+edged(sc.chdtr, unknown(sc.chdtr, "v"), lambda y, v, x: 0.5 * gamma_density(0.5 * v, 0.5 * x), domain=_POSITIVE)
+edged(sc.chdtrc, unknown(sc.chdtrc, "v"), lambda y, v, x: -0.5 * gamma_density(0.5 * v, 0.5 * x), domain=_POSITIVE)
+edged(
+    sc.chdtri,
+    unknown(sc.chdtri, "v"),
+    lambda x, v, p: -2 / gamma_density(0.5 * v, 0.5 * x),
+    domain=(_POSITIVE, _UNIT),
+)
+
+# Gamma, of rate a and shape b.
+
+
+def _rate_slope(a: Any, b: Any, x: Any) -> Any:
+    """x times the density, which is 0 for x = 0; its derivative in x may be infinite there, and is NaN."""
+    return chosen(
+        (
+            ((x == 0) & (b > 0) & (b < 1), lambda a, b, x: 0.0 * np.sqrt(x), (1.0, 1.0, 0.0)),
+            (True, lambda a, b, x: x * gamma_density(b, a * x), (1.0, 1.0, 1.0)),
+        ),
+        a,
+        b,
+        x,
+    )
+
+
+for _function, _sign in ((sc.gdtr, 1.0), (sc.gdtrc, -1.0)):
+    edged(
+        _function,
+        lambda y, a, b, x, sign=_sign: sign * _rate_slope(a, b, x),
+        unknown(_function, "b"),
+        lambda y, a, b, x, sign=_sign: sign * a * gamma_density(b, a * x),
+        domain=_POSITIVE,
+    )
+edged(
+    sc.gdtria,
+    lambda a, p, b, x: 1 / x / gamma_density(b, a * x),
+    unknown(sc.gdtria, "b"),
+    lambda a, p, b, x: -a / x,
+    domain=(_UNIT, _POSITIVE, _POSITIVE),
+)
+edged(
+    sc.gdtrix,
+    lambda x, a, b, p: -x / a,
+    unknown(sc.gdtrix, "b"),
+    lambda x, a, b, p: 1 / a / gamma_density(b, a * x),
+    domain=(_POSITIVE, _POSITIVE, _UNIT),
+)
+
+# Poisson: of the mean m, the upper tail of the gamma distribution of shape ⌊k⌋ + 1.
+edged(sc.pdtr, unknown(sc.pdtr, "k"), lambda y, k, m: -gamma_density(np.floor(k) + 1, m), domain=_POSITIVE)
+edged(sc.pdtrc, unknown(sc.pdtrc, "k"), lambda y, k, m: gamma_density(np.floor(k) + 1, m), domain=_POSITIVE)
+edged(
+    sc.pdtri, unknown(sc.pdtri, "k"), lambda m, k, y: -1 / gamma_density(np.trunc(k) + 1, m), domain=(_POSITIVE, _UNIT)
+)
+
+
+# Binomial: of p, the upper tail of the beta distribution of shapes ⌊k⌋ + 1 and n − ⌊k⌋; constant outside 0 ≤ k < n.
+# SciPy truncates n, and both n and k of the negative binomial distribution.
+
+
+def _binomial_slope(k: Any, n: Any, p: Any) -> Any:
+    k, n = np.floor(k), np.trunc(n)
+    inside = (k >= 0) & (k < n)
+    a, b = np.where(inside, k + 1, 1.0), np.where(inside, n - k, 1.0)
+    return np.where(inside, beta_density(a, b, p, 1 - p), 0.0)
+
+
+def _negative_binomial_slope(k: Any, n: Any, p: Any) -> Any:
+    """Of p, the beta distribution of shapes n and ⌊k⌋ + 1."""
+    return beta_density(1.0 * np.trunc(n), np.trunc(k) + 1, p, 1 - p)
+
+
+for _function, _slope, _sign in (
+    (sc.bdtr, _binomial_slope, -1.0),
+    (sc.bdtrc, _binomial_slope, 1.0),
+    (sc.nbdtr, _negative_binomial_slope, 1.0),
+    (sc.nbdtrc, _negative_binomial_slope, -1.0),
+):
+    edged(
+        _function,
+        unknown(_function, "k"),
+        unknown(_function, "n"),
+        lambda y, k, n, p, slope=_slope, sign=_sign: sign * slope(k, n, p),
+        domain=(_POSITIVE, _POSITIVE, _UNIT),
+    )
+for _inverse, _slope, _sign in ((sc.bdtri, _binomial_slope, -1.0), (sc.nbdtri, _negative_binomial_slope, 1.0)):
+    edged(
+        _inverse,
+        unknown(_inverse, "k"),
+        unknown(_inverse, "n"),
+        lambda p, k, n, y, slope=_slope, sign=_sign: sign / slope(k, n, p),
+        domain=(_POSITIVE, _POSITIVE, _UNIT),
+    )
+
+
+# Fisher's F: the beta distribution at w = d₁x / (d₂ + d₁x).
+
+
+def fisher_density(d1: Any, d2: Any, x: Any) -> Any:
+    total = d2 + d1 * x
+    w, rest = d1 * x / total, d2 / total
+    return beta_density(0.5 * d1, 0.5 * d2, w, rest) * rest * d1 / total
+
+
+for _function, _sign in ((sc.fdtr, 1.0), (sc.fdtrc, -1.0)):
+    edged(
+        _function,
+        unknown(_function, "dfn"),
+        unknown(_function, "dfd"),
+        lambda y, d1, d2, x, sign=_sign: sign * fisher_density(d1, d2, x),
+        domain=_POSITIVE,
+    )
+edged(
+    sc.fdtri,
+    unknown(sc.fdtri, "dfn"),
+    unknown(sc.fdtri, "dfd"),
+    lambda x, d1, d2, p: 1 / fisher_density(d1, d2, x),
+    domain=(_POSITIVE, _POSITIVE, _UNIT),
+)
+
+# Student's t.
+edged(sc.stdtr, unknown(sc.stdtr, "df"), lambda y, v, t: student_density(v, t), domain=(_POSITIVE, REAL_LINE))
+edged(sc.stdtrit, unknown(sc.stdtrit, "df"), lambda t, v, p: 1 / student_density(v, t), domain=(_POSITIVE, _UNIT))
+
+# Mean and standard deviation of a normal distribution, from z = (x − mean)/sd, the normal quantile of p.
+
+
+def _quantile_slope(p: Any) -> Any:
+    z = sc.ndtri(p)
+    return _SQRT_TAU * np.exp(0.5 * z * z)
+
+
+edged(
+    sc.nrdtrimn,
+    lambda mean, p, sd, x: -sd * _quantile_slope(p),
+    lambda mean, p, sd, x: -sc.ndtri(p),
+    ONE,
+    domain=(_UNIT, _POSITIVE, REAL_LINE),
+)
+edged(
+    sc.nrdtrisd,
+    lambda sd, mean, p, x: -1 / sc.ndtri(p),
+    lambda sd, mean, p, x: -sd / sc.ndtri(p) * _quantile_slope(p),
+    lambda sd, mean, p, x: 1 / sc.ndtri(p),
+    domain=(REAL_LINE, _UNIT, REAL_LINE),
+)
+
+
+# Tukey's λ: p solves x = boxcox(p, λ) − boxcox(q, λ) with q = 1 − p, the same function of −x.
+
+
+def _tukey_slope(p: Any, x: Any, lam: Any) -> Any:
+    """p' = 1 / (p^(λ−1) + q^(λ−1)); p is constant beyond |x| = 1/λ."""
+    q = sc.tklmbda(-x, lam)
+    beyond = lam * np.absolute(x) > 1
+    p, q = np.where(beyond, 0.5, p), np.where(beyond, 0.5, q)
+    return np.where(beyond, 0.0, 1 / (np.power(p, lam - 1) + np.power(q, lam - 1)))
+
+
+def _tukey_shape(p: Any, x: Any, lam: Any) -> Any:
+    """∂p/∂λ = −p' ∂/∂λ (boxcox(p, λ) − boxcox(q, λ))."""
+    q = sc.tklmbda(-x, lam)
+    beyond = lam * np.absolute(x) > 1
+    at_p, at_q = (boxcox_exponent(np.log(np.where(beyond, 0.5, side)), lam) for side in (p, q))
+    return -_tukey_slope(p, x, lam) * (at_p - at_q)
+
+
+edged(sc.tklmbda, _tukey_slope, _tukey_shape, domain=(REAL_LINE, REAL_LINE))
+
+
+# Kolmogorov and Smirnov.
+
+
+def _kolmogorov_slope(x: Any) -> Any:
+    """−8x Σ (−1)ᵏ⁻¹ k² exp(−2k²x²); for small x the derivative of −√(2π)/x Σ exp(−(2k−1)²π²/(8x²)) (Jacobi)."""
+
+    def large(x: Any) -> Any:
+        total: Any = 0.0
+        for k in range(5, 0, -1):
+            total = total - (-1.0) ** k * k * k * np.exp(-2.0 * k * k * x * x)
+        return -8 * x * total
+
+    def small(x: Any) -> Any:
+        total: Any = 0.0
+        for k in (7.0, 5.0, 3.0, 1.0):
+            c = (math.pi * k) ** 2 / 8 / (x * x)
+            total = total + (1 - 2 * c) * np.exp(-c)
+        return _SQRT_TAU / x / x * total
+
+    # Below 0.01 the value and all its derivatives underflow.
+    flat = lambda x: 0.0 * x
+    return chosen(((x < 0.01, flat, (0.0,)), (x < 0.85, small, (0.5,)), (True, large, (1.0,))), x)
+
+
+edged(sc.kolmogorov, lambda y, x: _kolmogorov_slope(x), domain=(0.3, 1.5))
+edged(sc.kolmogi, lambda x, p: 1 / _kolmogorov_slope(x), domain=_UNIT)
+if hasattr(_ufuncs, "_smirnovp"):
+    _smirnovp, _natural = _ufuncs._smirnovp, (1.0, np.inf)
+    edged(sc.smirnov, unknown(sc.smirnov, "n"), lambda y, n, d: _smirnovp(n, d), domain=(_natural, _UNIT))
+    edged(sc.smirnovi, unknown(sc.smirnovi, "n"), lambda d, n, p: 1 / _smirnovp(n, d), domain=(_natural, _UNIT))
+    refused(_smirnovp, reason="the second derivative of Smirnov's distribution is no function of SciPy")
+else:
+    refused(sc.smirnov, sc.smirnovi, reason="its derivative is no function of SciPy")
+
+refused(
+    sc.btdtria, sc.btdtrib, sc.bdtrik, sc.bdtrin, sc.nbdtrik, sc.nbdtrin, sc.pdtrik, sc.gdtrib, sc.chdtriv,
+    sc.fdtridfd, sc.stdtridf,
+    reason="the derivative in a shape parameter is no function of SciPy",
+)  # fmt: skip

@@ -1,0 +1,228 @@
+"""Ufuncs of `scipy.special`: the gamma function and its kin.
+
+Where two digamma functions cancel, `digamma_step` is their difference; where a zero of 1/Γ meets a pole of ψ, the
+derivative of 1/Γ, which is entire, takes the place of the product.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import scipy.special as sc
+from scipy.special import _ufuncs
+
+from ..rules.forms import passive, refused
+from ..rules.ufuncs import REAL_LINE, unknown
+from .forms import chosen, digamma_step, edged, is_pole, polynomial
+
+_POSITIVE = (0.0, np.inf)
+# B₂ₖ, for the asymptotic series of ψ′ (DLMF 5.15.8).
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798)
+
+
+def _sin_pi(x: Any) -> Any:
+    """sin πx and cos πx, whose argument is reduced by the nearest whole number, where they are ±."""
+    whole = np.rint(np.real(x))
+    sign = 1.0 - 2.0 * np.remainder(whole, 2.0)
+    return sign * np.sin(math.pi * (x - whole)), sign * np.cos(math.pi * (x - whole))
+
+
+def _csc_squared(x: Any) -> Any:
+    """(π / sin πx)², which is 0 far from the real axis (and would overflow there)."""
+    far = np.absolute(np.imag(x)) > 30.0
+    return np.where(far, 0.0, (math.pi / _sin_pi(np.where(far, 0.5, x))[0]) ** 2)
+
+
+def _right_trigamma(z: Any) -> Any:
+    """ψ′ for complex z with Re z ≥ 1/2: 16 steps of ψ′(z) = ψ′(z + 1) + 1/z², then its asymptotic series."""
+    total: Any = 0.0
+    for k in range(16):
+        total = total + 1 / ((z + k) * (z + k))
+    r = 1 / (z + 16)
+    return total + r * (1 + r * (0.5 + r * polynomial(_BERNOULLI, r * r)))
+
+
+def _trigamma(y: Any, x: Any) -> Any:
+    """ψ′(x) = ζ(2, x) = (π / sin πx)² − ψ′(1 − x)."""
+    if np.iscomplexobj(x):
+        right = np.real(x) >= 0.5
+        return np.where(
+            right,
+            _right_trigamma(np.where(right, x, 1.0)),
+            _csc_squared(np.where(right, 0.5, x)) - _right_trigamma(np.where(right, 1.0, 1 - x)),
+        )
+    return chosen(
+        (
+            (x > 0, lambda x: _ufuncs._zeta(2.0, x), (1.0,)),
+            (True, lambda x: (math.pi / _sin_pi(x)[0]) ** 2 - _ufuncs._zeta(2.0, 1 - x), (-0.5,)),
+        ),
+        x,
+    )
+
+
+def _rgamma_slope(y: Any, x: Any) -> Any:
+    """−ψ(x)/Γ(x); on the left, where both factors have poles or zeros, by 1/Γ(x) = Γ(1 − x) sin(πx)/π."""
+
+    def reflected(y: Any, x: Any) -> Any:
+        sin, cos = _sin_pi(x)
+        return sc.gamma(1 - x) * (cos - sc.psi(1 - x) * sin / math.pi)
+
+    left = (np.real(x) < 0.5) & (np.absolute(np.imag(x)) < 1.0)
+    return chosen(((left, reflected, (0.0, 0.0)), (True, lambda y, x: -y * sc.psi(x), (1.0, 1.0))), y, x)
+
+
+edged(sc.gamma, lambda y, x: y * sc.psi(x), domain=_POSITIVE)
+edged(sc.gammaln, lambda y, x: sc.psi(x), domain=_POSITIVE)
+edged(sc.loggamma, lambda y, x: sc.psi(x), domain=_POSITIVE)
+edged(sc.rgamma, _rgamma_slope)
+edged(sc.psi, _trigamma, domain=_POSITIVE)
+passive(sc.gammasgn)
+
+# ∂ζ(s, q)/∂q = −s ζ(s + 1, q).  sc.zeta calls this ufunc, and _riemann_zeta without q.
+edged(
+    _ufuncs._zeta,
+    unknown(_ufuncs._zeta, "x"),
+    lambda y, s, q: -s * _ufuncs._zeta(s + 1, q),
+    domain=((1.0, np.inf), _POSITIVE),
+)
+refused(sc.zetac, _ufuncs._riemann_zeta, reason="SciPy has no derivative of the Riemann zeta function")
+
+
+def _beta_step(a: Any, b: Any) -> Any:
+    """ψ(a) − ψ(a + b), which for whole b is ψ(1 − a) − ψ(1 − a − b)."""
+
+    def reflected(a: Any, b: Any) -> Any:
+        # Not so in b, where the derivative is infinite: the second term is 0, and its derivative NaN.
+        return digamma_step(1 - a - b, b) + 0.0 * np.sqrt(b - np.rint(b))
+
+    return chosen(
+        (
+            ((a > 0) & (a + b > 0), lambda a, b: -digamma_step(a, b), (1.0, 1.0)),
+            (is_pole(a) & is_pole(a + b), reflected, (-2.0, 1.0)),
+            (True, lambda a, b: sc.psi(a) - sc.psi(a + b), (1.0, 1.0)),
+        ),
+        a,
+        b,
+    )
+
+
+def _beta_slope(y: Any, a: Any, b: Any) -> Any:
+    """Γ(a) Γ(b)/Γ(a + b):  y (ψ(a) − ψ(a + b)); at a pole of Γ(a + b) alone, the product rule."""
+    return chosen(
+        (
+            (
+                is_pole(a + b) & np.logical_not(is_pole(a) | is_pole(b)),
+                lambda y, a, b: y * sc.psi(a) + sc.gamma(a) * sc.gamma(b) * _rgamma_slope(0.0, a + b),
+                (0.0, 0.5, -0.5),
+            ),
+            (True, lambda y, a, b: y * _beta_step(a, b), (1.0, 1.0, 1.0)),
+        ),
+        y,
+        a,
+        b,
+    )
+
+
+edged(sc.beta, _beta_slope, lambda y, a, b: _beta_slope(y, b, a), domain=_POSITIVE)
+edged(sc.betaln, lambda y, a, b: _beta_step(a, b), lambda y, a, b: _beta_step(b, a), domain=_POSITIVE)
+
+
+def _poch_base(y: Any, z: Any, m: Any) -> Any:
+    """(z)ₘ = Γ(z + m)/Γ(z):  ∂/∂z = (z)ₘ (ψ(z + m) − ψ(z)).
+
+    At a pole of Γ(z), the product rule; at a pole of both, (z)ₘ = (−1)ᵐ Γ(1 − z)/Γ(1 − z − m).
+    """
+    pole, both = is_pole(z), is_pole(z) & is_pole(z + m)
+    return chosen(
+        (
+            ((z > 0) & (z + m > 0), lambda y, z, m: y * digamma_step(z, m), (1.0, 1.0, 1.0)),
+            (both, lambda y, z, m: y * digamma_step(1 - z, -np.rint(m)), (1.0, -2.0, 1.0)),
+            (
+                pole,
+                lambda y, z, m: y * sc.psi(z + m) + sc.gamma(z + m) * _rgamma_slope(0.0, z),
+                (1.0, -1.0, 2.0),
+            ),
+            (True, lambda y, z, m: y * (sc.psi(z + m) - sc.psi(z)), (1.0, 1.0, 1.0)),
+        ),
+        y,
+        z,
+        m,
+    )
+
+
+edged(sc.poch, _poch_base, lambda y, z, m: y * sc.psi(z + m), domain=_POSITIVE)
+
+
+def _binom_at_pole(n: Any, q: Any) -> tuple[Any, Any]:
+    """∂y/∂n and ∂y/∂q of y = n!/(q! (n − q)!) = B(n + 1, −q) sin(π(q + 1))/π, for q near −1, −2, ..."""
+    sin, cos = _sin_pi(q + 1)
+    beta = sc.beta(n + 1, -q)
+    y, common = beta * sin / math.pi, sc.psi(n + 1 - q)
+    return y * (sc.psi(n + 1) - common), beta * cos + y * (common - sc.psi(-q))
+
+
+def _binom_n(y: Any, n: Any, k: Any) -> Any:
+    """n! / (k! (n − k)!):  ∂/∂n = y (ψ(n + 1) − ψ(n − k + 1)); at a pole of (n − k)!, the product rule."""
+    return chosen(
+        (
+            ((n - k + 1 > 0) & (n + 1 > 0), lambda y, n, k: y * digamma_step(n - k + 1, k), (1.0, 1.0, 1.0)),
+            (
+                is_pole(n - k + 1),
+                lambda y, n, k: sum(_binom_at_pole(n, n - k)),
+                (0.0, 1.0, 2.0),
+            ),
+            (True, lambda y, n, k: y * (sc.psi(n + 1) - sc.psi(n - k + 1)), (1.0, 1.0, 1.0)),
+        ),
+        y,
+        n,
+        k,
+    )
+
+
+def _binom_k(y: Any, n: Any, k: Any) -> Any:
+    """y (ψ(n − k + 1) − ψ(k + 1)), with the product rule at the poles of k! and (n − k)!."""
+    rest = n - k + 1
+    return chosen(
+        (
+            ((rest > 0) & (k + 1 > 0), lambda y, n, k: y * digamma_step(k + 1, n - 2 * k), (1.0, 1.0, 1.0)),
+            (
+                is_pole(rest) & np.logical_not(is_pole(k + 1)),
+                lambda y, n, k: -_binom_at_pole(n, n - k)[1],
+                (0.0, 1.0, 2.0),
+            ),
+            (
+                is_pole(k + 1) & np.logical_not(is_pole(rest)),
+                lambda y, n, k: _binom_at_pole(n, k)[1],
+                (0.0, 1.0, -1.0),
+            ),
+            (True, lambda y, n, k: y * (sc.psi(n - k + 1) - sc.psi(k + 1)), (1.0, 1.0, 1.0)),
+        ),
+        y,
+        n,
+        k,
+    )
+
+
+edged(sc.binom, _binom_n, _binom_k, domain=((2.0, np.inf), (0.0, 1.9)))
+
+# The Wright functions: ∂Φ(a, b; x)/∂x = Φ(a, b + a; x) (DLMF 10.46.1).
+edged(
+    sc.wright_bessel,
+    unknown(sc.wright_bessel, "a"),
+    unknown(sc.wright_bessel, "b"),
+    lambda y, a, b, x: sc.wright_bessel(a, b + a, x),
+    domain=(REAL_LINE, REAL_LINE, _POSITIVE),
+)
+if hasattr(sc, "log_wright_bessel"):  # SciPy 1.14, where it is wrong for 1 < x < 2
+    if abs(sc.log_wright_bessel(0.5, 1.5, 1.8) - math.log(sc.wright_bessel(0.5, 1.5, 1.8))) < 1e-12:
+        edged(
+            sc.log_wright_bessel,
+            unknown(sc.log_wright_bessel, "a"),
+            unknown(sc.log_wright_bessel, "b"),
+            lambda y, a, b, x: np.exp(sc.log_wright_bessel(a, b + a, x) - y),
+            domain=(REAL_LINE, REAL_LINE, _POSITIVE),
+        )
+    else:
+        refused(sc.log_wright_bessel, reason="its values are wrong in this release of SciPy")

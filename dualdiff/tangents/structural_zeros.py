@@ -1,0 +1,206 @@
+"""Dense tangents with their supports: which entries a seed has reached.
+
+A structural zero is an entry that no seed reached, or that where, select or indexing dropped.  Where it meets an
+infinite partial, 0 · inf would make it NaN, although the derivative is 0: one infinite column of a Jacobian would spoil
+the others.  A sweep of forward mode whose result has a NaN is repeated with these tangents: a block and a boolean block
+side by side.  What is off the support stays zero; a computed 0 · inf is on the support and stays NaN.
+
+The other NaN that is not the last word is that of an unknown gauge: see gauges.py.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..values import storage
+from ..values.dual import Dual
+from . import Like, Trivial, blocks
+from .dense import Dense, contracted, joined
+from .gauges import MOVED, STILL, TURNED, determined
+
+_BOOL = np.dtype(bool)
+
+
+class Marked(NamedTuple):
+    """A block and its support, of one shape."""
+
+    block: Any
+    support: Any
+
+    @property
+    def ndim(self) -> int:
+        return int(self.block.ndim)
+
+
+class Supported(Dense):
+    """The ε of a repeated sweep with ``k`` directions; ``turn`` is what unknown gauges do in it."""
+
+    __slots__ = ("turn", "undetermined")
+
+    def __init__(self, k: int, turn: Any = STILL) -> None:
+        super().__init__(k)
+        self.turn = turn
+        self.undetermined = 0.0  # the rounding of vectors that had one
+
+    def seed(self, block: Any) -> Marked:
+        return Marked(block, reached(block))
+
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: Any = None) -> Marked:
+        total: Any = None
+        union: Any = False
+        ndim = getattr(like, "ndim", 0)
+        for partial, tangent in terms:
+            block = blocks.silently(super().combine, ((partial, tangent.block),), like)
+            support = blocks.expand(tangent.support, ndim)
+            if type(partial) is not Trivial and getattr(partial, "dtype", None) == _BOOL:
+                support = support & plain(partial)
+            support = np.broadcast_to(support, block.shape)
+            block = np.where(support, block, 0.0)
+            total = block if total is None else blocks.silently(operator.add, total, block)
+            union = union | support
+        return Marked(total, union)
+
+    def scale(self, partial: Any, tangent: Marked, made: bool = False) -> Marked:
+        return self.combine(((partial, tangent),), self.like(tangent))
+
+    def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Marked:
+        moved = move(*(tangent.block for tangent in tangents))
+        if len(tangents) == 1 and np.may_share_memory(plain(moved), plain(tangents[0].block)):
+            return Marked(moved, move(tangents[0].support))  # a view: what is written through it is reached
+        # As numbers: a move may join them with zeros of its own.
+        return Marked(moved, move(*(tangent.support * 1.0 for tangent in tangents)) != 0)
+
+    def view(self, tangent: Marked, move: Callable[[Any], Any], like: Any) -> Marked:
+        return Marked(move(tangent.block), move(tangent.support))
+
+    def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Marked:
+        given = [(Marked(None, None) if tangent is None else tangent, shape) for tangent, shape in parts]
+        block = joined([(tangent.block, shape) for tangent, shape in given], axis, like, self.k)
+        support = joined([(tangent.support, shape) for tangent, shape in given], axis, Like(like.shape, _BOOL), self.k)
+        return Marked(block, support)
+
+    def contract(self, tangent: Marked, subscripts: str, operand: Any = None) -> Marked:
+        if operand is None:
+            return Marked(contracted(tangent.block, subscripts), contracted(tangent.support * 1.0, subscripts) > 0)
+        block = blocks.silently(contracted_on_support, tangent.block, tangent.support, subscripts, operand)
+        return Marked(
+            block,
+            contracted(tangent.support * 1.0, subscripts, np.ones(np.shape(plain(operand)))) > 0,
+        )
+
+    def linear_map(self, tangent: Marked, apply: Any, transpose: Any, like: Any) -> Marked:
+        block = blocks.silently(apply, tangent.block)
+        return Marked(block, reached_through(apply, tangent.support, tangent.block))
+
+    def zeros(self, value: Any) -> Marked:
+        block = super().zeros(value)
+        return Marked(block, np.zeros(block.shape, bool))
+
+    def assign(self, buffer: Any, index: Any, item: Any) -> None:
+        if item is not None and type(item.block) is Dual and type(buffer.tangent.block) is not Dual:
+            # A plain block is to hold the tangent of an outer level.
+            root = buffer.storage.living()[0]
+            whole, outer = root.tangent.block, item.block.perturbation
+            root.tangent = Marked(Dual(whole, outer.zeros(whole), outer), root.tangent.support)
+            storage.remake(buffer.storage)
+        block, support = buffer.tangent
+        blocks.put(block, index, 0.0 if item is None else item.block)
+        blocks.put(support, index, 0.0 if item is None else item.support)
+
+    def owned(self, tangent: Marked) -> Marked:
+        return Marked(np.copy(tangent.block), np.copy(tangent.support))
+
+    def as_buffer(self, tangent: Marked, value: Any) -> Marked:
+        block = super().as_buffer(tangent.block, value)
+        support = np.copy(tangent.support)
+        if type(plain(block)) is np.ndarray:  # laid out alike, so that the same views are views of both
+            support = np.empty_like(plain(block), _BOOL)
+            support[...] = tangent.support
+        return Marked(block, support)
+
+    def take_scalar(self, tangent: Marked, index: Any, like: Any) -> Marked:
+        return Marked(*(blocks.get(part, index).copy() for part in tangent))
+
+    def like(self, tangent: Marked) -> Like:
+        return Like(tangent.block.shape[1:], tangent.block.dtype)
+
+    def separate(self, result: Any, tangents: Any) -> None:
+        for dual in result if isinstance(result, tuple) else (result,):
+            if isinstance(getattr(dual, "tangent", None), Marked):
+                dual.tangent = self.owned(dual.tangent)
+
+    def index_view(self, tangent: Marked, index: Any, like: Any) -> Marked:
+        return Marked(*(blocks.get(part, index) for part in tangent))
+
+    def gather(self, tangent: Marked, index: Any, like: Any) -> Marked:
+        return Marked(*(blocks.get(part, index) for part in tangent))
+
+    def block_of(self, tangent: Marked) -> Any:
+        return tangent.block
+
+
+def repeated(k: int, sweep: Callable[[Supported], tuple[list[Any], Any]]) -> tuple[list[Any], Any]:
+    """The tangents of results (plain blocks), and what else ``sweep`` returns, where the first sweep had a NaN."""
+    still = Supported(k)
+    results, rest = sweep(still)
+    if still.undetermined:
+        turned, moved = sweep(Supported(k, TURNED))[0], sweep(Supported(k, MOVED))[0]
+        results = [determined(*three, still.undetermined) for three in zip(results, turned, moved, strict=True)]
+    return results, rest
+
+
+def contracted_on_support(block: Any, support: Any, subscripts: str, operand: Any) -> Any:
+    """`contracted`, with the terms off the support left out."""
+    if np.all(np.isfinite(plain(operand))) or np.all(support):
+        return contracted(block, subscripts, operand)
+    inputs, _, out = subscripts.partition("->")
+    letters, _, operand_letters = inputs.partition(",")
+    everything = letters + "".join(c for c in operand_letters if c not in letters)
+    at = (slice(None), *(slice(None) if c in letters else None for c in everything))
+    order = [operand_letters.index(c) for c in everything if c in operand_letters]
+    spread = np.transpose(operand, order)[tuple(slice(None) if c in operand_letters else None for c in everything)]
+    terms = np.where(support[at], block[at] * spread, 0.0)
+    total = np.sum(terms, axis=tuple(i for i, c in enumerate(everything, 1) if c not in out))
+    kept = [c for c in everything if c in out]
+    return np.transpose(total, [0, *(kept.index(c) + 1 for c in out)])
+
+
+def reached(seed: Any) -> Any:
+    """The support of a seed.  A zero that an outer level differentiates is a computed one, not a structural one."""
+    return np.ones(seed.shape, bool) if hasattr(seed, "perturbation") else plain(seed) != 0
+
+
+def reached_through(linear: Callable[[Any], Any], support: Any, like: Any) -> Any:
+    """Which entries a linear map reaches from a support: where generic numbers on it give no zero.
+
+    A probe of distinct numbers does not cancel by chance; what rounding leaves is counted as reached.
+    """
+    weights: Any = 2.0 + np.cos(np.arange(1.0, support.size + 1.0)).reshape(support.shape)
+    if like.dtype.kind == "c":
+        weights = weights * (1.0 + 0.7j)
+    return plain(linear(np.where(support, weights, 0.0))) != 0
+
+
+def plain(value: Any) -> Any:
+    """The innermost plain value, for questions about which entries are zero or finite."""
+    while hasattr(value, "perturbation"):
+        value = value.value
+    return value
+
+
+def has_nan(block: Any) -> bool:
+    """Whether a block of results has a NaN: a structural zero may have met an infinite partial."""
+    if type(block) is not np.ndarray:
+        block = plain(block)
+        if type(block) is not np.ndarray:
+            return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
+    if block.dtype.char in "df":
+        # A sum of squares is NaN if and only if an entry is, and so is the largest entry.  The first is quicker for
+        # few entries; for many, BLAS would wake its threads.
+        probe = np.vdot(block, block) if block.size <= 4096 else np.maximum.reduce(block, axis=None)
+        return bool(probe != probe)
+    return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False

@@ -1,0 +1,307 @@
+"""Into a transform and out of it: which arguments are differentiated, what they may be, and what came back."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import sys
+from collections.abc import Callable
+from types import FrameType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from .. import errors
+from ..values import foreign, storage
+from ..values.protocols import fused
+from ..values.dual import Dual, is_array
+from ..pytrees.trees import LEAF, Structure, flatten, paths
+from ..tangents import Perturbation, newest_level
+
+_FLOATS = "fc"
+_PLAIN_FLOATS = frozenset({float, complex})
+_OBJECT = np.dtype(object)
+
+
+def primal_leaf(x: Any, name: str) -> Any:
+    """A differentiated leaf as it enters the function; integers are promoted, what is no number raises."""
+    kind = type(x)
+    if kind is np.ndarray:
+        if x.dtype.kind in _FLOATS:
+            return x
+        if x.dtype.kind in "iu":
+            return x.astype(np.float64)
+        if x.dtype == object:
+            whole = fused(x)
+            if type(whole) is Dual:
+                return whole
+        raise _no_number(x, name, f"an array of dtype {x.dtype}")
+    if kind in _PLAIN_FLOATS or kind is Dual:
+        return x
+    if hasattr(x, "__dual__"):  # a Variable: a constant of an outer level
+        return x.__dual__()
+    if kind is int:
+        return float(x)
+    if isinstance(x, np.generic):
+        if x.dtype.kind in _FLOATS:
+            return x
+        if x.dtype.kind in "iu":
+            return np.float64(x)
+        raise _no_number(x, name, f"a scalar of dtype {x.dtype}")
+    foreign.refuse_argument(x, name)
+    if isinstance(x, np.ndarray):
+        return primal_leaf(np.asarray(x), name)
+    if hasattr(x, "__array_function__") and getattr(getattr(x, "dtype", None), "kind", "") in _FLOATS:
+        return x  # another array type that speaks NumPy's protocols
+    raise _no_number(x, name, f"{'None' if x is None else f'a {type(x).__name__}'}")
+
+
+def _no_number(x: Any, name: str, what: str) -> TypeError:
+    shown = repr(x)
+    convert = (
+        "convert it: x.astype(float)"
+        if isinstance(x, (np.ndarray, np.generic, str, bool)) or x is None
+        else f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
+    )
+    return TypeError(
+        f"{name} is {what} ({shown if len(shown) < 60 else shown[:57] + '...'}) and cannot be differentiated; "
+        "real and complex numbers can.\n"
+        f"  Leave it out with argnums=, or {convert}."
+    )
+
+
+def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
+    """A user's tangent, checked against its primal, as a block of one direction."""
+    if hasattr(tangent, "__dual__"):  # a Variable
+        tangent = tangent.__dual__()
+    if type(tangent) not in foreign.PLAIN:
+        foreign.refuse_argument(tangent, name)
+    if not isinstance(tangent, (int, float, complex)) and not hasattr(tangent, "dtype"):
+        raise TypeError(
+            f"{name} is a {type(tangent).__name__}; the tangent of {value_name} is an array of its shape "
+            f"{np.shape(value)}."
+        )
+    if isinstance(tangent, np.ndarray) and tangent.dtype == object:
+        tangent = fused(tangent)
+    shape, wanted = np.shape(tangent), np.shape(value)
+    if shape != wanted:
+        raise ValueError(
+            f"{name} has shape {shape}, {value_name} has shape {wanted}; each tangent has the shape of its primal."
+        )
+    dtype, target = _dtype(tangent), _dtype(value)
+    if dtype.kind not in "iufc" or (dtype.kind == "c" and target.kind != "c"):
+        raise TypeError(
+            f"{name} has dtype {dtype}, {value_name} has dtype {target}; a tangent has the dtype of its primal."
+        )
+    if isinstance(tangent, (np.ndarray, np.generic, int, float, complex)):
+        return np.array([tangent], dtype=target)
+    if dtype != target:
+        tangent = tangent.astype(target)
+    return np.stack([tangent])
+
+
+def refuse_variable(tangent: Any, value: Any, name: str, value_name: str) -> None:
+    """A tangent is a Variable only where its primal is: the value of a plain result could not tell of it."""
+    if hasattr(type(tangent), "__dual__"):
+        tangent = tangent.__dual__()
+    elif type(tangent) is np.ndarray and tangent.dtype is _OBJECT:
+        tangent = fused(tangent)
+    if type(tangent) is Dual and tangent.perturbation.level == 0 and type(value) is not Dual:
+        raise TypeError(
+            f"{name} is a Variable, {value_name} is none; a tangent is the direction to differentiate along.\n"
+            "  Pass its value, v.value; to differentiate with respect to it too, make the primal a Variable."
+        )
+
+
+def check_leaves(leaves: list[Any], given: Any, name: str) -> None:
+    if not leaves:
+        raise TypeError(f"{name} is {given!r}, which holds no number to differentiate; leave it out with argnums=.")
+
+
+def _dtype(x: Any) -> np.dtype[Any]:
+    return getattr(x, "dtype", None) or np.result_type(type(x))
+
+
+def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
+    """An argument of the function; writing into it acts on a copy."""
+    dual = Dual(value, tangent, perturbation)
+    if type(value) is np.ndarray:
+        storage.anchor(dual, borrowed=True)
+    elif type(value) is Dual and is_array(value):
+        storage.anchor(dual, borrowed=True).shared = value.storage is not None and value.storage.shared
+    return dual
+
+
+def checked_argnums(argnums: Any, f: Callable[..., Any], transform: str) -> Any:
+    """``argnums`` of a transform that is being made: an int, or a tuple of them, for which ``f`` has arguments."""
+    if type(argnums) is int and type(f) is FunctionType and 0 <= argnums < f.__code__.co_argcount:  # as most
+        return argnums
+    several = isinstance(argnums, (tuple, list))
+    if several and not argnums:
+        of_weights = "\n  argnums=None together with weights= differentiates captured Variables alone."
+        raise ValueError(
+            f"{transform}: argnums={argnums!r} names no argument to differentiate."
+            f"{of_weights if transform in ('grad', 'value_and_grad') else ''}"
+        )
+    if type(argnums) is not int:
+        argnums = (
+            tuple([_whole(n, argnums, transform) for n in argnums]) if several else _whole(argnums, argnums, transform)
+        )
+        if several and len(set(argnums)) != len(argnums):
+            raise ValueError(f"{transform}: argnums={argnums!r} names an argument twice.")
+    most = _most_positional(f, inspected=argnums != 0)
+    if most is not None:
+        for number in argnums if several else (argnums,):
+            if not -most <= number < most:
+                raise ValueError(
+                    f"{transform}: argnums={argnums!r}, but {errors.name_of_user_function(f)} takes {most} positional "
+                    f"argument{'s' * (most != 1)}; only positional arguments can be differentiated."
+                    f"{_where_the_point_goes(transform)}"
+                )
+    return argnums
+
+
+def _whole(number: Any, given: Any, transform: str) -> int:
+    try:
+        if isinstance(number, (bool, np.ndarray)):
+            raise TypeError
+        return operator.index(number)
+    except TypeError:
+        shown = f"an array of shape {given.shape}" if isinstance(given, np.ndarray) else repr(given)
+        raise TypeError(
+            f"{transform}: argnums is an int or a tuple of ints, not {shown}.{_where_the_point_goes(transform)}"
+        ) from None
+
+
+def _where_the_point_goes(transform: str) -> str:
+    if transform == "compare_modes":
+        return ""
+    return f"\n  {transform}(f) returns a function: the point goes there, {transform}(f)(x)."
+
+
+def _most_positional(f: Any, inspected: bool) -> int | None:
+    """How many positional arguments ``f`` takes; None where that is not known, or not bounded."""
+    if type(f) is FunctionType:
+        return None if f.__code__.co_flags & inspect.CO_VARARGS else f.__code__.co_argcount
+    if not inspected:  # of other callables a signature takes a while
+        return None
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return None
+    return sum(
+        parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD) for parameter in parameters
+    )
+
+
+def selected(argnums: Any, n_args: int, transform: str) -> tuple[int, ...]:
+    """The positions in a call that checked ``argnums`` name, each once and non-negative."""
+    if type(argnums) is int and 0 <= argnums < n_args:
+        return (argnums,)
+    positions = []
+    for number in argnums if isinstance(argnums, tuple) else (argnums,):
+        if not -n_args <= number < n_args:
+            raise ValueError(
+                f"{transform}: argnums={argnums!r}, but the function was called with {n_args} positional "
+                f"argument{'s' * (n_args != 1)}; only positional arguments can be differentiated."
+            )
+        positions.append(number % n_args)
+    if len(set(positions)) != len(positions):
+        raise ValueError(f"{transform}: argnums={argnums!r} names an argument twice.")
+    return tuple(positions)
+
+
+def result_leaves(result: Any, transform: str) -> tuple[list[Any], Structure]:
+    """The leaves of what the function returned: numbers, arrays and Duals."""
+    if type(result) is Dual:
+        return [result], LEAF
+    leaves, structure = flatten(result)
+    if not leaves:
+        raise TypeError(f"{transform}: the function returned {result!r}; it should return numbers or arrays.")
+    names = paths(structure, "result")
+    leaves = [_result_leaf(leaf, name, transform) for leaf, name in zip(leaves, names, strict=True)]
+    for leaf, name in zip(leaves, names, strict=True):
+        if type(leaf) is not Dual and _kind(leaf) not in "biufc":
+            raise TypeError(
+                f"{transform}: the function returned a {type(leaf).__name__} as {name}; "
+                "it should return numbers or arrays (has_aux=True hands out anything else,\n"
+                "  dualdiff.register_pytree makes a class a container)."
+            )
+    return leaves, structure
+
+
+def _result_leaf(leaf: Any, name: str, transform: str) -> Any:
+    """A result as NumPy sees it, with what it holds of Duals as one Dual."""
+    kind = type(leaf)
+    if kind is Dual or kind is float or kind is np.float64:
+        return leaf
+    if hasattr(leaf, "__dual__"):
+        return leaf.__dual__()
+    if kind is not np.ndarray:
+        try:
+            leaf = foreign.visible(leaf, name)
+        except TypeError as error:
+            raise TypeError(f"{transform}: {error}") from error.__cause__
+    return _numeric(fused(leaf))
+
+
+def _numeric(leaf: Any) -> Any:
+    """An object array of plain numbers as an array of numbers."""
+    if isinstance(leaf, np.ndarray) and leaf.dtype == object:
+        whole = np.array(leaf.tolist())
+        return whole if whole.dtype.kind in "biufc" else leaf
+    return leaf
+
+
+def _kind(leaf: Any) -> str:
+    if hasattr(leaf, "dtype"):
+        return str(leaf.dtype.kind)
+    return "f" if isinstance(leaf, (bool, int, float, complex)) else "O"
+
+
+def without(perturbation: Perturbation, tree: Any) -> Any:
+    """Auxiliary results with one perturbation taken off."""
+    leaves, structure = flatten(tree)
+
+    def taken_off(leaf: Any) -> Any:
+        if type(leaf) is np.ndarray and leaf.dtype == object:
+            leaf = fused(leaf)
+        elif hasattr(leaf, "__dual__"):
+            leaf = leaf.__dual__()
+        if type(leaf) is Dual:
+            return leaf.value if leaf.perturbation is perturbation else leaf
+        return leaf if type(leaf) in foreign.PLAIN else foreign.with_data(leaf, taken_off)
+
+    return structure.build(map(taken_off, leaves))
+
+
+def pair(result: Any, transform: str) -> tuple[Any, Any]:
+    """What a function with ``has_aux=True`` returned."""
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise TypeError(f"{transform}: with has_aux=True the function returns a pair (result, aux), not {result!r}.")
+    return result
+
+
+# The functions that run the user's: one of them further out on the stack makes a transform an inner one.
+_SWEEPS = frozenset({"_one_sweep", "_sweep", "recorded"})
+
+
+def warn_if_independent(leaves: list[Any], perturbation: Perturbation, transform: str) -> None:
+    """Warn if an outermost transform found a result that carries no derivative at all: see `errors.IndependentResult`.
+
+    Not within another transform, nor where the function differentiates by itself: an inner derivative may be constant.
+    """
+    if any(type(leaf) is Dual for leaf in leaves) or not any(np.size(leaf) for leaf in leaves):
+        return
+    if perturbation.stopped or newest_level() > perturbation.level:
+        return
+    frame: FrameType | None = sys._getframe(1)
+    running = 0
+    while frame is not None:
+        ours = frame.f_globals.get("__name__", "").partition(".")[0] == __name__.partition(".")[0]
+        running += ours and frame.f_code.co_name in _SWEEPS
+        frame = frame.f_back
+    if running == 1:
+        errors.warn(errors.independent(transform))

@@ -1,0 +1,550 @@
+"""Reverse mode: one recording, then sweeps from the outputs back to the inputs.
+
+`vjp` and `linearize` keep the record for later; `grad`, `value_and_grad`, `elementwise_grad` and `jacrev` run it at
+once.
+Every call makes a fresh tape, ended in ``finally``: nothing is left behind by an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import errors
+from ..pytrees.containers import kind_of
+from ..values.dual import Dual, primal
+from .forward import _check_chunk_size, _check_function, _dtype_of
+from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
+from .arguments import check_leaves, checked_argnums, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, warn_if_independent, without
+from .sharing import watch
+from ..tangents.blocks import settle_allocator
+from ..tangents.operations import Node
+from ..tangents.tape import Tape
+from .transformed import Transformed
+from .variable import Variable, check_reached, presented, standing_in
+
+# Entries of one block of cotangents in jacrev: one megabyte, so that two or three stay in the cache of a core.
+_CHUNK_ENTRIES = 2**17
+
+
+class Recording(NamedTuple):
+    """A function evaluated once: its results, and the linear program from its arguments to them."""
+
+    tape: Tape
+    inputs: list[Node]
+    primals: list[Any]
+    y: list[Any]
+    structure: Structure
+    outputs: list[Node | None]
+    aux: Any
+
+    def zeros(self, i: int) -> Any:
+        return np.zeros_like(self.primals[i])
+
+
+def recorded(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: dict[str, Any],
+    positions: Sequence[int],
+    transform: str,
+    has_aux: bool = False,
+    weights: Sequence[Variable] = (),
+) -> Recording:
+    """Evaluate ``f`` with the arguments at ``positions``, and captured ``weights``, recorded on a fresh tape."""
+    tape = Tape()
+    try:
+        call = list(args)
+        primals: list[Any] = []
+        inputs: list[Node] = []
+        for i in positions:
+            arg = args[i]
+            if type(arg) is np.ndarray and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
+                node = tape.input(arg)
+                tape.beware(arg)
+                primals.append(arg)
+                inputs.append(node)
+                call[i] = seeded(arg, node, tape)
+                continue
+            leaves, structure = flatten(arg)
+            check_leaves(leaves, arg, f"{transform}: argument {i}")
+            duals = []
+            for leaf, name in zip(leaves, paths(structure, f"argument {i}"), strict=True):
+                leaf = primal_leaf(leaf, f"{transform}: {name}")
+                node = tape.input(leaf)
+                tape.beware(leaf)
+                primals.append(leaf)
+                inputs.append(node)
+                duals.append(seeded(leaf, node, tape))
+            call[i] = duals[0] if structure is LEAF else unflatten(structure, duals)
+        watched = watch(args, call, positions, kwargs) if len(args) > 1 or len(inputs) > 1 or kwargs else None
+        if weights:
+            # Inside another transform with weights= a Variable is already stood in for.
+            values = [weight.value if weight.stand_in() is None else weight.stand_in() for weight in weights]
+            nodes = [tape.input(value) for value in values]
+            for value in values:
+                tape.beware(value)
+            primals += values
+            inputs += nodes
+            duals = [seeded(value, node, tape) for value, node in zip(values, nodes, strict=True)]
+            with standing_in(weights, duals):
+                result = f(*call, **kwargs)
+        else:
+            result = f(*call, **kwargs)
+        if watched is not None:
+            watched.check()
+        aux = None
+        if has_aux:
+            result, aux = pair(result, transform)
+            aux = without(tape, aux)
+        if type(result) is Dual and result.perturbation is tape and not weights:  # the common case
+            node = result.tangent if result.storage is None else tape.current(result.tangent)
+            return Recording(tape, inputs, primals, [result.value], LEAF, [node], aux)
+        leaves, structure = result_leaves(result, transform)
+        if weights:
+            check_reached(leaves, weights)
+        y: list[Any] = []
+        outputs: list[Node | None] = []
+        for leaf in leaves:
+            active = type(leaf) is Dual and leaf.perturbation is tape
+            y.append(leaf.value if active else leaf)
+            outputs.append(tape.current(leaf.tangent) if active else None)
+        warn_if_independent(leaves, tape, transform)
+        return Recording(tape, inputs, primals, y, structure, outputs, aux)
+    except (TypeError, ValueError) as error:
+        errors.explain(error)
+        raise
+    finally:
+        tape.live = False
+
+
+def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
+    """Value of ``f(*primals)``, and its pullback: the function from cotangents of the result to those of the primals.
+
+    Shapes: ``pullback(ct)`` takes a cotangent of the structure and shape of ``y`` and returns a tuple, one cotangent
+    for each primal, of its structure and shape.
+    Cost: one recorded evaluation of ``f``; each call of the pullback costs about as much again.
+    Returns ``(y, pullback)``; with ``has_aux`` the function returns ``(y, aux)``, and this ``(y, pullback, aux)``.
+    Raises: `UnsupportedFunction` if ``f`` calls a NumPy function that has no rule.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    >>> import numpy as np
+    >>> y, pullback = vjp(lambda x, w: w @ x, np.array([1.0, 2.0]), np.eye(2))
+    >>> pullback(np.array([1.0, 0.0]))[0]
+    array([1., 0.])
+    """
+    _check_function(f, "vjp")
+    if not primals:
+        raise TypeError("vjp: there are no primals, nothing to differentiate: y, pullback = vjp(f, x).")
+    record = recorded(f, primals, {}, range(len(primals)), "vjp", has_aux)
+    # Later changes of what the caller holds must not reach the record.
+    record.tape.protect([*record.primals, *record.y, *flatten(record.aux)[0]])
+    structures = [flatten(x)[1] for x in primals]
+
+    def pullback(cotangent: Any) -> tuple[Any, ...]:
+        """Cotangents of the primals from one of the result."""
+        given, structure = flatten(cotangent)
+        if not structure.same_as(record.structure):
+            raise ValueError(
+                f"pullback: the cotangent has the structure {structure}, the result has {record.structure}; "
+                "a cotangent has the structure of the result."
+            )
+        seeds = []
+        names = paths(record.structure, "cotangent")
+        for node, ct, y, name in zip(record.outputs, given, record.y, names, strict=True):
+            block = seed_leaf(ct, y, f"pullback: {name}", name.replace("cotangent", "the result", 1))
+            if node is not None:
+                seeds.append((node, block[0]))
+        found = record.tape.pull(seeds, record.inputs, one=True)
+        rows = [record.zeros(i) if row is None else row for i, row in enumerate(found)]
+        leaves = iter(rows)
+        return presented(tuple(structure.build(leaves, bare=True) for structure in structures))
+
+    y = presented(unflatten(record.structure, record.y))
+    return (y, pullback, presented(record.aux)) if has_aux else (y, pullback)
+
+
+def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
+    """Value of ``f(*primals)``, and its pushforward: the function from tangents of the primals to that of the result.
+
+    Shapes: ``pushforward(*tangents)`` takes one tangent for each primal, of its structure and shape.
+    Cost: one recorded evaluation of ``f``; the pushforward then runs the linear part alone, as often as it is called.
+
+    >>> import numpy as np
+    >>> y, pushforward = linearize(np.sin, 0.0)
+    >>> float(pushforward(3.0))
+    3.0
+    """
+    _check_function(f, "linearize")
+    if not primals:
+        raise TypeError("linearize: there are no primals, nothing to differentiate: y, pushforward = linearize(f, x).")
+    record = recorded(f, primals, {}, range(len(primals)), "linearize")
+    record.tape.protect([*record.primals, *record.y])
+    structures = [flatten(x)[1] for x in primals]
+
+    def pushforward(*tangents: Any) -> Any:
+        """The tangent of the result from those of the primals."""
+        if len(tangents) != len(primals):
+            raise ValueError(f"pushforward: {len(tangents)} tangents for {len(primals)} primals.")
+        seeds = []
+        at = 0
+        for i, (tangent, expected) in enumerate(zip(tangents, structures, strict=True)):
+            leaves, structure = flatten(tangent)
+            if not structure.same_as(expected):
+                raise ValueError(f"pushforward: tangents[{i}] has the structure {structure}, its primal {expected}.")
+            for leaf, name in zip(leaves, paths(structure, f"[{i}]"), strict=True):
+                block = seed_leaf(leaf, record.primals[at], f"pushforward: tangents{name}", f"primals{name}")
+                seeds.append((record.inputs[at], block))
+                at += 1
+        active = [node for node in record.outputs if node is not None]
+        found = iter(record.tape.push(seeds, active, 1))
+        results = []
+        for node, y in zip(record.outputs, record.y, strict=True):
+            block = next(found) if node is not None else None
+            # x and x + 1 have the same node, but each result is an array of its own.
+            repeated = node is not None and sum(node is other for other in record.outputs) > 1
+            results.append(_zero_tangent(y) if block is None else block[0].copy() if repeated else block[0])
+        return presented(unflatten(record.structure, results, bare=True))
+
+    return presented(unflatten(record.structure, record.y)), pushforward
+
+
+def _zero_tangent(y: Any) -> Any:
+    return np.zeros_like(y, dtype=None if _dtype_of(y).kind in "fc" else float)
+
+
+def value_and_grad(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] | None = 0,
+    *,
+    has_aux: bool = False,
+    weights: Any = None,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Function computing the value and the gradient of a scalar ``f`` by reverse mode.
+
+    Shapes: ``f`` returns a real scalar; the gradient has the structure and shapes of the argument, a tuple of them for
+    a tuple of ``argnums``.  Returns ``(y, gradient)``; with ``has_aux`` ``((y, aux), gradient)``.
+    ``weights``, one `Variable` or a tree of them that ``f`` captures: the gradient is the pair ``(argument gradients,
+    weight gradients)``, or with ``argnums=None`` the weight gradients alone, in the structure of ``weights``.
+    Cost: a small multiple of ``f``, whatever the number of inputs.
+    Complex arguments: ∂f/∂x − i ∂f/∂y.  ``holomorphic=True``: complex argument and result, the complex derivative.
+    Raises: TypeError if the result is no real scalar.
+
+    >>> import numpy as np
+    >>> value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
+    (np.float64(5.0), array([2., 4.]))
+    """
+    _check_function(f, "value_and_grad")
+    argnums, variables, structure = _checked(f, argnums, weights, "value_and_grad")
+    both = value_and_gradient(f, argnums, "value_and_grad", has_aux, variables, structure, holomorphic)
+
+    def value_and_gradient_of_f(*args: Any, **kwargs: Any) -> Any:
+        return both(args, kwargs)
+
+    return Transformed(
+        value_and_gradient_of_f, value_and_grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic
+    )
+
+
+def grad(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] | None = 0,
+    *,
+    has_aux: bool = False,
+    weights: Any = None,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Function computing the gradient of a scalar ``f`` by reverse mode; see `value_and_grad`.
+
+    With ``has_aux`` the function returns ``(y, aux)``, and this ``(gradient, aux)``.
+
+    >>> import numpy as np
+    >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
+    array([ 3., 12.])
+    """
+    _check_function(f, "grad")
+    argnums, variables, structure = _checked(f, argnums, weights, "grad")
+    both = value_and_gradient(f, argnums, "grad", has_aux, variables, structure, holomorphic)
+
+    def gradient_of_f(*args: Any, **kwargs: Any) -> Any:
+        y, gradient = both(args, kwargs)
+        return (gradient, y[1]) if has_aux else gradient
+
+    return Transformed(gradient_of_f, grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic)
+
+
+def value_and_gradient(
+    f: Callable[..., Any],
+    argnums: Any,
+    transform: str,
+    has_aux: bool = False,
+    variables: Sequence[Variable] = (),
+    weights_structure: Structure | None = None,
+    holomorphic: bool = False,
+) -> Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, Any]]:
+    """`value_and_grad` of arguments in a tuple, on behalf of a transform, whose name its errors say."""
+
+    def both(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+        positions = () if argnums is None else selected(argnums, len(args), transform)
+        record = recorded(f, args, kwargs, positions, transform, has_aux, variables)
+        _check_scalar(record, holomorphic, transform)
+        gradient = _gradient(record, args, positions, argnums, weights_structure)
+        y = record.y[0]
+        return ((y, record.aux), gradient) if has_aux else (y, gradient)
+
+    return both
+
+
+def elementwise_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+    """Function computing the gradient of the sum of all outputs of ``f``.
+
+    For an elementwise ``f`` that is its derivative at every entry.  A tuple of outputs is summed too.
+
+    >>> import numpy as np
+    >>> elementwise_grad(np.sin)(np.array([0.0, np.pi]))
+    array([ 1., -1.])
+    """
+    _check_function(f, "elementwise_grad")
+    argnums = checked_argnums(argnums, f, "elementwise_grad")
+
+    def gradient_of_sum(*args: Any, **kwargs: Any) -> Any:
+        positions = selected(argnums, len(args), "elementwise_grad")
+        record = recorded(f, args, kwargs, positions, "elementwise_grad")
+        for y in record.y:
+            if _dtype_of(y).kind == "c":
+                raise TypeError(
+                    "elementwise_grad: the function returned complex numbers; differentiate their real and "
+                    "imaginary parts, or use vjp."
+                )
+        return _gradient(record, args, positions, argnums)
+
+    return Transformed(gradient_of_sum, elementwise_grad, f, argnums)
+
+
+def _checked(f: Any, argnums: Any, weights: Any, transform: str) -> tuple[Any, Sequence[Variable], Structure | None]:
+    """``argnums`` and ``weights`` of a transform that is being made: checked, the weights as leaves and structure."""
+    if argnums is not None:
+        argnums = checked_argnums(argnums, f, transform)
+    if weights is None:
+        if argnums is None:
+            raise TypeError(f"{transform}: argnums=None goes together with weights=, the Variables to differentiate.")
+        return argnums, (), None
+    if not isinstance(weights, (Variable, list, tuple, dict)) and kind_of(type(weights)) is None:
+        try:
+            weights = list(weights)
+        except TypeError:
+            raise TypeError(
+                f"{transform}: weights is a {type(weights).__name__}; it is a Variable or a tree of Variables."
+            ) from None
+    variables, structure = flatten(weights)
+    for variable, name in zip(variables, paths(structure, "weights"), strict=True):
+        if not isinstance(variable, Variable):
+            raise TypeError(f"{transform}: {name} is a {type(variable).__name__}; weights are Variables.")
+    if len({id(variable) for variable in variables}) != len(variables):
+        raise ValueError(f"{transform}: weights names a Variable twice.")
+    if argnums is None and not variables:
+        raise ValueError(
+            f"{transform}: argnums=None and weights={weights!r} leave nothing to differentiate; weights are the "
+            "Variables that the function captures."
+        )
+    return argnums, variables, structure
+
+
+def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
+    if type(record.y[0]) is np.float64 and record.structure is LEAF and not holomorphic:
+        return
+    if record.structure is not LEAF or getattr(record.y[0], "shape", ()) != ():
+        got = (
+            f"an array of shape {np.shape(record.y[0])}"
+            if record.structure is LEAF
+            else f"a result of structure {record.structure}"
+        )
+        raise TypeError(
+            f"{transform}: the function returned {got}; {transform} needs a scalar.\n"
+            "  For all partial derivatives use jacobian, for the gradient of the sum elementwise_grad, "
+            "for a weighted sum vjp."
+        )
+    kind = _dtype_of(record.y[0]).kind
+    if kind == "b":
+        raise TypeError(
+            f"{transform}: the function returned a truth value, which has no gradient; {transform} needs a real scalar."
+        )
+    is_complex = kind == "c"
+    if holomorphic:
+        for x in record.primals:
+            if _dtype_of(x).kind != "c":
+                raise TypeError(
+                    f"{transform}: holomorphic=True, but an argument has dtype {_dtype_of(x)}; pass complex ones."
+                )
+    elif is_complex:
+        raise TypeError(
+            f"{transform}: the function returned a complex number; {transform} needs a real scalar.\n"
+            "  Use grad with holomorphic=True for a holomorphic function, else differentiate its real and imaginary "
+            "parts."
+        )
+
+
+def _gradient(
+    record: Recording,
+    args: Sequence[Any],
+    positions: Sequence[int],
+    argnums: Any,
+    weights_structure: Structure | None = None,
+) -> Any:
+    """The sum of all outputs, pulled back, in the structure of the arguments; frees the record."""
+    seeds = [
+        (node, np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1.0))
+        for node in record.outputs
+        if node is not None
+    ]
+    found = record.tape.pull(seeds, record.inputs, consume=True, one=True)
+    if len(found) == 1 and found[0] is not None and weights_structure is None and type(argnums) is int:
+        row = _own(found[0])
+        if type(args[argnums]) is np.ndarray:  # the common case
+            return row
+    rows = iter(
+        [_as_given(record.zeros(i) if row is None else _own(row), record.primals[i]) for i, row in enumerate(found)]
+    )
+    each = tuple(
+        next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows, bare=True) for i in positions
+    )
+    gradient = each if argnums is None or isinstance(argnums, tuple) else each[0]
+    if weights_structure is None:
+        return gradient
+    of_weights = weights_structure.build(rows, bare=True)
+    return of_weights if argnums is None else (gradient, of_weights)
+
+
+def _as_given(row: Any, primal: Any) -> Any:
+    """The gradient of a Python float is one."""
+    return float(row) if type(primal) is float and type(row) in (np.float64, np.ndarray) else row
+
+
+def _own(row: Any) -> Any:
+    """A gradient that may be written into: no broadcast view of one number."""
+    if type(row) is np.ndarray and not row.flags.writeable:
+        return row.copy()
+    return row
+
+
+def jacrev(
+    f: Callable[..., Any],
+    argnums: int | Sequence[int] = 0,
+    *,
+    chunk_size: int | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """Function computing the Jacobian of ``f`` by reverse mode.
+
+    Shapes: as `jacfwd`.  Cost: one recorded evaluation of ``f``, and ``ceil(y.size / chunk_size)`` sweeps back with
+    ``chunk_size`` cotangents each; ``f`` runs once.  Prefer it to `jacfwd` when ``y`` is smaller than ``x``.
+
+    >>> import numpy as np
+    >>> jacrev(lambda x: np.array([x[0] * x[1], np.sin(x[0])]))(np.array([0.0, 2.0]))
+    array([[2., 0.],
+           [1., 0.]])
+    """
+    _check_function(f, "jacrev")
+    _check_chunk_size(chunk_size, "jacrev")
+    argnums = checked_argnums(argnums, f, "jacrev")
+    return Transformed(
+        by_rows(f, argnums, "jacrev", chunk_size, has_aux, holomorphic),
+        jacrev, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic,
+    )  # fmt: skip
+
+
+def by_rows(
+    f: Callable[..., Any],
+    argnums: Any,
+    transform: str,
+    chunk_size: int | None = None,
+    has_aux: bool = False,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """`jacrev` on behalf of a transform, whose name its errors say."""
+
+    def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
+        positions = selected(argnums, len(args), transform)
+        record = recorded(f, args, kwargs, positions, transform, has_aux)
+        check_holomorphic(record, transform, holomorphic)
+        jacobian = rows_of_jacobian(record, args, positions, argnums, chunk_size)
+        return (jacobian, record.aux) if has_aux else jacobian
+
+    return jacobian_of_f
+
+
+def check_holomorphic(record: Recording, transform: str, holomorphic: bool) -> None:
+    for x in record.primals:
+        is_complex = _dtype_of(x).kind == "c"
+        if is_complex and not holomorphic:
+            raise TypeError(
+                f"{transform}: an argument is complex, and a function of it has one complex Jacobian only if it is "
+                "holomorphic.\n"
+                f"  If it is, use {transform}(f, holomorphic=True); if not, pull real cotangents back with vjp."
+            )
+        if holomorphic and not is_complex:
+            raise TypeError(
+                f"{transform}: holomorphic=True, but an argument has dtype {_dtype_of(x)}; pass complex ones."
+            )
+    if not holomorphic and any(_dtype_of(y).kind == "c" for y in record.y):
+        raise TypeError(
+            f"{transform}: the result is complex, and reverse mode sends back one real direction of it at a time.\n"
+            "  Use jacfwd, or differentiate the real and imaginary parts."
+        )
+
+
+def rows_of_jacobian(
+    record: Recording, args: Sequence[Any], positions: Sequence[int], argnums: Any, chunk_size: int | None
+) -> Any:
+    """The Jacobian of a recording by rows: blocks of unit cotangents, sent back."""
+    shapes = [np.shape(primal(x)) for x in record.primals]
+    n = sum(int(np.prod(shape)) for shape in shapes)
+    jacobians = []
+    for node, y in zip(record.outputs, record.y, strict=True):
+        y_shape = np.shape(primal(y))
+        m = int(np.prod(y_shape))
+        k = max(1, min(m, chunk_size or rows_at_once(n, m)))
+        settle_allocator(8 * k * n)
+        pieces: list[list[Any]] = [[] for _ in shapes]
+        for start in range(0, m, k):
+            for i, part in enumerate(rows(record, node, y_shape, start, min(start + k, m))):
+                pieces[i].append(part)
+        wholes = []
+        for i, parts in enumerate(pieces):
+            if not parts:
+                parts = [np.zeros((0, *shapes[i]), record.inputs[i].dtype)]
+            whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            wholes.append(_own(whole.reshape((*y_shape, *shapes[i]))))
+        leaves = iter(wholes)
+        each = tuple(flatten(args[i])[1].build(leaves, bare=True) for i in positions)
+        jacobians.append(each if isinstance(argnums, tuple) else each[0])
+    return jacobians[0] if record.structure is LEAF else unflatten(record.structure, jacobians, bare=True)
+
+
+def rows_at_once(n: int, m: int) -> int:
+    """How many rows of an m × n Jacobian travel together."""
+    return max(1, _CHUNK_ENTRIES // max(m, n, 1))
+
+
+def rows(record: Recording, node: Node | None, y_shape: tuple[int, ...], start: int, stop: int) -> list[Any]:
+    """Unit cotangents ``start`` to ``stop`` of one result, sent back: a block for each input."""
+    found: list[Any] = [None] * len(record.inputs)
+    if node is not None and stop - start == 1:  # one cotangent needs no block
+        seed = np.zeros(y_shape, node.dtype)
+        seed.reshape(-1)[start] = 1.0
+        found = [
+            None if row is None else row[None]
+            for row in record.tape.pull([(node, seed if y_shape else seed[()])], record.inputs, one=True)
+        ]
+    elif node is not None:
+        block = np.zeros((stop - start, int(np.prod(y_shape))), node.dtype)
+        block[np.arange(stop - start), np.arange(start, stop)] = 1.0
+        found = record.tape.pull([(node, block.reshape(stop - start, *y_shape))], record.inputs)
+    return [
+        np.zeros((stop - start, *np.shape(primal(x))), input_node.dtype) if part is None else part
+        for part, x, input_node in zip(found, record.primals, record.inputs, strict=True)
+    ]

@@ -1,0 +1,213 @@
+"""`Dual`: a value and its tangent, going through NumPy as one array.
+
+``value + tangent·ε``: the value is what plain NumPy computes, bit for bit; the tangent belongs to one perturbation
+ε, and is whatever that perturbation's kind of tangent is (`dualdiff.tangents`).
+A value may itself be a Dual of an outer level, which is how derivatives nest.
+
+This module is the data, conversions, indexing and iteration.  `dualdiff.values.protocols` adds the NumPy protocols,
+`dualdiff.methods` the operators and methods of ``ndarray``, both from the table of rules.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import numpy as np
+
+from .. import errors
+from . import storage
+from ..tangents import Perturbation, blocks
+
+if TYPE_CHECKING:
+    from .declarations import Array
+else:
+    Array = object
+
+
+class Dual(Array):
+    """An array (or scalar) that carries derivatives.  Made by the transforms, never by hand."""
+
+    __slots__ = ("__weakref__", "origin", "perturbation", "shares", "storage", "tangent", "value")
+    __array_priority__ = 1000.0
+
+    def __init__(self, value: Any, tangent: Any, perturbation: Perturbation) -> None:
+        self.value = value
+        self.tangent = tangent
+        self.perturbation = perturbation
+        self.storage: storage.Storage | None = None
+        self.origin: tuple[Dual, tuple[Any, ...], Callable[[Any], Any] | None] | None = None
+        self.shares = False  # whether another Dual may hold the same tangent
+
+    # What the value says of itself.
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return getattr(self.value, "shape", ())
+
+    @property
+    def ndim(self) -> int:
+        return getattr(self.value, "ndim", 0)
+
+    @property
+    def size(self) -> int:
+        return getattr(self.value, "size", 1)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        # The mean of an object array asks its sum for a dtype, to make a NumPy scalar of it; without one it divides.
+        if not self.shape and sys._getframe(1).f_globals.get("__name__") == "numpy._core._methods":
+            raise AttributeError("a scalar among the objects of an array has no dtype")
+        return getattr(self.value, "dtype", None) or np.result_type(type(self.value))
+
+    @property
+    def itemsize(self) -> int:
+        return self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.itemsize
+
+    @property
+    def flags(self) -> Any:
+        return primal(self).flags
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        return getattr(self.value, "strides", ())
+
+    @property
+    def base(self) -> Any:
+        return self.origin[0] if self.origin else None
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    # Text is for people: what float() could read back would be a number without its derivative.
+
+    def __repr__(self) -> str:
+        value = repr(self.value) if type(self.value) is Dual else _text(self.value, "")
+        return f"Dual({value}, {self.perturbation.mode}{'' if self.perturbation.live else ', ended'})"
+
+    def __str__(self) -> str:
+        return self.__format__("")
+
+    def __format__(self, spec: str) -> str:
+        return f"Dual({_text(primal(self), spec)})"
+
+    def __bool__(self) -> bool:
+        return bool(primal(self))
+
+    def __hash__(self) -> NoReturn:
+        raise errors.unhashable("Dual", self.shape)
+
+    # Conversions that would lose the derivative.
+
+    def __float__(self) -> NoReturn:
+        raise errors.not_a_number(
+            self,
+            "float(x), or a function of the math module,",
+            "Use NumPy's functions (np.sin, not math.sin) and no float().\n"
+            "  A plain array cannot hold a Dual: make it with np.zeros_like(x) or np.zeros(n, like=x).",
+        )
+
+    def __int__(self) -> NoReturn:
+        raise errors.not_a_number(self, "int(x)", "Use np.floor(x) or np.rint(x), whose derivative is 0.")
+
+    def __index__(self) -> NoReturn:
+        raise errors.not_a_number(self, "an integer index or count", "Indices and counts must be plain integers.")
+
+    def __complex__(self) -> NoReturn:
+        raise errors.not_a_number(self, "complex(x)", "Use x + 0j.")
+
+    def as_objects(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """An object array of scalars that carry the derivative, for code that calls ``np.asarray``: ``__array__``."""
+        if dtype is not None and np.dtype(dtype) != object:
+            raise errors.not_a_number(
+                self, f"np.asarray(x, dtype={np.dtype(dtype)})", "Use x itself, or x.astype(dtype)."
+            )
+        if sys._getframe(1).f_code.co_name == "as_strided":
+            raise TypeError(
+                "np.lib.stride_tricks.as_strided of a Dual: byte strides say nothing about its derivative.\n"
+                "  Use indexing, or np.lib.stride_tricks.sliding_window_view."
+            )
+        entries = np.empty(self.shape, dtype=object)
+        scalar = type(primal(self)) in (float, complex)
+        for index in np.ndindex(self.shape):
+            entries[index] = self if scalar else self[index]
+        if is_array(self.value) and copy is not True:
+            # NumPy's own array would be this one: so that nobody writes into a mere likeness of it.
+            entries.flags.writeable = False
+            exports = (self.storage or storage.anchor(self)).exports
+            if self.shape:
+                exports.append(weakref.ref(entries))
+            elif storage.held not in exports:
+                # np.array([...]) asks a 0-d array, then holds the Dual itself, for nobody knows how long.
+                exports.append(storage.held)
+        return entries
+
+    # Indexing and iteration.
+
+    def __getitem__(self, index: Any) -> Dual:
+        perturbation = self.perturbation
+        if not perturbation.live:
+            raise errors.escaped(self)
+        whole = self.value
+        value = whole[index]
+        if type(value) is np.float64 and (type(index) is int or blocks.is_basic(index)):  # the common scalar
+            return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
+        basic = type(index) is slice or blocks.is_basic(index)
+        if basic and (type(value) is np.ndarray is type(whole) or (is_array(value) and is_array(whole))):
+            if self.storage is None:
+                storage.anchor(self)
+            view = Dual(value, perturbation.index_view(self.tangent, index, value), perturbation)
+            return storage.attach(view, self, (Dual.__getitem__, index))
+        if basic and not is_array(value):  # a scalar: its value is a copy, so its tangent must be one
+            return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
+        index = perturbation.keep(index)
+        if not basic:
+            return Dual(value, perturbation.gather(self.tangent, index, value), perturbation)
+        move = lambda block: np.copy(blocks.get(block, index))
+        return Dual(value, perturbation.rearrange((self.tangent,), move, value), perturbation)
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        if not self.perturbation.live:
+            raise errors.escaped(self)
+        from .protocols import fused
+
+        storage.write(self, index, fused(item))
+
+    def __iter__(self) -> Iterator[Dual]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, item: Any) -> bool:
+        return primal(item) in primal(self)
+
+
+def _text(value: Any, spec: str) -> str:
+    """The text of a plain value, the rows of an array below each other behind ``Dual(``."""
+    if isinstance(value, np.ndarray) and value.ndim and not spec:
+        return np.array2string(value, prefix="Dual(")
+    return format(value, spec)
+
+
+def primal(x: Any) -> Any:
+    """What plain NumPy would hold in place of ``x``: every level of Dual taken off."""
+    while type(x) is Dual:
+        if not x.perturbation.live:
+            raise errors.escaped(x)
+        x = x.value
+    return x
+
+
+def is_array(value: Any) -> bool:
+    """Whether the primal is an array, whose views share memory, rather than an immutable scalar."""
+    if type(value) is np.ndarray:
+        return True
+    while type(value) is Dual:
+        value = value.value
+    return not isinstance(value, (np.generic, float, int, complex))
