@@ -2,8 +2,8 @@
 
 Forward mode sends n columns through the function, reverse mode m rows back through its record, so reverse mode wins
 when ROW_COST · m < n, unless the inputs are few, for which recording costs more than it saves.
-`jacobian(mode="auto")` decides by ROW_COST and FEW_INPUTS of ``dualdiff/higher.py``; the sweep measures both.  Each row
-first checks the two modes against each other, and against differences along one direction (`answers`).
+`jacobian(mode="auto")` decides by ROW_COST and FEW_INPUTS of ``dualdiff/transforms/jacobian.py``; the sweep measures
+both.  Each row first checks the two modes against each other, and against differences along one direction (`answers`).
 Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3-4.
 """
 

@@ -9,42 +9,37 @@
     the array type      Dual
     errors, a warning   UnsupportedFunction, EscapedDual, IndependentResult
 
-A map of the package, in the order in which it reads best:
+A map of the package, from the ground up; a file imports only from its own folder and from what stands below it:
 
-    dual.py             Dual: a value and its tangent
-    tangents/           the kinds of tangent, behind four linear operations: single.py (forward, one direction),
-                        dense.py (forward, many), tape.py (reverse)
-    rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one;
-                        rules/special.py: scipy.special, loaded when it is in use
-    dispatch.py         from a NumPy call to its rule, and to the level of differentiation it belongs to
-    storage.py          buffers written in place, and the views that must see it
-    methods.py          the operators and methods of ndarray; declarations.py: what type checkers know of them
-    forward.py, reverse.py, higher.py    the transforms
-    seeding.py          what enters a transform and what leaves it
-    pytrees.py          nested arguments and results; containers.py, reconstruction.py: what is known of containers,
-                        and how one is built again with other numbers in it
-    sharing.py          the same memory in two arguments
-    foreign.py          arrays of other packages: what NumPy sees of them, and which are refused by name
-    variable.py         Variable: requires-grad style on top of the tape
-    compare.py          which mode is best for one function, measured
-    custom.py, testing.py, errors.py
-    __main__.py         python -m dualdiff: the table of what is differentiable
+    errors.py           what goes wrong, in words
+    table.py            the table: one rule for each function
+    values/             what a rule runs on: Dual, its indexing and storage, NumPy's two protocols, object arrays
+    tangents/           what ε may be, behind four linear operations: single.py (forward, one direction), dense.py
+                        (forward, many), tape.py (reverse)
+    pytrees/            nested arguments and results
+    rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one
+    special/            the same for scipy.special, loaded when that is in use
+    methods.py          the operators and methods of ndarray, from the table
+    transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
+                        custom.py, variable.py, compare.py
     scipy/              SciPy's functions that do not dispatch, by SciPy's names
+    testing.py          check_grads
+    __main__.py         python -m dualdiff: the table of what is differentiable
 """
 
 from . import rules as rules  # fills the table of rules
 
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
+from .errors import EscapedDual, IndependentResult, UnsupportedFunction
+from .pytrees.trees import register_pytree
+from .testing import check_grads
 from .transforms.compare import compare_modes
 from .transforms.custom import custom_jvp, custom_vjp
-from .values.dual import Dual
-from .errors import EscapedDual, IndependentResult, UnsupportedFunction
 from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
 from .transforms.jacobian import hessian, hvp, jacobian
-from .pytrees.trees import register_pytree
 from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
-from .testing import check_grads
 from .transforms.variable import Variable
+from .values.dual import Dual
 
 __all__ = [
     "Dual",
@@ -72,3 +67,7 @@ __all__ = [
     "vjp",
 ]
 __version__ = "0.1.0"
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

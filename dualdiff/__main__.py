@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import __version__, errors
-from .values.protocols import RULES
 from .rules.forms import Refused, TangentRule
 from .rules.ufuncs import Elementwise, unknown
+from .table import RULES
 
 
 class Row(NamedTuple):
@@ -49,7 +49,7 @@ def rows() -> list[Row]:
     importlib.import_module(".rules.polynomial_package", __package__)
     found = []
     with contextlib.suppress(ImportError):
-        importlib.import_module(".rules.special", __package__)
+        importlib.import_module(".special", __package__)
         found += list(_scipy_functions())
     for function, rule in RULES.items():
         found.append(Row(errors.name_of(function), _OF_FORM.get(rule.form, "differentiable"), _detail(rule)))

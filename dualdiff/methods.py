@@ -15,15 +15,17 @@ from typing import Any, NoReturn
 import numpy as np
 
 from . import errors
-from .values import foreign, storage
-from .values.protocols import RULES, fused, innermost, stripped, value_of
-from .values.dual import Dual, is_array, primal
-from .values.rebinding import is_entry_of_objects
-from .rules.forms import Passive
-from .rules.ufuncs import Elementwise, binary_operators, unary_operator
-from .rules.passive import warn_if_remembered
 from .rules.call import refuse_overlap, wrapped
+from .rules.forms import Passive
+from .rules.passive import warn_if_remembered
+from .rules.ufuncs import Elementwise, binary_operators, unary_operator
+from .table import RULES
 from .tangents.expression import Tangent
+from .values import foreign, storage
+from .values.dual import Dual, is_array, primal
+from .values.levels import innermost, value_of
+from .values.objects import fused, stripped
+from .values.rebinding import is_entry_of_objects
 
 # Arithmetic.
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from .transforms.compare import copied
-from .values.dual import primal
-from .transforms.forward import _a, _check_function, jvp
 from .pytrees.trees import flatten, paths, unflatten
-from .transforms.reverse import vjp
 from .transforms.arguments import primal_leaf, result_leaves
+from .transforms.compare import copied
+from .transforms.forward import _a, _check_function, jvp
+from .transforms.reverse import vjp
+from .values.dual import primal
 
 
 def check_grads(

@@ -17,9 +17,10 @@ import pytest
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.values.protocols import duals_in, fused
 from dualdiff.pytrees.trees import flatten
 from dualdiff.testing import derivative_at_zero
+from dualdiff.values.levels import duals_in
+from dualdiff.values.objects import fused
 
 
 def _spread(*shape: int) -> np.ndarray[Any, Any]:

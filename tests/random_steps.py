@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dualdiff.values.protocols import RULES
+from dualdiff.table import RULES
 
 VIEWS = """
 {n}[{index}]

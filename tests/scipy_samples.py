@@ -14,9 +14,9 @@ import numpy as np
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.values.dual import Dual
 from dualdiff.pytrees.trees import flatten
 from dualdiff.testing import derivative_at_zero
+from dualdiff.values.dual import Dual
 
 
 def check(

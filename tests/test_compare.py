@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import dualdiff as dd
-from dualdiff import compare, forward, reverse
+from dualdiff.transforms import compare, forward, reverse
 from dualdiff.transforms.jacobian import mode_for_sizes
 
 

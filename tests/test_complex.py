@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.values.protocols import RULES
+from dualdiff.table import RULES
 from dualdiff.testing import derivative_at_zero
 
 from .agreement import agree, agrees, plain_numpy_has

@@ -5,9 +5,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.values.protocols import RULES
 from dualdiff.errors import name_of
 from dualdiff.rules.ufuncs import Elementwise
+from dualdiff.table import RULES
 from tests.samples.elementwise import points
 
 # Of NumPy; the complex functions of scipy.special have branches and roundings of their own (test_special, test_bessel).

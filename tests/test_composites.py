@@ -6,8 +6,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.values.protocols import RULES
 from dualdiff.errors import UnsupportedFunction
+from dualdiff.table import RULES
 from dualdiff.tangents import Like
 from dualdiff.tangents.dense import Dense
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 import dualdiff as dd
+from dualdiff.pytrees import kinds
 
 X = np.array([0.3, 0.8])
 T = TypeVar("T")
@@ -659,8 +660,8 @@ class Curve(Line):
 def registered_line():
     dd.register_pytree(Line, lambda line: ((line.slope, line.offset), line.unit), lambda unit, both: Line(*both, unit))
     yield
-    del dd.containers._registered[Line]
-    dd.containers._kind_of.cache_clear()
+    del kinds._registered[Line]
+    kinds._kind_of.cache_clear()
 
 
 def test_registered_class_is_a_container(registered_line):

@@ -14,8 +14,8 @@ import pytest
 
 import dualdiff as dd
 import dualdiff.rules.polynomial_package  # enters its rules
-from dualdiff.values.protocols import RULES
 from dualdiff.errors import name_of
+from dualdiff.table import RULES
 
 from .agreement import NEWEST, agree, agrees, plain_numpy_has
 

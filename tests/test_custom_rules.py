@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.values.protocols import carries
+from dualdiff.values.objects import carries
 
 X = np.array([0.3, 0.8])
 

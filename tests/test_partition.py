@@ -6,8 +6,8 @@ import numpy as np
 from numpy.testing import overrides
 
 import dualdiff.rules.polynomial_package  # noqa: F401  (enters its rules)
-from dualdiff.values.protocols import RULES
 from dualdiff.errors import name_of
+from dualdiff.table import RULES
 
 # What is overridable depends on what has been imported.
 MODULES = (

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import dualdiff as dd
-from dualdiff.values.protocols import RULES
+from dualdiff.table import RULES
 
 WINDOW = np.lib.stride_tricks.sliding_window_view
 # name -> a function of an array of shape (4, 4) that may or may not share memory with it

@@ -13,7 +13,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import dualdiff as dd
-from dualdiff import rebinding
+from dualdiff.values import rebinding
 
 X = np.array([1.0, 2.0])
 transforms = pytest.mark.parametrize("transform", [dd.grad, dd.jacfwd], ids=lambda t: t.__name__)

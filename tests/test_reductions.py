@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.values.protocols import RULES
+from dualdiff.table import RULES
 from dualdiff.tangents.dense import Dense
 
 

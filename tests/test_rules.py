@@ -5,9 +5,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.values.protocols import RULES
 from dualdiff.errors import name_of
 from dualdiff.pytrees.trees import flatten
+from dualdiff.table import RULES
 from dualdiff.testing import derivative_at_zero
 from tests.duck import Duck, unwrapped
 from tests.samples import load_all

@@ -12,10 +12,10 @@ from numpy.testing import assert_allclose
 from scipy.special import _ufuncs
 
 import dualdiff as dd
-import dualdiff.special.elementary  # enters its rules
-from dualdiff.values.protocols import RULES
+import dualdiff.special  # enters its rules
 from dualdiff.errors import UnsupportedFunction, name_of
 from dualdiff.rules.ufuncs import unknown
+from dualdiff.table import RULES
 
 
 def partial(f, i, *args):

@@ -13,7 +13,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import dualdiff as dd
-from dualdiff.values.protocols import Rule, register
+from dualdiff.table import Rule, register
 
 X = np.array([0.25, 4.0])
 

@@ -103,7 +103,10 @@ def test_stand_ins_are_counted_and_what_they_collect_is_read(path):
     ("source", "fault"),
     [
         ("def test_a(monkeypatch):\n    monkeypatch.setattr(Dense, 'linear_map', checked)", "use the fixture patched"),
-        ("def test_a(monkeypatch):\n    monkeypatch.setattr('dualdiff.transforms.forward.sweep', checked)", "use the fixture"),
+        (
+            "def test_a(monkeypatch):\n    monkeypatch.setattr('dualdiff.transforms.forward.sweep', checked)",
+            "use the fixture",
+        ),
         ("from unittest import mock", "unittest.mock"),
         ("import numpy as np\ndef test_a():\n    np.sin = checked", "an attribute of what was imported"),
         ("import numpy as np\ndef test_a():\n    setattr(np, 'sin', checked)", "setattr on what was imported"),

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dualdiff.__main__ import KINDS, main, rows
-from dualdiff.values.protocols import RULES
 from dualdiff.errors import name_of
+from dualdiff.table import RULES
 
 
 @pytest.fixture(scope="module")

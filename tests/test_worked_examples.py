@@ -12,8 +12,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.values.protocols import RULES
 from dualdiff.rules.ufuncs import Elementwise
+from dualdiff.table import RULES
 from tests.samples.elementwise import points
 
 # MindSpore's functional differentiation.

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.values.protocols import RULES
 from dualdiff.errors import EscapedDual
+from dualdiff.table import RULES
 from dualdiff.testing import derivative_at_zero
 
 X = np.array([0.3, 0.7, 0.45])

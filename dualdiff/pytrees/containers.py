@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, OrderedDict, UserDict, defaultdict, deque
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
+from .kinds import Kind, recognisers, sorted_keys
 from .reconstruction import constructed_again, first_number, holds_no_number, refuse, without_caches
 
 # What a subclass of a builtin container may define without being another kind of container.
@@ -26,26 +26,6 @@ _HARMLESS = {
     "fromkeys",
 }  # fmt: skip
 _CONSTRUCTORS = {"__new__", "__init__"}
-
-
-class Kind:
-    """How containers of one class are taken apart and built."""
-
-    def take(self, tree: Any) -> tuple[tuple[Any, ...], Sequence[Any], Any]:
-        """The names of its children, the children, and what else `build` needs."""
-        raise NotImplementedError
-
-    def build(self, cls: type, example: Any, names: tuple[Any, ...], children: list[Any]) -> Any:
-        """A container like the example, with other children, as a function is to see it."""
-        raise NotImplementedError
-
-    def bare(self, cls: type, example: Any, names: tuple[Any, ...], children: list[Any]) -> Any:
-        """A container of tangents or gradients."""
-        return self.build(cls, example, names, children)
-
-    def path(self, name: str, key: Any) -> str:
-        """What a user would type to reach the child of the container called ``name``."""
-        return f"{name}[{key!r}]"
 
 
 # Subclasses of the builtin containers.
@@ -113,6 +93,8 @@ class Builtin(Kind):
 class Named(Builtin):
     """A named tuple."""
 
+    by_name = True
+
     def __init__(self) -> None:
         super().__init__(tuple)
 
@@ -176,14 +158,6 @@ class Mapping(Builtin):
 def _in_order(order: tuple[Any, ...], names: tuple[Any, ...], children: list[Any]) -> tuple[Any, list[Any]]:
     child_of = dict(zip(names, children, strict=True))
     return order, [child_of[name] for name in order]
-
-
-def sorted_keys(items: dict[Any, Any]) -> tuple[Any, ...]:
-    """Equal dicts have equal structures, whatever their order."""
-    try:
-        return tuple(sorted(dict.__iter__(items)))
-    except TypeError:
-        return tuple(dict.__iter__(items))
 
 
 def _overridden(cls: type, base: type) -> set[str]:
@@ -262,50 +236,11 @@ def _derived_fields(cls: Any) -> list[str]:
     return [f.name for f in dataclasses.fields(cls) if not f.init] if hasattr(cls, "__post_init__") else []
 
 
-# Classes that say themselves how they are taken apart.
-
-
-class Registered(Kind):
-    """A class with functions ``flatten(tree) -> (children, rest)`` and ``unflatten(rest, children) -> tree``."""
-
-    def __init__(self, flatten: Callable[[Any], Any], unflatten: Callable[[Any, Any], Any]) -> None:
-        self.flatten = flatten
-        self.unflatten = unflatten
-
-    def take(self, tree: Any) -> tuple[tuple[Any, ...], Sequence[Any], Any]:
-        taken = self.flatten(tree)
-        if not isinstance(taken, tuple) or len(taken) != 2 or not isinstance(taken[0], (tuple, list)):
-            raise TypeError(
-                f"flatten of the registered class {type(tree).__name__} returned {taken!r}; it returns a pair: a tuple "
-                "of the children, and what else unflatten needs."
-            )
-        children, rest = taken
-        return tuple(range(len(children))), children, (tree, rest)
-
-    def build(self, cls: type, example: Any, names: tuple[Any, ...], children: list[Any]) -> Any:
-        return self.unflatten(example[1], tuple(children))
-
-    def path(self, name: str, key: Any) -> str:
-        return f"flatten({name})[0][{key}]"
-
-
-_registered: dict[type, Registered] = {}
-
-
-def register(cls: type, flatten: Callable[[Any], Any], unflatten: Callable[[Any, Any], Any]) -> None:
-    _registered[cls] = Registered(flatten, unflatten)
-    _kind_of.cache_clear()
-
-
 _BASES = (Counter, defaultdict, OrderedDict, dict, UserDict, list, deque, tuple)
 
 
-@lru_cache(maxsize=512)
-def _kind_of(cls: Any) -> Kind | None:
-    if cls in _registered:
-        return _registered[cls]
-    if callable(getattr(cls, "tree_flatten", None)) and callable(getattr(cls, "tree_unflatten", None)):
-        return Registered(cls.tree_flatten, cls.tree_unflatten)
+def recognised(cls: Any) -> Kind | None:
+    """How containers of a class that says nothing itself are taken apart; None if it is no container."""
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         return Named()
     for base in _BASES:
@@ -314,4 +249,4 @@ def _kind_of(cls: Any) -> Kind | None:
     return Dataclass() if dataclasses.is_dataclass(cls) else None
 
 
-kind_of: Callable[[type], Kind | None] = _kind_of
+recognisers.append(recognised)

@@ -6,9 +6,8 @@ A constructor is run again if it gives the original back from the original numbe
 
 from __future__ import annotations
 
-import dataclasses
 import enum
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from functools import cached_property
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NoReturn, get_origin
@@ -17,6 +16,8 @@ import numpy as np
 
 from ..values.dual import Dual
 from ..values.foreign import state_of
+from .comparison import same
+from .trees import flatten, same_leaves, unflatten
 
 
 def constructed_again(
@@ -51,16 +52,12 @@ def constructed_again(
 
 
 def _check_content(cls: type, found: list[Any], given: list[Any]) -> None:
-    from .trees import same_leaves  # a module that needs this one
-
     if len(found) != len(given) or not all(map(same_leaves, found, given)):
         refuse(cls, "its constructor changes what it is given")
 
 
 def plain(tree: Any) -> Any:
     """A tree with the plain number in place of every Dual, alive or not."""
-    from .trees import flatten, unflatten
-
     leaves, structure = flatten(tree)
     stripped = [_plain_leaf(leaf) for leaf in leaves]
     return tree if all(a is b for a, b in zip(leaves, stripped, strict=True)) else unflatten(structure, stripped)
@@ -75,32 +72,6 @@ def _plain_leaf(leaf: Any) -> Any:
         entries = [_plain_leaf(entry) for entry in leaf.ravel().tolist()]
         return np.array(entries).reshape(leaf.shape)
     return leaf
-
-
-_INEXACT = (np.ndarray, np.generic, float, complex)
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two plain values are equal in every bit that shows; what cannot be compared is not."""
-    if a is b:
-        return True
-    if isinstance(a, _INEXACT) and isinstance(b, _INEXACT):
-        a, b = np.asarray(a), np.asarray(b)
-        if a.shape != b.shape or a.dtype != b.dtype:
-            return False
-        return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
-    if isinstance(a, (list, tuple)):
-        return len(a) == len(b) and all(map(same, a, b))
-    if dataclasses.is_dataclass(a) and not isinstance(a, type):
-        return same(state_of(a), state_of(b))
-    try:
-        return bool(a == b)
-    except Exception:
-        return False
 
 
 def without_caches(tree: Any) -> dict[str, Any]:
@@ -137,8 +108,6 @@ def holds_no_number(value: Any, whole: bool = True) -> bool:
 
 def first_number(attributes: dict[str, Any], content: list[Any]) -> str | None:
     """The first attribute that may have been calculated from the numbers in the container; None if there is none."""
-    from .trees import flatten
-
     whole = bool(attributes) and any(_is_whole(leaf) for leaf in flatten(content)[0])
     return next((name for name, value in attributes.items() if not holds_no_number(value, whole)), None)
 
@@ -160,8 +129,3 @@ def how_to_register(cls: type) -> str:
         f"Say how with dualdiff.register_pytree({cls.__name__}, flatten, unflatten), or give the class the methods "
         "tree_flatten and tree_unflatten."
     )
-
-
-def is_same_rest(a: Any, b: Any) -> bool:
-    """Whether two registered containers agree in what is no child."""
-    return same(a, b) or (isinstance(a, Hashable) and isinstance(b, Hashable) and bool(a == b))

@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import containers
 from .. import errors
-from .containers import Kind, kind_of, sorted_keys
-from .reconstruction import is_same_rest
+from .comparison import is_same_rest
+from .kinds import Kind, Registered, kind_of, register, sorted_keys
 
 
 class Structure(NamedTuple):
@@ -34,12 +33,12 @@ class Structure(NamedTuple):
     @property
     def is_registered(self) -> bool:
         """Whether it or a container in it is of a class that says itself how it is built."""
-        return isinstance(self.kind, containers.Registered) or any(child.is_registered for child in self.children)
+        return isinstance(self.kind, Registered) or any(child.is_registered for child in self.children)
 
     def same_as(self, other: Structure) -> bool:
         if self.container is not other.container or self.names != other.names:
             return False
-        if isinstance(self.kind, containers.Registered) and not is_same_rest(self.example[1], other.example[1]):
+        if isinstance(self.kind, Registered) and not is_same_rest(self.example[1], other.example[1]):
             return False
         try:
             for mine, theirs in zip(self.children, other.children, strict=True):
@@ -87,7 +86,7 @@ class Structure(NamedTuple):
         shown = []
         try:
             for name, child in zip(self.names, self.children, strict=True):
-                by_name = isinstance(self.kind, containers.Named) or not isinstance(name, int)
+                by_name = (self.kind is not None and self.kind.by_name) or not isinstance(name, int)
                 shown.append(f"{name}: {child}" if by_name else str(child))
         except RecursionError:
             return f"{self.container.__name__}(...)"
@@ -201,4 +200,4 @@ def register_pytree(
         )
     if cls in _ATOMS or cls in (tuple, list, dict, type(None)):
         raise TypeError(f"register_pytree: {cls.__name__} is known already.")
-    containers.register(cls, flatten, unflatten)
+    register(cls, flatten, unflatten)

@@ -1,10 +1,24 @@
 """The table of derivative rules: one file a subject, one declaration a NumPy function.
 
 To add a rule, find the file by its subject and write one declaration in a form of `forms`.
-Importing this package fills `dualdiff.values.protocols.RULES`.
+Importing this package fills `dualdiff.table.RULES`.
 """
 
-from . import composites, contractions, creation, elementwise, fft, linalg, passive, polynomials, rearrangements, reductions, sorting, writing
+from ..table import later
+from . import (
+    composites,
+    contractions,
+    creation,
+    elementwise,
+    fft,
+    linalg,
+    passive,
+    polynomials,
+    rearrangements,
+    reductions,
+    sorting,
+    writing,
+)
 
 __all__ = [
     "composites",
@@ -20,3 +34,6 @@ __all__ = [
     "sorting",
     "writing",
 ]
+
+later("numpy.polynomial", "dualdiff.rules.polynomial_package")
+later("scipy.special", "dualdiff.special")

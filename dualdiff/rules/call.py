@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values import storage as shared
-from ..values.protocols import duals_in, fused, value_of
-from ..values.dual import Dual, primal
 from ..tangents import ONE, Like, Perturbation, like_of
 from ..tangents.expression import Tangent
+from ..values import storage as shared
+from ..values.dual import Dual, primal
+from ..values.levels import duals_in, value_of
+from ..values.objects import fused
 
 NUMBERS = frozenset({float, int, np.ndarray, np.float64, np.float32, Dual})
 _OBJECT = np.dtype(object)

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import RULES, fused, innermost, register, stripped
-from ..values.dual import primal
+from ..table import RULES, register
 from ..tangents import Like
 from ..tangents.expression import Tangent, normalized
+from ..values.dual import primal
+from ..values.levels import innermost
+from ..values.objects import fused, stripped
 from .elementwise import chord
 from .forms import Composite, custom, tangent_rule
 from .ufuncs import at_edge

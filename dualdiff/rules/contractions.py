@@ -18,12 +18,14 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import Rule, carries, fused, innermost, register, stripped, value_of
-from ..values.dual import Dual
+from ..table import Rule, register
 from ..tangents import ONE, Like
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
-from .forms import View, composite, custom, tangent_rule
+from ..values.dual import Dual
+from ..values.levels import innermost, value_of
+from ..values.objects import carries, fused, stripped
 from .call import constant, refuse_narrowing, wrapped, written
+from .forms import View, composite, custom, tangent_rule
 
 Letters = tuple[str, str, str]  # of a, of b, of the result
 

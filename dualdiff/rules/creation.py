@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from ..values.protocols import RULES, duals_in, fused, innermost, lifted, stripped
-from ..values.dual import Dual, is_array, primal
+from ..table import RULES
 from ..tangents import ONE
 from ..tangents.expression import Tangent
-from .forms import composite, creation, custom
+from ..values.dual import Dual, is_array, primal
+from ..values.levels import duals_in, innermost, lifted
+from ..values.objects import fused, stripped
 from .call import constant, wrapped
+from .forms import composite, creation, custom
 
 # Like another array.
 

@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import RULES, Rule, carries, fused, innermost, register, value_of
-from ..values.dual import Dual, primal
+from ..table import RULES, Rule, register
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
-from .forms import Composite, elementwise, passive, tangent_rule, with_out_named
-from .ufuncs import REAL_LINE, Elementwise, quietly
+from ..values.dual import Dual, primal
+from ..values.levels import innermost, value_of
+from ..values.objects import carries, fused
 from .call import number, wrapped, written
+from .forms import Composite, elementwise, passive, tangent_rule, with_out_named
 from .ufunc_methods import UfuncMethods
+from .ufuncs import REAL_LINE, Elementwise, quietly
 
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)

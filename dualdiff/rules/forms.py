@@ -24,13 +24,15 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values import storage as shared
-from ..values.protocols import RULES, Rule, carries, duals_in, fused, innermost, register, stripped, value_of
-from ..values.dual import Dual, is_array, primal
+from ..table import RULES, Rule, register
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
-from .ufuncs import elementwise as elementwise
+from ..values import storage as shared
+from ..values.dual import Dual, is_array, primal
+from ..values.levels import duals_in, innermost, value_of
+from ..values.objects import carries, fused, stripped
 from .call import constant, fused_tree, number, tangent_of, values_in, wrapped, written
+from .ufuncs import elementwise as elementwise
 
 # Functions of arrays.
 

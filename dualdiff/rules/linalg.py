@@ -26,14 +26,14 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import innermost, value_of
-from ..values.dual import Dual, primal
 from ..tangents import ONE, Like
 from ..tangents.expression import Tangent, normalized, real_dtype
 from ..tangents.gauges import unknown_turns
+from ..values.dual import Dual, primal
+from ..values.levels import innermost, value_of
+from .call import wrapped, written
 from .contractions import conj, operand, product_of
 from .forms import Composite, TangentRule, composite, custom, tangent_rule
-from .call import wrapped, written
 
 _SMALL = 1e-3  # singular values below this part of the largest are split off in determinants of nested derivatives
 
@@ -106,7 +106,7 @@ def _broadcast(da: Tangent, shape: tuple[int, ...]) -> Tangent:
 def without_derivative(da: Tangent, columns: Any, m: int) -> Tangent:
     """nan in ``columns`` (boolean, of shape (..., p)) of a matrix of m rows, along every direction that changes ``a``.
 
-    As 0 · inf it stays nan in a product with a computed 0, not in one that indexing drops (tangents/supported.py).
+    As 0 · inf it stays nan in a product with a computed 0, not in one that indexing drops (structural_zeros.py).
     """
     if not da or not np.any(columns):
         return Tangent(da.perturbation, None)

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import register, stripped
+from ..table import register
 from ..values.dual import Dual, primal
+from ..values.objects import stripped
 from .forms import Passive, custom, passive, refused
 
 passive(

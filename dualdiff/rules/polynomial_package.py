@@ -1,6 +1,6 @@
 """Functions of `numpy.polynomial`, the lowest power first.
 
-NumPy imports that package when it is first used, and `dualdiff.values.protocols.find` this module when it meets one of its
+NumPy imports that package when it is first used, and `dualdiff.table.find` this module when it meets one of its
 functions: importing dualdiff loads neither.
 """
 

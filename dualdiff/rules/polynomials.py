@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import duals_in, register, stripped
+from ..table import register
 from ..tangents.expression import Tangent
+from ..values.levels import duals_in
+from ..values.objects import stripped
 from .composites import Formula, array, formula
 from .forms import tangent_rule
 

@@ -14,13 +14,15 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values import storage as shared
-from ..values.protocols import RULES, carries, fused, innermost, stripped, value_of
-from ..values.dual import Dual, is_array, primal
+from ..table import RULES
 from ..tangents import ONE, Perturbation, blocks
 from ..tangents.expression import Tangent, normalized
-from .forms import Rearranging, block_axis, custom, rearranging, view
+from ..values import storage as shared
+from ..values.dual import Dual, is_array, primal
+from ..values.levels import innermost, value_of
+from ..values.objects import carries, fused, stripped
 from .call import constant, wrapped, written
+from .forms import Rearranging, block_axis, custom, rearranging, view
 
 _ALL = slice(None)
 Move = Callable[[Any], Any]

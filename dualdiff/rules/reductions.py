@@ -19,12 +19,15 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import RULES, Rule, carries, fused, innermost, register, stripped, value_of
-from ..values.dual import Dual
+from ..table import RULES, Rule, register
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent, normalized, sum_subscripts
-from .forms import composite, gathered
+from ..values.dual import Dual
+from ..values.levels import innermost, value_of
+from ..values.objects import carries, fused, stripped
+from .axes import along, axes_of, rows_of, tangent_rows
 from .call import constant, tangent_of, wrapped, written
+from .forms import composite, gathered
 from .ufunc_methods import ACCUMULATIONS, REDUCTIONS, linear_recurrence, recurrence, working_dtype
 
 # Arguments other than the array that a reduction is differentiable in.
@@ -111,20 +114,6 @@ def as_shape(d: Tangent, shape: tuple[int, ...]) -> Tangent:
 # What reductions have in common.
 
 
-def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
-    if axis is None or ndim == 0:  # NumPy reduces a scalar along axis 0 or -1 too, and refuses others before this
-        return tuple(range(ndim))
-    return tuple(normalized(operator.index(i), ndim) for i in (axis if isinstance(axis, tuple) else (axis,)))
-
-
-def along(y: Any, a: Any, axis: Any) -> Any:
-    """A reduced array, so shaped that it broadcasts against the array it came from."""
-    shape = np.shape(a)
-    axes = axes_of(axis, len(shape))
-    kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
-    return y if np.shape(y) == kept or np.ndim(y) == 0 else np.reshape(y, kept)
-
-
 def selected(d: Tangent, where: Any) -> Tangent:
     return d if where is True else d * _mask(where)
 
@@ -162,31 +151,6 @@ def one_over(n: Any) -> Any:
     if isinstance(n, int | float):
         return 1.0 / n if n > 0 else float("nan")
     return np.where(n > 0, 1.0 / np.where(n > 0, n, 1.0), float("nan"))
-
-
-def rows_of(x: Any, axis: Any) -> Any:
-    """The reduced axes as one, the last."""
-    return _in_rows(x, axes_of(axis, np.ndim(x)), 0)
-
-
-def tangent_rows(d: Tangent, axis: Any) -> Tangent:
-    if not d:
-        return d
-    axes = axes_of(axis, d.ndim)
-    shape = rows_of(np.broadcast_to(np.empty(()), d.shape), axes).shape
-    return d.move(lambda block: _in_rows(block, axes, 1), shape)
-
-
-def _in_rows(x: Any, axes: tuple[int, ...], lead: int) -> Any:
-    """``lead`` axes stay in front."""
-    ndim, shape = np.ndim(x) - lead, np.shape(x)
-    kept = [i for i in range(ndim) if i not in axes]
-    length = 1
-    for i in axes:
-        length *= shape[lead + i]
-    order = [*range(lead), *(lead + i for i in (*kept, *axes))]
-    moved = x if order == list(range(len(order))) else np.transpose(x, order)
-    return np.reshape(moved, (*shape[:lead], *(shape[lead + i] for i in kept), length))
 
 
 def skipping_nan(rule: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import Rule, carries, fused, innermost, register, stripped, value_of
-from ..values.dual import Dual
+from ..table import Rule, register
 from ..tangents.expression import Tangent, normalized
-from .forms import composite, custom, tangent_rule
-from .reductions import axes_of, reduced, rows_of, tangent_rows
+from ..values.dual import Dual
+from ..values.levels import innermost, value_of
+from ..values.objects import carries, fused, stripped
+from .axes import axes_of, rows_of, tangent_rows
 from .call import constant, tangent_of, wrapped, written
+from .forms import composite, custom, tangent_rule
+from .reductions import reduced
 
 
 def picked(d: Tangent, index: Any, axis: int) -> Tangent:

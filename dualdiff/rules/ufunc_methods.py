@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values import storage
-from ..values.protocols import carries, fused, innermost, lifted, stripped, value_of
-from ..values.dual import Dual, is_array, primal
 from ..tangents import Trivial
 from ..tangents.expression import Tangent, normalized
+from ..values import storage
+from ..values.dual import Dual, is_array, primal
+from ..values.levels import innermost, lifted, value_of
+from ..values.objects import carries, fused, stripped
+from .axes import rows_of
 from .call import constant, wrapped, written
 
 # Of real numbers these are rounded correctly, so whatever loop NumPy takes gives the same bits.
@@ -53,8 +55,6 @@ class UfuncMethods:
 
     def _reduce_by_recurrence(self, array: Any, axis: Any, out: Any = None, **options: Any) -> Any:
         """y = f(... f(f(x₀, x₁), x₂) ..., xₙ), the last of the accumulated results."""
-        from .reductions import rows_of
-
         array, initial, where = fused(array), options.get("initial"), options.get("where", True)
         if carries(where):
             raise errors.no_derivative_in(self.function, "where")

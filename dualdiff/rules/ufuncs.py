@@ -14,12 +14,14 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import errors
-from ..values import foreign
-from ..values import storage as shared
-from ..values.protocols import RULES, Rule, duals_in, fused, innermost, register, stripped, value_of
-from ..values.dual import Dual
+from ..table import RULES, Rule, register
 from ..tangents import ONE, Perturbation, Trivial
 from ..tangents.expression import Tangent
+from ..values import foreign
+from ..values import storage as shared
+from ..values.dual import Dual
+from ..values.levels import duals_in, innermost, value_of
+from ..values.objects import fused, stripped
 from .call import NUMBERS, number, refuse_narrowing, tangent_of, wrapped
 from .ufunc_methods import UfuncMethods
 

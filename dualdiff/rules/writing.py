@@ -13,10 +13,11 @@ import numpy as np
 
 from .. import errors
 from ..values import storage
-from ..values.protocols import duals_in, fused, innermost, stripped
 from ..values.dual import Dual, is_array, primal
-from .forms import writing
+from ..values.levels import duals_in, innermost
+from ..values.objects import fused, stripped
 from .call import refuse_overlap
+from .forms import writing
 
 
 def _written(

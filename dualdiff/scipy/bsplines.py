@@ -16,9 +16,10 @@ import numpy as np
 from scipy import interpolate as plain
 
 from .. import errors
-from ..values.protocols import duals_in, stripped
 from ..rules.call import fused_tree
 from ..tangents.expression import normalized
+from ..values.levels import duals_in
+from ..values.objects import stripped
 from .forms import composite, double
 from .piecewise_polynomials import integral, on_axis, owned, spread, undefined
 

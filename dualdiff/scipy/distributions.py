@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import carries, duals_in, innermost, stripped, value_of
-from ..values.dual import Dual
 from ..rules.call import fused_tree
+from ..values.dual import Dual
+from ..values.levels import duals_in, innermost, value_of
+from ..values.objects import carries, stripped
 from .forms import composite, double
 
 

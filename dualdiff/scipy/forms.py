@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import duals_in, fused
 from ..rules import forms
 from ..rules.call import fused_tree
-from ..transforms.variable import Variable, presented
+from ..transforms.arguments import presented
+from ..transforms.variable import Variable
+from ..values.levels import duals_in
+from ..values.objects import fused
 
 
 def tangent_rule(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

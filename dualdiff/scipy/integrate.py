@@ -18,9 +18,9 @@ import scipy.integrate
 import scipy.special
 
 from .. import errors
-from ..values.protocols import carries, fused
-from ..values.dual import Dual, primal
 from ..rules.contractions import operand
+from ..values.dual import Dual, primal
+from ..values.objects import carries, fused
 from .forms import composite, without_rule
 
 

@@ -22,12 +22,22 @@ import numpy as np
 from scipy import interpolate as plain
 
 from .. import errors
-from ..values.protocols import duals_in, fused, stripped
 from ..rules.call import fused_tree
 from ..tangents.expression import normalized
+from ..values.levels import duals_in
+from ..values.objects import fused, stripped
 from .bsplines import BSpline, evaluate, make_interp_spline, through_points
 from .forms import composite, double
-from .piecewise_polynomials import Akima1DInterpolator, CubicHermiteSpline, CubicSpline, PchipInterpolator, PPoly, on_axis, spread, undefined
+from .piecewise_polynomials import (
+    Akima1DInterpolator,
+    CubicHermiteSpline,
+    CubicSpline,
+    PchipInterpolator,
+    PPoly,
+    on_axis,
+    spread,
+    undefined,
+)
 
 __all__ = [
     "Akima1DInterpolator",

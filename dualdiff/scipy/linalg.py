@@ -19,11 +19,25 @@ import numpy as np
 import scipy.linalg
 
 from .. import errors
-from ..values.dual import primal
 from ..rules import linalg as numpy_rules
 from ..rules.contractions import conj, operand
-from ..rules.linalg import H, alike, dH, diagonal, free_phases, half_digits, hermitian_of, real_by_choice, rounding_of, several, shared, unknown_entries, without_derivative
+from ..rules.linalg import (
+    H,
+    alike,
+    dH,
+    diagonal,
+    free_phases,
+    half_digits,
+    hermitian_of,
+    real_by_choice,
+    rounding_of,
+    several,
+    shared,
+    unknown_entries,
+    without_derivative,
+)
 from ..tangents.expression import Tangent
+from ..values.dual import primal
 from . import linear_systems, matrix_functions, structured_matrices
 from .forms import composite, tangent_rule, without_rule
 from .linear_systems import cho_solve as cho_solve

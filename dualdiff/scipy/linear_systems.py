@@ -12,13 +12,14 @@ import numpy as np
 import scipy.linalg
 
 from .. import errors
-from ..values.protocols import carries, duals_in
-from ..values.dual import primal
 from ..rules import linalg as numpy_rules
 from ..rules.contractions import conj, operand
 from ..rules.linalg import H, dH, hermitian_of, hermitian_tangent, mT
 from ..tangents import Like
 from ..tangents.expression import Tangent
+from ..values.dual import primal
+from ..values.levels import duals_in
+from ..values.objects import carries
 from .forms import composite, tangent_rule
 from .structured_matrices import toeplitz
 

@@ -14,11 +14,11 @@ import numpy as np
 import scipy.linalg
 
 from .. import errors
-from ..values.dual import primal
 from ..rules.contractions import operand
 from ..rules.linalg import mT
 from ..tangents import Like
 from ..tangents.expression import Tangent
+from ..values.dual import primal
 from .forms import composite, tangent_rule
 from .linear_systems import solved_sylvester
 

@@ -16,8 +16,9 @@ from scipy import stats as plain
 from scipy.stats import Covariance
 
 from .. import errors
-from ..values.protocols import duals_in, stripped
 from ..rules.call import fused_tree
+from ..values.levels import duals_in
+from ..values.objects import stripped
 from .distributions import Frozen, missing
 from .forms import composite, double
 

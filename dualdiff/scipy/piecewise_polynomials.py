@@ -19,9 +19,10 @@ from scipy import interpolate as plain
 from scipy.linalg import solve_banded
 
 from .. import errors
-from ..values.protocols import duals_in, stripped
 from ..rules.call import fused_tree
-from ..transforms.variable import presented
+from ..transforms.arguments import presented
+from ..values.levels import duals_in
+from ..values.objects import stripped
 from .forms import composite, double, tangent_rule
 
 # Arrays as SciPy's splines take them.

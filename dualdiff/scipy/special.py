@@ -18,9 +18,9 @@ from scipy.special import assoc_laguerre as assoc_laguerre  # calls ufuncs alone
 from scipy.special import sinc as sinc  # NumPy's
 
 from .. import errors
-from ..values.dual import primal
 from ..rules.linalg import weighted_sum
 from ..tangents.expression import Tangent, normalized
+from ..values.dual import primal
 from .forms import composite, tangent_rule, without_rule
 
 if hasattr(scipy.special, "softplus"):

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
-from ..values.dual import primal
 from ..rules.contractions import conj, operand
+from ..values.dual import primal
 from .forms import composite
 
 

@@ -19,10 +19,10 @@ import scipy.special as sc
 from scipy.special import _ufuncs
 
 from .. import errors
-from ..values.protocols import RULES, register
-from ..tangents.expression import Tangent
 from ..rules.elementwise import WholeTangent
 from ..rules.ufuncs import REAL_LINE, unknown
+from ..table import RULES, register
+from ..tangents.expression import Tangent
 from .forms import chosen, edged, polynomial
 
 _POSITIVE = (0.0, np.inf)

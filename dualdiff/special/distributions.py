@@ -16,9 +16,9 @@ import numpy as np
 import scipy.special as sc
 from scipy.special import _ufuncs
 
-from ..tangents import ONE
 from ..rules.forms import refused
 from ..rules.ufuncs import REAL_LINE, unknown
+from ..tangents import ONE
 from .forms import boxcox_exponent, chosen, deviance, edged, stirling_error
 
 _SQRT_TAU = math.sqrt(2 * math.pi)

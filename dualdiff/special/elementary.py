@@ -1,18 +1,4 @@
-"""Ufuncs of `scipy.special`: exponential integrals, exponentials, logarithms, entropies; and all other families.
-
-`dualdiff.values.protocols.find` imports this module when it meets a ufunc without a rule and SciPy is in use already:
-importing dualdiff never loads SciPy.
-
-    special.py          exponential integrals, exponentials, logarithms, entropies
-    error_functions.py  error functions, Voigt profiles, the normal distribution, Fresnel integrals
-    gamma_functions.py  the gamma function and its kin
-    distributions.py    distribution functions and their inverses, incomplete gamma and beta functions
-    noncentral.py       noncentral distributions
-    bessel.py           Bessel, Airy, Kelvin and Struve functions
-    hypergeometric.py   hypergeometric functions, orthogonal polynomials
-    elliptic.py         elliptic integrals and functions
-    special_forms.py    what they share
-"""
+"""Exponential integrals, exponentials, logarithms, entropies."""
 
 from __future__ import annotations
 
@@ -24,9 +10,9 @@ import scipy.special as sc
 from scipy.special import _ufuncs
 
 from .. import errors
-from ..tangents.expression import Tangent
 from ..rules.forms import passive
 from ..rules.ufuncs import REAL_LINE, at_edge, unknown
+from ..tangents.expression import Tangent
 from .forms import boxcox_exponent, chosen, edged, exprel_slope, log1p_over, polynomial, whole
 
 _DEGREE = math.pi / 180
@@ -236,6 +222,3 @@ def _lambertw_tangent(w: Any, z: Any, k: Any, tolerance: Any, dz: Tangent, dk: T
 whole(_ufuncs._lambertw, _lambertw_tangent)
 # ω + log ω = z:  ω' = ω / (1 + ω).
 edged(sc.wrightomega, lambda y, z: y / (1 + y))
-
-# The other families enter their rules.
-from . import bessel, distributions, error_functions, gamma_functions, hypergeometric, noncentral  # noqa: E402, F401

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..values.protocols import register
-from ..tangents.expression import Tangent
 from ..rules.elementwise import WholeTangent
+from ..table import register
+from ..tangents.expression import Tangent
 from .forms import chosen, edged, polynomial
 
 _POSITIVE = (0.0, np.inf)

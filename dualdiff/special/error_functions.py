@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..tangents.expression import Tangent
 from ..rules.forms import refused
 from ..rules.ufuncs import REAL_LINE, at_edge
+from ..tangents.expression import Tangent
 from .forms import chosen, edged, whole
 
 _SQRT_PI = math.sqrt(math.pi)

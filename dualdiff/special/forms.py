@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..values.protocols import register
-from ..tangents import Trivial
-from ..tangents.structural_zeros import plain
 from ..rules.elementwise import WholeTangent
 from ..rules.ufuncs import elementwise, unknown
+from ..table import register
+from ..tangents import Trivial
+from ..tangents.structural_zeros import plain
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 

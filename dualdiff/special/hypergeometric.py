@@ -16,11 +16,11 @@ import scipy
 import scipy.special as sc
 
 from .. import errors
+from ..rules.forms import refused
+from ..rules.ufuncs import at_edge, unknown
 from ..tangents.expression import Tangent
 from ..tangents.structural_zeros import plain
 from .bessel import in_last, whole
-from ..rules.forms import refused
-from ..rules.ufuncs import at_edge, unknown
 from .forms import chosen, edged
 
 _POSITIVE = (0.0, np.inf)
@@ -347,5 +347,3 @@ refused(
     sc.mathieu_a, sc.mathieu_b, sc.pro_cv, sc.obl_cv,
     reason="its derivative, an integral of the square of the wave function, is no function of SciPy",
 )  # fmt: skip
-
-from . import elliptic  # noqa: E402, F401  (enters its rules)

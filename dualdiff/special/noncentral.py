@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from .distributions import beta_density, fisher_density, gamma_density
 from ..rules.forms import refused
 from ..rules.ufuncs import unknown
+from .distributions import beta_density, fisher_density, gamma_density
 from .forms import chosen, edged
 
 _POSITIVE = (0.0, np.inf)

@@ -3,11 +3,11 @@
 A `Perturbation` is the ε of one differentiation.  It knows its nesting level, whether its
 transform is still running, and how to do linear algebra on its own kind of tangent:
 
-    single.py     one epsilon-coefficient array of the shape of the value   forward mode, one direction
-    dense.py      blocks of them, of shape (k, *value.shape)                forward mode, k directions
-    tape.py       nodes of a recorded linear program                        reverse mode
-    supported.py  dense blocks with the entries that a seed reached         where a zero meets an infinite partial
-    gauges.py     no kind, but a part of a tangent that is not known        vectors of a matrix that it does not fix
+    single.py            one epsilon-coefficient array of the shape of the value   forward mode, one direction
+    dense.py             blocks of them, of shape (k, *value.shape)                forward mode, k directions
+    tape.py              operations of a recorded linear program                   reverse mode
+    structural_zeros.py  dense blocks with the entries that a seed reached         a zero that meets an infinite partial
+    gauges.py            no kind, but a part of a tangent that is not known        vectors that a matrix does not fix
 
 The four operations, and the law that each obeys (x, y tangents; α a number; op one of the four):
 op(α x + y) = α op(x) + op(y), and op never changes its arguments nor returns one of them:

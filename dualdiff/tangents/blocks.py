@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from ..values.indexing import is_basic
+
 _ALL = slice(None)
-_BASIC = frozenset({slice, int, type(None), type(Ellipsis)})
 
 
 _settled = False
@@ -41,13 +42,6 @@ def silently(function: Callable[..., Any], *args: Any) -> Any:
     context = copy_context()
     context.run(np.seterr, all="ignore")
     return context.run(function, *args)
-
-
-def is_basic(index: Any) -> bool:
-    """Whether indexing with ``index`` takes a view (or a scalar) rather than a gathered copy."""
-    if type(index) is tuple:
-        return all(type(part) in _BASIC or isinstance(part, np.integer) for part in index)
-    return type(index) in _BASIC or isinstance(index, np.integer)
 
 
 def get(block: Any, index: Any) -> Any:

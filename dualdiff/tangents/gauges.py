@@ -4,9 +4,9 @@ An eigenvector has any phase, a null space any orthonormal basis.  Such vectors 
 Θ, anti-Hermitian, is not known.  A result has a derivative if it is the same for every Θ: |v|², the projector V Vᴴ.
 
 Reverse mode sees the cotangent V̄ of the vectors, hence whether Θ matters: not if Vᵀ V̄ is Hermitian.
-Forward mode finds out by trying: Θ is nan at first.  Where a result has a nan, the sweep is repeated (see supported.py)
-without a turn, with a random turn, and with vectors that move at random: what the turn changes, measured by what any
-motion changes, is nan.
+Forward mode finds out by trying: Θ is nan at first.  Where a result has a nan, the sweep is repeated
+(structural_zeros.py) without a turn, with a random turn, and with vectors that move at random: what the turn changes,
+measured by what any motion changes, is nan.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..values.dual import Dual, primal
+from ..values.indexing import is_basic
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
 from .dense import Dense, as_block, contracted, real_part
 from .structural_zeros import Marked, contracted_on_support, plain, reached_through
@@ -512,7 +513,7 @@ def spare_buffers(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[int, O
 
 def _may_repeat(index: Any) -> bool:
     """Whether an advanced index may name an entry twice: one mask does not, nor do different numbers."""
-    advanced = [i for i in (index if type(index) is tuple else (index,)) if not blocks.is_basic(i)]
+    advanced = [i for i in (index if type(index) is tuple else (index,)) if not is_basic(i)]
     if len(advanced) != 1:
         return True
     numbers = np.asarray(advanced[0])

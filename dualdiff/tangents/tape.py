@@ -1,8 +1,8 @@
 """Reverse mode: a recorded linear program, run backwards.
 
-A tape tangent does no arithmetic.  Each of the four operations appends one node (nodes.py) that knows its parents, and
-how to send a cotangent back to each of them and a tangent forward.  `Tape.pull` visits the nodes once, newest first, so
-the cost is that of one forward evaluation times a small constant, whatever the number of inputs.
+A tape tangent does no arithmetic.  Each of the four operations appends one node (operations.py) that knows its parents,
+and how to send a cotangent back to each of them and a tangent forward.  `Tape.pull` visits the nodes once, newest
+first, so the cost is that of one forward evaluation times a small constant, whatever the number of inputs.
 
 Conventions: a block of k cotangents has shape ``(k, *primal.shape)``; ⟨ȳ, J ẋ⟩ = ⟨Jᵀ ȳ, ẋ⟩ with ⟨a, b⟩ = Σ ab, without
 conjugation; the cotangent of a real primal is real.  Transposes are written with functions that have rules, so reverse
@@ -18,9 +18,30 @@ from typing import Any
 
 import numpy as np
 
+from ..values.indexing import is_basic
 from . import Like, Perturbation, Trivial, blocks
 from .dense import Careful, Dense, as_block, warn_outer
-from .operations import Combine, Contract, Entry, IndexView, Join, LinearMap, Node, OneSweep, Overwrite, OverwriteAt, Pullback, Rearrange, ScalarCombine, Sweep, View, keeps_memory, places_of, spare_buffers, terms_of
+from .operations import (
+    Combine,
+    Contract,
+    Entry,
+    IndexView,
+    Join,
+    LinearMap,
+    Node,
+    OneSweep,
+    Overwrite,
+    OverwriteAt,
+    Pullback,
+    Rearrange,
+    ScalarCombine,
+    Sweep,
+    View,
+    keeps_memory,
+    places_of,
+    spare_buffers,
+    terms_of,
+)
 from .structural_zeros import Supported, has_nan, reached, repeated
 
 _ndarray = np.ndarray
@@ -223,7 +244,7 @@ class Tape(Perturbation):
         before = root.tangent
         if len(storage.aliases) > 1:
             self._outdate(storage)
-        if blocks.is_basic(index):
+        if is_basic(index):
             place = Place([*reversed(moves), lambda block: blocks.view(block, index)])
             if indexed or keeps_memory(place, before):
                 root.tangent = Overwrite(len(self.nodes), before, place, item, part)
@@ -352,7 +373,7 @@ class Tape(Perturbation):
                     nodes[at].pull(cotangent, sweep)
 
     def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], one: bool) -> list[Any]:
-        """`pull` where a structural zero may have met an infinite partial: see supported.py."""
+        """`pull` where a structural zero may have met an infinite partial: see structural_zeros.py."""
         n = len(self.nodes)
         sweep, supports = Sweep([None] * n, bytearray(n)), Sweep([None] * n, bytearray(n), cast=False)
         for node, cotangent in seeds:
@@ -371,7 +392,7 @@ class Tape(Perturbation):
         """Tangents of ``outputs`` (None for zero) from those of the inputs, oldest node first."""
         found = self._run_forward(seeds, outputs, Careful(k) if self.careful else Dense(k))
         if any(block is not None and has_nan(block) for block in found):
-            # A structural zero may have met an infinite partial: see supported.py.
+            # A structural zero may have met an infinite partial: see structural_zeros.py.
             found, _ = repeated(k, lambda supported: (self._run_supported(seeds, outputs, supported), None))
         return found
 

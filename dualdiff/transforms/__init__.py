@@ -1,0 +1,12 @@
+"""Transforms: from a function to its derivatives.
+
+arguments.py    what enters and leaves: which arguments, seeds, results
+sharing.py      the same memory in two arguments
+transformed.py  what a transform returns: a function with the name and text of the one it differentiates
+forward.py      jvp, derivative, jacfwd, stop_gradient
+reverse.py      vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
+jacobian.py     by the mode that is cheaper: jacobian, hessian, hvp
+custom.py       rules of one's own: custom_jvp, custom_vjp
+variable.py     Variable: requires-grad style on top of the tape
+compare.py      which mode is best for one function, measured
+"""

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import forward, reverse
-from ..values.dual import primal
-from .jacobian import mode_for_sizes
 from ..pytrees.trees import flatten, paths, unflatten
+from ..values.dual import primal
+from . import forward, reverse
 from .arguments import check_leaves, checked_argnums, primal_leaf, result_leaves, selected
+from .jacobian import mode_for_sizes
 
 _clock = time.perf_counter
 _MOST_ROUNDS = 200  # repeats of what is fast

@@ -14,15 +14,17 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.protocols import carries, fused, innermost, value_of
-from ..values.dual import Dual, primal
 from ..errors import EscapedDual
-from .forward import _check_function
 from ..pytrees.trees import Structure, flatten, unflatten
 from ..rules.call import wrapped
 from ..tangents import Like, Perturbation
 from ..tangents.expression import Tangent
-from .variable import constants_standing_in, presented
+from ..values.dual import Dual, primal
+from ..values.levels import innermost, value_of
+from ..values.objects import carries, fused
+from .arguments import presented
+from .forward import _check_function
+from .variable import constants_standing_in
 
 
 class custom_jvp:

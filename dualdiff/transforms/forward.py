@@ -11,19 +11,31 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values import foreign
-from ..values.protocols import carries, fused
-from ..values.dual import Dual, primal
 from ..pytrees.trees import LEAF, flatten, paths, tree_map, unflatten
-from .arguments import check_leaves, checked_argnums, pair, primal_leaf, refuse_variable, result_leaves, seed_leaf, seeded, selected, warn_if_independent, without
-from .sharing import watch
 from ..tangents import Perturbation
 from ..tangents.blocks import settle_allocator
 from ..tangents.dense import BIG, Dense
 from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan, repeated
+from ..values import foreign
+from ..values.dual import Dual, primal
+from ..values.objects import carries, fused
+from .arguments import (
+    check_leaves,
+    checked_argnums,
+    pair,
+    presented,
+    primal_leaf,
+    refuse_variable,
+    result_leaves,
+    seed_leaf,
+    seeded,
+    selected,
+    warn_if_independent,
+    without,
+)
+from .sharing import watch
 from .transformed import Transformed
-from .variable import presented
 
 # Entries of one block of tangents in jacfwd: one megabyte, so that two or three stay in the cache of a core.
 _CHUNK_ENTRIES = 2**17
@@ -67,7 +79,7 @@ def along(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool = F
         raise TypeError(f"{transform}: there are no primals, nothing to differentiate: {transform}(f, (x,), (v,)).")
     result = _one_sweep(Single(), f, primals, tangents, transform, has_aux)
     if _any_nan(result[1]):
-        # A structural zero may have met an infinite partial: see tangents/supported.py.
+        # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
         result = _repeated_sweep(f, primals, tangents, transform, has_aux)
     return result if type(result[0]) in _PLAIN and not has_aux else presented(result)
 
@@ -311,7 +323,7 @@ def sweep(
         Dense(stop - start), f, args, kwargs, positions, trees, leaves, start, stop, has_aux, transform
     )
     if any(has_nan(block) for block in blocks):
-        # A structural zero may have met an infinite partial: see tangents/supported.py.
+        # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
         def again(supported: Supported) -> tuple[list[Any], Any]:
             blocks, _, aux = _sweep(
                 supported, f, args, kwargs, positions, trees, leaves, start, stop, has_aux, transform

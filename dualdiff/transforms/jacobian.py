@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..values.dual import primal
-from .forward import _check_chunk_size, _check_function, along, by_columns
 from ..pytrees.trees import flatten
+from ..values.dual import primal
+from .arguments import checked_argnums, presented, selected
+from .forward import _check_chunk_size, _check_function, along, by_columns
 from .reverse import by_rows, check_holomorphic, recorded, rows_of_jacobian, value_and_gradient
-from .arguments import checked_argnums, selected
 from .transformed import Transformed
-from .variable import presented
 
 # One row sent back costs about this many columns sent forward (python -m benchmarks --only modes).
 ROW_COST = 2.0

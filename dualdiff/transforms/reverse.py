@@ -13,17 +13,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import errors
-from ..pytrees.containers import kind_of
-from ..values.dual import Dual, primal
-from .forward import _check_chunk_size, _check_function, _dtype_of
+from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
-from .arguments import check_leaves, checked_argnums, pair, primal_leaf, result_leaves, seed_leaf, seeded, selected, warn_if_independent, without
-from .sharing import watch
 from ..tangents.blocks import settle_allocator
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
+from ..values.dual import Dual, primal
+from .arguments import (
+    check_leaves,
+    checked_argnums,
+    pair,
+    presented,
+    primal_leaf,
+    result_leaves,
+    seed_leaf,
+    seeded,
+    selected,
+    warn_if_independent,
+    without,
+)
+from .forward import _check_chunk_size, _check_function, _dtype_of
+from .sharing import watch
 from .transformed import Transformed
-from .variable import Variable, check_reached, presented, standing_in
+from .variable import Variable, check_reached, standing_in
 
 # Entries of one block of cotangents in jacrev: one megabyte, so that two or three stay in the cache of a core.
 _CHUNK_ENTRIES = 2**17

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..pytrees.containers import kind_of
+from ..pytrees.kinds import kind_of
+from ..pytrees.trees import flatten
 from ..values.dual import Dual
 from ..values.foreign import parts
-from ..pytrees.trees import flatten
 
 _ARRAYS = {np.ndarray}
 _MOST = 1000  # objects looked at in an argument that is not differentiated

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any
 
-from .variable import presented
+from .arguments import presented
 
 
 class Transformed:

@@ -26,18 +26,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .. import errors
-from ..values import foreign, storage
-from ..pytrees.containers import kind_of
-from ..values.protocols import RULES, carries, lifted, rebound, value_of
-from ..values.dual import Dual, primal
-from ..pytrees.trees import tree_map
-from ..values.rebinding import may_rebind
-from .arguments import primal_leaf, seed_leaf
+from ..table import RULES
 from ..tangents import blocks
 from ..tangents.operations import Node, Sweep
 from ..tangents.single import Single
 from ..tangents.structural_zeros import has_nan, reached
 from ..tangents.tape import Renewing, Tape
+from ..values import foreign, storage
+from ..values.dual import Dual, primal
+from ..values.levels import lifted, value_of
+from ..values.objects import carries
+from ..values.protocols import rebound
+from ..values.rebinding import may_rebind
+from .arguments import presented, primal_leaf, seed_leaf
 
 if TYPE_CHECKING:
     from ..values.declarations import Array
@@ -105,7 +106,7 @@ class Graph(Tape):
                 node.pull(found, sweep)
 
     def _on_support(self, order: list[Node], leaves: list[_Leaf], start: Node, block: Any) -> list[Any]:
-        """The sweep where a structural zero may have met an infinite partial: see tangents/supported.py."""
+        """The sweep where a structural zero may have met an infinite partial: see tangents/structural_zeros.py."""
         sweep = Sweep(defaultdict(lambda: None), defaultdict(bool))
         supports = Sweep(defaultdict(lambda: None), defaultdict(bool), cast=False)
         sweep.send(start, block)
@@ -373,22 +374,6 @@ def _dual_of(tree: Any) -> Any:
     except RecursionError:
         raise errors.nested_too_deeply(type(tree)) from None
     return tree
-
-
-def presented(tree: Any) -> Any:
-    """Results that carry the perturbation of Variables, as Variables."""
-    if type(tree) is np.ndarray or type(tree) is float:
-        return tree
-    if type(tree) is Dual:
-        return Variable._of(tree) if tree.perturbation is GRAPH else tree
-    try:
-        if type(tree) in (list, tuple):
-            return type(tree)([presented(item) for item in tree])
-        if type(tree) is dict:
-            return {name: presented(item) for name, item in tree.items()}
-    except RecursionError:
-        raise errors.nested_too_deeply(type(tree)) from None
-    return tree if kind_of(type(tree)) is None else tree_map(presented, tree)
 
 
 def _made(value: Any, grad: Any) -> Variable:

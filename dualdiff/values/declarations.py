@@ -1,8 +1,9 @@
 """What a type checker knows of `Dual` and `Variable`: the operators, methods and attributes that both have of ndarray.
 
-At run time these come from the table of rules (`dualdiff.methods`, `dualdiff.transforms.variable`), where no type checker looks,
-and nobody imports this module.  Results that carry derivatives have the type of the array that they are computed from;
-what is piecewise constant (comparisons, positions, ``//``) is plain.  `tests/test_types.py` keeps both in step.
+At run time these come from the table of rules (`dualdiff.methods`, `dualdiff.transforms.variable`), where no type
+checker looks, and nobody imports this module.  Results that carry derivatives have the type of the array that they are
+computed from; what is piecewise constant (comparisons, positions, ``//``) is plain.  `tests/test_types.py` keeps both
+in step.
 """
 
 # mypy: disable-error-code="empty-body"

@@ -19,9 +19,9 @@ import numpy as np
 
 from .. import errors
 from . import storage
-from ..tangents import Perturbation, blocks
 
 if TYPE_CHECKING:
+    from ..tangents import Perturbation
     from .declarations import Array
 else:
     Array = object
@@ -148,36 +148,7 @@ class Dual(Array):
                 exports.append(storage.held)
         return entries
 
-    # Indexing and iteration.
-
-    def __getitem__(self, index: Any) -> Dual:
-        perturbation = self.perturbation
-        if not perturbation.live:
-            raise errors.escaped(self)
-        whole = self.value
-        value = whole[index]
-        if type(value) is np.float64 and (type(index) is int or blocks.is_basic(index)):  # the common scalar
-            return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
-        basic = type(index) is slice or blocks.is_basic(index)
-        if basic and (type(value) is np.ndarray is type(whole) or (is_array(value) and is_array(whole))):
-            if self.storage is None:
-                storage.anchor(self)
-            view = Dual(value, perturbation.index_view(self.tangent, index, value), perturbation)
-            return storage.attach(view, self, (Dual.__getitem__, index))
-        if basic and not is_array(value):  # a scalar: its value is a copy, so its tangent must be one
-            return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
-        index = perturbation.keep(index)
-        if not basic:
-            return Dual(value, perturbation.gather(self.tangent, index, value), perturbation)
-        move = lambda block: np.copy(blocks.get(block, index))
-        return Dual(value, perturbation.rearrange((self.tangent,), move, value), perturbation)
-
-    def __setitem__(self, index: Any, item: Any) -> None:
-        if not self.perturbation.live:
-            raise errors.escaped(self)
-        from .protocols import fused
-
-        storage.write(self, index, fused(item))
+    # Iteration.
 
     def __iter__(self) -> Iterator[Dual]:
         if self.ndim == 0:

@@ -1,9 +1,4 @@
-"""From a NumPy call to its rule: the table, the innermost perturbation, and refusal with a reason.
-
-`RULES` maps every overridable NumPy function to one `Rule`.  A rule is called as NumPy's function is, with at least
-one Dual (or an object array of Duals) among its arguments, and returns what NumPy would, as Duals where it has a
-derivative.
-"""
+"""NumPy's two protocols: from a call with a Dual among its arguments to the rule of the function, or to a refusal."""
 
 from __future__ import annotations
 
@@ -14,226 +9,27 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
+from .. import errors, table
+from ..table import RULES, Rule
 from . import foreign
-from .dual import Dual, is_array, primal
+from .dual import Dual, is_array
+from .levels import duals_in
+from .objects import PythonLoop, stripped
 from .rebinding import may_rebind
-from ..tangents import Perturbation
 
 _OBJECT = np.dtype(object)
-_CONSTANTS = frozenset({int, float, bool, str, type(None), np.float64})
 
 
-class Rule:
-    """What dualdiff does when it meets one NumPy function."""
-
-    form = "rule"
-
-    def __init__(self, function: Any) -> None:
-        self.function = function
-        self.plain_call: Callable[..., Any] = self.__call__  # for a call without keywords, where that can be faster
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError
-
-
-RULES: dict[Any, Rule] = {}
-_declared_by: dict[Any, dict[str, Any]] = {}
-
-
-def register(rule: Rule) -> Rule:
-    """Enter a rule into the table; every function has exactly one.
-
-    A module that is imported once more, because its first import was interrupted, enters its rules again.
-    """
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_name != "<module>":
-        frame = frame.f_back
-    before, now = _declared_by.get(rule.function), frame.f_globals
-    if before is not None and (before is now or before["__name__"] != now["__name__"]):
-        raise ValueError(f"{errors.name_of(rule.function)} has a rule already")
-    _declared_by[rule.function], RULES[rule.function] = now, rule
-    return rule
-
-
-def find(function: Any, duals: Iterable[Any]) -> Rule:
-    rule = RULES.get(function)
-    if rule is None and (getattr(function, "__module__", None) or "").startswith("numpy.polynomial"):
-        from ..rules import polynomial_package  # noqa: F401  (enters its rules)
-
-        rule = RULES.get(function)
-    if rule is None and isinstance(function, np.ufunc) and "scipy.special" in sys.modules:
-        from ..special import elementary as special  # noqa: F401  (likewise)
-
-        rule = RULES.get(function)
-    if rule is None and isinstance(function, np.ufunc) and function.types == [_objects(function)]:
+def rule_of(function: Any, arguments: Any) -> Rule:
+    """The rule for a call that is not in the table yet; a function that has none is refused."""
+    rule = table.find(function)
+    if rule is None and isinstance(function, np.ufunc) and PythonLoop.made(function):
         return PythonLoop(function)
     if rule is None:
-        raise errors.unsupported(function, "it is not in the table of rules", [d.shape for d in duals])
+        shapes = [dual.shape for dual in duals_in(arguments)]
+        raise errors.unsupported(function, "it is not in the table of rules", shapes)
     return rule
 
-
-def _objects(ufunc: np.ufunc) -> str:
-    """The type of the one loop that np.frompyfunc makes."""
-    return "O" * ufunc.nin + "->" + "O" * ufunc.nout
-
-
-class PythonLoop(Rule):
-    """A Python function that np.frompyfunc made a ufunc of: it runs on the entries, as objects."""
-
-    form = "objects"
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._run(self.function, args, kwargs)
-
-    def _run(self, function: Any, args: Any, kwargs: Any) -> Any:
-        result = function(*(arg.as_objects() if type(arg) is Dual else arg for arg in args), **kwargs)
-        return tuple(map(fused, result)) if type(result) is tuple else fused(result)
-
-    def __getattr__(self, method: str) -> Any:
-        if method not in ("reduce", "accumulate", "reduceat", "outer"):
-            raise AttributeError(method)
-        return lambda *args, **kwargs: self._run(getattr(self.function, method), args, kwargs)
-
-
-# Levels.
-
-
-def innermost(args: Iterable[Any]) -> Perturbation | None:
-    """The perturbation that an operation on ``args`` belongs to: the innermost among its Duals.
-
-    All other Duals are constants of that operation, which is the whole cure for perturbation confusion:
-    in  D(x -> x * D(y -> x + y)(1))(1)  the inner sum belongs to y, and there x is a constant.
-    """
-    found: Perturbation | None = None
-    for arg in args:
-        if type(arg) is Dual:
-            perturbation = arg.perturbation
-            if not perturbation.live:
-                raise errors.escaped(arg)
-            if found is None or perturbation.level > found.level:
-                found = perturbation
-    return found
-
-
-def value_of(arg: Any, perturbation: Perturbation) -> Any:
-    """The value of an argument with respect to one perturbation: itself if it does not carry it."""
-    return arg.value if type(arg) is Dual and arg.perturbation is perturbation else arg
-
-
-def lifted(value: Any, perturbation: Perturbation) -> Dual:
-    """A constant as a Dual with zero tangent, for buffers."""
-    return Dual(value, perturbation.zeros(value), perturbation)
-
-
-def duals_in(*trees: Any) -> list[Dual]:
-    """Every Dual among arguments that may be lists, tuples or dicts of them."""
-    found: list[Dual] = []
-    try:
-        for tree in trees:
-            if type(tree) is Dual:
-                found.append(tree)
-            elif isinstance(tree, (list, tuple)):
-                found.extend(duals_in(*tree))
-            elif isinstance(tree, dict):
-                found.extend(duals_in(*tree.values()))
-    except RecursionError:
-        raise errors.nested_too_deeply(type(tree)) from None
-    return found
-
-
-def carries(x: Any) -> bool:
-    """Does this carry a derivative: a Dual, a Variable, or an object array, list, tuple or dict that holds one?
-
-    The one answer, asked at every door: rules, custom rules, `stop_gradient`, arguments and results.
-    """
-    kind = type(x)
-    if kind is Dual:
-        return True
-    if kind in _CONSTANTS:
-        return False
-    if isinstance(x, (list, tuple)):
-        return any(map(carries, x))
-    if isinstance(x, dict):
-        return any(map(carries, x.values()))
-    if isinstance(x, np.ndarray):
-        return x.dtype == _OBJECT and any(map(carries, np.asarray(x).ravel().tolist()))
-    return hasattr(kind, "__dual__")
-
-
-def stripped(tree: Any) -> Any:
-    """Arguments with every Dual replaced by its plain value, at every level."""
-    kind = type(tree)
-    if kind is float or kind is int:
-        return tree
-    if kind is Dual:
-        return primal(tree)
-    try:
-        if kind is list or kind is tuple:
-            return kind(stripped(item) for item in tree)
-        if kind is dict:
-            return {name: stripped(item) for name, item in tree.items()}
-    except RecursionError:
-        raise errors.nested_too_deeply(kind) from None
-    if isinstance(tree, np.ndarray):
-        plain = tree if kind is np.ndarray else base_array(tree)
-        return primal(fused(plain)) if plain.dtype is _OBJECT else plain
-    if kind not in foreign.PLAIN:
-        foreign.refuse(tree)
-    return tree
-
-
-def fused(x: Any) -> Any:
-    """An object array (or list) that holds Duals, as one Dual; anything else unchanged."""
-    if isinstance(x, (list, tuple)):
-        if not duals_in(x) and not any(map(_may_hide, x)):
-            return x
-        entries = [fused(item) for item in x]
-        if hidden := [entry for entry in entries if not isinstance(entry, np.ndarray) and _may_hide(entry)]:
-            raise errors.made_of_objects(hidden)
-        if any(np.shape(primal(entry)) != np.shape(primal(entries[0])) for entry in entries):
-            raise ValueError(
-                "rows of different shapes cannot form one array: "
-                + ", ".join(str(np.shape(primal(entry))) for entry in entries)
-            )
-        return RULES[np.stack](entries)
-    if type(x) is not np.ndarray:
-        if type(x) in foreign.PLAIN:
-            return x
-        if isinstance(x, np.ndarray):
-            return base_array(x)
-        if hasattr(x, "__dual__"):
-            return x.__dual__()
-        seen = foreign.operand(x)
-        return x if seen is x else fused(seen)
-    if x.dtype is not _OBJECT:
-        return x
-    entries = x.ravel().tolist()
-    if not any(type(entry) is Dual or hasattr(entry, "__dual__") for entry in entries):
-        for entry in entries:
-            if type(entry) not in foreign.PLAIN and foreign.holds(entry):
-                raise errors.made_of_objects(entries)
-        return x
-    whole = RULES[np.stack]([fused(entry) for entry in entries])
-    return RULES[np.reshape](whole, x.shape + whole.shape[1:])
-
-
-def _may_hide(item: Any) -> bool:
-    """Whether an item of a list is an array of objects, or an object that holds a Dual (but no function that does)."""
-    kind = type(item)
-    if kind is list or kind is tuple:
-        return any(map(_may_hide, item))
-    if isinstance(item, np.ndarray):
-        return item.dtype is _OBJECT
-    return kind not in foreign.PLAIN and not callable(item) and foreign.holds(item)
-
-
-def base_array(x: Any) -> Any:
-    """An array of a subclass of ndarray as what the rules know; a subclass with operations of its own is refused."""
-    return fused(foreign.operand(x).view(np.ndarray))
-
-
-# NumPy's two protocols.
 
 # Of `numpy.polynomial`.  With ``tensor=True`` they give the coefficients axes for those of the point, if that is an
 # ndarray; beside a Dual the axes would meet in the wrong order.
@@ -255,7 +51,7 @@ def refuse_misaligned(caller: FrameType) -> None:
 
 
 def _array_ufunc(self: Dual, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    rule = RULES.get(ufunc) or find(ufunc, duals_in(inputs, kwargs.get("out", ())))
+    rule = RULES.get(ufunc) or rule_of(ufunc, (inputs, kwargs.get("out", ())))
     if method == "__call__":
         if not kwargs:
             if type(inputs[0]) is np.ndarray and sys._getframe(1).f_code.co_name in _VALUATIONS:
@@ -342,7 +138,7 @@ def _array_function(
 ) -> Any:
     if len(types) > 1 and _left_to_others(types, args, kwargs):
         return NotImplemented
-    rule = RULES.get(function) or find(function, duals_in(args, kwargs))
+    rule = RULES.get(function) or rule_of(function, (args, kwargs))
     if function is np.prod and sys._getframe(1).f_code.co_name == "polyvalfromroots":
         refuse_misaligned(sys._getframe(1))
     lone_array = len(args) == 1 and args[0] is self and type(self.value) is np.ndarray

@@ -69,10 +69,10 @@ def anchor(dual: Dual, borrowed: bool = False) -> Storage:
 
 
 def _refuse_scalar(value: Any) -> None:
-    from .dual import is_array, primal  # a module that Dual itself needs
-
-    if not is_array(value):
-        plain = type(primal(value))
+    while hasattr(value, "perturbation"):
+        value = value.value
+    if isinstance(value, (np.generic, float, int, complex)):
+        plain = type(value)
         name = plain.__name__ if plain.__module__ == "builtins" else f"{plain.__module__}.{plain.__name__}"
         raise TypeError(f"{name!r} object does not support item assignment")  # as NumPy says
 
@@ -98,8 +98,7 @@ def attach(view: Dual, parent: Dual, again: tuple[Any, ...], move: Callable[[Any
 
 def write(buffer: Dual, index: Any, item: Any) -> None:
     """``buffer[index] = item`` for value and tangent, seen by every alias."""
-    from .dual import Dual  # a module that Dual itself needs
-
+    Dual = type(buffer)  # a module that Dual itself needs
     storage = buffer.storage or anchor(buffer)
     if storage.sealed:
         raise errors.sealed()
@@ -134,13 +133,11 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
 
 def copied(value: Any) -> Any:
     """A copy that is strided as the original: on that depends whether ``reshape`` and ``ravel`` take views of it."""
-    from .dual import Dual
-
     fresh: Any = np.copy(value, order="K")
     innermost, original = fresh, value
-    while type(original.value if type(original) is Dual else None) is Dual:
+    while hasattr(original, "perturbation") and hasattr(original.value, "perturbation"):
         innermost, original = innermost.value, original.value
-    if type(original) is not Dual:
+    if not hasattr(original, "perturbation"):
         return _as_strided(fresh, original)
     innermost.value = _as_strided(innermost.value, original.value)
     return fresh
@@ -176,8 +173,7 @@ def _store(buffer: Dual, part: str, index: Any, item: Any) -> None:
 
 def _make_room(buffer: Dual, part: str, item: Any) -> None:
     """Lift a plain value or tangent that is to hold a Dual; a Dual lifts itself when it is written."""
-    from .dual import Dual
-
+    Dual = type(buffer)
     if type(item) is Dual and type(getattr(buffer, part)) is not Dual:
         assert buffer.storage is not None
         root = buffer.storage.living()[0]
@@ -188,9 +184,8 @@ def _make_room(buffer: Dual, part: str, item: Any) -> None:
 
 def _lift_whole(storage: Storage, perturbation: Any) -> None:
     """Make every alias a Dual of an inner level whose value is what it was."""
-    from .dual import Dual
-
     root = storage.living()[0]
+    Dual = type(root)
     outer = Dual(root.value, root.tangent, root.perturbation)
     root.value, root.tangent, root.perturbation = outer, perturbation.zeros(outer), perturbation
     storage.writes = 0

@@ -3,7 +3,7 @@
 import numpy as np
 
 import dualdiff.rules.polynomial_package  # noqa: F401  (enters its rules)
-from dualdiff.values.protocols import RULES
+from dualdiff.table import RULES
 
 from . import sample, well_conditioned
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from dualdiff.values.protocols import RULES
 from dualdiff.rules.ufuncs import Elementwise
+from dualdiff.table import RULES
 
 from . import sample
 

@@ -9,8 +9,8 @@ import scipy
 import scipy.special as sc
 from scipy.special import _ufuncs
 
-import dualdiff.special.elementary  # noqa: F401  (enters its rules)
-from dualdiff.values.protocols import RULES
+import dualdiff.special  # noqa: F401  (enters its rules)
+from dualdiff.table import RULES
 
 from . import sample
 

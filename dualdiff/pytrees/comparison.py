@@ -1,0 +1,41 @@
+"""When two trees, or what is kept beside them, are the same."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+
+from ..values.foreign import state_of
+
+_INEXACT = (np.ndarray, np.generic, float, complex)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two plain values are equal in every bit that shows; what cannot be compared is not."""
+    if a is b:
+        return True
+    if isinstance(a, _INEXACT) and isinstance(b, _INEXACT):
+        a, b = np.asarray(a), np.asarray(b)
+        if a.shape != b.shape or a.dtype != b.dtype:
+            return False
+        return bool(np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"))
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    if dataclasses.is_dataclass(a) and not isinstance(a, type):
+        return same(state_of(a), state_of(b))
+    try:
+        return bool(a == b)
+    except Exception:
+        return False
+
+
+def is_same_rest(a: Any, b: Any) -> bool:
+    """Whether two registered containers agree in what is no child."""
+    return same(a, b) or (isinstance(a, Hashable) and isinstance(b, Hashable) and bool(a == b))
