@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..values.dual import Dual, primal
+from ..values.dual import Dual, is_array, primal
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
 
 _BOOL = np.dtype(bool)
@@ -40,7 +40,7 @@ class Dense(Perturbation):
 
     def owned(self, tangent: Any) -> Any:
         self.identity = None
-        return np.copy(tangent, order="K")
+        return blocks.copied(tangent)
 
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Any:
         total: Any = None
@@ -129,7 +129,8 @@ class Dense(Perturbation):
         plain = primal(value)
         if type(plain) is np.ndarray:
             return zeros_block(self.k, plain)
-        return np.zeros((self.k, *np.shape(value)), dtype=getattr(value, "dtype", np.result_type(type(value))))
+        shape, dtype = (self.k, *np.shape(value)), dtype_of(plain)
+        return np.zeros(shape, dtype, like=plain) if is_array(plain) else np.zeros(shape, dtype)
 
     def assign(self, buffer: Any, index: Any, item: Any) -> None:
         blocks.put(buffer.tangent, index, 0.0 if item is None else item)
@@ -210,7 +211,7 @@ def contracted(block: Any, subscripts: str, operand: Any = None) -> Any:
         axes = sum_axes(subscripts)
         if axes == block.ndim - 1 and type(block) is _ndarray and block.shape[-1] <= 16 and block.size > BIG:
             return block @ np.ones(block.shape[-1], block.dtype)  # a short last axis costs NumPy's sums ten times that
-        return block.copy() if axes == () else np.add.reduce(block, axis=axes)
+        return block.copy() if axes == () else blocks.summed(block, axes)
     return _PLANS(subscripts)(block, operand)
 
 

@@ -170,10 +170,11 @@ class Rearrange(Node):
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         if self.positions is None:
             self.positions = getattr(self.move, "positions", None)
-        if self.positions is None and len(self.parents) == 1 and sweep.send_into_view(self, cotangent):
+        memory = type(plain(cotangent)) is _ndarray
+        if self.positions is None and memory and len(self.parents) == 1 and sweep.send_into_view(self, cotangent):
             return
         if self.positions is None:
-            self.positions = _positions(self.move, self.parents)
+            self.positions = _positions(self.move, self.parents, None if memory else cotangent)
         parts = _scatter(self.positions, cotangent, [parent.shape for parent in self.parents])
         for parent, part in zip(self.parents, parts, strict=True):
             sweep.send(parent, part)
@@ -426,6 +427,9 @@ class Overwrite(Node):
         view[...] = 0.0 if item is None else blocks.expand(item, view.ndim - 1)
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        if type(plain(cotangent)) is not _ndarray:
+            self._pull_apart(cotangent, sweep)
+            return
         # A buffer that is written n times has one cotangent, which each write takes its own part of.
         rest = cotangent
         if not (sweep.owned[self.index] and type(rest) is _ndarray and rest.flags.c_contiguous):
@@ -436,6 +440,22 @@ class Overwrite(Node):
             # Re(conj(i) · z̄), as for every product with a constant: the transpose does not conjugate.
             sweep.send(self.item, _unbroadcast(-part if self.part == "imag" else part, self.item.shape))
         sweep.pass_on(self.before, rest)
+
+    def _pull_apart(self, cotangent: Any, sweep: Sweep) -> None:
+        """`pull` of a cotangent that may not be written in place."""
+        if self.part is not None:
+            raise TypeError("x.real or x.imag of complex numbers was written, in arrays that are not NumPy's.")
+        written: Any = np.zeros((1, *self.shape))
+        view = self.move(written)
+        self.put(view, np.ones((1,)))
+        if self.item is not None:
+            part = self.found(self.move(cotangent))
+            sweep.send(self.item, _unbroadcast(part, self.item.shape))
+        sweep.send(self.before, np.where(written > 0, 0.0, cotangent))
+
+    def found(self, view: Any) -> Any:
+        """What was written over."""
+        return view
 
     def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
         self.pull(cotangent, sweep)
@@ -484,8 +504,12 @@ class OverwriteAt(Overwrite):
         self.winners: Any = None  # places that nothing overwrote again; True for all
 
     def taken(self, view: Any) -> Any:
-        part = blocks.get(view, self.at)
+        part = self.found(view)
         blocks.put(view, self.at, 0.0)
+        return part
+
+    def found(self, view: Any) -> Any:
+        part = blocks.get(view, self.at)
         if self.winners is None:
             self.winners = _winners(self.at, view.shape[1:], part.shape[1:]) if _may_repeat(self.at) else True
         return part if self.winners is True else np.where(self.winners, part, 0.0)
@@ -579,9 +603,7 @@ class Sweep:
         at = parent.index
         total = self.found[at]
         if type(block) is not _ndarray or not (total is None or type(total) is _ndarray):
-            whole = np.zeros((block.shape[0], *parent.shape), block.dtype, like=block)
-            move(whole)[...] = block
-            self.send(parent, whole)
+            self.send(parent, _put_back(move, block, parent))
             return
         if self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype:
             block = real_part(block, parent.dtype)
@@ -613,7 +635,12 @@ def takes_view(node: Rearrange) -> bool:
     """Whether a rearrangement of one tangent takes a view that shows no entry twice."""
     probe = np.empty((1, *node.parents[0].shape), bool)
     view = node.move(probe)
-    if view.size > probe.size or not view.flags.writeable or not np.may_share_memory(view, probe):
+    if (
+        type(view) is not _ndarray
+        or view.size > probe.size
+        or not view.flags.writeable
+        or not np.may_share_memory(view, probe)
+    ):
         return False
     return not any(stride == 0 and n > 1 for stride, n in zip(view.strides, view.shape, strict=True))
 
@@ -684,9 +711,7 @@ class _BlocksOfOne(Sweep):
     def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
         total = self.one.buffer(parent, block)
         if total is None:
-            whole = np.zeros((1, *parent.shape), block.dtype, like=block)
-            move(whole)[...] = block
-            self.send(parent, whole)
+            self.send(parent, _put_back(move, block, parent))
             return
         view = move(total[None])
         np.add(view, block if block.dtype == parent.dtype else real_part(block, parent.dtype), view)
@@ -769,8 +794,11 @@ def terms_of(subscripts: str) -> tuple[str, str, str]:
     return tangent, operand, out
 
 
-def _positions(move: Callable[..., Any], parents: Sequence[Node]) -> np.ndarray[Any, Any]:
-    """Where each entry of the result comes from, counted through all parents from 1; 0 is zero-filled."""
+def _positions(move: Callable[..., Any], parents: Sequence[Node], like: Any = None) -> Any:
+    """Where each entry of the result comes from, counted through all parents from 1; 0 is zero-filled.
+
+    An array of the kind of ``like``, which is no ndarray, where the move itself depends on such arrays.
+    """
     places = []
     start = 1
     for parent in parents:
@@ -778,7 +806,14 @@ def _positions(move: Callable[..., Any], parents: Sequence[Node]) -> np.ndarray[
         # Floats, since a move may join them with zeros of its own; exact far beyond any array's size.
         places.append(np.arange(start, start + size, dtype=float).reshape(1, *parent.shape))
         start += size
-    return np.asarray(move(*places)[0]).astype(np.intp)
+    if like is None:
+        return np.asarray(move(*places)[0]).astype(np.intp)
+    try:
+        found = move(*places)[0]
+    except Exception:  # a plain array does not take an index of that kind
+        kind = plain(like)
+        found = move(*(np.zeros_like(kind, dtype=float, shape=np.shape(place)) + place for place in places))[0]
+    return found.astype(np.intp)
 
 
 def _scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
@@ -787,6 +822,12 @@ def _scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> l
     sizes = [int(np.prod(shape)) for shape in shapes]
     total = sum(sizes)
     flat = np.ravel(positions)
+    if type(plain(cotangent)) is not _ndarray:
+        sums = _gathered_back(flat, cotangent, total)
+        return [
+            sums[:, stop - size : stop].reshape((k, *shape))
+            for size, stop, shape in zip(sizes, np.cumsum(sizes).tolist(), shapes, strict=True)
+        ]
     values = cotangent.reshape(k, -1)
     counts = np.bincount(flat, minlength=total + 1)
     if counts[1:].max(initial=0) <= 1 and type(cotangent) is _ndarray:
@@ -802,3 +843,40 @@ def _scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> l
         parts.append(sums[:, at : at + size].reshape(k, *shape))
         at += size
     return parts
+
+
+def _put_back(move: Callable[[Any], Any], block: Any, parent: Node) -> Any:
+    """Zeros of the shape of a node, with the block in the view of them that ``move`` takes."""
+    if type(plain(block)) is not _ndarray:
+        flat = np.ravel(_positions(move, (parent,)))
+        whole = _gathered_back(flat, block, math.prod(parent.shape))
+        return whole.reshape((block.shape[0], *parent.shape))
+    whole = np.zeros((block.shape[0], *parent.shape), block.dtype, like=block)
+    move(whole)[...] = block
+    return whole
+
+
+def _gathered_back(positions: Any, cotangent: Any, size: int) -> Any:
+    """The transpose of gathering, of a value that may not be written in place: a gather for each repetition.
+
+    ``positions`` count from 1; what comes from 0 is dropped.  Positions that are not to be seen in memory either are
+    compared with all that there are.
+    """
+    k = cotangent.shape[0]
+    if type(positions) is not _ndarray:
+        here = positions[:, None] == np.arange(1, size + 1)
+        return np.sum(np.where(here, cotangent.reshape((k, -1, 1)), 0.0), axis=1)
+    nothing = np.zeros((k, 1), cotangent.dtype, like=cotangent)
+    order = np.argsort(positions, kind="stable")
+    places = positions[order]
+    start = np.searchsorted(places, places)  # of each run of equal places
+    total: Any = None
+    padded = np.concatenate([nothing, cotangent.reshape((k, -1))], axis=1)
+    nth = np.arange(places.size) - start
+    for repetition in range(int(nth[places > 0].max(initial=0)) + 1):
+        here = (nth == repetition) & (places > 0)
+        source = np.zeros(size, np.intp)
+        source[places[here] - 1] = order[here] + 1
+        part = np.take(padded, source, axis=1)
+        total = part if total is None else total + part
+    return total

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..values.dual import Dual, is_array, primal
-from . import MINUS_ONE, ONE, Like, Perturbation, dtype_of
+from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
 from .dense import BIG, Quiet, as_block, contracted, sum_axes
 
 _BOOL = np.dtype(bool)
 _ndarray = np.ndarray
 _float64 = np.float64
 _bool = np.bool_
-_reduce = np.add.reduce
 _SCALARS = frozenset({np.float64, np.float32, float})
 
 
@@ -111,10 +110,10 @@ class Single(Perturbation):
         if operand is None:
             axes = sum_axes(subscripts)
             if type(axes) is int:
-                return _reduce(tangent, axis=axes - 1)
+                return blocks.summed(tangent, axes - 1)
             if axes == ():
                 return tangent.copy()
-            return _reduce(tangent, axis=tuple([axis - 1 for axis in axes]))  # type: ignore[union-attr]
+            return blocks.summed(tangent, tuple([axis - 1 for axis in axes]))  # type: ignore[union-attr]
         return contracted(as_block(tangent), subscripts, operand)[0]
 
     def linear_map(self, tangent: Any, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], like: Any) -> Any:
@@ -125,13 +124,13 @@ class Single(Perturbation):
         if type(plain) is _ndarray:
             return np.zeros_like(plain)
         dtype = dtype_of(plain)
-        return np.zeros(plain.shape, dtype) if is_array(plain) else dtype.type(0)
+        return np.zeros(plain.shape, dtype, like=plain) if is_array(plain) else dtype.type(0)
 
     def assign(self, buffer: Any, index: Any, item: Any) -> None:
         buffer.tangent[index] = 0.0 if item is None else item
 
     def owned(self, tangent: Any) -> Any:
-        return np.copy(tangent, order="K")
+        return blocks.copied(tangent)
 
     def seed(self, block: Any) -> Any:
         return block[0]
