@@ -199,6 +199,13 @@ def unknown_memory(buffer: Any) -> TypeError:
     )
 
 
+def unknown_shape(dual: Any, shape: Any) -> TypeError:
+    return TypeError(
+        f"an index of an array of shape {dual.shape} gives one of shape {shape}, which is not known before it is "
+        "calculated; derivatives need it.\n  Use np.where, which keeps the shape, or call compute_chunk_sizes() first."
+    )
+
+
 def plain_buffer() -> TypeError:
     return TypeError(
         "a plain array cannot hold a Dual: its derivative would be lost. "

@@ -15,7 +15,6 @@ import numpy as np
 from ..values.indexing import is_basic
 
 _ALL = slice(None)
-_KNOWN = (np.ndarray, np.generic, float, int, complex)
 _add_reduce = np.add.reduce
 
 
@@ -53,7 +52,7 @@ def summed(array: Any, axis: Any) -> Any:
 
 def copied(array: Any) -> Any:
     """A copy, by an array's own method where it is not NumPy's."""
-    return np.copy(array, order="K") if isinstance(array, _KNOWN) or hasattr(array, "perturbation") else array.copy()
+    return array.copy("K") if isinstance(array, np.ndarray) or hasattr(array, "perturbation") else array.copy()
 
 
 def get(block: Any, index: Any) -> Any:

@@ -65,7 +65,7 @@ class Single(Perturbation):
             total, borrowed = total.astype(dtype), False
         if total.shape != like.shape:
             return np.broadcast_to(total, like.shape).copy()
-        return total.copy("K") if borrowed and is_array(total) else total
+        return blocks.copied(total) if borrowed and is_array(total) else total
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         kind = type(partial)
@@ -75,7 +75,7 @@ class Single(Perturbation):
         elif partial is MINUS_ONE:
             return -tangent
         elif partial is ONE:
-            return tangent if type(tangent) is _float64 else tangent.copy("K")
+            return tangent if type(tangent) is _float64 else blocks.copied(tangent)
         elif kind is complex:  # in the other order np.float64 would leave Python's complex
             return tangent * partial
         elif kind is _bool or getattr(partial, "dtype", None) is _BOOL:

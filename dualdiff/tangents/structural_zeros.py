@@ -196,6 +196,8 @@ def has_nan(block: Any) -> bool:
     """Whether a block of results has a NaN: a structural zero may have met an infinite partial."""
     if type(block) is not np.ndarray:
         block = plain(block)
+        if hasattr(block, "__dask_graph__"):
+            return False  # not calculated yet, and not to be calculated for a question
         if type(block) is not np.ndarray:
             return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
     if block.dtype.char in "df":
