@@ -13,7 +13,8 @@ import numpy as np
 
 from ..values.dual import Dual, is_array, primal
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
-from .dense import BIG, Quiet, as_block, contracted, sum_axes
+from .dense import Quiet, as_block
+from .einsum import BIG, contracted, sum_axes
 
 _BOOL = np.dtype(bool)
 _ndarray = np.ndarray

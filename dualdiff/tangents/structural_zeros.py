@@ -19,7 +19,8 @@ import numpy as np
 from ..values import storage
 from ..values.dual import Dual
 from . import Like, Trivial, blocks
-from .dense import Dense, contracted, joined
+from .dense import Dense, joined
+from .einsum import contracted
 from .gauges import MOVED, STILL, TURNED, determined
 
 _BOOL = np.dtype(bool)

@@ -14,7 +14,8 @@ from .. import errors
 from ..pytrees.trees import LEAF, flatten, paths, tree_map, unflatten
 from ..tangents import Perturbation
 from ..tangents.blocks import settle_allocator
-from ..tangents.dense import BIG, Dense
+from ..tangents.dense import Dense
+from ..tangents.einsum import BIG
 from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan, repeated
 from ..values import foreign
