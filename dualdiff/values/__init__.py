@@ -10,8 +10,13 @@
     rebinding.py     ``plain += dual``
     declarations.py  what type checkers know of Dual
 
-The contract of a value: ``shape``, ``ndim``, ``size`` and ``dtype``, NumPy's two protocols, indexing, and the methods
-``reshape``, ``transpose``, ``astype``, ``copy``, ``swapaxes``, ``real`` and ``imag``.  Not every value can be written
-in place, asked for the truth of an entry, or viewed.  ndarrays, NumPy's scalars and Python floats are tested for first;
-a Dual of an outer level is a value like any other.
+The contract of a value: ``shape``, ``ndim``, ``size``, ``dtype`` and ``nbytes``, NumPy's two protocols, indexing, and
+the methods ``reshape``, ``transpose``, ``swapaxes``, ``astype``, ``copy``, ``real`` and ``imag``.  Optional:
+
+    written in place          needed where the user's own code writes into it; nothing else does
+    asked for its truth       bool(np.any(...)): a few rules look at entries; a lazy array is then calculated
+    views that share memory   known of ndarrays alone; of others a write below a living view is refused
+
+ndarrays, NumPy's scalars and Python floats are tested for first, so that nothing else costs them anything; a Dual of an
+outer level is a value like any other.  `dualdiff.testing.check_value_type` runs derivatives on a kind of value.
 """
