@@ -120,7 +120,7 @@ def inside(a: dd.Dual) -> dd.Dual:
 
 def transforms(layer: Layer) -> None:
     gradient = dd.grad(layer.loss, weights=[layer.w, layer.b])(y)
-    gradient, slopes = dd.grad(np.sum, [0])(y), dd.jacobian(np.sin, argnums=(0,))(y)
+    gradient, slopes = dd.grad(lambda y: np.sum(y), [0])(y), dd.jacobian(np.sin, argnums=(0,))(y)
     product = dd.hvp(np.sum, y, y)
     value, slope = dd.jvp(inside, (y,), (y,))
 """
@@ -266,3 +266,21 @@ def test_operators_of_a_variable_that_only_a_number_on_the_left_or_math_calls(nu
     else:
         for whole in (math.floor, math.ceil, math.trunc):
             assert operator.eq(whole(w), whole(number)) and type(whole(w)) is int
+
+
+def test_what_a_transform_returns_takes_the_arguments_of_the_function(mypy):
+    program = """
+import numpy as np
+import dualdiff as dd
+
+def loss(x: float, scale: float = 1.0) -> float:
+    return x * scale
+
+for transform in (dd.grad, dd.jacobian, dd.hessian):
+    transform(loss)(1.0, scale=2.0)
+dd.grad(loss)("text")
+dd.jacfwd(loss, 0)(1.0, size=2.0)
+"""
+    messages = mypy(program)
+    assert len(messages) == 2
+    assert "incompatible type" in messages[0] and "size" in messages[1]

@@ -36,7 +36,7 @@ from .arguments import (
     without,
 )
 from .sharing import watch
-from .transformed import Transformed
+from .transformed import P, Transformed
 
 # Entries of one block of tangents in jacfwd: one megabyte, so that two or three stay in the cache of a core.
 _CHUNK_ENTRIES = 2**17
@@ -174,7 +174,7 @@ def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation, transform:
 _FLOAT64 = np.dtype(np.float64)
 
 
-def derivative(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def derivative(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Function computing the derivative of ``f`` with respect to a scalar argument.
 
     Shapes: the argument is a scalar (or 0-d array); the result has the structure and shape of ``f``'s.
@@ -217,13 +217,13 @@ def _as_scalar(x: Any) -> Any:
 
 
 def jacfwd(
-    f: Callable[..., Any],
+    f: Callable[P, Any],
     argnums: int | Sequence[int] = 0,
     *,
     chunk_size: int | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
-) -> Callable[..., Any]:
+) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f`` by forward mode.
 
     Shapes: ``J.shape == y.shape + x.shape`` with ``J[i, j] = ∂y[i]/∂x[j]``; nested results and arguments give

@@ -10,7 +10,7 @@ from ..values.dual import size_of
 from .arguments import checked_argnums, presented, selected
 from .forward import _check_chunk_size, _check_function, along, by_columns
 from .reverse import by_rows, check_holomorphic, recorded, rows_of_jacobian, value_and_gradient
-from .transformed import Transformed
+from .transformed import P, Transformed
 
 # One row sent back costs about this many columns sent forward (python -m benchmarks --only modes).
 ROW_COST = 2.0
@@ -19,14 +19,14 @@ FEW_INPUTS = 16
 
 
 def jacobian(
-    f: Callable[..., Any],
+    f: Callable[P, Any],
     argnums: int | Sequence[int] = 0,
     *,
     mode: str = "auto",
     chunk_size: int | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
-) -> Callable[..., Any]:
+) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f``, by the mode that is cheaper for its sizes.
 
     ``mode`` is "fwd" (`jacfwd`), "rev" (`jacrev`), or "auto": forward for at most 16 inputs; else ``f`` is recorded,
@@ -76,7 +76,7 @@ def mode_for_sizes(n: int, m: int) -> str:
     return "rev" if n > FEW_INPUTS and ROW_COST * m < n else "fwd"
 
 
-def hessian(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Function computing the Hessian of ``f``, forward over reverse.
 
     Shapes: ``H.shape == y.shape + x.shape + x.shape``; nested arguments give their structure twice.

@@ -34,7 +34,7 @@ from .arguments import (
 )
 from .forward import _check_chunk_size, _check_function, _dtype_of
 from .sharing import watch
-from .transformed import Transformed
+from .transformed import P, Transformed
 from .variable import Variable, check_reached, standing_in
 
 # Entries of one block of cotangents in jacrev: one megabyte, so that two or three stay in the cache of a core.
@@ -228,13 +228,13 @@ def _zero_tangent(y: Any) -> Any:
 
 
 def value_and_grad(
-    f: Callable[..., Any],
+    f: Callable[P, Any],
     argnums: int | Sequence[int] | None = 0,
     *,
     has_aux: bool = False,
     weights: Any = None,
     holomorphic: bool = False,
-) -> Callable[..., Any]:
+) -> Callable[P, Any]:
     """Function computing the value and the gradient of a scalar ``f`` by reverse mode.
 
     Shapes: ``f`` returns a real scalar; the gradient has the structure and shapes of the argument, a tuple of them for
@@ -262,13 +262,13 @@ def value_and_grad(
 
 
 def grad(
-    f: Callable[..., Any],
+    f: Callable[P, Any],
     argnums: int | Sequence[int] | None = 0,
     *,
     has_aux: bool = False,
     weights: Any = None,
     holomorphic: bool = False,
-) -> Callable[..., Any]:
+) -> Callable[P, Any]:
     """Function computing the gradient of a scalar ``f`` by reverse mode; see `value_and_grad`.
 
     With ``has_aux`` the function returns ``(y, aux)``, and this ``(gradient, aux)``.
@@ -310,7 +310,7 @@ def value_and_gradient(
     return both
 
 
-def elementwise_grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
+def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Function computing the gradient of the sum of all outputs of ``f``.
 
     For an elementwise ``f`` that is its derivative at every entry.  A tuple of outputs is summed too.
@@ -443,13 +443,13 @@ def _own(row: Any) -> Any:
 
 
 def jacrev(
-    f: Callable[..., Any],
+    f: Callable[P, Any],
     argnums: int | Sequence[int] = 0,
     *,
     chunk_size: int | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
-) -> Callable[..., Any]:
+) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f`` by reverse mode.
 
     Shapes: as `jacfwd`.  Cost: one recorded evaluation of ``f``, and ``ceil(y.size / chunk_size)`` sweeps back with

@@ -5,9 +5,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from types import MethodType
-from typing import Any
+from typing import Any, ParamSpec
 
 from .arguments import presented
+
+P = ParamSpec("P")  # the arguments of the user's function, which what a transform returns takes too
 
 
 class Transformed:
@@ -22,6 +24,10 @@ class Transformed:
         **options: Any,
     ) -> None:
         functools.update_wrapper(self, f, updated=())
+        what = (transform.__doc__ or "").partition("\n\n")[0]
+        self.__doc__ = (
+            f"{transform.__name__} of {getattr(f, '__name__', f)}.  {what}\n\n{getattr(f, '__doc__', '') or ''}"
+        )
         self._call = call
         self._made_by = (transform, (f, *args), options)
 
