@@ -120,7 +120,7 @@ def inside(a: dd.Dual) -> dd.Dual:
 
 def transforms(layer: Layer) -> None:
     gradient = dd.grad(layer.loss, weights=[layer.w, layer.b])(y)
-    gradient, slopes = dd.grad(lambda y: np.sum(y), [0])(y), dd.jacobian(np.sin, argnums=(0,))(y)
+    gradient, slopes = dd.grad(lambda y: np.sum(y), [0])(y), dd.jacobian(lambda y: np.sin(y), argnums=(0,))(y)
     product = dd.hvp(np.sum, y, y)
     value, slope = dd.jvp(inside, (y,), (y,))
 """
