@@ -167,7 +167,7 @@ def _kind(leaf: Any) -> str:
 def without(perturbation: Perturbation, tree: Any) -> Any:
     """Auxiliary results with one perturbation taken off."""
     leaves, structure = flatten(tree)
-    leaves = [fused(leaf) for leaf in leaves]
+    leaves = [whole if type(whole := fused(leaf)) is Dual else leaf for leaf in leaves]  # else as the user made it
     return structure.build(
         iter([leaf.value if type(leaf) is Dual and leaf.perturbation is perturbation else leaf for leaf in leaves])
     )

@@ -303,4 +303,4 @@ def _operand(other: Any) -> Any:
         return fused(other)
     if other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None:
         return NotImplemented
-    return other
+    return number(other)
