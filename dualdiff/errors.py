@@ -187,6 +187,14 @@ def unhashable(kind: str, shape: tuple[int, ...]) -> TypeError:
     )
 
 
+def strange_objects(operand: Any) -> TypeError:
+    kinds = sorted({type(entry).__name__ for entry in np.ravel(np.array(operand, dtype=object)).tolist()})
+    return TypeError(
+        f"an array of objects ({', '.join(kinds)}) meets a Dual, whose derivative is no such object.\n"
+        "  Make numbers of them: a.astype(float), float(a)."
+    )
+
+
 def plain_buffer() -> TypeError:
     return TypeError(
         "a plain array cannot hold a Dual: its derivative would be lost. "

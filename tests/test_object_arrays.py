@@ -6,6 +6,8 @@ Every program runs as plain NumPy, forwards, backwards and backwards over forwar
 import functools
 import math
 import operator
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -199,3 +201,95 @@ def test_objects_asked_for_by_dtype_never_lose_the_derivative(f):
     for transform in (dd.jacfwd, dd.jacrev):
         with pytest.raises(TypeError, match="dtype=object"):
             transform(f)(X)
+
+
+# Beside a Dual, an array of objects without derivatives: numbers, whatever NumPy calls them.
+
+OPERATIONS = {
+    "+": operator.add,
+    "-, reflected": lambda x, c: c - x,
+    "*": operator.mul,
+    "/, reflected": lambda x, c: c / x,
+    "**": operator.pow,
+    "**, reflected": lambda x, c: c**x,
+    "scalar * array": lambda x, c: x[0] * c,
+    "np.multiply": np.multiply,
+    "np.arctan2": lambda x, c: np.arctan2(c, x),
+    "np.maximum": np.maximum,
+    "np.clip": lambda x, c: np.clip(x, None, c),
+    "np.where": lambda x, c: np.where([True, False, True], x, c),
+    "np.stack": lambda x, c: np.stack([x, np.broadcast_to(c, 3)]),
+    "np.outer": np.outer,
+    "np.dot": np.dot,
+    "x[...] = c": lambda x, c: assigned(x * 1.0, c) * x,
+    "functions of the product": lambda x, c: np.linalg.norm(np.exp(x * c)),
+}
+
+
+def assigned(y, c):
+    y[...] = c
+    return y
+
+
+@pytest.mark.parametrize("f", OPERATIONS.values(), ids=OPERATIONS.keys())
+@pytest.mark.parametrize(
+    "constant",
+    [
+        np.array([2.0, 0.5, 3.0], dtype=object),
+        np.array([2, True, 3.0], dtype=object),
+        np.array([Fraction(1, 2), 3, np.float32(0.25)], dtype=object),
+        Fraction(1, 2),
+        np.array(1.5, dtype=object),
+    ],
+    ids=["floats", "mixed", "with a Fraction", "Fraction", "0-d"],
+)
+def test_objects_that_are_numbers_count_as_numbers_beside_a_dual(f, constant):
+    if np.ndim(constant) == 0 and f is OPERATIONS["np.dot"]:
+        constant = np.full(3, constant, dtype=object)
+    plain = np.array([float(c) for c in constant.ravel()]).reshape(constant.shape) if np.ndim(constant) else (
+        float(constant)
+    )  # fmt: skip
+    expected = f(X, plain)
+
+    y, ydot = dd.jvp(lambda x: f(x, constant), (X,), (V,))
+    assert np.asarray(y).dtype == np.asarray(ydot).dtype == float
+    assert_allclose(y, expected, rtol=1e-14)
+    slope = derivative_at_zero(lambda t: f(X + t * V, plain), 1e-3)[0]
+    assert_allclose(ydot, slope, rtol=1e-7, atol=1e-8)
+    assert_allclose(dd.jacrev(lambda x: f(x, constant))(X) @ V, slope, rtol=1e-7, atol=1e-8)
+    w = dd.Variable(X)
+    np.sum(f(w, constant)).backward()
+    assert_allclose(w.grad @ V, np.sum(slope), rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x, c: x * c,
+        lambda x, c: np.arctan2(x, c),
+        lambda x, c: np.maximum(c, x),
+        lambda x, c: np.where(x > 0.5, x, c),
+        lambda x, c: np.where(x > 0.5, c, x),
+    ],
+)
+@pytest.mark.parametrize("constant", [Decimal(2), np.array([Decimal(2), 1, 2], dtype=object), np.array(list("abc"))])
+def test_objects_that_are_no_numbers_are_refused_beside_a_dual(f, constant):
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(TypeError):
+            transform(lambda x: f(x, constant))(X)
+
+
+def test_refusal_of_strange_objects_names_them():
+    for f in (lambda x: np.maximum(x, Decimal(2)), lambda x: np.where(x > 0.5, x, Decimal(2))):
+        with pytest.raises(TypeError, match=r"array of objects \(Decimal\) meets a Dual"):
+            dd.grad(lambda x, f=f: np.sum(f(x)))(X)
+
+
+def test_auxiliary_results_keep_their_objects():
+    aux = np.array([1, "a", Fraction(1, 2)], dtype=object)
+    assert dd.jvp(lambda x: (x, aux), (X,), (V,), has_aux=True)[2] is aux
+
+
+def test_whole_numbers_that_fit_no_dtype_count_as_floats():
+    assert_allclose(dd.jacfwd(lambda x: x * np.array([2**70, 1, 2]))(X), np.diag([2.0**70, 1, 2]))
+    assert_allclose(dd.jacrev(lambda x: 2**70 * x)(X), 2.0**70 * np.eye(3))

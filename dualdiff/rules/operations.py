@@ -310,4 +310,4 @@ def _operand(other: Any) -> Any:
         return fused(other)
     if other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None:
         return NotImplemented
-    return NotImplemented if foreign.defers(other) or foreign.is_no_operand(other) else fused(other)
+    return NotImplemented if foreign.defers(other) or foreign.is_no_operand(other) else number(other)
