@@ -29,6 +29,7 @@ from . import errors, foreign, storage
 from .containers import kind_of
 from .dispatch import RULES, carries, lifted, rebound, value_of
 from .dual import Dual, primal
+from .objects import check
 from .pytrees import tree_map
 from .rebinding import may_rebind
 from .seeding import primal_leaf, seed_leaf
@@ -317,7 +318,18 @@ class Variable(Array):
             return presented(dual.__array_function__(function, types, _dual_of(args), _dual_of(kwargs)))
         return presented(function(*_dual_of(args), **_dual_of(kwargs)))
 
-    if not TYPE_CHECKING:  # which knows the names that there are, and no others
+    if not TYPE_CHECKING:  # which knows the names that there are, and no others; and see declarations.py of __array__
+
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+            """An object array of its entries; asked of each entry that np.array([w[0], 1.0]) has."""
+            dual = self.__dual__()
+            check(dual, dtype, sys._getframe(1))
+            if dtype is not None and np.dtype(dtype) != object:
+                raise errors.not_a_number(dual, f"np.asarray(x, dtype={np.dtype(dtype)})", "Use x.astype(dtype).")
+            entries = np.empty(dual.shape, dtype=object)
+            for index in np.ndindex(dual.shape):
+                entries[index] = self[index] if dual.shape else self
+            return entries
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("__"):
@@ -348,7 +360,7 @@ class Variable(Array):
         return (presented(item) for item in self.__dual__())
 
     def __bool__(self) -> bool:
-        return bool(primal(self.__dual__()))
+        return bool(self.__dual__())
 
     def __hash__(self) -> NoReturn:
         raise errors.unhashable("Variable", self.shape)

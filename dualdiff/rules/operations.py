@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -17,6 +18,7 @@ from .. import errors, foreign
 from .. import storage as shared
 from ..dispatch import RULES, Rule, duals_in, fused, innermost, register, stripped, value_of
 from ..dual import Dual
+from ..objects import refuse_complex
 from ..tangents import ONE, Perturbation, Trivial
 from ..tangents.expression import Tangent
 from .results import NUMBERS, number, refuse_narrowing, tangent_of, wrapped
@@ -146,7 +148,7 @@ class Elementwise(UfuncMethods, Rule):
             if not duals_in(y):
                 return self.function(*stripped(args), out=target, where=where, **options)
             if target.dtype is _OBJECT:
-                np.copyto(target, y.__array__(), where=where)
+                np.copyto(target, y.as_objects(), where=where)
                 return target
             raise errors.plain_buffer()
         if not np.can_cast(y.dtype, target.dtype, casting):
@@ -233,6 +235,8 @@ def binary_operators(
             if self is other:  # x * x
                 return Dual(y, p.scale(of_a(y, a, b) + of_b(y, a, b), self.tangent, True), p)
             return Dual(y, p.combine(((of_a(y, a, b), self.tangent), (of_b(y, a, b), other.tangent)), y, (y, a, b)), p)
+        if kind is complex or kind is np.complex128:
+            refuse_complex(self, sys._getframe(1))
         other = _operand(other)
         return NotImplemented if other is NotImplemented else rule.operate(apply, self, other)
 
@@ -256,6 +260,8 @@ def binary_operators(
             other = p.keep(other)
             slope = at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b)
             return Dual(y, p.combine(((slope, self.tangent),), y, (y, other, b)), p)
+        if kind is complex or kind is np.complex128:
+            refuse_complex(self, sys._getframe(1))
         other = _operand(other)
         return NotImplemented if other is NotImplemented else rule.operate(apply, other, self)
 

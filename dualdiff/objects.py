@@ -1,0 +1,219 @@
+"""Object arrays: what an entry is asked by NumPy's loops, and when the answer would be a wrong one.
+
+``np.array([x[0], 1.0])`` is to NumPy an array of objects, whose loops call the operators and methods of the entries.
+What NumPy decides by the dtype instead (``a.real`` of objects is ``a``, ``np.iscomplex`` is false, ``np.nan_to_num``
+does nothing) no entry hears of.  So what would be decided wrongly is refused where an entry does hear of it: when it
+is put into such an array, when it meets a complex number there, when it is compared.  An array made with
+``dtype=object`` is what plain NumPy would have too, and is left alone.
+
+Who calls is told by the instruction at which the caller's frame stands: the names in its part of the source.
+All of this is off the usual path: complex numbers, NaN, ``bool(x)``, ``np.array([x[0], ...])``.
+"""
+
+from __future__ import annotations
+
+import dis
+import sys
+from collections.abc import Iterator
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from . import errors
+from .dual import Dual, primal
+
+_PICKING = frozenset(
+    {
+        "maximum", "minimum", "fmax", "fmin", "max", "min", "argmax", "argmin", "sort", "argsort", "partition",
+        "argpartition", "searchsorted", "clip",
+    }
+)  # fmt: skip
+
+
+def array_of(self: Dual, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+    """``__array__``: what ``np.asarray(x)`` asks for, and ``np.array([x[0], ...])`` of each entry."""
+    check(self, dtype, sys._getframe(1))
+    return self.as_objects(dtype, copy)
+
+
+def check(x: Dual, dtype: Any, caller: FrameType) -> None:
+    """Refuse what would be decided wrongly among objects."""
+    if caller.f_code.co_name == "as_strided":
+        raise TypeError(
+            "np.lib.stride_tricks.as_strided of a Dual: byte strides say nothing about its derivative.\n"
+            "  Use indexing, or np.lib.stride_tricks.sliding_window_view."
+        )
+    if dtype is None:
+        value = primal(x)
+        if np.iscomplexobj(value):
+            raise errors.complex_among_objects(x.shape)
+        if not np.all(np.isfinite(value)):
+            raise errors.not_finite_among_objects("in which NumPy's functions find neither nan nor inf")
+        if not x.shape and _beside_complex(caller):
+            raise errors.complex_among_objects(x.shape)
+
+
+def _beside_complex(caller: FrameType) -> bool:
+    """Whether a call, ``np.array([x[0], 1j])``, has a complex number, named or written, among what it takes."""
+    if _from_numpy(caller):
+        return False
+    return any(isinstance(value, (complex, np.complexfloating)) for _, value in _named(caller))
+
+
+def refuse_complex(entry: Dual, caller: FrameType) -> None:
+    """Refuse a real entry that meets a complex number in a loop over objects: ``np.array([x[0], 1.0]) * 1j``."""
+    if entry.shape:
+        return
+    caller = _beyond_variables(caller)
+    values = [value.__dual__() if hasattr(type(value), "__dual__") else value for _, value in _named(caller)]
+    operands = [] if _calls(caller) else _operands(caller)
+    if any(value is entry for value in values) or any(_is_entry(one, caller) for one in operands):
+        return
+    made = any(_callee(one, caller) in ("array", "asarray") for one in operands)
+    if made or any(type(value) is np.ndarray and value.dtype == object for value in values):
+        raise errors.complex_among_objects(())
+
+
+def _operands(caller: FrameType) -> list[dis.Instruction]:
+    """The instructions that made the operands of the running operator: the first and the last within it, the widest."""
+    parts = [(place, one) for one in _within(caller) if (place := _place(one)) is not None]
+    if not parts:
+        return []
+    first = min(start for (start, _), _ in parts)
+    last = max(end for (_, end), _ in parts)
+    left = max(((end, one.offset) for (start, end), one in parts if start == first), default=None)
+    right = min(((start, -one.offset) for (start, end), one in parts if end == last), default=None)
+    assert left is not None and right is not None
+    return [one for _, one in parts if one.offset in (left[1], -right[1])]
+
+
+def _is_entry(one: dis.Instruction, caller: FrameType) -> bool:
+    """Whether an operand is ``a[i]``, and no slice."""
+    if one.opname != "BINARY_SUBSCR" and one.argrepr != "[]":  # the latter from Python 3.14 on
+        return False
+    whole = _place(one)
+    inner = [other for other in _within(caller) if (place := _place(other)) and whole and _inside(place, whole)]
+    return not any(other.opname == "BUILD_SLICE" or isinstance(other.argval, slice) for other in inner)
+
+
+def _callee(call: dis.Instruction, caller: FrameType) -> Any:
+    """The last name in front of the parenthesis of a call."""
+    if not call.opname.startswith("CALL"):
+        return None
+    begin = _place(call)
+    names = [
+        one.argval
+        for one in _within(caller)
+        if one.offset < call.offset
+        and one.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL"))
+        and begin is not None
+        and (place := _place(one)) is not None
+        and place[0] == begin[0]
+    ]
+    return names[-1] if names else None
+
+
+def truth_of(self: Dual) -> bool:
+    """``bool(x)``; refused for ``np.logical_or`` of objects, which asks for it and returns one of its operands."""
+    caller = sys._getframe(1)
+    for function in (np.logical_or, np.logical_and):
+        if asked_by(caller, function):
+            raise errors.of_operands(function)
+    return bool(primal(self))
+
+
+def asked_by(caller: FrameType, function: np.ufunc) -> bool:
+    """Whether the call that runs, outside of NumPy, is one of this ufunc, by name or by a variable that holds it."""
+    caller = _beyond_variables(caller)
+    if not _calls(caller) or _from_numpy(caller):
+        return False
+    for _, value in _named(caller):
+        if value is function or (isinstance(value, ModuleType) and _has(value, function, caller)):
+            return True
+    return False
+
+
+def _has(module: ModuleType, function: np.ufunc, caller: FrameType) -> bool:
+    """Whether ``module.name`` is this ufunc, of a name in the call: ``np.floor``, not ``math.floor``."""
+    name = function.__name__
+    return getattr(module, name, None) is function and name in _attributes(caller)
+
+
+def refuse_nan(caller: FrameType) -> None:
+    """Refuse a comparison with NaN for a loop over objects: ``np.max`` would pick any of them."""
+    caller = _beyond_variables(caller)
+    if _from_numpy(caller) or (_calls(caller) and _PICKING.intersection(_attributes(caller))):
+        raise errors.not_finite_among_objects("whose comparisons with nan are all false: NumPy would pick any entry")
+
+
+# What the running instruction names.
+
+_Place = tuple[tuple[int, int], tuple[int, int]]  # begin and end: line, column
+_CALLS = frozenset(number for name, number in dis.opmap.items() if name.startswith("CALL"))
+_found: dict[tuple[int, int], tuple[CodeType, tuple[dis.Instruction, ...]]] = {}
+
+
+def _calls(caller: FrameType) -> bool:
+    return caller.f_code.co_code[caller.f_lasti] in _CALLS
+
+
+def _beyond_variables(caller: FrameType) -> FrameType:
+    """The frame that called a Variable, which asks the Dual that it holds."""
+    while caller.f_globals.get("__name__") == f"{__package__}.variable" and caller.f_back is not None:
+        caller = caller.f_back
+    return caller
+
+
+def _from_numpy(caller: FrameType) -> bool:
+    return str(caller.f_globals.get("__name__", "")).partition(".")[0] == "numpy"
+
+
+def _within(caller: FrameType) -> tuple[dis.Instruction, ...]:
+    """The instructions in the part of the source to which the running one belongs."""
+    code, at = caller.f_code, caller.f_lasti
+    known = _found.get((id(code), at))
+    if known is None:
+        if len(_found) > 10_000:
+            _found.clear()
+        known = _found[id(code), at] = (code, _part(code, at))  # which keeps the code, and so its id
+    return known[1]
+
+
+def _part(code: CodeType, at: int) -> tuple[dis.Instruction, ...]:
+    instructions = list(dis.get_instructions(code))
+    running = next((one for one in instructions if one.offset == at), None)
+    whole = _place(running)
+    if whole is None:
+        return ()
+    places = ((one, _place(one)) for one in instructions if one.offset < at)
+    return tuple(one for one, place in places if place and _inside(place, whole))
+
+
+def _inside(place: _Place, whole: _Place) -> bool:
+    return whole[0] <= place[0] and place[1] <= whole[1]
+
+
+def _place(one: dis.Instruction | None) -> _Place | None:
+    where = one.positions if one is not None else None
+    if where is None or where.lineno is None or where.col_offset is None:
+        return None
+    assert where.end_lineno is not None and where.end_col_offset is not None
+    return (where.lineno, where.col_offset), (where.end_lineno, where.end_col_offset)
+
+
+def _named(caller: FrameType) -> Iterator[tuple[dis.Instruction, Any]]:
+    """What the running instruction's part of the source loads, with its value where that is known."""
+    for one in _within(caller):
+        if not one.opname.startswith("LOAD_"):
+            continue
+        if one.opname.startswith(("LOAD_CONST", "LOAD_SMALL")):
+            yield one, one.argval
+            continue
+        for name in one.argval if isinstance(one.argval, tuple) else (one.argval,):
+            known = not one.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")) and isinstance(name, str)
+            yield one, caller.f_locals.get(name, caller.f_globals.get(name)) if known else None
+
+
+def _attributes(caller: FrameType) -> set[Any]:
+    return {one.argval for one in _within(caller) if one.opname.startswith(("LOAD_ATTR", "LOAD_METHOD"))}
