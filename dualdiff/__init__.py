@@ -17,6 +17,7 @@ A map of the package, in the order in which it reads best:
     rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one;
                         rules/special.py: scipy.special, loaded when it is in use
     dispatch.py         from a NumPy call to its rule, and to the level of differentiation it belongs to
+    objects.py          arrays of objects: what an entry is asked by NumPy, and when the answer would be wrong
     storage.py          buffers written in place, and the views that must see it
     methods.py          the operators and methods of ndarray; declarations.py: what type checkers know of them
     forward.py, reverse.py, higher.py    the transforms

@@ -58,7 +58,15 @@ def _beside_complex(caller: FrameType) -> bool:
     """Whether a call, ``np.array([x[0], 1j])``, has a complex number, named or written, among what it takes."""
     if _from_numpy(caller):
         return False
-    return any(isinstance(value, (complex, np.complexfloating)) for _, value in _named(caller))
+    # Those in an expression of their own, np.array([np.abs(x[0] + 1j), 1.0]), are no entries.
+    wider = [place for one in _within(caller) if (place := _place(one)) and not one.opname.startswith(_OF_LISTS)]
+    whole = _place_of(caller.f_code, caller.f_lasti)
+    return any(
+        isinstance(value, (complex, np.complexfloating))
+        and (at := _place(one)) is not None
+        and not any(place not in (at, whole) and _inside(at, place) for place in wider)
+        for one, value in _named(caller)
+    )
 
 
 def refuse_complex(entry: Dual, caller: FrameType) -> None:
@@ -66,12 +74,23 @@ def refuse_complex(entry: Dual, caller: FrameType) -> None:
     if entry.shape:
         return
     caller = _beyond_variables(caller)
-    values = [value.__dual__() if hasattr(type(value), "__dual__") else value for _, value in _named(caller)]
+    named = [(one, value.__dual__() if hasattr(type(value), "__dual__") else value) for one, value in _named(caller)]
     operands = [] if _calls(caller) else _operands(caller)
-    if any(value is entry for value in values) or any(_is_entry(one, caller) for one in operands):
+    if any(value is entry for _, value in named) or any(_is_entry(one, caller) for one in operands):
         return
     made = any(_callee(one, caller) in ("array", "asarray") for one in operands)
-    if made or any(type(value) is np.ndarray and value.dtype == object for value in values):
+    entries = [place for one in _within(caller) if _is_entry(one, caller) and (place := _place(one))]
+    arrays = [
+        value
+        for one, value in named
+        if type(value) is np.ndarray
+        and value.dtype == object
+        # in a[i], an array is no operand
+        and not any((at := _place(one)) and _inside(at, place) for place in entries)
+    ]
+    if all(array.ndim < 2 for array in arrays) and any(_callee(one, caller) in _TO_SCALARS for one in operands):
+        return
+    if made or arrays:
         raise errors.complex_among_objects(())
 
 
@@ -149,6 +168,9 @@ def refuse_nan(caller: FrameType) -> None:
 
 # What the running instruction names.
 
+_OF_LISTS = ("BUILD_", "LIST_", "LOAD_CONST")  # LOAD_CONST: what the compiler has calculated
+_TO_SCALARS = frozenset({"sum", "mean", "prod", "max", "min", "norm", "item", "vdot"})  # of arrays with one axis
+
 _Place = tuple[tuple[int, int], tuple[int, int]]  # begin and end: line, column
 _CALLS = frozenset(number for name, number in dis.opmap.items() if name.startswith("CALL"))
 _found: dict[tuple[int, int], tuple[CodeType, tuple[dis.Instruction, ...]]] = {}
@@ -180,13 +202,15 @@ def _within(caller: FrameType) -> tuple[dis.Instruction, ...]:
     return known[1]
 
 
+def _place_of(code: CodeType, at: int) -> _Place | None:
+    return _place(next((one for one in dis.get_instructions(code) if one.offset == at), None))
+
+
 def _part(code: CodeType, at: int) -> tuple[dis.Instruction, ...]:
-    instructions = list(dis.get_instructions(code))
-    running = next((one for one in instructions if one.offset == at), None)
-    whole = _place(running)
+    whole = _place_of(code, at)
     if whole is None:
         return ()
-    places = ((one, _place(one)) for one in instructions if one.offset < at)
+    places = ((one, _place(one)) for one in dis.get_instructions(code) if one.offset < at)
     return tuple(one for one, place in places if place and _inside(place, whole))
 
 

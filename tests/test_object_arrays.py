@@ -338,6 +338,9 @@ def test_complex_values_among_objects_are_refused(f):
 COMPLEX_SCALARS = {
     "by itself": lambda x: np.abs(np.exp(1j * x[0]) + x[1]),
     "of a variable that is an entry too": lambda x: [(c * 1j).imag * np.array([c, c]) for c in [x[0] ** 2]],
+    "of a function of entries": lambda x: [(np.sin(a[0] * a[1]) * 1j + (a[0] + 2) * 1j).imag for a in [pair(x)]],
+    "of a sum": lambda x: [(np.sum(a**2) * 1j + 1j * a.prod()).imag for a in [pair(x)]],
+    "within an entry": lambda x: np.array([np.abs(np.exp(1j * x[0]) + x[1]), [x[2] * (1j * 1j).real, 1j][0]]),
     "of an entry": lambda x: [(a[0] * 1j + a[1] ** 2).imag for a in [pair(x)]],
     "sum()": lambda x: np.abs(sum([x[0], 1j * x[1]])),
     "operator.mul": lambda x: operator.mul(x[0], 2j).imag,
