@@ -14,9 +14,8 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections.abc import Iterator
 from types import CodeType, FrameType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,15 +57,8 @@ def _beside_complex(caller: FrameType) -> bool:
     """Whether a call, ``np.array([x[0], 1j])``, has a complex number, named or written, among what it takes."""
     if _from_numpy(caller):
         return False
-    # Those in an expression of their own, np.array([np.abs(x[0] + 1j), 1.0]), are no entries.
-    wider = [place for one in _within(caller) if (place := _place(one)) and not one.opname.startswith(_OF_LISTS)]
-    whole = _place_of(caller.f_code, caller.f_lasti)
-    return any(
-        isinstance(value, (complex, np.complexfloating))
-        and (at := _place(one)) is not None
-        and not any(place not in (at, whole) and _inside(at, place) for place in wider)
-        for one, value in _named(caller)
-    )
+    running = _running(caller)
+    return any(isinstance(value, (complex, np.complexfloating)) for _, value in _values(running.items, caller))
 
 
 def refuse_complex(entry: Dual, caller: FrameType) -> None:
@@ -136,9 +128,10 @@ def _callee(call: dis.Instruction, caller: FrameType) -> Any:
 def truth_of(self: Dual) -> bool:
     """``bool(x)``; refused for ``np.logical_or`` of objects, which asks for it and returns one of its operands."""
     caller = sys._getframe(1)
-    for function in (np.logical_or, np.logical_and):
-        if asked_by(caller, function):
-            raise errors.of_operands(function)
+    if caller.f_code.co_code[caller.f_lasti] in _CALLS or caller.f_globals.get("__name__") == _OF_VARIABLES:
+        for function in (np.logical_or, np.logical_and):
+            if asked_by(caller, function):
+                raise errors.of_operands(function)
     return bool(primal(self))
 
 
@@ -168,12 +161,13 @@ def refuse_nan(caller: FrameType) -> None:
 
 # What the running instruction names.
 
+_OF_VARIABLES = f"{__package__}.variable"
+_OF_OBJECTS = ("LOAD_ATTR", "LOAD_METHOD")
 _OF_LISTS = ("BUILD_", "LIST_", "LOAD_CONST")  # LOAD_CONST: what the compiler has calculated
 _TO_SCALARS = frozenset({"sum", "mean", "prod", "max", "min", "norm", "item", "vdot"})  # of arrays with one axis
 
 _Place = tuple[tuple[int, int], tuple[int, int]]  # begin and end: line, column
 _CALLS = frozenset(number for name, number in dis.opmap.items() if name.startswith("CALL"))
-_found: dict[tuple[int, int], tuple[CodeType, tuple[dis.Instruction, ...]]] = {}
 
 
 def _calls(caller: FrameType) -> bool:
@@ -182,7 +176,7 @@ def _calls(caller: FrameType) -> bool:
 
 def _beyond_variables(caller: FrameType) -> FrameType:
     """The frame that called a Variable, which asks the Dual that it holds."""
-    while caller.f_globals.get("__name__") == f"{__package__}.variable" and caller.f_back is not None:
+    while caller.f_globals.get("__name__") == _OF_VARIABLES and caller.f_back is not None:
         caller = caller.f_back
     return caller
 
@@ -191,27 +185,61 @@ def _from_numpy(caller: FrameType) -> bool:
     return str(caller.f_globals.get("__name__", "")).partition(".")[0] == "numpy"
 
 
+class _Running(NamedTuple):
+    """What the source says of a running instruction; worked out once for each place."""
+
+    code: CodeType  # held, and so its id
+    within: tuple[dis.Instruction, ...]  # of its part of the source, itself left out
+    loads: tuple[dis.Instruction, ...]
+    items: tuple[dis.Instruction, ...]  # loads that are in no expression of their own
+    attributes: frozenset[Any]
+
+
+_known: dict[tuple[int, int], _Running] = {}
+
+
+def _running(caller: FrameType) -> _Running:
+    code, at = caller.f_code, caller.f_lasti
+    known = _known.get((id(code), at))
+    if known is None:
+        if len(_known) > 10_000:
+            _known.clear()
+        known = _known[id(code), at] = _read(code, at)
+    return known
+
+
+def _read(code: CodeType, at: int) -> _Running:
+    instructions = list(dis.get_instructions(code))
+    whole = _place(next((one for one in instructions if one.offset == at), None))
+    placed = [(one, place) for one in instructions if one.offset < at and (place := _place(one)) is not None]
+    inner = [(one, place) for one, place in placed if whole is not None and _inside(place, whole)]
+    if inner and whole is not None and (merged := _merged(instructions, inner, whole)):
+        inner.insert(0, merged)
+    # np.array([np.abs(x[0] + 1j), 1.0]) has no complex entry.
+    wider = {place for one, place in inner if not one.opname.startswith(_OF_LISTS) and place != whole}
+    loads = [(one, place) for one, place in inner if one.opname.startswith("LOAD_")]
+    items = [one for one, at in loads if not any(place != at and _inside(at, place) for place in wider)]
+    attributes = frozenset(one.argval for one, _ in loads if one.opname.startswith(_OF_OBJECTS))
+    return _Running(code, tuple(one for one, _ in inner), tuple(one for one, _ in loads), tuple(items), attributes)
+
+
+def _merged(instructions: list[dis.Instruction], inner: list[Any], whole: _Place) -> Any:
+    """The leading load, where Python 3.13 has merged it with the store or load in front of it, and puts it there."""
+    starts = [place[0] for one, place in inner if one.opname.startswith("LOAD_")]
+    before = instructions[max(instructions.index(inner[0][0]) - 1, 0)]
+    if (
+        (starts and min(starts) == whole[0])
+        or not isinstance(before.argval, tuple)
+        or "_LOAD_FAST" not in before.opname
+    ):
+        return None
+    begin = min(place[0] for _, place in inner)
+    return before._replace(opname="LOAD_FAST", argval=before.argval[-1]), (begin, begin)
+
+
 def _within(caller: FrameType) -> tuple[dis.Instruction, ...]:
     """The instructions in the part of the source to which the running one belongs."""
-    code, at = caller.f_code, caller.f_lasti
-    known = _found.get((id(code), at))
-    if known is None:
-        if len(_found) > 10_000:
-            _found.clear()
-        known = _found[id(code), at] = (code, _part(code, at))  # which keeps the code, and so its id
-    return known[1]
-
-
-def _place_of(code: CodeType, at: int) -> _Place | None:
-    return _place(next((one for one in dis.get_instructions(code) if one.offset == at), None))
-
-
-def _part(code: CodeType, at: int) -> tuple[dis.Instruction, ...]:
-    whole = _place_of(code, at)
-    if whole is None:
-        return ()
-    places = ((one, _place(one)) for one in dis.get_instructions(code) if one.offset < at)
-    return tuple(one for one, place in places if place and _inside(place, whole))
+    return _running(caller).within
 
 
 def _inside(place: _Place, whole: _Place) -> bool:
@@ -226,18 +254,26 @@ def _place(one: dis.Instruction | None) -> _Place | None:
     return (where.lineno, where.col_offset), (where.end_lineno, where.end_col_offset)
 
 
-def _named(caller: FrameType) -> Iterator[tuple[dis.Instruction, Any]]:
+def _named(caller: FrameType) -> list[tuple[dis.Instruction, Any]]:
     """What the running instruction's part of the source loads, with its value where that is known."""
-    for one in _within(caller):
-        if not one.opname.startswith("LOAD_"):
-            continue
+    return _values(_running(caller).loads, caller)
+
+
+def _values(loads: tuple[dis.Instruction, ...], caller: FrameType) -> list[tuple[dis.Instruction, Any]]:
+    found: list[tuple[dis.Instruction, Any]] = []
+    variables = None
+    for one in loads:
         if one.opname.startswith(("LOAD_CONST", "LOAD_SMALL")):
-            yield one, one.argval
-            continue
-        for name in one.argval if isinstance(one.argval, tuple) else (one.argval,):
-            known = not one.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")) and isinstance(name, str)
-            yield one, caller.f_locals.get(name, caller.f_globals.get(name)) if known else None
+            found.append((one, one.argval))
+        elif one.opname.startswith("LOAD_GLOBAL"):
+            found.append((one, caller.f_globals.get(one.argval)))
+        elif not one.opname.startswith(_OF_OBJECTS):
+            if variables is None:
+                variables = caller.f_locals
+            for name in one.argval if isinstance(one.argval, tuple) else (one.argval,):
+                found.append((one, variables.get(name, caller.f_globals.get(name))))
+    return found
 
 
-def _attributes(caller: FrameType) -> set[Any]:
-    return {one.argval for one in _within(caller) if one.opname.startswith(("LOAD_ATTR", "LOAD_METHOD"))}
+def _attributes(caller: FrameType) -> frozenset[Any]:
+    return _running(caller).attributes
