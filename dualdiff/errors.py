@@ -113,6 +113,7 @@ _HINTS = {
     "no supported conversion for types": _SPARSE,
     "unsupported data types in input": _SPARSE,
     "which has no callable ": _NO_LOOP,
+    "not supported for stacks of object arrays": _NO_LOOP,
     "dtype('O')": _NO_LOOP,
     "could not be safely coerced": _NO_LOOP,
     "setting an array element with a sequence": _NO_ROOM,
@@ -125,10 +126,26 @@ def explain(error: BaseException) -> None:
     if isinstance(error, UnsupportedFunction) or hasattr(error, "__notes__"):
         return
     text = str(error)
+    if isinstance(error, AttributeError):
+        if _asks_a_number(error):
+            raise TypeError(f"{text}: a function of NumPy asked it of an entry.\n  {_NO_LOOP}") from error
+        return
     for words, hint in _HINTS.items():
         if words in text:
             error.add_note("dualdiff: " + (_of_package(error) or hint))
             return
+
+
+def _asks_a_number(error: AttributeError) -> bool:
+    """Whether NumPy asked a plain number among objects for a ufunc (``'float' object has no attribute 'hypot'``)."""
+    if not isinstance(error.obj, (int, float, complex, np.generic, np.ndarray)):
+        return False
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    from_numpy = frame is not None and frame.tb_frame.f_globals.get("__name__", "").startswith("numpy")
+    number = isinstance(error.obj, (int, float, complex))
+    return (number and from_numpy) or isinstance(getattr(np, str(error.name), None), np.ufunc)
 
 
 def _of_package(error: BaseException) -> str | None:
@@ -203,6 +220,38 @@ def unknown_shape(dual: Any, shape: Any) -> TypeError:
     return TypeError(
         f"an index of an array of shape {dual.shape} gives one of shape {shape}, which is not known before it is "
         "calculated; derivatives need it.\n  Use np.where, which keeps the shape, or call compute_chunk_sizes() first."
+    )
+
+
+def complex_among_objects(shape: tuple[int, ...]) -> TypeError:
+    return TypeError(
+        f"a complex value of shape {shape} that carries a derivative becomes an entry of an array of objects, of which "
+        "NumPy takes a.real for a, a.imag for 0, and norms and correlations for those of real numbers.\n"
+        "  Make the array with np.stack([...]), or np.array([...], like=x), in place of np.array([...]) and "
+        "np.asarray(x)."
+    )
+
+
+def not_finite_among_objects(why: str) -> ValueError:
+    return ValueError(
+        f"a value that carries a derivative is nan or inf, in an array of objects, {why}.\n"
+        "  Make the array with np.stack([...]), or np.array([...], like=x), in place of np.array([...]) and "
+        "np.asarray(x)."
+    )
+
+
+def of_operands(function: Any) -> TypeError:
+    return TypeError(
+        f"{name_of(function)} of an array of objects returns one of its operands, not whether they are true.\n"
+        "  Make the array with np.stack([...]) in place of np.array([...]), or compare:  (a != 0) | (b != 0)."
+    )
+
+
+def strange_objects(operand: Any) -> TypeError:
+    kinds = sorted({type(entry).__name__ for entry in np.ravel(np.array(operand, dtype=object)).tolist()})
+    return TypeError(
+        f"an array of objects ({', '.join(kinds)}) meets a Dual, whose derivative is no such object.\n"
+        "  Make numbers of them: a.astype(float), float(a)."
     )
 
 

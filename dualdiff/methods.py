@@ -21,7 +21,7 @@ from .rules.passive import warn_if_remembered
 from .rules.ufuncs import Elementwise, binary_operators, unary_operator
 from .table import RULES
 from .tangents.expression import Tangent
-from .values import foreign, storage
+from .values import entries, foreign, storage
 from .values.dual import Dual, is_array, primal
 from .values.levels import innermost, value_of
 from .values.objects import fused, stripped
@@ -98,8 +98,13 @@ def _comparison(apply: Callable[[Any, Any], Any]) -> Callable[..., Any]:
             return NotImplemented
         if type(other) is np.ndarray and apply in (operator.eq, operator.ne):
             warn_if_remembered(self, other)
-        return apply(primal(self), stripped(other))
+        a, b = primal(self), stripped(other)
+        result = apply(a, b)
+        if type(result) is np.bool_ and not result and ordering and (a != a or b != b):
+            entries.refuse_nan(sys._getframe(1))
+        return result
 
+    ordering = apply not in (operator.eq, operator.ne)
     return compare
 
 
@@ -138,6 +143,11 @@ def _round(self: Dual, ndigits: int | None = None) -> Any:
     return round(primal(self), ndigits)
 
 
+def _whole(whole: Callable[[Any], int], ufunc: np.ufunc) -> Callable[[Dual], Any]:
+    """``math.floor(x)`` gives an int, ``np.floor`` of an entry of objects a float, inf and nan among them."""
+    return lambda self: (ufunc if entries.asked_by(sys._getframe(1), ufunc) else whole)(primal(self))
+
+
 def _install_operators() -> None:
     _install_arithmetic()
     for name in ("lt", "le", "eq", "ne", "gt", "ge"):
@@ -154,7 +164,7 @@ def _install_operators() -> None:
     for name, method in others.items():
         setattr(Dual, name, method)
     for whole in (math.floor, math.ceil, math.trunc):
-        setattr(Dual, f"__{whole.__name__}__", lambda self, whole=whole: whole(primal(self)))
+        setattr(Dual, f"__{whole.__name__}__", _whole(whole, getattr(np, whole.__name__)))
 
 
 def _calling(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -395,7 +405,8 @@ def _install_methods() -> None:
         "__copy__": _copy,
         "__deepcopy__": _deepcopy,
         "__reduce__": _reduce,
-        "__array__": Dual.as_objects,
+        "__bool__": entries.truth_of,
+        "__array__": entries.array_of,
         "__array_namespace__": _namespace,
         "to_device": _to_device,
         "T": property(lambda self: RULES[np.transpose](self)),

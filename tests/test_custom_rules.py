@@ -344,7 +344,7 @@ STOPPED = {
     "object array with plain entries": lambda x: np.sum(dd.stop_gradient(np.array([x[0], 0.8])) * x),
     "dict": lambda x: np.sum(dd.stop_gradient({"a": x, "b": 1.0})["a"] * x),
     "nested": lambda x: np.sum(dd.stop_gradient([(x, None), {"c": np.asarray(x)}])[1]["c"] * x),
-    "complex entries": lambda x: np.sum(np.real(dd.stop_gradient(np.array([x[0] + 1j * x[1], x[1] * (1 + 0j)]))) * x),
+    "complex entries": lambda x: np.sum(np.real(dd.stop_gradient(np.array([x[0] + 1j, x[1] + 0j], object))) * x),
     "complex": lambda x: np.sum(np.real(dd.stop_gradient(x + 1j * x)) * x),
     "a list of scalars": lambda x: sum(a * b for a, b in zip(dd.stop_gradient([x[0], x[1]]), x, strict=True)),
 }

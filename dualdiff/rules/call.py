@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ def number(arg: Any) -> Any:
     if type(arg) in NUMBERS and getattr(arg, "dtype", None) != _OBJECT:
         return arg
     arg = fused(arg)
+    if getattr(arg, "dtype", None) is _OBJECT or isinstance(arg, Decimal):
+        raise errors.strange_objects(arg)
     return np.asarray(arg) if isinstance(arg, (list, tuple)) else arg
 
 

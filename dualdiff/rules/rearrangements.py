@@ -510,8 +510,8 @@ def where(condition: Any, /, *choices: Any) -> Any:
     if perturbation is None:
         return np.where(condition, a, b)
     y = np.where(condition, value_of(a, perturbation), value_of(b, perturbation))
-    if y.dtype == object:
-        raise errors.made_of_objects(y.ravel().tolist())
+    if y.dtype.kind not in "fc":
+        raise errors.strange_objects(b if type(a) is Dual else a)
     terms = [
         (perturbation.keep(_mask(condition, chosen)), arg.tangent)
         for chosen, arg in ((True, a), (False, b))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -20,6 +21,7 @@ from ..tangents.expression import Tangent
 from ..values import foreign
 from ..values import storage as shared
 from ..values.dual import Dual
+from ..values.entries import refuse_complex
 from ..values.levels import duals_in, innermost, value_of
 from ..values.objects import fused, stripped
 from .call import NUMBERS, number, refuse_narrowing, tangent_of, wrapped
@@ -149,7 +151,7 @@ class Elementwise(UfuncMethods, Rule):
             if not duals_in(y):
                 return self.function(*stripped(args), out=target, where=where, **options)
             if target.dtype is _OBJECT:
-                np.copyto(target, y.__array__(), where=where)
+                np.copyto(target, y.as_objects(), where=where)
                 return target
             raise errors.plain_buffer()
         if not np.can_cast(y.dtype, target.dtype, casting):
@@ -236,6 +238,8 @@ def binary_operators(
             if self is other:  # x * x
                 return Dual(y, p.scale(of_a(y, a, b) + of_b(y, a, b), self.tangent, True), p)
             return Dual(y, p.combine(((of_a(y, a, b), self.tangent), (of_b(y, a, b), other.tangent)), y, (y, a, b)), p)
+        if kind is complex or kind is np.complex128:
+            refuse_complex(self, sys._getframe(1))
         other = _operand(other)
         return NotImplemented if other is NotImplemented else rule.operate(apply, self, other)
 
@@ -259,6 +263,8 @@ def binary_operators(
             other = p.keep(other)
             slope = at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b)
             return Dual(y, p.combine(((slope, self.tangent),), y, (y, other, b)), p)
+        if kind is complex or kind is np.complex128:
+            refuse_complex(self, sys._getframe(1))
         other = _operand(other)
         return NotImplemented if other is NotImplemented else rule.operate(apply, other, self)
 
@@ -318,4 +324,4 @@ def _operand(other: Any) -> Any:
         return fused(other)
     if other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None:
         return NotImplemented
-    return NotImplemented if foreign.defers(other) or foreign.is_no_operand(other) else fused(other)
+    return NotImplemented if foreign.defers(other) or foreign.is_no_operand(other) else number(other)

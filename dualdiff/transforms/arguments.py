@@ -268,7 +268,8 @@ def without(perturbation: Perturbation, tree: Any) -> Any:
 
     def taken_off(leaf: Any) -> Any:
         if type(leaf) is np.ndarray and leaf.dtype == object:
-            leaf = fused(leaf)
+            whole = fused(leaf)
+            leaf = whole if type(whole) is Dual else leaf  # else as the user made it
         elif hasattr(leaf, "__dual__"):
             leaf = leaf.__dual__()
         if type(leaf) is Dual:

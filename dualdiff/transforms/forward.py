@@ -127,7 +127,7 @@ def _one_sweep(
             else:
                 ydot.append(perturbation.direction_of(_zero_tangent(leaf, perturbation)))
         return unflatten(structure, y), unflatten(structure, ydot, bare=True), *aux
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         errors.explain(error)
         raise
     finally:
@@ -356,7 +356,7 @@ def _sweep(
         if start == 0:
             warn_if_independent(y_leaves, perturbation, transform)
         return [_tangent_block(leaf, perturbation) for leaf in y_leaves], y_structure, aux
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         errors.explain(error)
         raise
     finally:

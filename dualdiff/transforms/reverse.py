@@ -125,7 +125,7 @@ def recorded(
             outputs.append(tape.current(leaf.tangent) if active else None)
         warn_if_independent(leaves, tape, transform)
         return Recording(tape, inputs, primals, y, structure, outputs, aux)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         errors.explain(error)
         raise
     finally:

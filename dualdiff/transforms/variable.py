@@ -35,6 +35,7 @@ from ..tangents.sweep import Sweep
 from ..tangents.tape import Renewing, Tape
 from ..values import foreign, storage
 from ..values.dual import Dual, primal
+from ..values.entries import check
 from ..values.levels import lifted, value_of
 from ..values.objects import carries
 from ..values.protocols import rebound
@@ -327,7 +328,18 @@ class Variable(Array):
             return presented(dual.__array_function__(function, types, _dual_of(args), _dual_of(kwargs)))
         return presented(function(*_dual_of(args), **_dual_of(kwargs)))
 
-    if not TYPE_CHECKING:  # which knows the names that there are, and no others
+    if not TYPE_CHECKING:  # which knows the names that there are, and no others; and see declarations.py of __array__
+
+        def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+            """An object array of its entries; asked of each entry that np.array([w[0], 1.0]) has."""
+            dual = self.__dual__()
+            check(dual, dtype, sys._getframe(1))
+            if dtype is not None and np.dtype(dtype) != object:
+                raise errors.not_a_number(dual, f"np.asarray(x, dtype={np.dtype(dtype)})", "Use x.astype(dtype).")
+            entries = np.empty(dual.shape, dtype=object)
+            for index in np.ndindex(dual.shape):
+                entries[index] = self[index] if dual.shape else self
+            return entries
 
         def __getattr__(self, name: str) -> Any:
             if name.startswith("__"):
@@ -358,7 +370,7 @@ class Variable(Array):
         return (presented(item) for item in self.__dual__())
 
     def __bool__(self) -> bool:
-        return bool(primal(self.__dual__()))
+        return bool(self.__dual__())
 
     def __hash__(self) -> NoReturn:
         raise errors.unhashable("Variable", self.shape)

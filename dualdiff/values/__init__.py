@@ -5,6 +5,7 @@
     storage.py       buffers written in place, and the views that must see it
     levels.py        to which differentiation an operation belongs
     objects.py       "does this carry a derivative?"; object arrays and lists of Duals
+    entries.py       what NumPy asks of the entries of such arrays, and when its answer would be wrong
     foreign.py       arrays of other packages: what NumPy sees of them, and which are refused by name
     protocols.py     NumPy's two protocols: from a call to the rule
     rebinding.py     ``plain += dual``

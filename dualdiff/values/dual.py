@@ -97,9 +97,6 @@ class Dual(Array):
     def __format__(self, spec: str) -> str:
         return f"Dual({_text(primal(self), spec)})"
 
-    def __bool__(self) -> bool:
-        return bool(primal(self))
-
     def __hash__(self) -> NoReturn:
         raise errors.unhashable("Dual", self.shape)
 
@@ -123,15 +120,10 @@ class Dual(Array):
         raise errors.not_a_number(self, "complex(x)", "Use x + 0j.")
 
     def as_objects(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        """An object array of scalars that carry the derivative, for code that calls ``np.asarray``: ``__array__``."""
+        """An object array of scalars that carry the derivative, for code that calls ``np.asarray``."""
         if dtype is not None and np.dtype(dtype) != object:
             raise errors.not_a_number(
                 self, f"np.asarray(x, dtype={np.dtype(dtype)})", "Use x itself, or x.astype(dtype)."
-            )
-        if sys._getframe(1).f_code.co_name == "as_strided":
-            raise TypeError(
-                "np.lib.stride_tricks.as_strided of a Dual: byte strides say nothing about its derivative.\n"
-                "  Use indexing, or np.lib.stride_tricks.sliding_window_view."
             )
         entries = np.empty(self.shape, dtype=object)
         scalar = type(primal(self)) in (float, complex)

@@ -6,6 +6,7 @@ first rule that meets it.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -85,7 +86,7 @@ def stripped(tree: Any) -> Any:
 
 
 def fused(x: Any) -> Any:
-    """An object array (or list) that holds Duals, as one Dual; anything else unchanged."""
+    """An object array (or list) that holds Duals, as one Dual, one of plain numbers as numbers; else unchanged."""
     if isinstance(x, (list, tuple)):
         if not duals_in(x) and not any(map(_may_hide, x)):
             return x
@@ -100,13 +101,13 @@ def fused(x: Any) -> Any:
         return np.stack(entries)
     if type(x) is not np.ndarray:
         if type(x) in foreign.PLAIN:
-            return x
+            return plain_number(x) if type(x) is int else x
         if isinstance(x, np.ndarray):
             return base_array(x)
         if hasattr(x, "__dual__"):
             return x.__dual__()
         seen = foreign.operand(x)
-        return x if seen is x else fused(seen)
+        return plain_number(x) if seen is x else fused(seen)
     if x.dtype is not _OBJECT:
         return x
     entries = x.ravel().tolist()
@@ -114,7 +115,7 @@ def fused(x: Any) -> Any:
         for entry in entries:
             if type(entry) not in foreign.PLAIN and foreign.holds(entry):
                 raise errors.made_of_objects(entries)
-        return x
+        return _as_numbers(x, entries)
     whole = np.stack([fused(entry) for entry in entries])
     return np.reshape(whole, x.shape + whole.shape[1:])
 
@@ -127,6 +128,19 @@ def _may_hide(item: Any) -> bool:
     if isinstance(item, np.ndarray):
         return item.dtype is _OBJECT
     return kind not in foreign.PLAIN and not callable(item) and foreign.holds(item)
+
+
+def plain_number(x: Any) -> Any:
+    """A Fraction or a huge int, to NumPy an object, as the float that arithmetic makes of it."""
+    huge = type(x) is int and not -(2**63) <= x < 2**64
+    return float(x) if type(x) is Fraction or huge else x
+
+
+def _as_numbers(x: np.ndarray[Any, Any], entries: list[Any]) -> Any:
+    """An object array of plain numbers as what plain code has in its place; one of other objects unchanged."""
+    if not all(isinstance(entry, (bool, int, float, complex, np.number, np.bool_, Fraction)) for entry in entries):
+        return x
+    return np.array([plain_number(entry) for entry in entries]).reshape(x.shape)
 
 
 def base_array(x: Any) -> Any:
