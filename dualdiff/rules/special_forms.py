@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import scipy.special as sc
+from scipy.special import _ufuncs
 
-from ..dispatch import register
+from ..dispatch import duals_in, register
 from ..tangents import Trivial
 from ..tangents.supported import plain
 from .elementwise import WholeTangent
-from .operations import elementwise, unknown
+from .operations import REAL_LINE, Elementwise, elementwise, unknown
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
@@ -48,6 +49,21 @@ def telling(partial: Any) -> Any:
     return told
 
 
+class WithPartials(Elementwise):
+    """A formula with partials of its own, for where those that its operations have would cancel or overflow."""
+
+    def __init__(self, formula: Callable[..., Any], partials: tuple[Any, ...]) -> None:
+        super().__init__(formula, tuple(telling(p) for p in partials), (REAL_LINE,) * len(partials), None, True)
+
+    def __call__(self, *args: Any, **_: Any) -> Any:
+        return self.operate(lambda *values: self(*values) if duals_in(values) else self.function(*values), *args)
+
+
+def with_partials(*partials: Any) -> Callable[[Callable[..., Any]], WithPartials]:
+    """Declare a formula of plain numbers and its partials, each a function of ``(y, *arguments)``."""
+    return lambda formula: WithPartials(formula, partials)
+
+
 def chosen(cases: Sequence[tuple[Any, Callable[..., Any], tuple[Any, ...]]], *args: Any) -> Any:
     """The first case ``(condition, formula, safe arguments)`` whose condition holds, entry by entry.
 
@@ -75,6 +91,95 @@ def polynomial(coefficients: Sequence[float], x: Any) -> Any:
 def is_pole(x: Any) -> Any:
     """Where Γ has a pole."""
     return (x <= 0) & (x == np.rint(x))
+
+
+def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """a + b as the rounded sum and what the rounding lost (Knuth)."""
+    total = a + b
+    part = total - a
+    return total, (a - (total - part)) + (b - part)
+
+
+def _around(whole: Any, rest: Any, lost: Any = 0.0) -> tuple[Any, Any]:
+    """sin and cos of π (whole + rest + lost) for |rest| ≤ 1/2, exact to rounding at the zeros of both."""
+    sign = 1.0 - 2.0 * np.remainder(whole, 2.0)
+    steep = np.absolute(rest) > 0.25
+    side = np.where(np.less(rest, 0), -1.0, 1.0)
+    quarter = np.where(steep, (0.5 - side * rest) - side * lost, 0.0)
+    flat = np.cos(math.pi * np.where(steep, 0.0, rest + lost))
+    return sign * np.sin(math.pi * (rest + lost)), sign * np.where(steep, np.sin(math.pi * quarter), flat)
+
+
+def sin_pi(x: Any) -> tuple[Any, Any]:
+    """sin πx and cos πx, whose argument is reduced by the nearest whole number, where they are ±."""
+    whole = np.rint(np.real(x))
+    if np.iscomplexobj(x):
+        sign = 1.0 - 2.0 * np.remainder(whole, 2.0)
+        return sign * np.sin(math.pi * (x - whole)), sign * np.cos(math.pi * (x - whole))
+    return _around(whole, x - whole)
+
+
+def sin_pi_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """sin π(a + b) and cos π(a + b) of the exact sum."""
+    total, lost = two_sum(a, b)
+    whole = np.rint(total)
+    return _around(whole, total - whole, lost)
+
+
+def trigamma(x: Any) -> Any:
+    """ψ′(x) = ζ(2, x) = (π / sin πx)² − ψ′(1 − x)."""
+    return chosen(
+        (
+            (x > 0, lambda x: _ufuncs._zeta(2.0, x), (1.0,)),
+            (True, lambda x: (math.pi / sin_pi(x)[0]) ** 2 - _ufuncs._zeta(2.0, 1 - x), (-0.5,)),
+        ),
+        x,
+    )
+
+
+@with_partials(lambda y, x: trigamma(x))
+def digamma(x: Any) -> Any:
+    """ψ(x) = ψ(1 − x) − π cot πx, where SciPy loses digits close to its poles."""
+    left = (x < 0) & (np.absolute(x - np.rint(x)) < 0.2)
+    sin, cos = sin_pi(np.where(left, x, 0.5))
+    return np.where(left, sc.psi(1 - np.where(left, x, 0.0)) - math.pi * cos / sin, sc.psi(np.where(left, 1.0, x)))
+
+
+@with_partials(lambda y, a, b: _trigamma_of_sum(a, b), lambda y, a, b: _trigamma_of_sum(a, b))
+def digamma_of_sum(a: Any, b: Any) -> Any:
+    """ψ(a + b), close to its poles of the exact sum."""
+    s, sin, cos, left = _reflected_sum(a, b)
+    return np.where(left, sc.psi(1 - np.where(left, s, 0.0)) - math.pi * cos / sin, sc.psi(np.where(left, 1.0, s)))
+
+
+def _trigamma_of_sum(a: Any, b: Any) -> Any:
+    s, sin, _, left = _reflected_sum(a, b)
+    near = lambda s, sin: (math.pi / sin) ** 2 - _ufuncs._zeta(2.0, 1 - s)
+    return chosen(((left, near, (0.0, 1.0)), (True, lambda s, _: trigamma(s), (1.0, 1.0))), s, sin)
+
+
+def _reflected_sum(a: Any, b: Any) -> tuple[Any, ...]:
+    s = a + b
+    left = (s < 0.5) & (np.absolute(s - np.rint(s)) < 0.2)
+    return s, *sin_pi_sum(np.where(left, a, 0.5), np.where(left, b, 0.0)), left
+
+
+@with_partials(
+    lambda y, a, b: math.pi * (sin_pi(b)[0] / sin_pi_sum(a, b)[0]) / sin_pi_sum(a, b)[0],
+    lambda y, a, b: -math.pi * y * sin_pi_sum(a, b)[1] / sin_pi_sum(a, b)[0],
+)
+def sine_ratio(a: Any, b: Any) -> Any:
+    """sin πa / sin π(a + b), for whole b ±1."""
+    return sin_pi(a)[0] / sin_pi_sum(a, b)[0]
+
+
+@with_partials(
+    lambda y, a, b: -math.pi * (sin_pi(b)[0] / sin_pi(a)[0]) / sin_pi(a)[0],
+    lambda y, a, b: math.pi * sin_pi_sum(a, b)[1] / sin_pi(a)[0],
+)
+def sine_ratio_of_sum(a: Any, b: Any) -> Any:
+    """sin π(a + b) / sin πa, for whole b ±1."""
+    return sin_pi_sum(a, b)[0] / sin_pi(a)[0]
 
 
 def log1p_over(t: Any) -> Any:
