@@ -19,7 +19,7 @@ from scipy.special import _ufuncs
 from ..tangents import ONE
 from .forms import refused
 from .operations import REAL_LINE, unknown
-from .special_forms import boxcox_exponent, chosen, deviance, edged, stirling_error
+from .special_forms import boxcox_exponent, chosen, deviance, edged, inverting, stirling_error
 
 _SQRT_TAU = math.sqrt(2 * math.pi)
 _POSITIVE = (0.0, np.inf)
@@ -88,9 +88,21 @@ def student_density(v: Any, t: Any) -> Any:
 # Incomplete gamma and beta functions, in their last argument.
 edged(sc.gammainc, unknown(sc.gammainc, "a"), lambda y, a, x: gamma_density(a, x), domain=_POSITIVE)
 edged(sc.gammaincc, unknown(sc.gammaincc, "a"), lambda y, a, x: -gamma_density(a, x), domain=_POSITIVE)
-edged(sc.gammaincinv, unknown(sc.gammaincinv, "a"), lambda x, a, p: 1 / gamma_density(a, x), domain=(_POSITIVE, _UNIT))
-edged(
-    sc.gammainccinv, unknown(sc.gammainccinv, "a"), lambda x, a, p: -1 / gamma_density(a, x), domain=(_POSITIVE, _UNIT)
+inverting(
+    sc.gammaincinv,
+    1,
+    lambda x, a, p: sc.gammainc(a, x),
+    unknown(sc.gammaincinv, "a"),
+    lambda x, a, p: 1 / gamma_density(a, x),
+    domain=(_POSITIVE, _UNIT),
+)
+inverting(
+    sc.gammainccinv,
+    1,
+    lambda x, a, p: sc.gammaincc(a, x),
+    unknown(sc.gammainccinv, "a"),
+    lambda x, a, p: -1 / gamma_density(a, x),
+    domain=(_POSITIVE, _UNIT),
 )
 
 
@@ -116,8 +128,10 @@ for _function, _inverse, _sign in ((sc.betainc, sc.betaincinv, 1.0), (sc.betainc
         lambda y, a, b, x, sign=_sign: sign * _betainc_slope(a, b, x),
         domain=(_POSITIVE, _POSITIVE, _UNIT),
     )
-    edged(
+    inverting(
         _inverse,
+        2,
+        lambda x, a, b, y, function=_function: function(a, b, x),
         unknown(_inverse, "a"),
         unknown(_inverse, "b"),
         lambda x, a, b, y, sign=_sign: sign / beta_density(a, b, x, 1 - x),
@@ -127,8 +141,10 @@ for _function, _inverse, _sign in ((sc.betainc, sc.betaincinv, 1.0), (sc.betainc
 # χ²: the gamma distribution of v/2 and x/2.
 edged(sc.chdtr, unknown(sc.chdtr, "v"), lambda y, v, x: 0.5 * gamma_density(0.5 * v, 0.5 * x), domain=_POSITIVE)
 edged(sc.chdtrc, unknown(sc.chdtrc, "v"), lambda y, v, x: -0.5 * gamma_density(0.5 * v, 0.5 * x), domain=_POSITIVE)
-edged(
+inverting(
     sc.chdtri,
+    1,
+    lambda x, v, p: sc.chdtrc(v, x),
     unknown(sc.chdtri, "v"),
     lambda x, v, p: -2 / gamma_density(0.5 * v, 0.5 * x),
     domain=(_POSITIVE, _UNIT),
@@ -158,15 +174,19 @@ for _function, _sign in ((sc.gdtr, 1.0), (sc.gdtrc, -1.0)):
         lambda y, a, b, x, sign=_sign: sign * a * gamma_density(b, a * x),
         domain=_POSITIVE,
     )
-edged(
+inverting(
     sc.gdtria,
+    0,
+    lambda a, p, b, x: sc.gdtr(a, b, x),
     lambda a, p, b, x: 1 / x / gamma_density(b, a * x),
     unknown(sc.gdtria, "b"),
     lambda a, p, b, x: -a / x,
     domain=(_UNIT, _POSITIVE, _POSITIVE),
 )
-edged(
+inverting(
     sc.gdtrix,
+    2,
+    lambda x, a, b, p: sc.gdtr(a, b, x),
     lambda x, a, b, p: -x / a,
     unknown(sc.gdtrix, "b"),
     lambda x, a, b, p: 1 / a / gamma_density(b, a * x),
@@ -176,8 +196,13 @@ edged(
 # Poisson: of the mean m, the upper tail of the gamma distribution of shape ⌊k⌋ + 1.
 edged(sc.pdtr, unknown(sc.pdtr, "k"), lambda y, k, m: -gamma_density(np.floor(k) + 1, m), domain=_POSITIVE)
 edged(sc.pdtrc, unknown(sc.pdtrc, "k"), lambda y, k, m: gamma_density(np.floor(k) + 1, m), domain=_POSITIVE)
-edged(
-    sc.pdtri, unknown(sc.pdtri, "k"), lambda m, k, y: -1 / gamma_density(np.trunc(k) + 1, m), domain=(_POSITIVE, _UNIT)
+inverting(
+    sc.pdtri,
+    1,
+    lambda m, k, y: sc.pdtr(np.trunc(k), m),
+    unknown(sc.pdtri, "k"),
+    lambda m, k, y: -1 / gamma_density(np.trunc(k) + 1, m),
+    domain=(_POSITIVE, _UNIT),
 )
 
 
@@ -210,9 +235,14 @@ for _function, _slope, _sign in (
         lambda y, k, n, p, slope=_slope, sign=_sign: sign * slope(k, n, p),
         domain=(_POSITIVE, _POSITIVE, _UNIT),
     )
-for _inverse, _slope, _sign in ((sc.bdtri, _binomial_slope, -1.0), (sc.nbdtri, _negative_binomial_slope, 1.0)):
-    edged(
+for _inverse, _function, _slope, _sign in (
+    (sc.bdtri, sc.bdtr, _binomial_slope, -1.0),
+    (sc.nbdtri, sc.nbdtr, _negative_binomial_slope, 1.0),
+):
+    inverting(
         _inverse,
+        2,
+        lambda p, k, n, y, function=_function: function(k, n, p),
         unknown(_inverse, "k"),
         unknown(_inverse, "n"),
         lambda p, k, n, y, slope=_slope, sign=_sign: sign / slope(k, n, p),
@@ -237,8 +267,10 @@ for _function, _sign in ((sc.fdtr, 1.0), (sc.fdtrc, -1.0)):
         lambda y, d1, d2, x, sign=_sign: sign * fisher_density(d1, d2, x),
         domain=_POSITIVE,
     )
-edged(
+inverting(
     sc.fdtri,
+    2,
+    lambda x, d1, d2, p: sc.fdtr(d1, d2, x),
     unknown(sc.fdtri, "dfn"),
     unknown(sc.fdtri, "dfd"),
     lambda x, d1, d2, p: 1 / fisher_density(d1, d2, x),
@@ -247,7 +279,14 @@ edged(
 
 # Student's t.
 edged(sc.stdtr, unknown(sc.stdtr, "df"), lambda y, v, t: student_density(v, t), domain=(_POSITIVE, REAL_LINE))
-edged(sc.stdtrit, unknown(sc.stdtrit, "df"), lambda t, v, p: 1 / student_density(v, t), domain=(_POSITIVE, _UNIT))
+inverting(
+    sc.stdtrit,
+    1,
+    lambda t, v, p: sc.stdtr(v, t),
+    unknown(sc.stdtrit, "df"),
+    lambda t, v, p: 1 / student_density(v, t),
+    domain=(_POSITIVE, _UNIT),
+)
 
 # Mean and standard deviation of a normal distribution, from z = (x − mean)/sd, the normal quantile of p.
 

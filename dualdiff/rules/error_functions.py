@@ -16,7 +16,7 @@ import scipy.special as sc
 from ..tangents.expression import Tangent
 from .forms import refused
 from .operations import REAL_LINE, at_edge
-from .special_forms import chosen, edged, whole
+from .special_forms import chosen, edged, gaussian, whole
 
 _SQRT_PI = math.sqrt(math.pi)
 _SQRT_HALF = math.sqrt(0.5)
@@ -80,8 +80,13 @@ def _dawsn_slope(y: Any, x: Any) -> Any:
     )
 
 
-edged(sc.erf, lambda y, x: 2 / _SQRT_PI * np.exp(-x * x))
-edged(sc.erfc, lambda y, x: -2 / _SQRT_PI * np.exp(-x * x))
+def _bell(x: Any) -> Any:
+    """exp(−x²), on the real line with derivatives of 0 far out."""
+    return np.exp(-x * x) if np.iscomplexobj(x) else gaussian(x, 1.0)
+
+
+edged(sc.erf, lambda y, x: 2 / _SQRT_PI * _bell(x))
+edged(sc.erfc, lambda y, x: -2 / _SQRT_PI * _bell(x))
 edged(sc.erfi, lambda y, x: 2 / _SQRT_PI * np.exp(x * x))
 edged(sc.erfcx, _erfcx_slope)
 edged(sc.dawsn, _dawsn_slope)
@@ -147,10 +152,33 @@ def _voigt_gamma(y: Any, x: Any, sigma: Any, gamma: Any) -> Any:
 edged(sc.voigt_profile, _voigt_position, _voigt_sigma, _voigt_gamma, domain=(REAL_LINE, (0.2, np.inf), _POSITIVE))
 
 # The normal distribution.
-edged(sc.ndtr, lambda y, x: _SQRT_HALF / _SQRT_PI * np.exp(-0.5 * x * x))
+edged(sc.ndtr, lambda y, x: _SQRT_HALF / _SQRT_PI * gaussian(x))
 edged(sc.ndtri, lambda y, p: _SQRT_PI / _SQRT_HALF * np.exp(0.5 * y * y), domain=_UNIT)
-# φ(x)/Φ(x) = √(2/π) / erfcx(−x/√2), which neither cancels nor underflows; the inverse has its inverse.
-edged(sc.log_ndtr, lambda y, x: 2 * _SQRT_HALF / _SQRT_PI / sc.erfcx(-_SQRT_HALF * x))
+
+
+def _mills(x: Any) -> Any:
+    """φ(x)/Φ(x) = √(2/π) / erfcx(−x/√2), which neither cancels nor underflows.
+
+    On the left it is √2 (u + K) with u = −x/√2, so that its derivative −1 − K' has no quotient of tiny numbers; on the
+    right, where erfcx overflows, φ and Φ are fine.
+    """
+
+    def left(x: Any) -> Any:
+        u = -_SQRT_HALF * x
+        return 2 * _SQRT_HALF * (u + _continued(u, 1))
+
+    return chosen(
+        (
+            (x < -10.0, left, (-20.0,)),
+            (x < 0, lambda x: 2 * _SQRT_HALF / _SQRT_PI / sc.erfcx(-_SQRT_HALF * x), (-1.0,)),
+            (True, lambda x: _SQRT_HALF / _SQRT_PI * gaussian(x) / sc.ndtr(x), (1.0,)),
+        ),
+        x,
+    )
+
+
+edged(sc.log_ndtr, lambda y, x: _mills(x))
+# The inverse has the inverse derivative.
 edged(sc.ndtri_exp, lambda y, x: _SQRT_HALF * _SQRT_PI * sc.erfcx(-_SQRT_HALF * y), domain=(-np.inf, 0.0))
 edged(
     sc.owens_t,

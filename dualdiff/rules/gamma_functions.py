@@ -232,7 +232,7 @@ def _binom_n(y: Any, n: Any, k: Any) -> Any:
 
     return chosen(
         (
-            ((n - k + 1 > 0) & (n + 1 > 0), lambda y, n, k: y * digamma_step(n - k + 1, k), (1.0, 1.0, 1.0)),
+            ((n - k > -0.5) & (n + 1 > 0), lambda y, n, k: y * digamma_step(n - k + 1, k), (1.0, 1.0, 1.0)),
             (np.isnan(plain(y)), lambda y, n, k: np.nan * n, (1.0, 1.0, 1.0)),
             ((n - k < -0.5) & (n > -0.5), zero, (0.0, 1.0, 2.5)),
             ((n - k < -0.5) & (n < -0.5), lambda y, n, k: _binom_left(n, k)[0], (0.0, -1.5, 0.3)),
@@ -254,7 +254,7 @@ def _binom_k(y: Any, n: Any, k: Any) -> Any:
 
     return chosen(
         (
-            ((rest > 0) & (k + 1 > 0), lambda y, n, k: y * digamma_step(k + 1, n - 2 * k), (1.0, 1.0, 1.0)),
+            ((rest > 0.5) & (k > -0.5), lambda y, n, k: y * digamma_step(k + 1, n - 2 * k), (1.0, 1.0, 1.0)),
             (np.isnan(plain(y)), lambda y, n, k: np.nan * n, (1.0, 1.0, 1.0)),
             ((rest < 0.5) & (n > -0.5), of_rest, (0.0, 1.0, 2.5)),
             ((k < -0.5) & (n > -0.5), lambda y, n, k: _binom_at_pole(n, k, sin_pi(k + 1))[1], (0.0, 1.0, -1.5)),

@@ -80,6 +80,46 @@ def chosen(cases: Sequence[tuple[Any, Callable[..., Any], tuple[Any, ...]]], *ar
     return total
 
 
+def inverting(inverse: Any, place: int, forward: Callable[..., Any], *partials: Any, domain: Any) -> None:
+    """Declare an inverse, ``forward(value, *arguments)`` being argument ``place``, a probability.
+
+    Where SciPy's value is a bound of its search, and so does not change with the probability, its derivatives are 0.
+    """
+
+    def clamped(y: Any, *given: Any) -> Any:
+        args = [_in_double(plain(arg)) for arg in given]
+        y, p = plain(y), args[place]
+        with np.errstate(all="ignore"):
+            room = np.minimum(p, 1 - p)
+            gap = np.absolute(forward(_in_double(y), *args) - p)
+            off = gap > 1e-6 * room
+            if not np.any(off):
+                return False
+            # Closer to the bound, and farther from it, by a little.
+            step = 0.1 * np.minimum(gap, room)
+            one, other = (inverse(*args[:place], q, *args[place + 1 :]) for q in (p - step, p + step))
+            same = (one.astype(y.dtype) == y) | (np.maximum(np.absolute(one), np.absolute(y)) < 1e-35)
+            return off & (one == other) & same
+
+    def guarded(partial: Any) -> Any:
+        if isinstance(partial, unknown) or type(partial) is Trivial:
+            return partial
+
+        def slope(y: Any, *args: Any) -> Any:
+            bound = clamped(y, *args)
+            slope = partial(y, *args)
+            return slope if bound is False else np.where(bound, 0.0, slope)
+
+        return slope
+
+    edged(inverse, *(guarded(partial) for partial in partials), domain=domain)
+
+
+def _in_double(x: Any) -> Any:
+    dtype = getattr(x, "dtype", None)
+    return x if dtype is None or dtype.kind != "f" else x.astype(np.float64)
+
+
 def polynomial(coefficients: Sequence[float], x: Any) -> Any:
     """c₀ + c₁ x + c₂ x² + ..."""
     total: Any = coefficients[-1]
@@ -180,6 +220,13 @@ def sine_ratio(a: Any, b: Any) -> Any:
 def sine_ratio_of_sum(a: Any, b: Any) -> Any:
     """sin π(a + b) / sin πa, for whole b ±1."""
     return sin_pi_sum(a, b)[0] / sin_pi(a)[0]
+
+
+def gaussian(x: Any, scale: float = 0.5) -> Any:
+    """exp(−x²/2), or with another factor, whose derivatives far out are 0."""
+    far = np.absolute(x) > 1e100
+    x = np.where(far, 0.0, x)
+    return np.where(far, 0.0, np.exp(-scale * x * x))
 
 
 def log1p_over(t: Any) -> Any:
