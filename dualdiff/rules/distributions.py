@@ -10,6 +10,7 @@ Source: C. Loader, Fast and accurate computation of binomial probabilities, 2000
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,9 @@ import scipy.special as sc
 from scipy.special import _ufuncs
 
 from ..tangents import ONE
+from ..tangents.supported import plain
 from .forms import refused
-from .operations import REAL_LINE, unknown
+from .operations import REAL_LINE, unknown, with_partials
 from .special_forms import boxcox_exponent, chosen, deviance, edged, inverting, stirling_error
 
 _SQRT_TAU = math.sqrt(2 * math.pi)
@@ -49,9 +51,7 @@ def gamma_density(a: Any, x: Any) -> Any:
     )
 
 
-def beta_density(a: Any, b: Any, x: Any, y: Any) -> Any:
-    """xᵃ⁻¹ yᵇ⁻¹ / B(a, b) for y = 1 − x, with n = a + b and the deviances of nx/a and ny/b."""
-
+def _beta_formula(a: Any, b: Any, x: Any, y: Any) -> Any:
     def power(a: Any, b: Any, x: Any, y: Any) -> Any:
         return np.power(x, a - 1) * np.power(y, b - 1) / sc.beta(a, b)
 
@@ -61,9 +61,48 @@ def beta_density(a: Any, b: Any, x: Any, y: Any) -> Any:
         norm = stirling_error(n) - stirling_error(a) - stirling_error(b)
         return np.exp(exponent + norm) * np.sqrt(a / n) * np.sqrt(b) / _SQRT_TAU / x / y
 
+    small = ((a < 30) & (b < 30)) | ((np.minimum(x, y) < 1e-20) & (np.maximum(a, b) < 1e5) & (np.minimum(a, b) < 30))
     return chosen(
-        (((x == 0) | (y == 0), power, (1.0, 1.0, 0.0, 1.0)), (True, loader, (1.0, 1.0, 0.5, 0.5))), a, b, x, y
+        (((x == 0) | (y == 0) | small, power, (1.0, 1.0, 0.0, 1.0)), (True, loader, (1.0, 1.0, 0.5, 0.5))), a, b, x, y
     )
+
+
+def _by_formula(i: int) -> Callable[..., Any]:
+    """The partial that the formula of a beta density has in a shape."""
+
+    def partial(_: Any, *args: Any) -> Any:
+        from ..forward import jvp
+
+        f = lambda shape: _beta_formula(*(*args[:i], shape, *args[i + 1 :]))
+        shape = args[i] * 1.0
+        return jvp(f, (shape,), (np.ones_like(shape),))[1]
+
+    return partial
+
+
+def _beta_in_x(f: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    """(a − 1)/x times the density, which keeps its digits for a = 1; at the ends, the formula's own."""
+    end, tiny = (x == 0) | (y == 0), (x < 1e-20) & (np.maximum(a, b) < 1e5) & (np.minimum(a, b) < 30)
+    slope = chosen(
+        (
+            (end, lambda f, a, b, x, y: 0.0 * f, (1.0, 1.0, 1.0, 0.5, 0.5)),
+            (tiny, lambda f, a, b, x, y: (a - 1) * np.power(x, a - 2) * np.power(y, b - 1) / sc.beta(a, b),
+             (1.0, 1.0, 1.0, 0.5, 0.5)),
+            (True, lambda f, a, b, x, y: (a - 1) * (f / x), (1.0, 1.0, 1.0, 0.5, 0.5)),
+        ),
+        f, a, b, x, y,
+    )  # fmt: skip
+    return np.where(end, _by_formula(2)(f, a, b, x, y), slope) if np.any(plain(end)) else slope
+
+
+def _beta_in_y(f: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    return _beta_in_x(f, b, a, y, x)
+
+
+@with_partials(_by_formula(0), _by_formula(1), _beta_in_x, _beta_in_y)
+def beta_density(a: Any, b: Any, x: Any, y: Any) -> Any:
+    """xᵃ⁻¹ yᵇ⁻¹ / B(a, b) for y = 1 − x, with n = a + b and the deviances of nx/a and ny/b."""
+    return _beta_formula(a, b, x, y)
 
 
 def student_density(v: Any, t: Any) -> Any:

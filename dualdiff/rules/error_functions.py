@@ -48,7 +48,14 @@ def _erfcx_slope(y: Any, x: Any) -> Any:
         tail = _continued(x, 1)
         return -2 / _SQRT_PI * tail / (x + tail)
 
-    return chosen(((_is_far(x), far, (0.0, 8.0)), (True, lambda y, x: 2 * x * y - 2 / _SQRT_PI, (0.0, 0.0))), y, x)
+    def right(y: Any, x: Any) -> Any:
+        tail = _continued(x, 1, 26)
+        return -2 / _SQRT_PI * tail / (x + tail)
+
+    close = lambda y, x: 2 * x * y - 2 / _SQRT_PI
+    if np.iscomplexobj(x):
+        return chosen(((_is_far(x), far, (0.0, 8.0)), (True, close, (0.0, 0.0))), y, x)
+    return chosen(((x > 4.0, right, (0.0, 8.0)), (True, close, (0.0, 0.0))), y, x)
 
 
 def _erfcx_bend(y: Any, x: Any) -> Any:
@@ -90,8 +97,25 @@ edged(sc.erfc, lambda y, x: -2 / _SQRT_PI * _bell(x))
 edged(sc.erfi, lambda y, x: 2 / _SQRT_PI * np.exp(x * x))
 edged(sc.erfcx, _erfcx_slope)
 edged(sc.dawsn, _dawsn_slope)
-edged(sc.erfinv, lambda y, x: _SQRT_PI / 2 * np.exp(y * y), domain=(-1.0, 1.0))
-edged(sc.erfcinv, lambda y, x: -_SQRT_PI / 2 * np.exp(y * y), domain=(0.0, 2.0))
+
+
+def _erfcinv_slope(y: Any, q: Any) -> Any:
+    """exp(y²) √π/2 for q = erfc(y), by exp(y²) = erfcx(y)/q for small q, where rounding y costs y² roundings."""
+    small = lambda y, q: _SQRT_PI / 2 * sc.erfcx(y) / q
+    large = lambda y, q: _SQRT_PI / 2 * np.exp(y * y)
+    return chosen((((q < 0.1) & (q > 0), small, (1.0, 0.2)), (True, large, (0.0, 1.0))), y, q)
+
+
+def _erfinv_slope(y: Any, x: Any) -> Any:
+    return _erfcinv_slope(np.absolute(y), 1 - np.absolute(x))
+
+
+edged(sc.erfinv, _erfinv_slope, domain=(-1.0, 1.0))
+edged(
+    sc.erfcinv,
+    lambda y, q: -_erfcinv_slope(np.where(q > 1, -y, y), np.where(q > 1, 2 - q, q)),
+    domain=(0.0, 2.0),
+)
 # w(z) = erfcx(−iz), complex even on the real line.
 whole(sc.wofz, lambda y, z, dz: dz * at_edge(dz.perturbation, lambda: -1j * _erfcx_slope(y, -1j * z)))
 
@@ -153,7 +177,13 @@ edged(sc.voigt_profile, _voigt_position, _voigt_sigma, _voigt_gamma, domain=(REA
 
 # The normal distribution.
 edged(sc.ndtr, lambda y, x: _SQRT_HALF / _SQRT_PI * gaussian(x))
-edged(sc.ndtri, lambda y, p: _SQRT_PI / _SQRT_HALF * np.exp(0.5 * y * y), domain=_UNIT)
+
+
+def _ndtri_slope(y: Any, p: Any) -> Any:
+    return 4 * _SQRT_HALF * _erfcinv_slope(_SQRT_HALF * np.where(p < 0.5, -y, y), 2 * np.where(p < 0.5, p, 1 - p))
+
+
+edged(sc.ndtri, _ndtri_slope, domain=_UNIT)
 
 
 def _mills(x: Any) -> Any:

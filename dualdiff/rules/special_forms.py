@@ -15,11 +15,11 @@ import numpy as np
 import scipy.special as sc
 from scipy.special import _ufuncs
 
-from ..dispatch import duals_in, register
+from ..dispatch import register
 from ..tangents import Trivial
 from ..tangents.supported import plain
 from .elementwise import WholeTangent
-from .operations import REAL_LINE, Elementwise, elementwise, unknown
+from .operations import elementwise, unknown, with_partials
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 
@@ -47,21 +47,6 @@ def telling(partial: Any) -> Any:
         return slope
 
     return told
-
-
-class WithPartials(Elementwise):
-    """A formula with partials of its own, for where those that its operations have would cancel or overflow."""
-
-    def __init__(self, formula: Callable[..., Any], partials: tuple[Any, ...]) -> None:
-        super().__init__(formula, tuple(telling(p) for p in partials), (REAL_LINE,) * len(partials), None, True)
-
-    def __call__(self, *args: Any, **_: Any) -> Any:
-        return self.operate(lambda *values: self(*values) if duals_in(values) else self.function(*values), *args)
-
-
-def with_partials(*partials: Any) -> Callable[[Callable[..., Any]], WithPartials]:
-    """Declare a formula of plain numbers and its partials, each a function of ``(y, *arguments)``."""
-    return lambda formula: WithPartials(formula, partials)
 
 
 def chosen(cases: Sequence[tuple[Any, Callable[..., Any], tuple[Any, ...]]], *args: Any) -> Any:
