@@ -51,9 +51,28 @@ def gamma_density(a: Any, x: Any) -> Any:
     )
 
 
+def _over_beta(a: Any, b: Any) -> Any:
+    """1 / B(a, b), one of them being moderate; for large ones SciPy's B loses digits."""
+
+    def stirling(a: Any, b: Any) -> Any:
+        low, high = np.minimum(a, b), np.maximum(a, b)
+        n = low + high
+        norm = stirling_error(n) - stirling_error(low) - stirling_error(high) + high * np.log1p(low / high)
+        return np.exp(norm) * np.power(n / low, low) * np.sqrt(low / n) * np.sqrt(high) / _SQRT_TAU
+
+    return chosen(
+        (((a < 30) & (b < 30), lambda a, b: 1 / sc.beta(a, b), (1.0, 1.0)), (True, stirling, (1.0, 1.0))), a, b
+    )
+
+
+def _is_tiny(a: Any, b: Any, x: Any, y: Any) -> Any:
+    """Where x to the power of a may underflow."""
+    return (np.minimum(x, y) < 1e-20) & (np.maximum(a, b) < 1e5) & (np.minimum(a, b) < 30)
+
+
 def _beta_formula(a: Any, b: Any, x: Any, y: Any) -> Any:
     def power(a: Any, b: Any, x: Any, y: Any) -> Any:
-        return np.power(x, a - 1) * np.power(y, b - 1) / sc.beta(a, b)
+        return np.power(x, a - 1) * np.power(y, b - 1) * _over_beta(a, b)
 
     def loader(a: Any, b: Any, x: Any, y: Any) -> Any:
         n, excess = a + b, b * x - a * y
@@ -61,10 +80,16 @@ def _beta_formula(a: Any, b: Any, x: Any, y: Any) -> Any:
         norm = stirling_error(n) - stirling_error(a) - stirling_error(b)
         return np.exp(exponent + norm) * np.sqrt(a / n) * np.sqrt(b) / _SQRT_TAU / x / y
 
-    small = ((a < 30) & (b < 30)) | ((np.minimum(x, y) < 1e-20) & (np.maximum(a, b) < 1e5) & (np.minimum(a, b) < 30))
+    flat = ((x == 0) & (a >= 30)) | ((y == 0) & (b >= 30))
+    small = (x == 0) | (y == 0) | ((a < 30) & (b < 30)) | _is_tiny(a, b, x, y)
     return chosen(
-        (((x == 0) | (y == 0) | small, power, (1.0, 1.0, 0.0, 1.0)), (True, loader, (1.0, 1.0, 0.5, 0.5))), a, b, x, y
-    )
+        (
+            (flat, lambda a, b, x, y: 0.0 * x, (1.0, 1.0, 0.5, 0.5)),
+            (small, power, (1.0, 1.0, 0.5, 0.5)),
+            (True, loader, (1.0, 1.0, 0.5, 0.5)),
+        ),
+        a, b, x, y,
+    )  # fmt: skip
 
 
 def _by_formula(i: int) -> Callable[..., Any]:
@@ -82,11 +107,11 @@ def _by_formula(i: int) -> Callable[..., Any]:
 
 def _beta_in_x(f: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
     """(a − 1)/x times the density, which keeps its digits for a = 1; at the ends, the formula's own."""
-    end, tiny = (x == 0) | (y == 0), (x < 1e-20) & (np.maximum(a, b) < 1e5) & (np.minimum(a, b) < 30)
+    end, tiny = (x == 0) | (y == 0), _is_tiny(a, b, x, 1.0)
     slope = chosen(
         (
             (end, lambda f, a, b, x, y: 0.0 * f, (1.0, 1.0, 1.0, 0.5, 0.5)),
-            (tiny, lambda f, a, b, x, y: (a - 1) * np.power(x, a - 2) * np.power(y, b - 1) / sc.beta(a, b),
+            (tiny, lambda f, a, b, x, y: (a - 1) * np.power(x, a - 2) * np.power(y, b - 1) * _over_beta(a, b),
              (1.0, 1.0, 1.0, 0.5, 0.5)),
             (True, lambda f, a, b, x, y: (a - 1) * (f / x), (1.0, 1.0, 1.0, 0.5, 0.5)),
         ),
