@@ -170,14 +170,14 @@ def digamma(x: Any) -> Any:
     return np.where(left, sc.psi(1 - np.where(left, x, 0.0)) - math.pi * cos / sin, sc.psi(np.where(left, 1.0, x)))
 
 
-@with_partials(lambda y, a, b: _trigamma_of_sum(a, b), lambda y, a, b: _trigamma_of_sum(a, b))
+@with_partials(lambda y, a, b: trigamma_of_sum(a, b), lambda y, a, b: trigamma_of_sum(a, b))
 def digamma_of_sum(a: Any, b: Any) -> Any:
     """ψ(a + b), close to its poles of the exact sum."""
     s, sin, cos, left = _reflected_sum(a, b)
     return np.where(left, sc.psi(1 - np.where(left, s, 0.0)) - math.pi * cos / sin, sc.psi(np.where(left, 1.0, s)))
 
 
-def _trigamma_of_sum(a: Any, b: Any) -> Any:
+def trigamma_of_sum(a: Any, b: Any) -> Any:
     s, sin, _, left = _reflected_sum(a, b)
     near = lambda s, sin: (math.pi / sin) ** 2 - _ufuncs._zeta(2.0, 1 - s)
     return chosen(((left, near, (0.0, 1.0)), (True, lambda s, _: trigamma(s), (1.0, 1.0))), s, sin)
@@ -286,8 +286,8 @@ def stirling_error(a: Any) -> Any:
     )
 
 
-def digamma_step(z: Any, m: Any) -> Any:
-    """ψ(z + m) − ψ(z) for positive z and z + m, which cancels in that form.
+def digamma_quotient(z: Any, m: Any) -> Any:
+    """(ψ(z + m) − ψ(z)) / m for positive z and z + m, ψ′(z) for m = 0.
 
     Ten steps of ψ(z) = ψ(z + 1) − 1/z, then the difference of the asymptotic series (DLMF 5.11.2) term by term:
     with p = 1/a², q = 1/b² the powers differ by pᵏ⁺¹ − qᵏ⁺¹ = p (pᵏ − qᵏ) + qᵏ (p − q).
@@ -297,12 +297,25 @@ def digamma_step(z: Any, m: Any) -> Any:
         total = total + 1 / (z + k) / (z + m + k)
     a, b = z + 10.0, z + m + 10.0
     p, q = 1 / a / a, 1 / b / b
-    first = m * (1 / a + 1 / b) / a / b
+    first = (1 / a + 1 / b) / a / b
     difference, power = first, q
     series: Any = 0.0
     for c in (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12, -3617 / 8160):
         series = series + c * difference
         difference, power = p * difference + power * first, power * q
-    close = np.absolute(m) < 0.5 * a
-    logarithm = np.where(close, np.log1p(np.where(close, m, 0.0) / a), np.log(b / a))
-    return m * total + (logarithm + 0.5 * m / a / b + series)
+    far = np.absolute(m) > 0.5 * a
+    logarithm = chosen(
+        (
+            (far, lambda a, b, m: np.log(b / a) / m, (1.0, 2.0, 1.0)),
+            (True, lambda a, b, m: log1p_over(m / a) / a, (1.0, 1.0, 0.0)),
+        ),
+        a,
+        b,
+        m,
+    )
+    return total + (logarithm + 0.5 / a / b + series)
+
+
+def digamma_step(z: Any, m: Any) -> Any:
+    """ψ(z + m) − ψ(z) for positive z and z + m, which cancels in that form."""
+    return m * digamma_quotient(z, m)
