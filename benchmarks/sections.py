@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from . import figures, modes, nist, overhead, rows, startup
+from . import accuracy, figures, modes, nist, overhead, rows, startup
 from .peers import Peer
 
 
@@ -65,6 +65,19 @@ def limits(options: Options) -> Iterator[Task]:
         yield Task("figures", name, name, lambda name=name: [figures.measured(name, options.quick)])
 
 
+def digits(options: Options) -> Iterator[Task]:
+    if find_spec("mpmath") is None:
+        yield Task("accuracy", "accuracy", "mpmath is missing", list)
+        return
+    mp = accuracy.context()
+    for case in accuracy.cases(mp):
+        points = case.points[::5] if options.quick else case.points
+        run = lambda case=case, points=points: [
+            row for dtype in accuracy.LIMIT for row in accuracy.swept(case, dtype, mp, points)
+        ]
+        yield Task("accuracy", f"accuracy of {case.name}", case.name, run)
+
+
 SECTIONS: dict[str, Callable[[Options], Iterator[Task]]] = {
     "fits": fits,
     "modes": both_modes,
@@ -72,8 +85,9 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Task]]] = {
     "overhead": small_operations,
     "startup": fresh_processes,
     "figures": limits,
+    "accuracy": digits,
 }
-ALWAYS = ("fits", "modes", "adbench", "overhead", "startup")  # figures are asked for by name
+ALWAYS = ("fits", "modes", "adbench", "overhead", "startup")  # the others are asked for by name
 WITH_PEERS = ("adbench", "overhead", "startup")
 INSTALL = 'pip install -e ".[bench]"'
 
@@ -101,6 +115,8 @@ def chosen(only: Sequence[str], options: Options) -> list[Task]:
         found = [task for task in found if task.section != "fits"]
         if only:
             raise CannotMeasure(f"the fits need SciPy: {INSTALL}")
+    if any(task.section == "accuracy" for task in found) and find_spec("mpmath") is None:
+        raise CannotMeasure('the accuracy needs mpmath: pip install -e ".[test]"')
     return found
 
 
@@ -109,5 +125,5 @@ def names_of(task: Task) -> set[str]:
 
     Figures are of the same functions as other rows, so they take their whole name.
     """
-    words = () if task.section == "figures" else task.name.split()
+    words = () if task.section in ("figures", "accuracy") else task.name.split()
     return {name.lower() for name in (task.section, task.name, *words)}

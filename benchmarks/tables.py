@@ -13,7 +13,7 @@ from rich.table import Table
 
 from dualdiff.transforms.jacobian import FEW_INPUTS, ROW_COST
 
-from . import figures, modes, nist
+from . import accuracy, figures, modes, nist
 from .measuring import duration, error_text, number
 from .rows import OURS, Row
 
@@ -124,6 +124,30 @@ def of_figures(rows: Sequence[figures.Figure]) -> Table:
         limit = f"{number(row.limit)}" if row.within_limit else f"[bold yellow]over {number(row.limit)}[/]"
         costs = row.value, row.by_hand, row.derivative, f"{number(row.measured):>4} {row.unit}", limit
         table.add_row(row.problem, row.size, row.operator, *costs, error_of(row.error, row.passed))
+    return table
+
+
+def of_accuracy(rows: Sequence[accuracy.Row]) -> Table:
+    beyond = [row for row in rows if row.beyond]
+    functions, points = {row.function for row in rows}, sum(row.points for row in rows)
+    table = Table(
+        title=f"{len(functions)} functions, {points} derivatives: those with an error beyond 1e-13 (float32: 5e-5)",
+        caption="error: relative, over the condition where that is above 1; inf: not finite, the truth being so\n"
+        "beyond: points with a larger error; values: points that do not count, NumPy's or SciPy's value being wrong\n"
+        "unmarked rows are WRONG; the reasons of the others are in benchmarks/accuracy.py",
+        **LOOK,
+    )
+    for heading in ("function", "derivative", "type"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("points", "beyond", "values", "error"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("at", no_wrap=True)
+    table.add_column("because", no_wrap=True)
+    for row in beyond:
+        counts = (str(row.points), str(row.beyond), str(row.wrong_values))
+        at = ", ".join(f"{x:.17g}" for x in row.at)
+        error = error_of(row.worst, row.passed)
+        table.add_row(row.function, row.derivative, row.dtype, *counts, error, at, row.reason)
     return table
 
 

@@ -3,8 +3,13 @@
 import mpmath
 import numpy as np
 import pytest
+import scipy.special as sc
+from dualdiff.rules.ufuncs import unknown
 
 import dualdiff as dd
+import dualdiff.special  # enters its rules
+from dualdiff.scipy import stats
+from dualdiff.table import RULES
 
 MP = mpmath.MPContext()
 MP.dps = 50
@@ -96,3 +101,137 @@ def test_slope_of_complex_tanh(z):
     true = MP.sech(MP.mpc(z)) ** 2
     found = dd.jvp(np.tanh, (np.array([z]),), (np.array([1.0 + 0.0j]),))[1][0]
     assert abs(MP.mpc(found) / true - 1) < 1e-13
+
+
+def true_partial(f, args, *which):
+    """∂f/∂argument which[0] ∂argument which[1] ... at these floats, by differences of 150 digits."""
+    args = [MP.mpf(float(arg)) for arg in args]
+    with MP.workdps(150):
+        steps = [MP.mpf(10) ** -30 * (abs(arg) or 1) for arg in args]
+
+        def along(i, g):
+            def slope(*args):
+                up, down = ([*args[:i], args[i] + sign * steps[i], *args[i + 1 :]] for sign in (1, -1))
+                return (g(*up) - g(*down)) / (2 * steps[i])
+
+            return slope
+
+        for i in which:
+            f = along(i, f)
+        return +f(*args)
+
+
+def found_partial(f, args, i, one=dd.derivative):
+    return one(lambda x: f(*args[:i], x, *args[i + 1 :]))(args[i])
+
+
+def log_ndtr(x):
+    return MP.log(MP.erfc(-x / MP.sqrt(2)) / 2)
+
+
+def mills(x):
+    return MP.exp(-x * x / 2) * MP.sqrt(2 / MP.pi) / MP.erfc(-x / MP.sqrt(2))
+
+
+@pytest.mark.parametrize("x", [-1e150, -1e9, -300.0, -39.0, -38.0, -12.0, -10.0, -9.9, -1.0, 0.0, 3.0, 20.0, 37.0])
+def test_log_ndtr_and_logcdf_have_their_second_derivative_in_both_tails(x):
+    m = mills(MP.mpf(x)) if x > -1e5 else None
+    first, second = (m, -m * (m + MP.mpf(x))) if x > -1e5 else (-MP.mpf(x), MP.mpf(-1))
+    tolerance = 1e-13 * max(1.0, x * abs(x) / 50)  # φ(x) has a relative error of x²/2 roundings
+    for f in (sc.log_ndtr, stats.norm.logcdf, lambda x: stats.norm.logsf(-x)):
+        for one in (dd.derivative, dd.grad):
+            assert relative_error(one(f)(x), first) < tolerance
+            for other in (dd.derivative, dd.grad):
+                assert relative_error(one(other(f))(x), second) < tolerance
+    H = dd.hessian(lambda p: stats.norm.logcdf(p[0], p[1], p[2]))(np.array([x, 0.0, 1.0]))
+    assert relative_error(H[0, 0], second) < tolerance and relative_error(H[0, 1], -second) < tolerance
+
+
+@pytest.mark.parametrize("x", [-1e4, -100.0, -14.5, -14.0, -13.0, 13.0, 20.0, 1e10])
+def test_log_ndtr_of_float32_has_its_second_derivative_in_both_tails(x):
+    second = dd.derivative(dd.derivative(sc.log_ndtr))(np.float32(x))
+    assert second.dtype == np.float32
+    m = mills(MP.mpf(x)) if x < 1e5 else MP.mpf(0)
+    np.testing.assert_allclose(second, float(-m * (m + MP.mpf(x))), rtol=3e-5, atol=1e-38)
+
+
+@pytest.mark.parametrize("x", [38.0, 40.0, 1e10, 1e200, np.inf])
+def test_second_derivatives_of_the_normal_distribution_far_to_the_right_are_zero(x):
+    for f in (sc.log_ndtr, sc.ndtr, sc.erf, sc.erfc):
+        assert abs(dd.derivative(dd.derivative(f))(x)) < 1e-300
+    for f in (sc.ndtr, sc.erf, sc.erfc):
+        assert abs(dd.derivative(dd.derivative(f))(-x)) < 1e-300
+
+
+GAMMAS = {
+    "poch": lambda z, m: MP.gamma(z + m) * MP.rgamma(z),
+    "beta": lambda a, b: MP.gamma(a) * MP.gamma(b) * MP.rgamma(a + b),
+    "betaln": lambda a, b: MP.log(abs(MP.gamma(a) * MP.gamma(b) * MP.rgamma(a + b))),
+    "binom": lambda n, k: MP.gamma(n + 1) * MP.rgamma(k + 1) * MP.rgamma(n - k + 1),
+}
+NEAR_POLES = [
+    *((n + d, m) for n in (0, -1, -2, -3, -12) for d in (1e-8, -1e-8, 1e-12, -1e-4) for m in (1.0, 2.0, 0.5, 2.5, 5.0)),
+    *((m, n + d) for n in (-1, -2, -5) for d in (1e-9, -1e-6) for m in (1.0, 2.0, 0.3, 4.5)),
+    *((-1.3, 0.3 + d) for d in (1e-12, -1e-6)), *((-2.5, n - 0.5 + d) for n in (0, 2, -1) for d in (1e-9, -1e-6)),
+    (-3 + 1e-10, -2.0), (-20.5, 7.3), (-160.3, 20.0), (3.5, 6.5 + 1e-10), (0.3, -0.3 + 1e-9), (1e-9, 1e-9),
+    (-3 + 1e-9, -2.5), (-3 + 1e-9, -2 + 1e-9), (1e-8, -1 + 1e-3), (1e-8, -2.5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GAMMAS)
+def test_gamma_quotients_keep_their_digits_close_to_the_poles(name):
+    for args in NEAR_POLES:
+        for i in range(2):
+            with np.errstate(all="ignore"):
+                found = found_partial(getattr(sc, name), args, i)
+            poles = [x == np.rint(x) <= 0 for x in args]
+            if np.isfinite(found) and not any(poles):
+                assert relative_error(found, true_partial(GAMMAS[name], args, i)) < 1e-12, (name, args, i)
+            else:
+                assert any(poles), (name, args, i)
+
+
+def test_poch_close_to_its_removable_poles_where_the_values_of_scipy_are_wrong():
+    z = -1 + 1e-8
+    np.testing.assert_allclose(found_partial(sc.poch, (z, 1.0), 0), 1.0, rtol=1e-15)
+    np.testing.assert_allclose(dd.grad(lambda z: sc.poch(z, 1.0))(z), 1.0, rtol=1e-15)
+    np.testing.assert_allclose(found_partial(sc.poch, (z, 2.0), 0), 2 * z + 1, rtol=1e-15)
+    np.testing.assert_allclose(dd.derivative(dd.derivative(lambda z: sc.poch(z, 2.0)))(z), 2.0, rtol=1e-14)
+    np.testing.assert_allclose(dd.derivative(dd.derivative(lambda z: sc.poch(z, 3.0)))(z), 6 * z + 6, rtol=1e-7)
+
+
+@pytest.mark.parametrize("f", ["gamma", "gammaln", "rgamma", "psi"])
+def test_gamma_functions_keep_their_digits_close_to_the_poles(f):
+    true = {"gammaln": lambda x: MP.log(abs(MP.gamma(x))), "psi": lambda x: MP.psi(0, x)}.get(f) or getattr(MP, f)
+    for n in (0, -1, -2, -30):
+        for d in (1e-12, -1e-8, 1e-4, 0.1, -0.3):
+            x = n + d
+            assert relative_error(dd.derivative(getattr(sc, f))(x), true_partial(true, (x,), 0)) < 1e-13, x
+            second = true_partial(true, (x,), 0, 0)
+            assert relative_error(dd.grad(dd.derivative(getattr(sc, f)))(x), second) < 1e-12, x
+
+
+@pytest.mark.parametrize(
+    ("f", "args"),
+    [
+        (sc.chndtrinc, (1.0, 3.0, 0.99)), (sc.chndtrinc, (1.0, 3.0, 0.19875)),
+        (sc.ncfdtrinc, (3.0, 4.0, 0.99, 1.0)), (sc.stdtrit, (0.01, 0.9999)), (sc.betaincinv, (1e-3, 2.0, 0.1)),
+        (sc.fdtri, (3.0, 0.01, 0.999)), (sc.gammaincinv, (1e-3, 0.1)),
+    ],
+    ids=lambda case: getattr(case, "__name__", ""),
+)  # fmt: skip
+def test_an_inverse_that_is_a_bound_of_the_search_of_scipy_has_derivatives_of_zero(f, args):
+    rule = RULES[f]
+    for i, partial in enumerate(rule.partials):
+        if not isinstance(partial, unknown):
+            assert found_partial(f, args, i) == 0.0
+            assert found_partial(f, args, i, dd.grad) == 0.0
+            assert found_partial(lambda *args, i=i: found_partial(f, args, i), args, i) == 0.0
+            narrow = found_partial(f, tuple(np.float32(arg) for arg in args), i)
+            assert narrow == 0.0 or f in (sc.stdtrit, sc.betaincinv, sc.fdtri)  # of SciPy's own values in float32
+
+
+def test_an_inverse_inside_of_its_bounds_is_not_taken_for_one():
+    p = np.array([0.01, 0.1, 0.19874, 0.99])  # chndtr(1, 3, 0) = 0.198748...
+    slopes = dd.jvp(lambda p: sc.chndtrinc(1.0, 3.0, p), (p,), (np.ones(4),))[1]
+    assert np.all(slopes[:3] < -10) and slopes[3] == 0

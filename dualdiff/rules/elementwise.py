@@ -24,7 +24,7 @@ from ..values.objects import carries, fused
 from .call import number, wrapped, written
 from .forms import Composite, elementwise, passive, tangent_rule, with_out_named
 from .ufunc_methods import UfuncMethods
-from .ufuncs import REAL_LINE, Elementwise, quietly
+from .ufuncs import REAL_LINE, Elementwise, over_hypotenuse, quietly, with_partials
 
 _LN2 = math.log(2.0)
 _LN10 = math.log(10.0)
@@ -116,8 +116,18 @@ def chord(x: Any) -> Any:
     return np.sqrt(-(x - 1) if np.iscomplexobj(x) else 1 - x) * np.sqrt(x + 1)
 
 
-elementwise(np.arcsin, lambda y, x: 1 / chord(x), domain=_UNIT, edge=True)
-elementwise(np.arccos, lambda y, x: -1 / chord(x), domain=_UNIT, edge=True)
+@with_partials(lambda y, x: -2 * x)
+def _below_one(x: Any) -> Any:
+    """1 − x², whose derivative would lose a small x in that of the product."""
+    return (1 - x) * (1 + x)
+
+
+def _chord(x: Any) -> Any:
+    return chord(x) if np.iscomplexobj(x) else np.sqrt(_below_one(x))
+
+
+elementwise(np.arcsin, lambda y, x: 1 / _chord(x), domain=_UNIT, edge=True)
+elementwise(np.arccos, lambda y, x: -1 / _chord(x), domain=_UNIT, edge=True)
 elementwise(np.arctan, lambda y, x: 1 / (1 + x * x))
 elementwise(np.sinh, lambda y, x: np.cosh(x), domain=(-5.0, 5.0))
 elementwise(np.cosh, lambda y, x: np.sinh(x), domain=(-5.0, 5.0))
@@ -150,31 +160,42 @@ elementwise(
     edge=True,  # at 1j and -1j
 )
 elementwise(np.arccosh, lambda y, x: 1 / (np.sqrt(x - 1) * np.sqrt(x + 1)), domain=(1.0, np.inf), edge=True)
-elementwise(np.arctanh, lambda y, x: 1 / ((1 - x) * (1 + x)), domain=_UNIT, edge=True)
+elementwise(np.arctanh, lambda y, x: 1 / _below_one(x), domain=_UNIT, edge=True)
 elementwise(np.deg2rad, lambda y, x: _DEGREE)
 elementwise(np.radians, lambda y, x: _DEGREE)
 elementwise(np.rad2deg, lambda y, x: 1 / _DEGREE)
 elementwise(np.degrees, lambda y, x: 1 / _DEGREE)
 
 
-def _over_hypotenuse(leg: Any, y: Any) -> Any:
+def _over_hypotenuse(leg: Any, other: Any, y: Any) -> Any:
     # hypot has no derivative at (0, 0); 0 is the symmetric subgradient, as for abs and norm.
     zero = y == 0
-    return np.where(zero, 0.0, leg / np.where(zero, 1.0, y))
+    return np.where(zero, 0.0, over_hypotenuse(np.where(zero, 1.0, leg), other))
 
 
-elementwise(np.hypot, lambda y, a, b: _over_hypotenuse(a, y), lambda y, a, b: _over_hypotenuse(b, y))
+elementwise(np.hypot, lambda y, a, b: _over_hypotenuse(a, b, y), lambda y, a, b: _over_hypotenuse(b, a, y))
 
 
-def _arctan2_partial(leg: Any, a: Any, b: Any) -> Any:
-    radius = np.hypot(a, b)  # a² + b² would overflow sooner
+def _arctan2_bend(y: Any, leg: Any, other: Any) -> Any:
+    radius = np.hypot(leg, other)
+    return (other - leg) / radius * ((other + leg) / radius) / radius / radius
+
+
+@with_partials(
+    _arctan2_bend,
+    lambda y, leg, other: -2 * (leg / np.hypot(leg, other)) * (other / np.hypot(leg, other))
+    / np.hypot(leg, other) / np.hypot(leg, other),
+)  # fmt: skip
+def _arctan2_partial(leg: Any, other: Any) -> Any:
+    """leg / r², where a² + b² would overflow sooner."""
+    radius = np.hypot(leg, other)
     return leg / radius / radius
 
 
 elementwise(
     np.arctan2,
-    lambda y, a, b: _arctan2_partial(b, a, b),
-    lambda y, a, b: -_arctan2_partial(a, a, b),
+    lambda y, a, b: _arctan2_partial(b, a),
+    lambda y, a, b: -_arctan2_partial(a, b),
     domain=_NONZERO,
     edge=True,
 )
@@ -362,7 +383,11 @@ def _sinc_partial(y: Any, x: Any) -> Any:
     square, series = small * small, 0.0 * small
     for n in range(11, 0, -1):
         series = series * square + (-1.0) ** n * 2 * n / math.factorial(2 * n + 1)
-    return np.where(near, math.pi * small * series, (np.cos(math.pi * safe) - np.sinc(safe)) / safe)
+    # Reduced by a whole number, since π x rounds: π (n + d) has the sine and cosine of π d, times ±1.
+    whole = np.rint(np.real(safe))
+    sign = 1.0 - 2.0 * np.remainder(whole, 2.0)
+    d = math.pi * (safe - whole)
+    return np.where(near, math.pi * small * series, sign * (np.cos(d) - np.sin(d) / (math.pi * safe)) / safe)
 
 
 elementwise(np.sinc, _sinc_partial)

@@ -168,6 +168,29 @@ class Elementwise(UfuncMethods, Rule):
         return target
 
 
+class WithPartials(Elementwise):
+    """A formula with partials of its own, for where those that its operations have would cancel or overflow."""
+
+    def __call__(self, *args: Any, **_: Any) -> Any:
+        return self.operate(lambda *values: self(*values) if duals_in(values) else self.function(*values), *args)
+
+
+def with_partials(*partials: Any) -> Callable[[Callable[..., Any]], WithPartials]:
+    """Declare a formula of plain numbers and its partials, each a function of ``(y, *arguments)``."""
+    return lambda formula: WithPartials(formula, partials, (REAL_LINE,) * len(partials), None, True)
+
+
+def _over_hypotenuse_slope(y: Any, a: Any, b: Any) -> Any:
+    h = np.hypot(a, b)
+    return (b / h) * (b / h) / h
+
+
+@with_partials(_over_hypotenuse_slope, lambda y, a, b: -y * (b / np.hypot(a, b)) / np.hypot(a, b))
+def over_hypotenuse(a: Any, b: Any) -> Any:
+    """a / √(a² + b²), whose own derivative b²/h³ does not cancel for small b."""
+    return a / np.hypot(a, b)
+
+
 def _empty_like(y: Dual) -> Dual:
     value = np.empty_like(y.value)
     return Dual(value, y.perturbation.zeros(value), y.perturbation)

@@ -10,6 +10,7 @@ Source: C. Loader, Fast and accurate computation of binomial probabilities, 2000
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ import scipy.special as sc
 from scipy.special import _ufuncs
 
 from ..rules.forms import refused
-from ..rules.ufuncs import REAL_LINE, unknown
+from ..rules.ufuncs import REAL_LINE, unknown, with_partials
 from ..tangents import ONE
-from .forms import boxcox_exponent, chosen, deviance, edged, stirling_error
+from ..tangents.structural_zeros import plain
+from .forms import along, boxcox_exponent, chosen, deviance, edged, inverting, stirling_error
 
 _SQRT_TAU = math.sqrt(2 * math.pi)
 _POSITIVE = (0.0, np.inf)
@@ -49,11 +51,28 @@ def gamma_density(a: Any, x: Any) -> Any:
     )
 
 
-def beta_density(a: Any, b: Any, x: Any, y: Any) -> Any:
-    """xᵃ⁻¹ yᵇ⁻¹ / B(a, b) for y = 1 − x, with n = a + b and the deviances of nx/a and ny/b."""
+def _over_beta(a: Any, b: Any) -> Any:
+    """1 / B(a, b), one of them being moderate; for large ones SciPy's B loses digits."""
 
+    def stirling(a: Any, b: Any) -> Any:
+        low, high = np.minimum(a, b), np.maximum(a, b)
+        n = low + high
+        norm = stirling_error(n) - stirling_error(low) - stirling_error(high) + high * np.log1p(low / high)
+        return np.exp(norm) * np.power(n / low, low) * np.sqrt(low / n) * np.sqrt(high) / _SQRT_TAU
+
+    return chosen(
+        (((a < 30) & (b < 30), lambda a, b: 1 / sc.beta(a, b), (1.0, 1.0)), (True, stirling, (1.0, 1.0))), a, b
+    )
+
+
+def _is_tiny(a: Any, b: Any, x: Any, y: Any) -> Any:
+    """Where x to the power of a may underflow."""
+    return (np.minimum(x, y) < 1e-20) & (np.maximum(a, b) < 1e5) & (np.minimum(a, b) < 30)
+
+
+def _beta_formula(a: Any, b: Any, x: Any, y: Any) -> Any:
     def power(a: Any, b: Any, x: Any, y: Any) -> Any:
-        return np.power(x, a - 1) * np.power(y, b - 1) / sc.beta(a, b)
+        return np.power(x, a - 1) * np.power(y, b - 1) * _over_beta(a, b)
 
     def loader(a: Any, b: Any, x: Any, y: Any) -> Any:
         n, excess = a + b, b * x - a * y
@@ -61,9 +80,50 @@ def beta_density(a: Any, b: Any, x: Any, y: Any) -> Any:
         norm = stirling_error(n) - stirling_error(a) - stirling_error(b)
         return np.exp(exponent + norm) * np.sqrt(a / n) * np.sqrt(b) / _SQRT_TAU / x / y
 
+    flat = ((x == 0) & (a >= 30)) | ((y == 0) & (b >= 30))
+    small = (x == 0) | (y == 0) | ((a < 30) & (b < 30)) | _is_tiny(a, b, x, y)
     return chosen(
-        (((x == 0) | (y == 0), power, (1.0, 1.0, 0.0, 1.0)), (True, loader, (1.0, 1.0, 0.5, 0.5))), a, b, x, y
-    )
+        (
+            (flat, lambda a, b, x, y: 0.0 * x, (1.0, 1.0, 0.5, 0.5)),
+            (small, power, (1.0, 1.0, 0.5, 0.5)),
+            (True, loader, (1.0, 1.0, 0.5, 0.5)),
+        ),
+        a, b, x, y,
+    )  # fmt: skip
+
+
+def _by_formula(i: int) -> Callable[..., Any]:
+    """The partial that the formula of a beta density has in a shape."""
+
+    def partial(_: Any, *args: Any) -> Any:
+        return along(lambda shape: _beta_formula(*(*args[:i], shape, *args[i + 1 :])), args[i])
+
+    return partial
+
+
+def _beta_in_x(f: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    """(a − 1)/x times the density, which keeps its digits for a = 1; at the ends, the formula's own."""
+    end, tiny = (x == 0) | (y == 0), _is_tiny(a, b, x, 1.0)
+    slope = chosen(
+        (
+            (end, lambda f, a, b, x, y: 0.0 * f, (1.0, 1.0, 1.0, 0.5, 0.5)),
+            (tiny, lambda f, a, b, x, y: (a - 1) * np.power(x, a - 2) * np.power(y, b - 1) * _over_beta(a, b),
+             (1.0, 1.0, 1.0, 0.5, 0.5)),
+            (True, lambda f, a, b, x, y: (a - 1) * (f / x), (1.0, 1.0, 1.0, 0.5, 0.5)),
+        ),
+        f, a, b, x, y,
+    )  # fmt: skip
+    return np.where(end, _by_formula(2)(f, a, b, x, y), slope) if np.any(plain(end)) else slope
+
+
+def _beta_in_y(f: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    return _beta_in_x(f, b, a, y, x)
+
+
+@with_partials(_by_formula(0), _by_formula(1), _beta_in_x, _beta_in_y)
+def beta_density(a: Any, b: Any, x: Any, y: Any) -> Any:
+    """xᵃ⁻¹ yᵇ⁻¹ / B(a, b) for y = 1 − x, with n = a + b and the deviances of nx/a and ny/b."""
+    return _beta_formula(a, b, x, y)
 
 
 def student_density(v: Any, t: Any) -> Any:
@@ -88,9 +148,21 @@ def student_density(v: Any, t: Any) -> Any:
 # Incomplete gamma and beta functions, in their last argument.
 edged(sc.gammainc, unknown(sc.gammainc, "a"), lambda y, a, x: gamma_density(a, x), domain=_POSITIVE)
 edged(sc.gammaincc, unknown(sc.gammaincc, "a"), lambda y, a, x: -gamma_density(a, x), domain=_POSITIVE)
-edged(sc.gammaincinv, unknown(sc.gammaincinv, "a"), lambda x, a, p: 1 / gamma_density(a, x), domain=(_POSITIVE, _UNIT))
-edged(
-    sc.gammainccinv, unknown(sc.gammainccinv, "a"), lambda x, a, p: -1 / gamma_density(a, x), domain=(_POSITIVE, _UNIT)
+inverting(
+    sc.gammaincinv,
+    1,
+    lambda x, a, p: sc.gammainc(a, x),
+    unknown(sc.gammaincinv, "a"),
+    lambda x, a, p: 1 / gamma_density(a, x),
+    domain=(_POSITIVE, _UNIT),
+)
+inverting(
+    sc.gammainccinv,
+    1,
+    lambda x, a, p: sc.gammaincc(a, x),
+    unknown(sc.gammainccinv, "a"),
+    lambda x, a, p: -1 / gamma_density(a, x),
+    domain=(_POSITIVE, _UNIT),
 )
 
 
@@ -116,8 +188,10 @@ for _function, _inverse, _sign in ((sc.betainc, sc.betaincinv, 1.0), (sc.betainc
         lambda y, a, b, x, sign=_sign: sign * _betainc_slope(a, b, x),
         domain=(_POSITIVE, _POSITIVE, _UNIT),
     )
-    edged(
+    inverting(
         _inverse,
+        2,
+        lambda x, a, b, y, function=_function: function(a, b, x),
         unknown(_inverse, "a"),
         unknown(_inverse, "b"),
         lambda x, a, b, y, sign=_sign: sign / beta_density(a, b, x, 1 - x),
@@ -127,8 +201,10 @@ for _function, _inverse, _sign in ((sc.betainc, sc.betaincinv, 1.0), (sc.betainc
 # χ²: the gamma distribution of v/2 and x/2.
 edged(sc.chdtr, unknown(sc.chdtr, "v"), lambda y, v, x: 0.5 * gamma_density(0.5 * v, 0.5 * x), domain=_POSITIVE)
 edged(sc.chdtrc, unknown(sc.chdtrc, "v"), lambda y, v, x: -0.5 * gamma_density(0.5 * v, 0.5 * x), domain=_POSITIVE)
-edged(
+inverting(
     sc.chdtri,
+    1,
+    lambda x, v, p: sc.chdtrc(v, x),
     unknown(sc.chdtri, "v"),
     lambda x, v, p: -2 / gamma_density(0.5 * v, 0.5 * x),
     domain=(_POSITIVE, _UNIT),
@@ -158,15 +234,19 @@ for _function, _sign in ((sc.gdtr, 1.0), (sc.gdtrc, -1.0)):
         lambda y, a, b, x, sign=_sign: sign * a * gamma_density(b, a * x),
         domain=_POSITIVE,
     )
-edged(
+inverting(
     sc.gdtria,
+    0,
+    lambda a, p, b, x: sc.gdtr(a, b, x),
     lambda a, p, b, x: 1 / x / gamma_density(b, a * x),
     unknown(sc.gdtria, "b"),
     lambda a, p, b, x: -a / x,
     domain=(_UNIT, _POSITIVE, _POSITIVE),
 )
-edged(
+inverting(
     sc.gdtrix,
+    2,
+    lambda x, a, b, p: sc.gdtr(a, b, x),
     lambda x, a, b, p: -x / a,
     unknown(sc.gdtrix, "b"),
     lambda x, a, b, p: 1 / a / gamma_density(b, a * x),
@@ -176,8 +256,13 @@ edged(
 # Poisson: of the mean m, the upper tail of the gamma distribution of shape ⌊k⌋ + 1.
 edged(sc.pdtr, unknown(sc.pdtr, "k"), lambda y, k, m: -gamma_density(np.floor(k) + 1, m), domain=_POSITIVE)
 edged(sc.pdtrc, unknown(sc.pdtrc, "k"), lambda y, k, m: gamma_density(np.floor(k) + 1, m), domain=_POSITIVE)
-edged(
-    sc.pdtri, unknown(sc.pdtri, "k"), lambda m, k, y: -1 / gamma_density(np.trunc(k) + 1, m), domain=(_POSITIVE, _UNIT)
+inverting(
+    sc.pdtri,
+    1,
+    lambda m, k, y: sc.pdtr(np.trunc(k), m),
+    unknown(sc.pdtri, "k"),
+    lambda m, k, y: -1 / gamma_density(np.trunc(k) + 1, m),
+    domain=(_POSITIVE, _UNIT),
 )
 
 
@@ -210,9 +295,14 @@ for _function, _slope, _sign in (
         lambda y, k, n, p, slope=_slope, sign=_sign: sign * slope(k, n, p),
         domain=(_POSITIVE, _POSITIVE, _UNIT),
     )
-for _inverse, _slope, _sign in ((sc.bdtri, _binomial_slope, -1.0), (sc.nbdtri, _negative_binomial_slope, 1.0)):
-    edged(
+for _inverse, _function, _slope, _sign in (
+    (sc.bdtri, sc.bdtr, _binomial_slope, -1.0),
+    (sc.nbdtri, sc.nbdtr, _negative_binomial_slope, 1.0),
+):
+    inverting(
         _inverse,
+        2,
+        lambda p, k, n, y, function=_function: function(k, n, p),
         unknown(_inverse, "k"),
         unknown(_inverse, "n"),
         lambda p, k, n, y, slope=_slope, sign=_sign: sign / slope(k, n, p),
@@ -237,8 +327,10 @@ for _function, _sign in ((sc.fdtr, 1.0), (sc.fdtrc, -1.0)):
         lambda y, d1, d2, x, sign=_sign: sign * fisher_density(d1, d2, x),
         domain=_POSITIVE,
     )
-edged(
+inverting(
     sc.fdtri,
+    2,
+    lambda x, d1, d2, p: sc.fdtr(d1, d2, x),
     unknown(sc.fdtri, "dfn"),
     unknown(sc.fdtri, "dfd"),
     lambda x, d1, d2, p: 1 / fisher_density(d1, d2, x),
@@ -247,7 +339,14 @@ edged(
 
 # Student's t.
 edged(sc.stdtr, unknown(sc.stdtr, "df"), lambda y, v, t: student_density(v, t), domain=(_POSITIVE, REAL_LINE))
-edged(sc.stdtrit, unknown(sc.stdtrit, "df"), lambda t, v, p: 1 / student_density(v, t), domain=(_POSITIVE, _UNIT))
+inverting(
+    sc.stdtrit,
+    1,
+    lambda t, v, p: sc.stdtr(v, t),
+    unknown(sc.stdtrit, "df"),
+    lambda t, v, p: 1 / student_density(v, t),
+    domain=(_POSITIVE, _UNIT),
+)
 
 # Mean and standard deviation of a normal distribution, from z = (x − mean)/sd, the normal quantile of p.
 

@@ -11,7 +11,7 @@ from scipy.special import _ufuncs
 
 from .. import errors
 from ..rules.forms import passive
-from ..rules.ufuncs import REAL_LINE, at_edge, unknown
+from ..rules.ufuncs import REAL_LINE, at_edge, over_hypotenuse, unknown, with_partials
 from ..tangents.expression import Tangent
 from .forms import boxcox_exponent, chosen, edged, exprel_slope, log1p_over, polynomial, whole
 
@@ -27,8 +27,32 @@ _UNIT = (0.0, 1.0)
 def _sinhc(x: Any) -> Any:
     """sinh(x) / x, by its power series near 0."""
     series = [1 / math.factorial(2 * k + 1) for k in range(12)]
-    near, far = lambda x: polynomial(series, x * x), lambda x: np.sinh(x) / x
-    return chosen(((np.absolute(x) < 1.0, near, (0.0,)), (True, far, (1.0,))), x)
+    return chosen(
+        (
+            (np.absolute(x) < 1.0, lambda x: polynomial(series, x * x), (0.0,)),
+            (np.absolute(x) < 40.0, lambda x: np.sinh(x) / x, (1.0,)),
+            (True, _far_over, (50.0,)),
+        ),
+        x,
+    )
+
+
+def _exp_over(x: Any) -> Any:
+    """exp(x) / x, by halves where the exponential overflows."""
+    half = np.exp(0.5 * x)
+    return half / x * half
+
+
+def _far_over(x: Any) -> Any:
+    """sinh(x)/x, and cosh(x)/|x|, far out."""
+    return 0.5 * _exp_over(np.absolute(x))
+
+
+def _coshc(x: Any) -> Any:
+    if np.iscomplexobj(x):
+        return np.cosh(x) / x
+    far = np.absolute(x) > 40.0
+    return chosen(((far, lambda x: np.sign(x) * _far_over(x), (50.0,)), (True, lambda x: np.cosh(x) / x, (1.0,))), x)
 
 
 def _sinc(x: Any) -> Any:
@@ -44,13 +68,17 @@ def _sici_tangents(y: Any, x: Any, dx: Tangent) -> tuple[Tangent, Tangent]:
 def _shichi_tangents(y: Any, x: Any, dx: Tangent) -> tuple[Tangent, Tangent]:
     """Shi' = sinh(x)/x, Chi' = cosh(x)/x."""
     p = dx.perturbation
-    return dx * at_edge(p, _sinhc, x), dx * at_edge(p, lambda x: np.cosh(x) / x, x)
+    return dx * at_edge(p, _sinhc, x), dx * at_edge(p, _coshc, x)
 
 
 whole(sc.sici, _sici_tangents)
 whole(sc.shichi, _shichi_tangents)
 edged(sc.exp1, lambda y, x: -np.exp(-x) / x, domain=_POSITIVE)
-edged(sc.expi, lambda y, x: np.exp(x) / x, domain=_POSITIVE)
+edged(
+    sc.expi,
+    lambda y, x: chosen(((np.real(x) > 40.0, _exp_over, (50.0,)), (True, lambda x: np.exp(x) / x, (1.0,))), x),
+    domain=_POSITIVE,
+)
 
 
 def _expn_slope(y: Any, n: Any, x: Any) -> Any:
@@ -84,7 +112,15 @@ edged(sc.exprel, exprel_slope, domain=(-5.0, 5.0))
 edged(sc.cosm1, lambda y, x: -np.sin(x))
 edged(sc.log1p, lambda y, x: 1 / (1 + x), domain=(-1.0, np.inf))
 edged(sc.cbrt, lambda y, x: 1 / (3 * y * y), domain=_POSITIVE)
-edged(sc.expit, lambda y, x: y * sc.expit(-x))
+
+
+@with_partials(lambda y, x: -y * np.tanh(0.5 * x))
+def _logistic_slope(x: Any) -> Any:
+    """1 / (4 cosh²(x/2)), which is even: its own derivative keeps a small x."""
+    return sc.expit(x) * sc.expit(-x)
+
+
+edged(sc.expit, lambda y, x: _logistic_slope(x))
 edged(sc.log_expit, lambda y, x: sc.expit(-x))
 edged(sc.logit, lambda y, x: 1 / x / (1 - x), domain=_UNIT)
 
@@ -139,6 +175,14 @@ def _inverse_boxcox_exponent(v: Any, y: Any, lam: Any) -> Any:
     return -_inverse_boxcox_slope(y, lam) * boxcox_exponent(_inverse_boxcox_log(y, lam), lam)
 
 
+def _boxcox1p_slope(y: Any, x: Any, lam: Any) -> Any:
+    """(1 + x)^(λ−1), whose derivative in λ keeps the log of 1 + x for small x."""
+    small = lambda x, lam: np.exp((lam - 1) * sc.log1p(x))
+    return chosen(
+        ((np.absolute(x) < 0.5, small, (0.0, 1.0)), (True, lambda x, lam: np.power(1 + x, lam - 1), (1.0, 1.0))), x, lam
+    )
+
+
 edged(
     sc.boxcox,
     lambda y, x, lam: np.power(x, lam - 1),
@@ -147,7 +191,7 @@ edged(
 )
 edged(
     sc.boxcox1p,
-    lambda y, x, lam: np.power(1 + x, lam - 1),
+    _boxcox1p_slope,
     lambda y, x, lam: boxcox_exponent(sc.log1p(x), lam),
     domain=((-1.0, np.inf), REAL_LINE),
 )
@@ -161,6 +205,12 @@ for _inverse in (sc.inv_boxcox, sc.inv_boxcox1p):
 
 
 # Entropies and losses.
+
+
+@with_partials(lambda v, x, y: -1 / y, lambda v, x, y: x / y / y)
+def _relative_excess(x: Any, y: Any) -> Any:
+    """1 − x/y"""
+    return (y - x) / y
 
 
 def _log_ratio(x: Any, y: Any) -> Any:
@@ -181,7 +231,7 @@ edged(
 edged(
     sc.kl_div,
     lambda v, x, y: _log_ratio(x, y),
-    lambda v, x, y: np.where((x == 0) & (y == 0), 1 - _quotient(x, y), (y - x) / np.where(y == 0, 1.0, y)),
+    lambda v, x, y: np.where((x == 0) & (y == 0), 1 - _quotient(x, y), _relative_excess(x, np.where(y == 0, 1.0, y))),
     domain=_POSITIVE,
 )
 edged(
@@ -202,8 +252,8 @@ def _pseudo_huber_delta(y: Any, delta: Any, r: Any) -> Any:
 
 def _pseudo_huber_residual(y: Any, delta: Any, r: Any) -> Any:
     """∂y/∂r = δ r / h."""
-    h = np.hypot(delta, r)
-    return delta * (r / np.where(h == 0, 1.0, h))
+    zero = (delta == 0) & (r == 0)
+    return np.where(zero, 0.0, delta * over_hypotenuse(r, np.where(zero, 1.0, delta)))
 
 
 edged(sc.pseudo_huber, _pseudo_huber_delta, _pseudo_huber_residual, domain=(_POSITIVE, REAL_LINE))

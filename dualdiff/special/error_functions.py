@@ -16,7 +16,7 @@ import scipy.special as sc
 from ..rules.forms import refused
 from ..rules.ufuncs import REAL_LINE, at_edge
 from ..tangents.expression import Tangent
-from .forms import chosen, edged, whole
+from .forms import chosen, edged, gaussian, whole
 
 _SQRT_PI = math.sqrt(math.pi)
 _SQRT_HALF = math.sqrt(0.5)
@@ -48,7 +48,14 @@ def _erfcx_slope(y: Any, x: Any) -> Any:
         tail = _continued(x, 1)
         return -2 / _SQRT_PI * tail / (x + tail)
 
-    return chosen(((_is_far(x), far, (0.0, 8.0)), (True, lambda y, x: 2 * x * y - 2 / _SQRT_PI, (0.0, 0.0))), y, x)
+    def right(y: Any, x: Any) -> Any:
+        tail = _continued(x, 1, 26)
+        return -2 / _SQRT_PI * tail / (x + tail)
+
+    close = lambda y, x: 2 * x * y - 2 / _SQRT_PI
+    if np.iscomplexobj(x):
+        return chosen(((_is_far(x), far, (0.0, 8.0)), (True, close, (0.0, 0.0))), y, x)
+    return chosen(((x > 4.0, right, (0.0, 8.0)), (True, close, (0.0, 0.0))), y, x)
 
 
 def _erfcx_bend(y: Any, x: Any) -> Any:
@@ -80,13 +87,35 @@ def _dawsn_slope(y: Any, x: Any) -> Any:
     )
 
 
-edged(sc.erf, lambda y, x: 2 / _SQRT_PI * np.exp(-x * x))
-edged(sc.erfc, lambda y, x: -2 / _SQRT_PI * np.exp(-x * x))
+def _bell(x: Any) -> Any:
+    """exp(−x²), on the real line with derivatives of 0 far out."""
+    return np.exp(-x * x) if np.iscomplexobj(x) else gaussian(x, 1.0)
+
+
+edged(sc.erf, lambda y, x: 2 / _SQRT_PI * _bell(x))
+edged(sc.erfc, lambda y, x: -2 / _SQRT_PI * _bell(x))
 edged(sc.erfi, lambda y, x: 2 / _SQRT_PI * np.exp(x * x))
 edged(sc.erfcx, _erfcx_slope)
 edged(sc.dawsn, _dawsn_slope)
-edged(sc.erfinv, lambda y, x: _SQRT_PI / 2 * np.exp(y * y), domain=(-1.0, 1.0))
-edged(sc.erfcinv, lambda y, x: -_SQRT_PI / 2 * np.exp(y * y), domain=(0.0, 2.0))
+
+
+def _erfcinv_slope(y: Any, q: Any) -> Any:
+    """exp(y²) √π/2 for q = erfc(y), by exp(y²) = erfcx(y)/q for small q, where rounding y costs y² roundings."""
+    small = lambda y, q: _SQRT_PI / 2 * sc.erfcx(y) / q
+    large = lambda y, q: _SQRT_PI / 2 * np.exp(y * y)
+    return chosen((((q < 0.1) & (q > 0), small, (1.0, 0.2)), (True, large, (0.0, 1.0))), y, q)
+
+
+def _erfinv_slope(y: Any, x: Any) -> Any:
+    return _erfcinv_slope(np.absolute(y), 1 - np.absolute(x))
+
+
+edged(sc.erfinv, _erfinv_slope, domain=(-1.0, 1.0))
+edged(
+    sc.erfcinv,
+    lambda y, q: -_erfcinv_slope(np.where(q > 1, -y, y), np.where(q > 1, 2 - q, q)),
+    domain=(0.0, 2.0),
+)
 # w(z) = erfcx(−iz), complex even on the real line.
 whole(sc.wofz, lambda y, z, dz: dz * at_edge(dz.perturbation, lambda: -1j * _erfcx_slope(y, -1j * z)))
 
@@ -147,10 +176,39 @@ def _voigt_gamma(y: Any, x: Any, sigma: Any, gamma: Any) -> Any:
 edged(sc.voigt_profile, _voigt_position, _voigt_sigma, _voigt_gamma, domain=(REAL_LINE, (0.2, np.inf), _POSITIVE))
 
 # The normal distribution.
-edged(sc.ndtr, lambda y, x: _SQRT_HALF / _SQRT_PI * np.exp(-0.5 * x * x))
-edged(sc.ndtri, lambda y, p: _SQRT_PI / _SQRT_HALF * np.exp(0.5 * y * y), domain=_UNIT)
-# φ(x)/Φ(x) = √(2/π) / erfcx(−x/√2), which neither cancels nor underflows; the inverse has its inverse.
-edged(sc.log_ndtr, lambda y, x: 2 * _SQRT_HALF / _SQRT_PI / sc.erfcx(-_SQRT_HALF * x))
+edged(sc.ndtr, lambda y, x: _SQRT_HALF / _SQRT_PI * gaussian(x))
+
+
+def _ndtri_slope(y: Any, p: Any) -> Any:
+    return 4 * _SQRT_HALF * _erfcinv_slope(_SQRT_HALF * np.where(p < 0.5, -y, y), 2 * np.where(p < 0.5, p, 1 - p))
+
+
+edged(sc.ndtri, _ndtri_slope, domain=_UNIT)
+
+
+def _mills(x: Any) -> Any:
+    """φ(x)/Φ(x) = √(2/π) / erfcx(−x/√2), which neither cancels nor underflows.
+
+    On the left it is √2 (u + K) with u = −x/√2, so that its derivative −1 − K' has no quotient of tiny numbers; on the
+    right, where erfcx overflows, φ and Φ are fine.
+    """
+
+    def left(x: Any) -> Any:
+        u = -_SQRT_HALF * x
+        return 2 * _SQRT_HALF * (u + _continued(u, 1))
+
+    return chosen(
+        (
+            (x < -10.0, left, (-20.0,)),
+            (x < 0, lambda x: 2 * _SQRT_HALF / _SQRT_PI / sc.erfcx(-_SQRT_HALF * x), (-1.0,)),
+            (True, lambda x: _SQRT_HALF / _SQRT_PI * gaussian(x) / sc.ndtr(x), (1.0,)),
+        ),
+        x,
+    )
+
+
+edged(sc.log_ndtr, lambda y, x: _mills(x))
+# The inverse has the inverse derivative.
 edged(sc.ndtri_exp, lambda y, x: _SQRT_HALF * _SQRT_PI * sc.erfcx(-_SQRT_HALF * y), domain=(-np.inf, 0.0))
 edged(
     sc.owens_t,

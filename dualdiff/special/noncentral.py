@@ -14,7 +14,7 @@ import scipy.special as sc
 from ..rules.forms import refused
 from ..rules.ufuncs import unknown
 from .distributions import beta_density, fisher_density, gamma_density
-from .forms import chosen, edged
+from .forms import chosen, edged, inverting
 
 _POSITIVE = (0.0, np.inf)
 _UNIT = (0.0, 1.0)
@@ -57,15 +57,19 @@ def _chndtrix_slope(x: Any, v: Any, nc: Any) -> Any:
     )
 
 
-edged(
+inverting(
     sc.chndtrix,
+    0,
+    lambda x, p, v, nc: sc.chndtr(x, v, nc),
     lambda x, p, v, nc: 1 / _noncentral_chi2_density(x, v, nc),
     unknown(sc.chndtrix, "df"),
     lambda x, p, v, nc: _chndtrix_slope(x, v, nc),
     domain=(_UNIT, _POSITIVE, _POSITIVE),
 )
-edged(
+inverting(
     sc.chndtrinc,
+    2,
+    lambda nc, x, v, p: sc.chndtr(x, v, nc),
     lambda nc, x, v, p: _noncentral_chi2_density(x, v, nc) / _noncentral_chi2_density(x, v + 2, nc),
     unknown(sc.chndtrinc, "df"),
     lambda nc, x, v, p: -1 / _noncentral_chi2_density(x, v + 2, nc),
@@ -98,16 +102,20 @@ edged(
     lambda y, d1, d2, nc, x: _noncentral_fisher_density(d1, d2, nc, x),
     domain=_POSITIVE,
 )
-edged(
+inverting(
     sc.ncfdtri,
+    3,
+    lambda x, d1, d2, nc, p: sc.ncfdtr(d1, d2, nc, x),
     unknown(sc.ncfdtri, "dfn"),
     unknown(sc.ncfdtri, "dfd"),
     lambda x, d1, d2, nc, p: -_noncentral_fisher_slope(d1, d2, nc, x) / _noncentral_fisher_density(d1, d2, nc, x),
     lambda x, d1, d2, nc, p: 1 / _noncentral_fisher_density(d1, d2, nc, x),
     domain=(_POSITIVE, _POSITIVE, _POSITIVE, _UNIT),
 )
-edged(
+inverting(
     sc.ncfdtrinc,
+    2,
+    lambda nc, d1, d2, p, x: sc.ncfdtr(d1, d2, nc, x),
     unknown(sc.ncfdtrinc, "dfn"),
     unknown(sc.ncfdtrinc, "dfd"),
     lambda nc, d1, d2, p, x: 1 / _noncentral_fisher_slope(d1, d2, nc, x),
