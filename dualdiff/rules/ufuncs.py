@@ -130,7 +130,11 @@ class Elementwise(UfuncMethods, Rule):
             # What where= leaves out must not be calculated: NumPy's warnings and errors come from this call alone.
             plain, mask = stripped(args), stripped(where)
             scratch = stripped(out[0] if isinstance(out, tuple) else out)
-            self.function(*plain, out=None if scratch is None else np.array(scratch), where=mask, **options)
+            if getattr(np, self.function.__name__, None) is self.function:
+                self.function(*plain, out=None if scratch is None else np.array(scratch), where=mask, **options)
+            else:  # loops of SciPy write out of bounds where they are masked (1.15 to 1.18)
+                chosen = np.broadcast_arrays(*plain, mask)
+                self.function(*(arg[chosen[-1]] for arg in chosen[:-1]), **options)
             with np.errstate(all="ignore"):
                 return self._written(out, mask, args, options)
         return self._written(out, where, args, options)
