@@ -68,7 +68,7 @@ class Sweep:
             self.owned[at] = 1
             move(total)[...] = block
             return
-        if not self.owned[at]:
+        if not self.owned[at] or not total.flags.c_contiguous:  # ``move`` might copy what lies otherwise
             self.found[at] = total = total.copy()
             self.owned[at] = 1
         view = move(total)
@@ -79,10 +79,6 @@ class Sweep:
         (parent,) = node.parents
         if not takes_view(node):
             return False
-        total = self.found[parent.index]
-        if type(total) is _ndarray and not total.flags.c_contiguous:  # the view might be a copy there
-            self.found[parent.index] = total.copy()
-            self.owned[parent.index] = 1
         self.send_into(parent, node.move, block)
         return True
 
@@ -169,6 +165,8 @@ class _BlocksOfOne(Sweep):
         if total is None:
             self.send(parent, _put_back(move, block, parent))
             return
+        if not total.flags.c_contiguous:  # ``move`` might copy what lies otherwise
+            self.found[parent.index] = total = total.copy()
         view = move(total[None])
         np.add(view, block if block.dtype == parent.dtype else real_part(block, parent.dtype), view)
 
