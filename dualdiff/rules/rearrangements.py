@@ -22,7 +22,7 @@ from ..values.dual import Dual, is_array, may_share_memory, primal
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, wrapped, written
-from .forms import Rearranging, block_axis, custom, rearranging, view
+from .forms import block_axis, custom, rearranging, view
 
 _ALL = slice(None)
 Move = Callable[[Any], Any]
@@ -154,12 +154,25 @@ def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Move:
 @view(np.diagonal)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Move:
     axis1, axis2 = block_axis((axis1, axis2), a.ndim)
-    return lambda block: np.diagonal(block, offset, axis1, axis2)
+    return lambda block: _diagonal(block, offset, axis1, axis2)
 
 
 @view(np.linalg.diagonal)
 def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Move:
-    return lambda block: np.diagonal(block, offset, -2, -1)
+    return lambda block: _diagonal(block, offset, -2, -1)
+
+
+def _diagonal(block: Any, offset: int, axis1: int, axis2: int) -> Any:
+    """A diagonal as a view that can be written, for a cotangent is added into it; that of `np.diagonal` is not."""
+    if type(block) is Dual:  # einsum's is, below all levels
+        square: Any = np.moveaxis(block, (axis1, axis2), (-2, -1))
+        square = square[..., offset:] if offset >= 0 else square[..., -offset:, :]
+        n = min(square.shape[-2:])
+        return np.einsum("...ii->...i", square[..., :n, :n])
+    part = np.diagonal(block, offset, axis1, axis2)
+    if type(part) is np.ndarray and block.flags.writeable:
+        part.setflags(write=True)
+    return part
 
 
 @view(np.broadcast_to)
@@ -354,18 +367,9 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
 
 # One row a function: positions do the rest.
 
-rearranging(np.roll, np.tril, np.triu, np.diagflat, np.resize, np.repeat, np.take, np.delete, np.tile)
+rearranging(np.resize, np.repeat, np.take, np.delete, np.tile)
 rearranging(np.compress, data=(1,))
 rearranging(np.insert, data=(0, 2))
-
-_diagonal_matrix = Rearranging(np.diag, (0,))
-
-
-@custom("rearranging", np.diag)
-def diag(v: Any, k: int = 0) -> Any:
-    """The diagonal of a matrix is a view of it, the diagonal matrix of a vector is new."""
-    v = fused(v)
-    return _diagonal_matrix(v, k) if np.ndim(v) == 1 else np.diagonal(v, k)
 
 
 # Joining.
