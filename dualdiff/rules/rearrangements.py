@@ -165,7 +165,7 @@ def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Move:
 def _diagonal(block: Any, offset: int, axis1: int, axis2: int) -> Any:
     """A diagonal as a view that can be written, for a cotangent is added into it; that of `np.diagonal` is not."""
     if type(block) is Dual:  # einsum's is, below all levels
-        square: Any = np.moveaxis(block, (axis1, axis2), (-2, -1))
+        square: Any = RULES[np.moveaxis](block, (axis1, axis2), (-2, -1))
         square = square[..., offset:] if offset >= 0 else square[..., -offset:, :]
         n = min(square.shape[-2:])
         return np.einsum("...ii->...i", square[..., :n, :n])
