@@ -22,7 +22,7 @@ from ..values.dual import Dual, is_array, may_share_memory, primal
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, wrapped, written
-from .forms import block_axis, custom, rearranging, view
+from .forms import Once, block_axis, custom, rearranging, view
 
 _ALL = slice(None)
 Move = Callable[[Any], Any]
@@ -43,13 +43,13 @@ def reshape(x: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
         shape = tuple((np.size(x) // rest if rest else 0) if n < 0 else n for n in shape)
     if order == "F":
         return lambda block: _reversed(_reversed(block).reshape(block.shape[0], *shape[::-1]))
-    return lambda block: block.reshape(block.shape[0], *shape)
+    return Once(lambda block: block.reshape(block.shape[0], *shape))
 
 
 @view(np.ravel)
 def ravel(x: Any, order: str = "C") -> Move:
     if x.size == 0:
-        return _flat
+        return Once(_flat)
     if order == "K":
         axes = _memory_order(primal(x))
         return lambda block: _flat(block.transpose(0, *(axis + 1 for axis in axes)))
@@ -75,7 +75,7 @@ def _reversed(block: Any) -> Any:
     return block.transpose(0, *range(block.ndim - 1, 0, -1))
 
 
-@view(np.transpose)
+@view(np.transpose, once=True)
 def transpose(x: Any, axes: Any = None) -> Move:
     if axes is None:
         return _reversed
@@ -83,24 +83,24 @@ def transpose(x: Any, axes: Any = None) -> Move:
     return lambda block: block.transpose(0, *axes)
 
 
-@view(np.swapaxes)
+@view(np.swapaxes, once=True)
 def swapaxes(x: Any, axis1: int, axis2: int) -> Move:
     axis1, axis2 = block_axis((axis1, axis2), x.ndim)
     return lambda block: block.swapaxes(axis1, axis2)
 
 
-@view(np.matrix_transpose, np.linalg.matrix_transpose)
+@view(np.matrix_transpose, np.linalg.matrix_transpose, once=True)
 def matrix_transpose(x: Any, /) -> Move:
     return lambda block: block.swapaxes(-1, -2)
 
 
-@view(np.moveaxis)
+@view(np.moveaxis, once=True)
 def moveaxis(a: Any, source: Any, destination: Any) -> Move:
     source, destination = block_axis(source, a.ndim), block_axis(destination, a.ndim)
     return lambda block: np.moveaxis(block, source, destination)
 
 
-@view(np.rollaxis)
+@view(np.rollaxis, once=True)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Move:
     axes = list(range(a.ndim))
     axis = normalized(axis, a.ndim)
@@ -110,7 +110,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Move:
     return transpose(a, axes)
 
 
-@view(np.expand_dims)
+@view(np.expand_dims, once=True)
 def expand_dims(a: Any, axis: Any) -> Move:
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     ndim = a.ndim + len(axes)
@@ -118,7 +118,7 @@ def expand_dims(a: Any, axis: Any) -> Move:
     return lambda block: block[(_ALL, *(None if i in places else _ALL for i in range(ndim)))]
 
 
-@view(np.squeeze)
+@view(np.squeeze, once=True)
 def squeeze(a: Any, axis: Any = None) -> Move:
     if axis is None or not a.shape:  # NumPy squeezes a scalar along axis 0 or -1 too, and refused others before this
         places = {i for i, n in enumerate(a.shape) if n == 1}
@@ -127,7 +127,7 @@ def squeeze(a: Any, axis: Any = None) -> Move:
     return lambda block: block[(_ALL, *(0 if i in places else _ALL for i in range(a.ndim)))]
 
 
-@view(np.flip)
+@view(np.flip, once=True)
 def flip(m: Any, axis: Any = None) -> Move:
     axes = range(m.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
     places = {normalized(i, m.ndim) for i in axes}
@@ -135,29 +135,29 @@ def flip(m: Any, axis: Any = None) -> Move:
     return lambda block: block[index]
 
 
-@view(np.flipud)
+@view(np.flipud, once=True)
 def flipud(m: Any) -> Move:
     return flip(m, 0)
 
 
-@view(np.fliplr)
+@view(np.fliplr, once=True)
 def fliplr(m: Any) -> Move:
     return flip(m, 1)
 
 
-@view(np.rot90)
+@view(np.rot90, once=True)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Move:
     axes = block_axis(tuple(axes), m.ndim)
     return lambda block: np.rot90(block, k, axes)
 
 
-@view(np.diagonal)
+@view(np.diagonal, once=True)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Move:
     axis1, axis2 = block_axis((axis1, axis2), a.ndim)
     return lambda block: _diagonal(block, offset, axis1, axis2)
 
 
-@view(np.linalg.diagonal)
+@view(np.linalg.diagonal, once=True)
 def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Move:
     return lambda block: _diagonal(block, offset, -2, -1)
 

@@ -105,6 +105,7 @@ class _Contraction:
             product = (*shape_of(batch), n_left, n_operand)
             product_shape = (*shape_of(batch), k, *shape_of(free), *shape_of(operand_free))
             axes = _axes(batch + "\0" + free + operand_free, "\0" + self.target)
+        blocks.settle_allocator(8 * math.prod(product))
         plan = (
             in_place,
             (left[0], _new_shape(tangent, *left)),
