@@ -12,10 +12,13 @@ Source: the examples of Pymanopt (Townsend, Koep, Weichwald, JMLR 17 (2016) 137)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from .problems import Problem
 
+SIZES = (5, 50, 300)
 EPSILON = 0.0015  # how far the smoothed maximum is from the largest inner product
 
 
@@ -71,11 +74,11 @@ def rayleigh_quotient_gradient(x, A):
     return -(x @ A) - A @ x
 
 
-def problems(sizes: tuple[int, ...] = (5, 50, 300)) -> list[Problem]:
-    return [make(n) for make in (gradient_of_gram, of_low_rank, of_packing, of_residual, of_quotient) for n in sizes]
+def problems(sizes: Sequence[int] = SIZES) -> list[Problem]:
+    return [make(n) for make in (of_gram_matrix, of_low_rank, of_packing, of_residual, of_quotient) for n in sizes]
 
 
-def gradient_of_gram(n: int) -> Problem:
+def of_gram_matrix(n: int) -> Problem:
     rng = np.random.default_rng(0)
     Y, B = rng.standard_normal((2, 3, n)) / np.sqrt(n)
     return Problem("gram matrix", str(n), "grad", gram_matrix, (Y, B.T @ B), 0, gram_matrix_gradient)
