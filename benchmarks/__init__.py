@@ -4,6 +4,7 @@ sections.py         what there is to run, each row a task; __main__.py runs them
 rows.py             from a problem to its row: the answer checked (answers.py), then times; measuring.py takes numbers
 problems.py         a plain NumPy function and the operator it is differentiated by
 overhead.py         small and large operations, loops
+manifolds.py        losses of optimisation on manifolds
 adbench.py          gaussian_mixture.py, bundle_adjustment.py, lstm.py, hand_tracking.py
 nist.py, modes.py   fits of certified data; forward against reverse mode
 startup.py          fresh processes

@@ -1,7 +1,8 @@
 """The figures that the design sets as limits: ratios, amounts of memory, the import.
 
 Each figure checks its answer first, then measures; one over its limit stays in the table, marked.  A ratio is to the
-plain value where operations cost more than entries, and to the derivative by hand where entries do.
+plain value where operations cost more than entries, and to the derivative by hand where entries do; for losses of
+optimisation on manifolds to autograd's derivative, where that is installed.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import numpy as np
 
 import dualdiff as dd
 
-from . import overhead, startup
+from . import manifolds, overhead, startup
 from .answers import Judge
 from .measuring import LARGEST_ERROR, Call, duration, largest_error, megabytes, peak_memory, times
 from .overhead import points
+from .peers import Autograd
 from .problems import Problem
 
 
@@ -65,6 +67,22 @@ def ratio_of_times(problem: Problem, rounds: int, to: str, limit: float) -> Figu
     ratio = seconds[2] / seconds[("value", "by hand").index(to)]
     row = problem.name, problem.size, problem.operator
     return Figure(*row, value, hand, derivative, ratio, f"× {to}", limit, error)
+
+
+def ratio_to_autograd(problem: Problem) -> Callable[[int], Figure]:
+    return lambda rounds: beside_autograd(problem, rounds)
+
+
+def beside_autograd(problem: Problem, rounds: int) -> Figure:
+    """The derivative over that of autograd, in the same rounds; autograd's answer is checked too."""
+    by_hand, ours, judge = problem.written_by_hand(), problem.differentiated(), Judge(problem)
+    assert by_hand is not None
+    error = judge.verdict(ours()).error
+    theirs, _, _ = Autograd().ready(problem, judge)
+    seconds = times(rounds, (problem.value, by_hand, ours, theirs))
+    value, hand, derivative = (duration(taken) for taken in seconds[:3])
+    row = problem.name, problem.size, problem.operator
+    return Figure(*row, value, hand, derivative, seconds[2] / seconds[3], "× autograd", 1.0, error)
 
 
 # Memory.
@@ -155,6 +173,11 @@ FIGURES: dict[str, Callable[[int], Figure]] = {
     "grad's memory": memory_of_grad,
     "import of dualdiff": import_of_dualdiff,
 }
+
+
+if Autograd().version() is not None:
+    for _problem in manifolds.problems():
+        FIGURES[f"{_problem.name} {_problem.size}"] = ratio_to_autograd(_problem)
 
 
 def measured(name: str, quick: bool = False) -> Figure:

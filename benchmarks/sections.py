@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from . import accuracy, figures, modes, nist, overhead, rows, startup
+from . import accuracy, figures, manifolds, modes, nist, overhead, rows, startup
 from .peers import Peer
 
 
@@ -47,6 +47,10 @@ def small_operations(options: Options) -> Iterator[Task]:
     yield from of_problems("overhead", overhead.problems(), options)
 
 
+def optimisation_on_manifolds(options: Options) -> Iterator[Task]:
+    yield from of_problems("manifolds", manifolds.problems((5, 50) if options.quick else manifolds.SIZES), options)
+
+
 def of_problems(section: str, problems: Sequence[Any], options: Options) -> Iterator[Task]:
     rounds, shortest = (3, 0.003) if options.quick else (12, 0.01)
     for problem in problems:
@@ -83,12 +87,13 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Task]]] = {
     "modes": both_modes,
     "adbench": adbench,
     "overhead": small_operations,
+    "manifolds": optimisation_on_manifolds,
     "startup": fresh_processes,
     "figures": limits,
     "accuracy": digits,
 }
-ALWAYS = ("fits", "modes", "adbench", "overhead", "startup")  # the others are asked for by name
-WITH_PEERS = ("adbench", "overhead", "startup")
+ALWAYS = ("fits", "modes", "adbench", "overhead", "manifolds", "startup")  # the others are asked for by name
+WITH_PEERS = ("adbench", "overhead", "manifolds", "startup")
 INSTALL = 'pip install -e ".[bench]"'
 
 

@@ -28,6 +28,7 @@ HEADINGS = {"advect staged": "advect\nstaged", "JAX jit": "JAX\njit", "differenc
 TITLES = {
     "adbench": "The objectives of ADBench",
     "overhead": "Small and large operations",
+    "manifolds": "Losses of optimisation on manifolds",
     "startup": "A fresh process: import, and the first gradient",
 }
 NOTES = {

@@ -4,10 +4,10 @@ import mpmath
 import numpy as np
 import pytest
 import scipy.special as sc
-from dualdiff.rules.ufuncs import unknown
 
 import dualdiff as dd
 import dualdiff.special  # enters its rules
+from dualdiff.rules.ufuncs import unknown
 from dualdiff.scipy import stats
 from dualdiff.table import RULES
 

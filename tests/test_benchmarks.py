@@ -15,7 +15,20 @@ from rich.progress import Progress
 
 import dualdiff as dd
 from benchmarks import __main__ as main
-from benchmarks import answers, check, figures, measuring, modes, nist, overhead, peers, rows, sections, tables
+from benchmarks import (
+    answers,
+    check,
+    figures,
+    manifolds,
+    measuring,
+    modes,
+    nist,
+    overhead,
+    peers,
+    rows,
+    sections,
+    tables,
+)
 from benchmarks.problems import Problem
 
 each_set = pytest.mark.parametrize("name", list(nist.MODELS))
@@ -77,7 +90,9 @@ def test_figures_have_right_answers(name, request):
         assert figure.measured <= 1.01 * figure.limit
 
 
-@pytest.mark.parametrize("problem", overhead.problems(), ids=lambda p: f"{p.operator} {p.name} {p.size}")
+@pytest.mark.parametrize(
+    "problem", [*overhead.problems(), *manifolds.problems((5, 50))], ids=lambda p: f"{p.operator} {p.name} {p.size}"
+)
 def test_small_operations_have_the_derivatives_written_by_hand(problem, untimed):
     row = rows.measured(problem, "overhead", rounds=1)
 

@@ -481,3 +481,21 @@ def test_escaped_dual_of_reverse_mode_raises():
         kept[0] * 2.0
     with pytest.raises(dd.EscapedDual):
         kept[0][0] = 1.0
+
+
+@pytest.mark.parametrize("transform", [dd.grad, dd.jacrev])
+def test_a_cotangent_in_column_order_receives_what_comes_back_through_a_reshape(transform):
+    """Two products give the argument a cotangent of our own in column order; reshaping that takes a copy."""
+    rng = np.random.default_rng(0)
+    x, Q, R = rng.standard_normal((3, 4)), *rng.standard_normal((2, 3, 3))
+    v, C = rng.standard_normal(2), rng.standard_normal((12, 2))
+
+    def reshaped(x):
+        return np.sum(np.outer(x, v) * C)
+
+    def products(x):
+        return np.sum(np.tensordot(x, Q, (0, 0))) + np.sum(np.tensordot(x, R, (0, 0)))
+
+    both = transform(lambda x: reshaped(x) + products(x))(x)
+
+    assert_allclose(both, (C @ v).reshape(3, 4) + np.sum(Q + R, axis=1)[:, None], rtol=1e-12)

@@ -8,6 +8,7 @@ import dualdiff as dd
 from dualdiff.errors import EscapedDual
 from dualdiff.table import RULES
 from dualdiff.testing import derivative_at_zero
+from dualdiff.transforms.reverse import recorded
 
 X = np.array([0.3, 0.7, 0.45])
 V = np.array([1.0, -0.5, 2.0])
@@ -28,6 +29,12 @@ WRITES = {
     "put_along_axis repeated": lambda a, x: np.put_along_axis(a, np.array([[1, 1, 1]]), x[None], axis=1),
     "fill_diagonal": lambda a, x: np.fill_diagonal(a, x),
     "fill_diagonal number": lambda a, x: np.fill_diagonal(a, x[1] ** 2),
+    "add.at repeated": lambda a, x: np.add.at(a, ([0, 1, 0], [2, -1, 2]), x),
+    "add.at rows": lambda a, x: np.add.at(a, [1, 1, 0], x),
+    "add.at number": lambda a, x: np.add.at(a, (slice(None), [0, 0]), x[1]),
+    "add.at nothing": lambda a, x: np.add.at(a, ([], []), x[:0]),
+    "subtract.at mask": lambda a, x: np.subtract.at(a, MASK, x[0] * x[0]),
+    "subtract.at constant": lambda a, x: np.subtract.at(a, ([0, 0], [1, 1]), [0.1, 0.2]),
     "method put": lambda a, x: a.put([1, 4], x),
     "method fill": lambda a, x: a.fill(x[0]),
 }
@@ -94,7 +101,44 @@ def test_inner_dual_written_into_a_buffer_of_the_outer_level(write):
     assert_allclose(ydot, estimate, rtol=1e-8, atol=1e-8)
 
 
-PLAIN_WRITES = {name: write for name, write in WRITES.items() if name not in ("copyto plain", "put nothing")}
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.longdouble, np.complex64, np.complex128])
+@pytest.mark.parametrize(("ufunc", "sign"), [(np.add, 1), (np.subtract, -1)])
+def test_what_is_added_at_repeated_places_is_one_sum_in_every_dtype(ufunc, sign, dtype):
+    """As many rounds as a place has repetitions would be 600 operations here: it is one node of a record."""
+    places = np.random.default_rng(0).integers(-5, 5, 600)
+    x = np.random.default_rng(1).standard_normal(600).astype(dtype)
+    if x.dtype.kind == "c":
+        x = x * dtype(1 + 2j)
+    A = np.zeros((5, 600))
+    np.add.at(A, (places, np.arange(600)), float(sign))
+
+    def f(x):
+        y = np.zeros_like(x, shape=5)
+        ufunc.at(y, places, x)
+        return y
+
+    plain = f(x)
+    y, ydot = dd.jvp(f, (x,), (x,))
+    _, pullback = dd.vjp(f, x)
+    assert y.tobytes() == plain.tobytes()
+    assert ydot.dtype == dtype
+    tolerance = 1e3 * np.finfo(dtype).eps
+    assert_allclose(ydot, A @ x, atol=tolerance, rtol=tolerance)
+    assert_allclose(pullback(y)[0], A.T @ y, atol=tolerance, rtol=tolerance)
+    if dtype is np.float64:
+        for jacobian in (dd.jacfwd, dd.jacrev):
+            assert_allclose(jacobian(f)(x), A)
+        assert len(print_of(f, x)) < 12
+
+
+def print_of(f, x):
+    """The lines of a record."""
+    return str(recorded(f, (x,), {}, (0,), "vjp").tape).splitlines()
+
+
+PLAIN_WRITES = {
+    name: write for name, write in WRITES.items() if name not in ("copyto plain", "put nothing", "subtract.at constant")
+}
 
 
 @pytest.mark.parametrize("write", PLAIN_WRITES.values(), ids=PLAIN_WRITES)

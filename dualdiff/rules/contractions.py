@@ -402,7 +402,9 @@ def _view(x: Any, subscripts: str, term: str, target: str, **options: Any) -> Ca
     return lambda block: np.einsum(f"{k}{term}->{k}{target}", block)
 
 
-_EINSUM_VIEW = View(lambda x, subscripts, term, target, **options: np.einsum(subscripts, x, **options), _view)
+_EINSUM_VIEW = View(
+    lambda x, subscripts, term, target, **options: np.einsum(subscripts, x, **options), _view, once=False
+)
 
 
 def _string_form(operands: tuple[Any, ...]) -> tuple[str, list[Any]]:

@@ -277,14 +277,27 @@ def rearranging(*functions: Any, data: tuple[int, ...] = (0,)) -> None:
         register(Rearranging(function, data))
 
 
+class Once:
+    """A move that takes a view of every row-major block, no entry twice: a cotangent is added into it."""
+
+    __slots__ = ("move",)
+
+    def __init__(self, move: Callable[[Any], Any]) -> None:
+        self.move = move
+
+    def __call__(self, block: Any) -> Any:
+        return self.move(block)
+
+
 class View(Rule):
     """A rearrangement whose result shares memory with its argument where NumPy's does."""
 
     form = "view"
 
-    def __init__(self, function: Any, batched: Callable[..., Callable[[Any], Any]]) -> None:
+    def __init__(self, function: Any, batched: Callable[..., Callable[[Any], Any]], once: bool) -> None:
         super().__init__(function)
         self.batched = batched
+        self.once = once
         self.name = next(iter(inspect.signature(function).parameters))
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -298,7 +311,7 @@ class View(Rule):
         perturbation = x.perturbation
         if not perturbation.live:
             raise errors.escaped(x)
-        if carries((args, kwargs)):
+        if (args or kwargs) and carries((args, kwargs)):
             raise errors.no_derivative_in(self.function, "shape or axis")
         y = self.function(x.value, *args, **kwargs)
         move = self.batched(x.value, *args, **kwargs)
@@ -308,17 +321,23 @@ class View(Rule):
             return Dual(y, handle, perturbation)
         if x.storage is None:
             shared.anchor(x)
-        handle = perturbation.rearrange((x.tangent,), move, y)
-        again = functools.partial(self, **kwargs)
+        if self.once or type(move) is Once:
+            handle = perturbation.view(x.tangent, move, y)
+        else:
+            handle = perturbation.rearrange((x.tangent,), move, y)
+        again = functools.partial(self, **kwargs) if kwargs else self
         return shared.attach(Dual(y, handle, perturbation), x, (again, *args), move)
 
 
-def view(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare ``batched(value, *arguments)``, which returns the same view as a function of blocks."""
+def view(*functions: Any, once: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare ``batched(value, *arguments)``, which returns the same view as a function of blocks.
+
+    ``once`` says of all these functions what `Once` says of one.
+    """
 
     def declare(batched: Callable[..., Any]) -> Callable[..., Any]:
         for function in functions:
-            register(View(function, batched))
+            register(View(function, batched, once))
         return batched
 
     return declare

@@ -1,4 +1,4 @@
-"""Linear algebra: decompositions, solutions and norms, as expressions of value and tangent.
+"""Linear algebra: decompositions and solutions, as expressions of value and tangent.
 
 Source: Giles, *Collected matrix derivative results for forward and reverse mode algorithmic differentiation* (2008),
 where no other is given; complex matrices have ᴴ for his ᵀ, and real-linear parts where a gauge is real.
@@ -19,7 +19,6 @@ derivative 0, and no second one.  Columns of Q and rows of R have none from a pi
 from __future__ import annotations
 
 import math
-import operator
 import string
 from typing import Any
 
@@ -518,7 +517,7 @@ def _shared_among(dw: Tangent, w: Any, V: Any, left: Any) -> Tangent:
         return dw
     for _ in range(n.bit_length()):
         same = same @ same
-    return averaged(dw, same) * _cast(np.where(defective, np.nan, 1.0), np.real(w))
+    return averaged(dw, same) * np.where(defective, np.nan, 1.0).astype(np.real(w).dtype)
 
 
 _DEFECTIVE = 1e4  # the condition from which equal eigenvalues are taken for those of a matrix without enough vectors
@@ -550,12 +549,12 @@ def eigvals(y: Any, a: Any, *, da: Tangent) -> Tangent:
 def _values_tangent(P: Tangent, s: Any, shape: tuple[int, ...]) -> Tangent:
     """Re diag P, and 0 for singular values that are 0 but for rounding, whose second derivative is nan."""
     ds = shared(diagonal(P).real(), s)
-    nonzero = _nonzero(s, shape)
+    away = nonzero(s, shape)
     # P of a value 0 has vectors without a derivative: as a number, the 0 is multiplied with what they give.
-    return ds * nonzero if type(s) is not Dual or np.all(nonzero) else ds * _cast(nonzero, s)
+    return ds * away if type(s) is not Dual or np.all(away) else ds * away.astype(s.dtype)
 
 
-def _nonzero(s: Any, shape: tuple[int, ...]) -> Any:
+def nonzero(s: Any, shape: tuple[int, ...]) -> Any:
     known = primal(s)
     rounding = max(shape[-2:], default=0) * float(np.finfo(known.dtype).eps)
     return known > rounding * np.max(known, axis=-1, keepdims=True, initial=0.0)
@@ -758,99 +757,6 @@ def lstsq(y: Any, a: Any, b: Any, rcond: Any = None, *, da: Tangent, db: Tangent
     if squares.size:
         d_squares = weighted_sum(change, conj(r) * 2.0, (0,)).real()
     return dx.reshape(dx.shape[:1]) if vector else dx, d_squares, None, svdvals(s, a, dx=da)
-
-
-# Norms.
-
-
-def _sign(x: Any) -> Any:
-    """x / |x|, and 0 at 0."""
-    if not np.iscomplexobj(x):
-        return np.sign(x)
-    size = np.abs(x)
-    return np.where(size == 0, 0.0, x / np.where(size == 0, 1.0, size))
-
-
-def _share(hit: Any, axes: Any) -> Any:
-    """Ties share evenly."""
-    return hit / np.maximum(np.sum(hit, axis=axes, keepdims=True), 1)
-
-
-def _vector_weights(y: Any, x: Any, ord: Any, axes: tuple[int, ...]) -> Any:
-    """W of ẏ = Re Σ conj(W) ẋ for one norm ``y`` (its axes kept) of vectors along ``axes``."""
-    if ord is None or ord == 2:
-        return np.where(y == 0, 0.0, x / np.where(y == 0, 1.0, y))
-    if ord == 1:
-        return _sign(x)
-    size = np.abs(x)
-    if ord in (np.inf, -np.inf):
-        # Not compared with y: NumPy may have rounded the sizes of complex numbers differently there.
-        largest, initial = (np.max, 0.0) if ord > 0 else (np.min, np.inf)
-        extreme = largest(size, axis=axes, keepdims=True, initial=initial)
-        return _cast(_share((size == extreme) | np.isnan(size), axes), y) * _sign(x)
-    # |x|ᵖ⁻¹ y¹⁻ᵖ; an entry of 0 has weight 0, also where a power of it is infinite.
-    zero = (size == 0) | (y == 0)
-    ratio = np.where(zero, 1.0, size) / np.where(zero, 1.0, y)
-    return np.where(zero, 0.0, ratio ** (ord - 1)) * _sign(x)
-
-
-def _cast(weights: Any, y: Any) -> Any:
-    return weights.astype(y.dtype)
-
-
-def _sums_weights(x: Any, ord: Any, axes: tuple[int, ...]) -> Any:
-    """W for the largest (or smallest) sum of absolute values of a row or a column."""
-    row, column = axes
-    summed, compared = (row, column) if abs(ord) == 1 else (column, row)
-    sums = np.sum(np.abs(x), axis=summed, keepdims=True)
-    extreme = (np.max if ord > 0 else np.min)(sums, axis=compared, keepdims=True)
-    hit = (sums == extreme) | np.isnan(sums)
-    return _cast(_share(hit, compared), sums) * _sign(x)
-
-
-def _spectral_weights(x: Any, ord: Any) -> Any:
-    """W = U diag(w) Vᴴ for a sum of singular values with weights w, over the last two axes."""
-    U, s, Vh = np.linalg.svd(x, full_matrices=False)
-    if ord == "nuc":
-        w = _nonzero(s, x.shape)
-    else:
-        extreme = s[..., :1] if ord == 2 else s[..., -1:]
-        w = _share(np.abs(s - extreme) <= rounding_of(s) * s[..., :1], -1) * _nonzero(s, x.shape)
-    return (U * _cast(w, s)[..., None, :]) @ Vh
-
-
-def _norm_tangent(y: Any, x: Any, dx: Tangent, ord: Any, axes: tuple[int, ...], matrix: bool) -> Tangent | None:
-    kept = tuple(1 if i in axes else n for i, n in enumerate(x.shape))
-    if not matrix:
-        if ord == 0:  # a count
-            return None
-        weights = _vector_weights(np.reshape(y, kept), x, ord, axes)
-    elif ord is None or ord in ("fro", "f"):
-        weights = _vector_weights(np.reshape(y, kept), x, 2, axes)
-    elif ord in ("nuc", 2, -2):
-        weights = np.moveaxis(_spectral_weights(np.moveaxis(x, axes, (-2, -1)), ord), (-2, -1), axes)
-    else:
-        weights = _sums_weights(x, ord, axes)
-    return weighted_sum(dx, conj(weights), axes).real().reshape(np.shape(y))
-
-
-@tangent_rule(np.linalg.norm)
-def norm(y: Any, x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, *, dx: Tangent) -> Tangent | None:
-    ndim = np.ndim(x)
-    axes = tuple(range(ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(normalized(operator.index(i), ndim) for i in axes)
-    return _norm_tangent(y, x, dx, ord, axes, len(axes) == 2 and not (axis is None and ord is None))
-
-
-@tangent_rule(np.linalg.vector_norm)
-def vector_norm(y: Any, x: Any, axis: Any = None, keepdims: bool = False, ord: Any = 2, *, dx: Tangent) -> Any:
-    axes = tuple(range(np.ndim(x))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return _norm_tangent(y, x, dx, ord, tuple(normalized(i, np.ndim(x)) for i in axes), False)
-
-
-@tangent_rule(np.linalg.matrix_norm)
-def matrix_norm(y: Any, x: Any, keepdims: bool = False, ord: Any = "fro", *, dx: Tangent) -> Any:
-    return _norm_tangent(y, x, dx, ord, (x.ndim - 2, x.ndim - 1), True)
 
 
 @composite(np.linalg.cond)

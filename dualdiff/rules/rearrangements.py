@@ -22,7 +22,7 @@ from ..values.dual import Dual, is_array, may_share_memory, primal
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, wrapped, written
-from .forms import Rearranging, block_axis, custom, rearranging, view
+from .forms import Once, block_axis, custom, rearranging, view
 
 _ALL = slice(None)
 Move = Callable[[Any], Any]
@@ -43,13 +43,13 @@ def reshape(x: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
         shape = tuple((np.size(x) // rest if rest else 0) if n < 0 else n for n in shape)
     if order == "F":
         return lambda block: _reversed(_reversed(block).reshape(block.shape[0], *shape[::-1]))
-    return lambda block: block.reshape(block.shape[0], *shape)
+    return Once(lambda block: block.reshape(block.shape[0], *shape))
 
 
 @view(np.ravel)
 def ravel(x: Any, order: str = "C") -> Move:
     if x.size == 0:
-        return _flat
+        return Once(_flat)
     if order == "K":
         axes = _memory_order(primal(x))
         return lambda block: _flat(block.transpose(0, *(axis + 1 for axis in axes)))
@@ -75,7 +75,7 @@ def _reversed(block: Any) -> Any:
     return block.transpose(0, *range(block.ndim - 1, 0, -1))
 
 
-@view(np.transpose)
+@view(np.transpose, once=True)
 def transpose(x: Any, axes: Any = None) -> Move:
     if axes is None:
         return _reversed
@@ -83,24 +83,24 @@ def transpose(x: Any, axes: Any = None) -> Move:
     return lambda block: block.transpose(0, *axes)
 
 
-@view(np.swapaxes)
+@view(np.swapaxes, once=True)
 def swapaxes(x: Any, axis1: int, axis2: int) -> Move:
     axis1, axis2 = block_axis((axis1, axis2), x.ndim)
     return lambda block: block.swapaxes(axis1, axis2)
 
 
-@view(np.matrix_transpose, np.linalg.matrix_transpose)
+@view(np.matrix_transpose, np.linalg.matrix_transpose, once=True)
 def matrix_transpose(x: Any, /) -> Move:
     return lambda block: block.swapaxes(-1, -2)
 
 
-@view(np.moveaxis)
+@view(np.moveaxis, once=True)
 def moveaxis(a: Any, source: Any, destination: Any) -> Move:
     source, destination = block_axis(source, a.ndim), block_axis(destination, a.ndim)
     return lambda block: np.moveaxis(block, source, destination)
 
 
-@view(np.rollaxis)
+@view(np.rollaxis, once=True)
 def rollaxis(a: Any, axis: int, start: int = 0) -> Move:
     axes = list(range(a.ndim))
     axis = normalized(axis, a.ndim)
@@ -110,7 +110,7 @@ def rollaxis(a: Any, axis: int, start: int = 0) -> Move:
     return transpose(a, axes)
 
 
-@view(np.expand_dims)
+@view(np.expand_dims, once=True)
 def expand_dims(a: Any, axis: Any) -> Move:
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     ndim = a.ndim + len(axes)
@@ -118,7 +118,7 @@ def expand_dims(a: Any, axis: Any) -> Move:
     return lambda block: block[(_ALL, *(None if i in places else _ALL for i in range(ndim)))]
 
 
-@view(np.squeeze)
+@view(np.squeeze, once=True)
 def squeeze(a: Any, axis: Any = None) -> Move:
     if axis is None or not a.shape:  # NumPy squeezes a scalar along axis 0 or -1 too, and refused others before this
         places = {i for i, n in enumerate(a.shape) if n == 1}
@@ -127,7 +127,7 @@ def squeeze(a: Any, axis: Any = None) -> Move:
     return lambda block: block[(_ALL, *(0 if i in places else _ALL for i in range(a.ndim)))]
 
 
-@view(np.flip)
+@view(np.flip, once=True)
 def flip(m: Any, axis: Any = None) -> Move:
     axes = range(m.ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
     places = {normalized(i, m.ndim) for i in axes}
@@ -135,31 +135,44 @@ def flip(m: Any, axis: Any = None) -> Move:
     return lambda block: block[index]
 
 
-@view(np.flipud)
+@view(np.flipud, once=True)
 def flipud(m: Any) -> Move:
     return flip(m, 0)
 
 
-@view(np.fliplr)
+@view(np.fliplr, once=True)
 def fliplr(m: Any) -> Move:
     return flip(m, 1)
 
 
-@view(np.rot90)
+@view(np.rot90, once=True)
 def rot90(m: Any, k: int = 1, axes: Any = (0, 1)) -> Move:
     axes = block_axis(tuple(axes), m.ndim)
     return lambda block: np.rot90(block, k, axes)
 
 
-@view(np.diagonal)
+@view(np.diagonal, once=True)
 def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Move:
     axis1, axis2 = block_axis((axis1, axis2), a.ndim)
-    return lambda block: np.diagonal(block, offset, axis1, axis2)
+    return lambda block: _diagonal(block, offset, axis1, axis2)
 
 
-@view(np.linalg.diagonal)
+@view(np.linalg.diagonal, once=True)
 def linalg_diagonal(x: Any, /, *, offset: int = 0) -> Move:
-    return lambda block: np.diagonal(block, offset, -2, -1)
+    return lambda block: _diagonal(block, offset, -2, -1)
+
+
+def _diagonal(block: Any, offset: int, axis1: int, axis2: int) -> Any:
+    """A diagonal as a view that can be written, for a cotangent is added into it; that of `np.diagonal` is not."""
+    if type(block) is Dual:  # einsum's is, below all levels
+        square: Any = RULES[np.moveaxis](block, (axis1, axis2), (-2, -1))
+        square = square[..., offset:] if offset >= 0 else square[..., -offset:, :]
+        n = min(square.shape[-2:])
+        return np.einsum("...ii->...i", square[..., :n, :n])
+    part = np.diagonal(block, offset, axis1, axis2)
+    if type(part) is np.ndarray and block.flags.writeable:
+        part.setflags(write=True)
+    return part
 
 
 @view(np.broadcast_to)
@@ -354,18 +367,9 @@ def real_if_close(a: Any, tol: float = 100) -> Any:
 
 # One row a function: positions do the rest.
 
-rearranging(np.roll, np.tril, np.triu, np.diagflat, np.resize, np.repeat, np.take, np.delete, np.tile)
+rearranging(np.resize, np.repeat, np.take, np.delete, np.tile)
 rearranging(np.compress, data=(1,))
 rearranging(np.insert, data=(0, 2))
-
-_diagonal_matrix = Rearranging(np.diag, (0,))
-
-
-@custom("rearranging", np.diag)
-def diag(v: Any, k: int = 0) -> Any:
-    """The diagonal of a matrix is a view of it, the diagonal matrix of a vector is new."""
-    v = fused(v)
-    return _diagonal_matrix(v, k) if np.ndim(v) == 1 else np.diagonal(v, k)
 
 
 # Joining.

@@ -8,13 +8,15 @@ The sum, the product and the extrema have shorter ways (reductions.py).
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from .. import errors
-from ..tangents import Trivial
+from ..tangents import Like, Perturbation, Trivial
 from ..tangents.expression import Tangent, normalized
+from ..tangents.sweep import scatter
 from ..values import storage
 from ..values.dual import Dual, is_array, primal
 from ..values.levels import innermost, lifted, value_of
@@ -180,6 +182,9 @@ class UfuncMethods:
             self.at(np.reshape(a, 1), places, *(() if b is None else (b,)))
             return
         flat = np.ravel(places)
+        if self.function in _ADDING and b is not None:
+            self._add_at(a, indices, places, b)
+            return
         if len(self.partials) == 1:
             operands: list[Any] = []
         else:
@@ -207,6 +212,38 @@ class UfuncMethods:
             self.function.at(value, indices, *operand)
             touched = np.unravel_index(np.unique(flat), a.shape)
             storage.write(a, touched, Dual(value[touched], result[touched].tangent, perturbation))
+
+    def _add_at(self, a: Any, indices: Any, places: Any, b: Any) -> None:
+        """The tangents of what is added are summed by their places, in one operation of the perturbation."""
+        perturbation = innermost((a, b))
+        if perturbation is None:
+            self.function.at(a, indices, b)
+            return
+        y: Any = np.copy(value_of(a, perturbation))
+        operand = value_of(b, perturbation)
+        if type(y) is not Dual and (outer := innermost((operand,))) is not None:
+            y = lifted(y, outer)  # to hold what the operand brings
+        self.function.at(y, indices, operand)
+        partials = dict(zip("ab", self.partials, strict=True))
+        terms = [(partials["a"], a.tangent)] if a is not value_of(a, perturbation) else []
+        if b is not operand:
+            b = b if b.shape == places.shape else np.broadcast_to(b, places.shape)
+            terms.append((partials["b"], _summed_by_place(perturbation, b.tangent, places, a.shape)))
+        storage.write(a, ..., Dual(y, perturbation.combine(terms, y), perturbation))
+
+
+_ADDING = frozenset({np.add, np.subtract})
+
+
+def _summed_by_place(p: Perturbation, tangent: Any, places: Any, shape: tuple[int, ...]) -> Any:
+    """Entry i of a tangent added to entry ``places[i]`` of zeros: the transpose of a gather."""
+    like, flat = p.like(tangent), np.ravel(places)
+    return p.linear_map(
+        tangent,
+        lambda block: scatter(flat + 1, block, [shape])[0],
+        lambda block: np.take(block.reshape((block.shape[0], math.prod(shape))), places, axis=1),
+        Like(shape, like.dtype),
+    )
 
 
 def working_dtype(array: Any, out: Any) -> Any:

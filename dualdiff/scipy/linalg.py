@@ -20,6 +20,7 @@ import scipy.linalg
 
 from .. import errors
 from ..rules import linalg as numpy_rules
+from ..rules import norms
 from ..rules.contractions import conj, operand
 from ..rules.linalg import (
     H,
@@ -537,4 +538,4 @@ def norm(
     *,
     da: Tangent,
 ) -> Tangent | None:
-    return numpy_rules.norm(y, a, ord, axis, keepdims, dx=da)
+    return norms.norm(y, a, ord, axis, keepdims, dx=da)

@@ -55,6 +55,7 @@ class _Contraction:
         self.summed = "".join(c for c in self.tangent if c in self.operand and c not in target)
         self.free = "".join(c for c in target if c in tangent and c not in operand)
         self.operand_free = "".join(c for c in target if c in operand and c not in tangent)
+        self.spread = [_spread("\0" + self.tangent, "\0" + target), _spread(self.operand, target)]
         self.plans: dict[Any, Any] = {}
         self.takes_rows = len(tangent) == 1 and self.summed == tangent and len(operand) == len(target) + 1
 
@@ -63,8 +64,8 @@ class _Contraction:
             tangent = np.sum(tangent, axis=self.alone_in_tangent)
         if self.alone_in_operand:
             operand = np.sum(operand, axis=self.alone_in_operand)
-        if not self.summed and not self.operand_free:
-            return self._scale(tangent, operand)
+        if not self.summed:
+            return self._outer(tangent, operand)
         plan = self.plans.get((tangent.shape, operand.shape))
         if plan is None:
             plan = self._plan(tangent.shape, operand.shape)
@@ -104,6 +105,7 @@ class _Contraction:
             product = (*shape_of(batch), n_left, n_operand)
             product_shape = (*shape_of(batch), k, *shape_of(free), *shape_of(operand_free))
             axes = _axes(batch + "\0" + free + operand_free, "\0" + self.target)
+        blocks.settle_allocator(8 * math.prod(product))
         plan = (
             in_place,
             (left[0], _new_shape(tangent, *left)),
@@ -120,15 +122,24 @@ class _Contraction:
         """The contraction of unit vectors ``start`` to ``stop``: the operand, its summed axis that of directions."""
         return np.copy(_permuted(operand, self.operand, self.summed + self.target)[start:stop])
 
-    def _scale(self, tangent: Any, operand: Any) -> Any:
-        """No letter is summed over both and the operand brings none: a broadcast product."""
-        tangent = _permuted(tangent, "\0" + self.tangent, "\0" + self.target)
-        shared = "".join(c for c in self.target if c in self.operand)
-        operand = _permuted(operand, self.operand, shared)
-        return operand[tuple(_ALL if c in shared else None for c in self.target)] * tangent
+    def _outer(self, tangent: Any, operand: Any) -> Any:
+        """No letter is summed over both: a broadcast product, with less to do than a product of matrices."""
+        (tangent_axes, tangent_at), (operand_axes, operand_at) = self.spread
+        if tangent_axes is not None:
+            tangent = tangent.transpose(tangent_axes)
+        if operand_axes is not None:
+            operand = operand.transpose(operand_axes)
+        return operand[operand_at] * tangent[tangent_at]
 
 
 plan_of = functools.lru_cache(maxsize=1024)(_Contraction)
+
+
+def _spread(letters: str, target: str) -> tuple[list[int] | None, tuple[Any, ...]]:
+    """The order of axes, and the index that puts axes of length 1 in, with which a term broadcasts to the target."""
+    wanted = "".join(c for c in target if c in letters)
+    at = tuple(_ALL if c in letters else None for c in target)
+    return (_axes(letters, wanted) if len(wanted) == len(letters) else None), at
 
 
 def _permuted(array: Any, letters: str, wanted: str) -> Any:

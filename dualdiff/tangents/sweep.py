@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _ndarray = np.ndarray
 _zeros = np.zeros
+_FLOAT64 = np.dtype(np.float64)
 _PLAIN = (np.ndarray, np.generic)
 
 
@@ -68,7 +69,7 @@ class Sweep:
             self.owned[at] = 1
             move(total)[...] = block
             return
-        if not self.owned[at]:
+        if not self.owned[at] or not total.flags.c_contiguous:  # ``move`` might copy what lies otherwise
             self.found[at] = total = total.copy()
             self.owned[at] = 1
         view = move(total)
@@ -79,10 +80,6 @@ class Sweep:
         (parent,) = node.parents
         if not takes_view(node):
             return False
-        total = self.found[parent.index]
-        if type(total) is _ndarray and not total.flags.c_contiguous:  # the view might be a copy there
-            self.found[parent.index] = total.copy()
-            self.owned[parent.index] = 1
         self.send_into(parent, node.move, block)
         return True
 
@@ -169,6 +166,8 @@ class _BlocksOfOne(Sweep):
         if total is None:
             self.send(parent, _put_back(move, block, parent))
             return
+        if not total.flags.c_contiguous:  # ``move`` might copy what lies otherwise
+            self.found[parent.index] = total = total.copy()
         view = move(total[None])
         np.add(view, block if block.dtype == parent.dtype else real_part(block, parent.dtype), view)
 
@@ -216,21 +215,33 @@ def scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> li
             sums[:, stop - size : stop].reshape((k, *shape))
             for size, stop, shape in zip(sizes, np.cumsum(sizes).tolist(), shapes, strict=True)
         ]
-    values = cotangent.reshape(k, -1)
-    counts = np.bincount(flat, minlength=total + 1)
-    if counts[1:].max(initial=0) <= 1 and type(cotangent) is _ndarray:
-        sums = np.zeros((k, total + 1), cotangent.dtype)
-        sums[:, flat] = values
-    else:
-        sums = np.zeros((k, total + 1), cotangent.dtype, like=cotangent)
-        columns: Any = (slice(None), flat)
-        np.add.at(sums, columns, values)
+    sums = np.zeros((k, total + 1), cotangent.dtype, like=cotangent)
+    _add_at(sums, flat, cotangent.reshape(k, flat.size))
     parts = []
     at = 1
     for size, shape in zip(sizes, shapes, strict=True):
         parts.append(sums[:, at : at + size].reshape(k, *shape))
         at += size
     return parts
+
+
+def _add_at(sums: Any, flat: Any, values: Any) -> None:
+    """``sums[:, flat] += values`` for zeros ``sums``, where positions may come more than once."""
+    k, total = sums.shape
+    if type(sums) is not _ndarray or type(values) is not _ndarray:
+        columns: Any = (slice(None), flat)
+        np.add.at(sums, columns, values)
+    elif k > 1 and np.bincount(flat, minlength=1).max(initial=0) <= 1:
+        sums[:, flat] = values
+    elif sums.dtype is not _FLOAT64:
+        for row, of_row in zip(sums, values, strict=True):
+            np.add.at(row, flat, of_row)  # of one axis it is several times as quick as of two
+    elif k > 1 and values.size <= 2**14:
+        everywhere = (flat + total * np.arange(k)[:, None]).ravel()
+        sums.ravel()[:] = np.bincount(everywhere, values.ravel(), sums.size)
+    else:
+        for row, of_row in zip(sums, values, strict=True):
+            row[:] = np.bincount(flat, of_row, total)
 
 
 def _put_back(move: Callable[[Any], Any], block: Any, parent: Node) -> Any:

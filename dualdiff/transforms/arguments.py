@@ -15,6 +15,7 @@ from .. import errors
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, tree_map
 from ..tangents import Perturbation, newest_level
+from ..tangents.blocks import settle_allocator
 from ..values import foreign, storage
 from ..values.dual import Dual, is_array
 from ..values.objects import fused
@@ -128,6 +129,7 @@ def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
     dual = Dual(value, tangent, perturbation)
     if type(value) is np.ndarray:
         storage.anchor(dual, borrowed=True)
+        settle_allocator(value.nbytes)
     elif type(value) is Dual and is_array(value):
         storage.anchor(dual, borrowed=True).shared = value.storage is not None and value.storage.shared
     return dual
