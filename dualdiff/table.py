@@ -16,15 +16,36 @@ from . import errors
 
 
 class Rule:
-    """What dualdiff does when it meets one NumPy function."""
+    """What dualdiff does when it meets one NumPy function: the call, and the same rule as data.
+
+    ``names`` are the function's parameters, of which those in ``active`` can carry a derivative; `tangent` is the
+    derivative itself.  A call binds, makes the value, asks for the tangent and puts both together, each form in its
+    own way; who has values and tangents of another kind asks `tangent` alone.
+    """
 
     form = "rule"
+    names: tuple[str, ...] = ()
+    active: tuple[str, ...] = ()
 
     def __init__(self, function: Any) -> None:
         self.function = function
         self.plain_call: Callable[..., Any] = self.__call__  # for a call without keywords, where that can be faster
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError
+
+    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a call by the names of their parameters; those of ``*operands`` as one tuple."""
+        return dict(zip(self.names, args, strict=False)) | kwargs
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        """The tangent of the result ``y``, a pure function of values and tangents; None is zero.
+
+        ``values`` are the arguments as `bound` names them, without ``out=`` (and without the ``where=`` of a ufunc,
+        which is about ``out=`` too); ``tangents`` holds a `Tangent` for some of the ``active`` names, one at least.
+        Where an argument is a list or tuple of arrays, or the result a tuple, so are the tangents.
+        What a function writes into its first argument is its result here.
+        """
         raise NotImplementedError
 
 

@@ -49,7 +49,7 @@ def whole(function: Any, parameters: str, tangent: Callable[..., Any]) -> None:
                 raise errors.no_derivative_in(function, name)
         return tangent(y, *arguments, tangents[-1])
 
-    register(WholeTangent(function, rule))
+    register(WholeTangent(function, rule, f"{parameters} x", "x"))
 
 
 # Bessel functions of both kinds, and Hankel functions.
