@@ -1,4 +1,4 @@
-"""A rule is data: it says which arguments can carry a derivative, and its `tangent` is what its call adds to the value."""
+"""A rule is data: it says which arguments can carry a derivative, and `tangent` is what its call adds to the value."""
 
 import numpy as np
 import pytest
@@ -108,13 +108,15 @@ def test_tangent_is_what_the_call_adds_to_the_value(sample):
 
 def test_every_active_argument_is_one_in_some_sample():
     """And every rule was compared; both of those functions whose samples ran, which by default are all."""
-    never = [name_of(f) for f, (_, compared) in CARRIED.items() if not compared and set(RULES[f].active) - WITHOUT_SAMPLE.get(name_of(f), set())]
+    never = [
+        name_of(f)
+        for f, (_, compared) in CARRIED.items()
+        if not compared and set(RULES[f].active) - WITHOUT_SAMPLE.get(name_of(f), set())
+    ]
     unused = {
         name_of(f): without
         for f, (carried, _) in CARRIED.items()
         if (without := set(RULES[f].active) - carried - WITHOUT_SAMPLE.get(name_of(f), set()))
     }
     assert not never
-    print(unused)
     assert not unused
-

@@ -133,9 +133,10 @@ def tangent_rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[...
 
 
 # Parameters that say how, and not of what: no derivative is in them.
-_OPTIONS = frozenset(
-    "axis axes dtype out keepdims copy order subok casting device like shape mode norm n s ndim".split()
-)
+_OPTIONS = frozenset({
+    "axis", "axes", "casting", "copy", "device", "dtype", "keepdims", "like", "mode", "n", "ndim", "norm", "order",
+    "out", "s", "shape", "subok",
+})  # fmt: skip
 
 
 class Called(Rule):
@@ -448,9 +449,7 @@ class Writing(Custom):
 _FORMS = {"writing": Writing, "creation": Creation, "creation like an array": Creation}
 
 
-def custom(
-    form: str, *functions: Any, active: str | None = None
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def custom(form: str, *functions: Any, active: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function of Duals that does the whole call; ``active`` as for `composite`."""
 
     def declare(call: Callable[..., Any]) -> Callable[..., Any]:

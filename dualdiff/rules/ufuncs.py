@@ -104,7 +104,9 @@ class Elementwise(UfuncMethods, Rule):
         names = [f"x{i + 1}" for i in range(len(self.partials))]
         for partial in self.partials:
             if not isinstance(partial, (Trivial, unknown)):
-                of_partial = [p.name for p in inspect.signature(partial).parameters.values() if p.kind != p.VAR_POSITIONAL]
+                of_partial = [
+                    p.name for p in inspect.signature(partial).parameters.values() if p.kind != p.VAR_POSITIONAL
+                ]
                 if len(of_partial) == len(names) + 1:
                     names = of_partial[1:]
         unknowns = {i: partial.argument for i, partial in enumerate(self.partials) if isinstance(partial, unknown)}

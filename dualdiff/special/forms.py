@@ -28,9 +28,9 @@ def edged(function: Any, *partials: Any, **options: Any) -> None:
     elementwise(function, *(telling(partial) for partial in partials), edge=True, **options)
 
 
-def whole(function: Any, tangent: Callable[..., Any]) -> None:
-    """A tangent for all results at once, as an expression in the tangents of the arguments."""
-    register(WholeTangent(function, tangent))
+def whole(function: Any, tangent: Callable[..., Any], active: str = "") -> None:
+    """A tangent for all results at once, as an expression in those of the arguments, ``active`` if not all."""
+    register(WholeTangent(function, tangent, active=active))
 
 
 def telling(partial: Any) -> Any:
