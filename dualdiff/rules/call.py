@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..table import Rule
 from ..tangents import ONE, Like, Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values import storage as shared
@@ -127,6 +128,17 @@ def wrapped_parts(y: Any, dy: Any, perturbation: Perturbation) -> Any:
         return y
     results = [wrapped_parts(part, tangent, perturbation) for part, tangent in zip(y, dy, strict=True)]
     return type(y)(*results) if hasattr(y, "_fields") else type(y)(results)
+
+
+def applied(rule: Rule, bound: dict[str, Any], perturbation: Perturbation) -> Any:
+    """A call with these arguments as rules that are not hot make it: NumPy's own value, and the rule's tangent."""
+    values = {name: value_of(arg, perturbation) for name, arg in bound.items()}
+    tangents = {name: tangent_of(bound[name], perturbation) for name in rule.active if name in bound}
+    first, *rest = values
+    y = rule.function(values[first], **{name: values[name] for name in rest})
+    # A tape keeps what the rule's linear maps refer to, which the user may overwrite.
+    values = {name: perturbation.keep(value) for name, value in values.items()}
+    return wrapped_parts(y, rule.tangent(perturbation.keep(y), values, tangents), perturbation)
 
 
 def constant(dtype: np.dtype[Any]) -> bool:

@@ -17,12 +17,12 @@ from .. import errors
 from ..table import Rule, register
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import Dual
-from ..values.levels import innermost, value_of
+from ..values.levels import innermost
 from ..values.objects import carries, fused, stripped
 from .axes import axes_of, rows_of, tangent_rows
-from .call import constant, perturbation_of, tangent_of, wrapped_parts, written
+from .call import applied, constant, perturbation_of, written
 from .forms import composite, custom, tangent_rule
-from .reductions import fitted, reduced
+from .reductions import fitted
 
 
 def picked(d: Tangent, index: Any, axis: int) -> Tangent:
@@ -120,15 +120,7 @@ class Quantile(Rule):
         perturbation = innermost((a, options.get("q")))
         if perturbation is None:
             return written(self.function, out, self.function(a, **options))
-        da = tangent_of(a, perturbation)
-        a = value_of(a, perturbation)
-        dq = tangent_of(options.get("q"), perturbation)
-        y = self.function(a, **{name: value_of(option, perturbation) for name, option in options.items()})
-        if np.size(a) and not constant(y.dtype):
-            q = value_of(options.get("q"), perturbation)
-            plain = {name: stripped(option) for name, option in options.items()}
-            y = reduced(y, self._tangent(y, a, da, q, dq, plain), perturbation)
-        return written(self.function, out, y)
+        return written(self.function, out, applied(self, {"a": a, **options}, perturbation))
 
     def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Tangent | None:
         a = values["a"]
@@ -255,10 +247,7 @@ class Unique(Rule):
         perturbation = innermost([a])
         if perturbation is None:
             raise errors.no_derivative_in(self.function, "options")
-        value = value_of(a, perturbation)
-        y = self.function(value, **values)
-        dy = self.tangent(y, {name: value, **values}, {name: tangent_of(a, perturbation)})
-        return wrapped_parts(y, dy, perturbation)
+        return applied(self, {name: a, **values}, perturbation)
 
     def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
         (name,) = self.active
