@@ -36,4 +36,6 @@ __all__ = [
 ]
 
 later("numpy.polynomial", "dualdiff.rules.polynomial_package")
-later("scipy.special", "dualdiff.special")
+later("scipy.special", "dualdiff.special", ufuncs=True)
+for _name in ("special", "linalg", "integrate", "interpolate", "stats"):
+    later(f"scipy.{_name}", f"dualdiff.scipy.{_name}")

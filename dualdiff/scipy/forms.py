@@ -23,6 +23,7 @@ import numpy as np
 from .. import errors
 from ..rules import forms
 from ..rules.call import fused_tree
+from ..table import RULES, Rule, register
 from ..transforms.arguments import presented
 from ..transforms.variable import Variable
 from ..values.levels import duals_in
@@ -34,16 +35,51 @@ def tangent_rule(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Ca
     return lambda rule: _differentiable(plain, forms.TangentRule, rule)
 
 
-def composite(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare a formula with SciPy's signature; only its tangent is used."""
-    return lambda formula: _differentiable(plain, _Composite, formula)
+def composite(
+    plain: Callable[..., Any], active: str | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a formula with SciPy's signature; only its tangent is used.  ``active`` as for NumPy's composites."""
+    return lambda formula: _differentiable(plain, functools.partial(_Composite, active=active), formula)
 
 
 class _Composite(forms.Composite):
     """A formula may make Variables on its way (with an object that holds them); here they are Duals again."""
 
-    def __init__(self, function: Any, formula: Callable[..., Any]) -> None:
-        super().__init__(function, lambda *args, **kwargs: _duals_of(formula(*args, **kwargs)))
+    def __init__(self, function: Any, formula: Callable[..., Any], active: str | None = None) -> None:
+        super().__init__(
+            function, functools.wraps(formula)(lambda *args, **kwargs: _duals_of(formula(*args, **kwargs))), active
+        )
+
+
+class Assembled(Rule):
+    """A class, a distribution or a function whose parts have rules: here the table says where derivatives go."""
+
+    form = "class"
+
+    def __init__(self, function: Any, active: str) -> None:
+        super().__init__(function)
+        self.names = self.active = tuple(active.split())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        raise TypeError(f"{errors.name_of(self.function)} is no function of arrays: its parts have rules, it has none.")
+
+
+def enter(module: dict[str, Any], package: ModuleType, **active: str) -> None:
+    """Enter what a module has under SciPy's names into the table, under SciPy's functions.
+
+    ``active`` are the differentiable arguments of those that are put together from others.
+    """
+    for name in package.__all__:
+        own, plain = module.get(name), getattr(package, name)
+        if own is None or own is plain or (plain in RULES and RULES[plain].function is own):
+            continue
+        own.__module__ = module["__name__"]  # messages name what the user typed
+        if not hasattr(own, "__name__"):  # a distribution
+            own.__name__ = name
+        register(getattr(own, "rule", None) or Assembled(own, active.get(name) or own.active), plain)
 
 
 def _differentiable(plain: Callable[..., Any], form: Any, formula: Callable[..., Any]) -> Callable[..., Any]:
@@ -65,7 +101,7 @@ def _differentiable(plain: Callable[..., Any], form: Any, formula: Callable[...,
 
     function.__module__ = formula.__module__  # messages name the function that was called
     function.__doc__ = f"As ``{plain.__module__}.{plain.__name__}``, with derivatives.\n\n    {formula.__doc__ or ''}"
-    rule = form(function, formula)
+    rule = function.rule = form(function, formula)  # type: ignore[attr-defined]
     return function
 
 
