@@ -35,11 +35,11 @@ class Row(NamedTuple):
 
 KINDS = {
     "differentiable": "has a derivative",
-    "like": "makes an array that can hold derivatives, with like=x",
+    "like": "makes an array that can hold derivatives, of the kind of like=x or of its argument",
     "passive": "piecewise constant, or no number: what NumPy returns; no derivative passes",
     "refused": "raises UnsupportedFunction",
 }
-_OF_FORM = {"creation": "like", "passive": "passive", "refused": "refused"}
+_OF_FORM = {"creation": "like", "creation like an array": "like", "passive": "passive", "refused": "refused"}
 
 
 def rows() -> list[Row]:
