@@ -16,6 +16,10 @@ class UnsupportedFunction(TypeError):
     """A NumPy function without a derivative rule met a `Dual`."""
 
 
+class NoForwardRule(TypeError):
+    """A function with a rule for reverse mode alone (`custom_vjp`) met forward mode; `hessian` then goes back twice."""
+
+
 class EscapedDual(RuntimeError):
     """A `Dual` was used after the transform that made it had returned."""
 
@@ -53,6 +57,13 @@ def warn(text: str) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "numpy"):
         frame, depth = frame.f_back, depth + 1
     warnings.warn(text, IndependentResult, stacklevel=depth)
+
+
+def no_forward_rule(name: str) -> NoForwardRule:
+    return NoForwardRule(
+        f"{name} is a custom_vjp function: its rule serves reverse mode only.\n"
+        "  Use grad, vjp, jacrev, jacobian, hessian or hvp, or give it a rule with custom_jvp, which serves both modes."
+    )
 
 
 def name_of(function: Any) -> str:

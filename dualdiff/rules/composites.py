@@ -19,7 +19,7 @@ from ..tangents.expression import Tangent, normalized
 from ..values.dual import primal
 from ..values.levels import innermost
 from ..values.objects import fused, stripped
-from .elementwise import chord
+from .elementwise_functions import chord
 from .forms import Composite, custom, tangent_rule
 from .ufuncs import at_edge
 

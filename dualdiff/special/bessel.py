@@ -19,7 +19,7 @@ import scipy.special as sc
 from scipy.special import _ufuncs
 
 from .. import errors
-from ..rules.elementwise import WholeTangent
+from ..rules.elementwise_functions import WholeTangent
 from ..rules.ufuncs import REAL_LINE, unknown
 from ..table import RULES, register
 from ..tangents.expression import Tangent

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..rules.elementwise import WholeTangent
+from ..rules.elementwise_functions import WholeTangent
 from ..rules.ufuncs import elementwise, unknown
 from ..table import register
 from ..tangents import Trivial
