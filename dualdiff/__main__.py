@@ -90,7 +90,7 @@ def matching(found: list[Row], words: list[str]) -> Iterator[str]:
         yield f"{row.name:{width}}  {row.kind:14}  {row.detail}".rstrip()
     if not found:
         yield f"no function of the table has {' or '.join(words)} in its name."
-        yield "  What dualdiff does not know raises UnsupportedFunction; custom_jvp adds a rule of your own."
+        yield "  What dualdiff does not know raises UnsupportedFunction; custom_jvp, rules and linear add rules."
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -104,15 +104,15 @@ _NO_ITERATOR = (
     "  Use np.ndindex(x.shape), np.ndenumerate(x) or x.flat."
 )
 _SPARSE = (
-    "a sparse matrix takes no values that carry derivatives: use A.toarray() @ x, or give the product a rule with "
-    "dualdiff.custom_jvp."
+    "a sparse matrix takes no values that carry derivatives: use A.toarray() @ x, or, where A is constant, "
+    "dualdiff.linear(A.dot, A.T.dot)(x)."
 )
 _PACKAGES = {
     "scipy.sparse": _SPARSE,
     "scipy": (
         "this function of SciPy does not dispatch. dualdiff.scipy has many of them under the same names, in special, "
         "linalg, integrate, interpolate and stats (python -m dualdiff scipy lists them).\n"
-        "  Any other gets a rule with dualdiff.custom_jvp."
+        "  Any other gets a rule with dualdiff.rules or dualdiff.custom_jvp, a linear map one with dualdiff.linear."
     ),
     "numpy.polynomial": (
         "np.polynomial calls functions of NumPy that take no objects; np.polyfit and np.roots are differentiable."
@@ -161,7 +161,8 @@ def unsupported(function: Any, reason: str, shapes: list[tuple[int, ...]]) -> Un
         f"{name_of(function)} has no derivative rule ({reason}).\n"
         f"  called with {called_with}\n"
         "  To treat the input as a constant use  dualdiff.stop_gradient(x);  "
-        "to add a rule see  dualdiff.custom_jvp."
+        "to add a rule see  dualdiff.custom_jvp\n"
+        "  (a function of your own),  dualdiff.rules  (another package's)  or  dualdiff.linear  (an opaque linear map)."
     )
 
 

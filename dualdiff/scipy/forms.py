@@ -13,7 +13,6 @@ Variables.  SciPy's own call makes every value; below an outer level of differen
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -23,32 +22,22 @@ import numpy as np
 from .. import errors
 from ..rules import forms
 from ..rules.call import fused_tree
+from ..rules.stand_ins import ByFormula, standing_in
 from ..table import RULES, Rule, register
-from ..transforms.arguments import presented
-from ..transforms.variable import Variable
 from ..values.levels import duals_in
 from ..values.objects import fused
 
 
 def tangent_rule(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare ``rule(y, a, b, ..., da, db)`` as `dualdiff.rules.forms.tangent_rule` does."""
-    return lambda rule: _differentiable(plain, forms.TangentRule, rule)
+    return lambda rule: standing_in(plain, lambda function: forms.TangentRule(function, rule), rule)
 
 
 def composite(
     plain: Callable[..., Any], active: str | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a formula with SciPy's signature; only its tangent is used.  ``active`` as for NumPy's composites."""
-    return lambda formula: _differentiable(plain, functools.partial(_Composite, active=active), formula)
-
-
-class _Composite(forms.Composite):
-    """A formula may make Variables on its way (with an object that holds them); here they are Duals again."""
-
-    def __init__(self, function: Any, formula: Callable[..., Any], active: str | None = None) -> None:
-        super().__init__(
-            function, functools.wraps(formula)(lambda *args, **kwargs: _duals_of(formula(*args, **kwargs))), active
-        )
+    return lambda formula: standing_in(plain, lambda function: ByFormula(function, formula, active), formula)
 
 
 class Assembled(Rule):
@@ -82,49 +71,11 @@ def enter(module: dict[str, Any], package: ModuleType, **active: str) -> None:
         register(getattr(own, "rule", None) or Assembled(own, active.get(name) or own.active), plain)
 
 
-def _differentiable(plain: Callable[..., Any], form: Any, formula: Callable[..., Any]) -> Callable[..., Any]:
-    names = inspect.signature(plain).parameters
-    overwriting = {place for place, name in enumerate(names) if name.startswith("overwrite_")}
-
-    @functools.wraps(plain)
-    def function(*args: Any, **kwargs: Any) -> Any:
-        from_user = _holds_variable((args, kwargs))
-        args, kwargs = fused_tree(args), fused_tree(kwargs)
-        if not duals_in(args, kwargs):
-            return plain(*args, **kwargs)
-        if overwriting:  # only a permission: what the user, or the record, still reads is not destroyed
-            args = tuple(False if place in overwriting else arg for place, arg in enumerate(args))
-            kwargs = {name: False if name.startswith("overwrite_") else arg for name, arg in kwargs.items()}
-        result = rule(*args, **kwargs)
-        # Inside a formula, or as the value of an inner level, Variables are Duals and stay so.
-        return presented(result) if from_user else result
-
-    function.__module__ = formula.__module__  # messages name the function that was called
-    function.__doc__ = f"As ``{plain.__module__}.{plain.__name__}``, with derivatives.\n\n    {formula.__doc__ or ''}"
-    rule = function.rule = form(function, formula)  # type: ignore[attr-defined]
-    return function
-
-
 def double(x: Any) -> Any:
     """An argument in double precision, for functions of SciPy that calculate in nothing else."""
     x = fused(fused_tree(x))
     x = x if hasattr(x, "dtype") else np.asarray(x)
     return x if x.dtype in (np.float64, np.complex128) else x.astype(complex if x.dtype.kind == "c" else float)
-
-
-def _duals_of(result: Any) -> Any:
-    if isinstance(result, (list, tuple)):
-        parts = [_duals_of(part) for part in result]
-        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
-    return result.__dual__() if isinstance(result, Variable) else result
-
-
-def _holds_variable(tree: Any) -> bool:
-    if isinstance(tree, dict):
-        return any(_holds_variable(item) for item in tree.values())
-    if isinstance(tree, (list, tuple)):
-        return any(_holds_variable(item) for item in tree)
-    return isinstance(tree, Variable)
 
 
 def without_rule(package: ModuleType, name: str) -> Any:

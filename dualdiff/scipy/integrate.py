@@ -171,7 +171,7 @@ class _DualMet(Exception):
 
 @functools.wraps(scipy.integrate.fixed_quad, assigned=("__name__", "__qualname__"))
 def fixed_quad(func: Callable[..., Any], a: Any, b: Any, args: tuple[Any, ...] = (), n: int = 5) -> Any:
-    """As ``scipy.integrate.fixed_quad``, with derivatives in the limits, in ``args`` and in what ``func`` closes over."""
+    """As ``scipy.integrate.fixed_quad``, with derivatives in the limits, ``args`` and what ``func`` closes over."""
 
     def watched(x: Any, *args: Any) -> Any:
         y = func(x, *args)
