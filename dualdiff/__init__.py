@@ -4,7 +4,7 @@
     reverse mode        vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
     either              jacobian, hessian, hvp, stop_gradient
     requires-grad style Variable
-    rules of your own   custom_jvp, custom_vjp; containers: register_pytree
+    rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree
     checking, comparing check_grads, compare_modes
     the array type      Dual
     errors, a warning   UnsupportedFunction, EscapedDual, IndependentResult
@@ -21,10 +21,11 @@ A map of the package, from the ground up; a file imports only from its own folde
     special/            the same for scipy.special, loaded when that is in use
     methods.py          the operators and methods of ndarray, from the table
     transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
-                        custom.py, variable.py, compare.py
+                        custom.py, linear.py, variable.py, compare.py
     scipy/              SciPy's functions that do not dispatch, by SciPy's names
     testing.py          check_grads
     __main__.py         python -m dualdiff: the table of what is differentiable
+    guide/              how it works, and how to add a rule: two pages to read with the files
 """
 
 from . import rules as rules  # fills the table of rules
@@ -37,6 +38,7 @@ from .transforms.compare import compare_modes
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
 from .transforms.jacobian import hessian, hvp, jacobian
+from .transforms.linear import linear
 from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
 from .transforms.variable import Variable
 from .values.dual import Dual
@@ -60,8 +62,10 @@ __all__ = [
     "jacobian",
     "jacrev",
     "jvp",
+    "linear",
     "linearize",
     "register_pytree",
+    "rules",
     "stop_gradient",
     "value_and_grad",
     "vjp",

@@ -12,14 +12,13 @@ import importlib
 import sys
 import textwrap
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from . import __version__, errors
-from .rules.forms import Refused, TangentRule
-from .rules.ufuncs import Elementwise, unknown
-from .table import RULES
+from .rules.forms import Refused
+from .table import RULES, Rule
 
 
 class Row(NamedTuple):
@@ -36,44 +35,33 @@ class Row(NamedTuple):
 
 KINDS = {
     "differentiable": "has a derivative",
-    "like": "makes an array that can hold derivatives, with like=x",
+    "like": "makes an array that can hold derivatives, of the kind of like=x or of its argument",
     "passive": "piecewise constant, or no number: what NumPy returns; no derivative passes",
     "refused": "raises UnsupportedFunction",
 }
-_OF_FORM = {"creation": "like", "passive": "passive", "refused": "refused"}
+_OF_FORM = {"creation": "like", "creation like an array": "like", "passive": "passive", "refused": "refused"}
 
 
 def rows() -> list[Row]:
-    """Every function of the table, and those of `dualdiff.scipy` where SciPy is installed."""
+    """Every function of the table, with those of SciPy where that is installed."""
     importlib.import_module("numpy.polynomial")
     importlib.import_module(".rules.polynomial_package", __package__)
-    found = []
     with contextlib.suppress(ImportError):
         importlib.import_module(".special", __package__)
-        found += list(_scipy_functions())
-    for function, rule in RULES.items():
-        found.append(Row(errors.name_of(function), _OF_FORM.get(rule.form, "differentiable"), _detail(rule)))
-    return sorted(set(found))
+        for name in ("special", "linalg", "integrate", "interpolate", "stats"):
+            importlib.import_module(f".scipy.{name}", __package__)
+    found = {Row(errors.name_of(rule.function), _kind(rule), _detail(rule)) for rule in RULES.values()}
+    return sorted(found)
 
 
-def _detail(rule: Any) -> str:
+def _kind(rule: Rule) -> str:
+    return _OF_FORM.get(rule.form, "differentiable")
+
+
+def _detail(rule: Rule) -> str:
     if isinstance(rule, Refused):
         return rule.reason
-    if isinstance(rule, TangentRule):
-        return "in " + ", ".join(rule.active)
-    if isinstance(rule, Elementwise):
-        without = [partial.argument for partial in rule.partials if isinstance(partial, unknown)]
-        return "not in " + ", ".join(without) if without else ""
-    return ""
-
-
-def _scipy_functions() -> Iterator[Row]:
-    for name in ("special", "linalg", "integrate", "interpolate", "stats"):
-        module, scipys = (importlib.import_module(f"{package}.{name}") for package in ("dualdiff.scipy", "scipy"))
-        for public in module.__all__:
-            own = vars(module).get(public)
-            if own is not None and own is not getattr(scipys, public, None):
-                yield Row(f"{module.__name__}.{public}", "differentiable", "")
+    return "in " + ", ".join(rule.active) if rule.active else ""
 
 
 def overview(table: list[Row]) -> Iterator[str]:
@@ -102,7 +90,7 @@ def matching(found: list[Row], words: list[str]) -> Iterator[str]:
         yield f"{row.name:{width}}  {row.kind:14}  {row.detail}".rstrip()
     if not found:
         yield f"no function of the table has {' or '.join(words)} in its name."
-        yield "  What dualdiff does not know raises UnsupportedFunction; custom_jvp adds a rule of your own."
+        yield "  What dualdiff does not know raises UnsupportedFunction; custom_jvp, rules and linear add rules."
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,6 +16,10 @@ class UnsupportedFunction(TypeError):
     """A NumPy function without a derivative rule met a `Dual`."""
 
 
+class NoForwardRule(TypeError):
+    """A function with a rule for reverse mode alone (`custom_vjp`) met forward mode; `hessian` then goes back twice."""
+
+
 class EscapedDual(RuntimeError):
     """A `Dual` was used after the transform that made it had returned."""
 
@@ -53,6 +57,13 @@ def warn(text: str) -> None:
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "numpy"):
         frame, depth = frame.f_back, depth + 1
     warnings.warn(text, IndependentResult, stacklevel=depth)
+
+
+def no_forward_rule(name: str) -> NoForwardRule:
+    return NoForwardRule(
+        f"{name} is a custom_vjp function: its rule serves reverse mode only.\n"
+        "  Use grad, vjp, jacrev, jacobian, hessian or hvp, or give it a rule with custom_jvp, which serves both modes."
+    )
 
 
 def name_of(function: Any) -> str:
@@ -93,15 +104,15 @@ _NO_ITERATOR = (
     "  Use np.ndindex(x.shape), np.ndenumerate(x) or x.flat."
 )
 _SPARSE = (
-    "a sparse matrix takes no values that carry derivatives: use A.toarray() @ x, or give the product a rule with "
-    "dualdiff.custom_jvp."
+    "a sparse matrix takes no values that carry derivatives: use A.toarray() @ x, or, where A is constant, "
+    "dualdiff.linear(A.dot, A.T.dot)(x)."
 )
 _PACKAGES = {
     "scipy.sparse": _SPARSE,
     "scipy": (
         "this function of SciPy does not dispatch. dualdiff.scipy has many of them under the same names, in special, "
         "linalg, integrate, interpolate and stats (python -m dualdiff scipy lists them).\n"
-        "  Any other gets a rule with dualdiff.custom_jvp."
+        "  Any other gets a rule with dualdiff.rules or dualdiff.custom_jvp, a linear map one with dualdiff.linear."
     ),
     "numpy.polynomial": (
         "np.polynomial calls functions of NumPy that take no objects; np.polyfit and np.roots are differentiable."
@@ -167,7 +178,8 @@ def unsupported(function: Any, reason: str, shapes: list[tuple[int, ...]]) -> Un
         f"{name_of(function)} has no derivative rule ({reason}).\n"
         f"  called with {called_with}\n"
         "  To treat the input as a constant use  dualdiff.stop_gradient(x);  "
-        "to add a rule see  dualdiff.custom_jvp."
+        "to add a rule see  dualdiff.custom_jvp\n"
+        "  (a function of your own),  dualdiff.rules  (another package's)  or  dualdiff.linear  (an opaque linear map)."
     )
 
 

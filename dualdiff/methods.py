@@ -17,7 +17,7 @@ import numpy as np
 from . import errors
 from .rules.call import refuse_overlap, wrapped
 from .rules.forms import Passive
-from .rules.passive import warn_if_remembered
+from .rules.passive_functions import warn_if_remembered
 from .rules.ufuncs import Elementwise, binary_operators, unary_operator
 from .table import RULES
 from .tangents.expression import Tangent

@@ -16,9 +16,16 @@ from . import errors
 
 
 class Rule:
-    """What dualdiff does when it meets one NumPy function."""
+    """What dualdiff does when it meets one NumPy function: the call, and the same rule as data.
+
+    ``names`` are the function's parameters, of which those in ``active`` can carry a derivative; `tangent` is the
+    derivative itself.  A call binds, makes the value, asks for the tangent and puts both together, each form in its
+    own way; who has values and tangents of another kind asks `tangent` alone.
+    """
 
     form = "rule"
+    names: tuple[str, ...] = ()
+    active: tuple[str, ...] = ()
 
     def __init__(self, function: Any) -> None:
         self.function = function
@@ -27,42 +34,64 @@ class Rule:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
 
+    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments of a call by the names of their parameters; those of ``*operands`` as one tuple."""
+        return dict(zip(self.names, args, strict=False)) | kwargs
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        """The tangent of the result ``y``, a pure function of values and tangents; None is zero.
+
+        ``values`` are the arguments as `bound` names them, without ``out=`` (and without the ``where=`` of a ufunc,
+        which is about ``out=`` too); ``tangents`` holds a `Tangent` for some of the ``active`` names, one at least.
+        Where an argument is a list or tuple of arrays, or the result a tuple, so are the tangents.
+        What a function writes into its first argument is its result here.
+        """
+        raise NotImplementedError
+
 
 RULES: dict[Any, Rule] = {}
 _declared_by: dict[Any, dict[str, Any]] = {}
 
 
-def register(rule: Rule) -> Rule:
+def register(rule: Rule, function: Any = None) -> Rule:
     """Enter a rule into the table; every function has exactly one.
 
+    ``function`` is the key where the rule's own function is one that stands in for it (`dualdiff.scipy`).
     A module that is imported once more, because its first import was interrupted, enters its rules again.
     """
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_name != "<module>":
         frame = frame.f_back
-    before, now = _declared_by.get(rule.function), frame.f_globals
+    function = rule.function if function is None else function
+    before, now = _declared_by.get(function), frame.f_globals
     if before is not None and (before is now or before["__name__"] != now["__name__"]):
-        raise ValueError(f"{errors.name_of(rule.function)} has a rule already")
-    _declared_by[rule.function], RULES[rule.function] = now, rule
+        raise ValueError(f"{errors.name_of(function)} has a rule already")
+    _declared_by[function], RULES[function] = now, rule
     return rule
 
 
-_homes: dict[str, str] = {}
+_homes: dict[str, str] = {}  # home -> package
+_homes_of_ufuncs: set[str] = set()
 
 
-def later(package: str, home: str) -> None:
-    """The rules of a package's functions are in the module ``home``, to be imported when they are needed.
+def later(package: str, home: str, *, ufuncs: bool = False) -> None:
+    """The rules of a package's functions (or of its ``ufuncs``) are in the module ``home``, imported when needed.
 
     Importing dualdiff imports neither.
     """
-    _homes[package] = home
+    _homes[home] = package
+    if ufuncs:
+        _homes_of_ufuncs.add(home)
 
 
 def find(function: Any) -> Rule | None:
-    """The rule of a function; the homes of packages in use are imported first, if it is not in the table yet."""
+    """The rule of a function; if it is not in the table yet, the home of its package's rules is imported first."""
     if function not in RULES:
-        for package, home in list(_homes.items()):
-            if package in sys.modules:
+        module = getattr(function, "__module__", None) or ""
+        is_ufunc = type(function).__name__ == "ufunc"  # which does not say where it is from
+        for home, package in list(_homes.items()):
+            its_own = home in _homes_of_ufuncs if is_ufunc else f"{module}.".startswith(f"{package}.")
+            if its_own and package in sys.modules:
                 importlib.import_module(home)
-                _homes.pop(package, None)
+                _homes.pop(home, None)
     return RULES.get(function)

@@ -12,6 +12,8 @@ import functools
 import pytest
 from hypothesis import settings
 
+from dualdiff.rules import declaring
+
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
 
@@ -28,6 +30,14 @@ class Calls:
         if self.never:
             return f"{self.name} was called {self.count} times, and should not have been" if self.count else None
         return None if self.count else f"nobody called the stand-in for {self.name}: it checked nothing"
+
+
+@pytest.fixture(autouse=True)
+def rules_declared_in_a_test_are_taken_back():
+    """The table is that of the package for the next test."""
+    yield
+    for function in list(declaring._before):
+        declaring.withdraw(function)
 
 
 @pytest.fixture

@@ -3,21 +3,26 @@
 import contextlib
 import doctest
 import importlib
+import importlib.resources
 import io
 import itertools
 import pkgutil
 import re
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dualdiff
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
+GUIDE = Path(dualdiff.__file__).parent / "guide"
+PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted(GUIDE.glob("*.md"))}
 
 
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+def blocks(language, text=README):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
 
 
 def promised_output(block):
@@ -31,13 +36,75 @@ def promised_output(block):
     return promised
 
 
-def test_code_blocks_of_the_readme_run_in_order_and_print_what_they_promise():
-    namespace = {}
-    for block in blocks("python"):
+def run(text, name):
+    namespace = {"__name__": "__main__"}
+    for block in blocks("python", text):
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            exec(compile(block, "README.md", "exec"), namespace)
+            exec(compile(block, name, "exec"), namespace)
         assert printed.getvalue().splitlines() == promised_output(block), block
+
+
+def test_code_blocks_of_the_readme_run_in_order_and_print_what_they_promise():
+    run(README, "README.md")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_code_blocks_of_the_guide_run_in_order_and_print_what_they_promise(name):
+    if "scipy" in PAGES[name]:
+        pytest.importorskip("scipy")
+    run(PAGES[name], name)
+
+
+def test_the_guide_is_linked_from_the_readme_and_shipped():
+    assert set(PAGES) == {"how_it_works.md", "adding_a_rule.md"}
+    for name in PAGES:
+        assert f"(dualdiff/guide/{name})" in README
+        assert importlib.resources.files("dualdiff").joinpath("guide", name).is_file()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_files_that_the_guide_names_exist(name):
+    named = set(re.findall(r"`([a-z_]+/[a-z_/]*\.?(?:py|md)?)`", PAGES[name]))
+    assert named
+    for path in named - {"tests/samples/"}:
+        assert (GUIDE.parent / path).exists(), path
+    for target in re.findall(r"\]\(([^)]+)\)", PAGES[name]):
+        assert (GUIDE / target).exists(), target
+
+
+@pytest.mark.parametrize(
+    ("section", "call"),
+    [
+        ("One product, forwards", lambda a, b: dualdiff.jvp(lambda a: a * b, (a,), (a,))),
+        ("The gradient of a sum, backwards", lambda a, b: dualdiff.grad(lambda a: np.sum(a * b))(a)),
+    ],
+)
+def test_data_passes_the_files_in_the_order_of_the_page(section, call):
+    """The numbered list of a section names the files in the order in which the call first comes to them, or again."""
+    text = PAGES["how_it_works.md"].split(f"## {section}")[1].split("\n## ")[0]
+    steps = [re.findall(r"`([a-z_/]+\.py)`", line.split(" - ")[0]) for line in re.findall(r"^\d+\. .*", text, re.M)]
+    a, b = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+    call(a, b)  # caches are filled by the first
+    passed = []
+
+    def see(frame, event, _):
+        file = Path(frame.f_code.co_filename)
+        if event == "call" and file.is_relative_to(GUIDE.parent):
+            passed.append(file.relative_to(GUIDE.parent).as_posix())
+
+    sys.setprofile(see)
+    try:
+        call(a, b)
+    finally:
+        sys.setprofile(None)
+    assert len(passed) > 10
+    at = 0
+    for files in steps:  # each step is a walk through its files, after the step before
+        assert files
+        places = [passed.index(file, at) for file in files if file in passed[at:]]
+        assert len(places) == len(files), f"after {passed[at]}: {files}"
+        at = min(places)
 
 
 def test_readme_has_each_set_up_command_on_one_line():

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import errors
+from ..values.dual import Dual
 from .comparison import is_same_rest
 from .kinds import Kind, Registered, kind_of, register, sorted_keys
 
@@ -201,3 +202,19 @@ def register_pytree(
     if cls in _ATOMS or cls in (tuple, list, dict, type(None)):
         raise TypeError(f"register_pytree: {cls.__name__} is known already.")
     register(cls, flatten, unflatten)
+
+
+def presented(tree: Any) -> Any:
+    """Results as their users see them: what carries the perturbation of Variables is a Variable."""
+    if type(tree) is np.ndarray or type(tree) is float:
+        return tree
+    if type(tree) is Dual:
+        return tree.perturbation.present(tree)
+    try:
+        if type(tree) in (list, tuple):
+            return type(tree)([presented(item) for item in tree])
+        if type(tree) is dict:
+            return {name: presented(item) for name, item in tree.items()}
+    except RecursionError:
+        raise errors.nested_too_deeply(type(tree)) from None
+    return tree if kind_of(type(tree)) is None else tree_map(presented, tree)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..table import Rule
 from ..tangents import ONE, Like, Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values import storage as shared
@@ -33,6 +34,40 @@ def number(arg: Any) -> Any:
 def tangent_of(arg: Any, perturbation: Perturbation) -> Tangent:
     active = type(arg) is Dual and arg.perturbation is perturbation
     return Tangent(perturbation, arg.tangent if active else None)
+
+
+def perturbation_of(tangents: Any) -> Perturbation:
+    """The perturbation of some tangents, as rules get them: by name, in lists, None among them."""
+    if isinstance(tangents, dict):
+        tangents = tangents.values()
+    found: Any = None
+    for item in tangents:
+        if isinstance(item, (list, tuple)):
+            found = found or perturbation_of(item)
+        elif item is not None:
+            found = item.perturbation
+    return found
+
+
+def with_tangents(value: Any, tangent: Any) -> Any:
+    """Values and their tangents as Duals; lists and tuples of them entry by entry."""
+    if isinstance(tangent, (list, tuple)):
+        return type(value)([with_tangents(*pair) for pair in zip(value, tangent, strict=True)])
+    if not tangent:
+        return value
+    dual = Dual(value, tangent.handle, tangent.perturbation)
+    dual.shares = True  # a write into it leaves the tangent that was given alone
+    return dual
+
+
+def tangents_in(tree: Any, perturbation: Perturbation) -> Any:
+    """The tangents of Duals, None for what is constant; lists and tuples entry by entry."""
+    if isinstance(tree, (list, tuple)):
+        return tuple(tangents_in(item, perturbation) for item in tree)
+    if type(tree) is not Dual or tree.perturbation is not perturbation:
+        return None
+    tangent = Tangent(perturbation, perturbation.current(tree.tangent))
+    return tangent * 1.0 if tree.shares or tree.storage is not None else tangent
 
 
 def fused_tree(tree: Any) -> Any:
@@ -86,6 +121,27 @@ def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:
     elif perturbation.renews:
         handle = perturbation.current(handle)
     return Dual(y, handle, perturbation)
+
+
+def wrapped_parts(y: Any, dy: Any, perturbation: Perturbation) -> Any:
+    """`wrapped`, of a result that may be a tuple, a named one or a list, of parts with a tangent each."""
+    if not isinstance(y, (tuple, list)):
+        return wrapped(y, dy, perturbation)
+    if dy is None:
+        return y
+    results = [wrapped_parts(part, tangent, perturbation) for part, tangent in zip(y, dy, strict=True)]
+    return type(y)(*results) if hasattr(y, "_fields") else type(y)(results)
+
+
+def applied(rule: Rule, bound: dict[str, Any], perturbation: Perturbation) -> Any:
+    """A call with these arguments as rules that are not hot make it: NumPy's own value, and the rule's tangent."""
+    values = {name: value_of(arg, perturbation) for name, arg in bound.items()}
+    tangents = {name: tangent_of(bound[name], perturbation) for name in rule.active if name in bound}
+    first, *rest = values
+    y = rule.function(values[first], **{name: values[name] for name in rest})
+    # A tape keeps what the rule's linear maps refer to, which the user may overwrite.
+    values = {name: perturbation.keep(value) for name, value in values.items()}
+    return wrapped_parts(y, rule.tangent(perturbation.keep(y), values, tangents), perturbation)
 
 
 def constant(dtype: np.dtype[Any]) -> bool:

@@ -19,7 +19,7 @@ from ..tangents.expression import Tangent, normalized
 from ..values.dual import primal
 from ..values.levels import innermost
 from ..values.objects import fused, stripped
-from .elementwise import chord
+from .elementwise_functions import chord
 from .forms import Composite, custom, tangent_rule
 from .ufuncs import at_edge
 
@@ -33,10 +33,10 @@ class Formula(Composite):
         return super().__call__(*map(fused, args), **{name: fused(arg) for name, arg in kwargs.items()})
 
 
-def formula(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def formula(*functions: Any, active: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def declare(of: Callable[..., Any]) -> Callable[..., Any]:
         for function in functions:
-            register(Formula(function, of))
+            register(Formula(function, of, active))
         return of
 
     return declare
@@ -55,7 +55,7 @@ def along(axis: int, ndim: int, index: Any) -> tuple[Any, ...]:
 # Differences and integrals.
 
 
-@formula(np.diff)
+@formula(np.diff, active="a prepend append")
 def diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
     if n == 0:
         return a
@@ -80,7 +80,7 @@ def ediff1d(ary: Any, to_end: Any = None, to_begin: Any = None) -> Any:
     return np.concatenate([np.ravel(part) for part in parts if part is not None])
 
 
-@formula(np.gradient)
+@formula(np.gradient, active="f varargs")
 def gradient(f: Any, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
     """Second-order differences on a grid whose spacing h may vary (Fornberg 1988), one-sided at the ends.
 
@@ -138,7 +138,7 @@ def unwrap(
 # Covariances.
 
 
-@formula(np.cov)
+@formula(np.cov, active="m y aweights")
 def cov(
     m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None, fweights: Any = None,
     aweights: Any = None, *, dtype: Any = None,
@@ -167,7 +167,7 @@ def cov(
         return np.squeeze(np.matmul(x * w, np.conjugate(x.T)) / freedom)
 
 
-@formula(np.corrcoef)
+@formula(np.corrcoef, active="x y")
 def corrcoef(
     x: Any, y: Any = None, rowvar: bool = True, bias: Any = None, ddof: Any = None, *, dtype: Any = None
 ) -> Any:
@@ -198,7 +198,7 @@ def bincount(y: Any, x: Any, weights: Any = None, minlength: int = 0, *, dweight
     return dweights.map(apply, lambda block: np.take(block, places, axis=1), Like(np.shape(y), y.dtype))
 
 
-@formula(np.histogram_bin_edges)
+@formula(np.histogram_bin_edges, active="a bins range")
 def histogram_bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
     """Equal bins between the least and the greatest entry (or the given range); their number is constant."""
     if np.ndim(bins) == 1:
@@ -227,7 +227,7 @@ def _weighted(places: Any, weights: Any, n: int) -> Any:
     return np.bincount(places, weights, n)
 
 
-@formula(np.histogram)
+@formula(np.histogram, active="a bins range weights")
 def histogram(a: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     edges = np.histogram_bin_edges(a, bins, range)
     plain, points = primal(fused(edges)), np.ravel(stripped(a))
@@ -279,14 +279,14 @@ def _histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = 
 
 
 # Not formulas in the sense above: bins may be a list of vectors of different lengths.
-register(Composite(np.histogram2d, _histogram2d))
-register(Composite(np.histogramdd, _histogramdd))
+register(Composite(np.histogram2d, _histogram2d, "x y bins range weights"))
+register(Composite(np.histogramdd, _histogramdd, "sample bins range weights"))
 
 
 # Functions applied.
 
 
-@custom("composite", np.apply_along_axis)
+@custom("composite", np.apply_along_axis, active="arr args")
 def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
     """The function is called on Duals; its first result sets the dtype, as in NumPy."""
     arr = fused(arr)
@@ -306,7 +306,7 @@ def apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any
     return np.moveaxis(whole, tuple(range(len(outer), whole.ndim)), tuple(range(axis, axis + len(inner))))
 
 
-@custom("composite", np.apply_over_axes)
+@custom("composite", np.apply_over_axes, active="a")
 def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
     result = a = fused(a)
     for axis in (axes,) if np.ndim(axes) == 0 else axes:
@@ -362,7 +362,7 @@ def arccos(y: Any, x: Any, *, dx: Tangent) -> Tangent:
     return dx * -at_edge(dx.perturbation, _arc_partial, x)
 
 
-@formula(np.emath.logn)
+@formula(np.emath.logn, active="n x")
 def logn(n: Any, x: Any) -> Any:
     return np.log(_complex_where(_negative, x)) / np.log(_complex_where(_negative, n))
 
@@ -402,7 +402,7 @@ _STATISTICS: dict[str, Any] = {"mean": np.mean, "maximum": np.max, "minimum": np
 _COPYING = ("edge", "reflect", "symmetric", "wrap")
 
 
-@formula(np.pad)
+@formula(np.pad, active="array constant_values end_values")
 def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
     """Axis by axis, as NumPy does, so that corners are padded from what has been padded before."""
     if callable(mode):

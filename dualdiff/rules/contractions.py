@@ -19,12 +19,12 @@ import numpy as np
 
 from .. import errors
 from ..table import Rule, register
-from ..tangents import ONE, Like
+from ..tangents import ONE, Like, like_of
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
-from .call import constant, refuse_narrowing, wrapped, written
+from .call import constant, perturbation_of, refuse_narrowing, tangent_of, wrapped, written
 from .forms import View, composite, custom, tangent_rule
 
 Letters = tuple[str, str, str]  # of a, of b, of the result
@@ -41,6 +41,7 @@ class Bilinear(Rule):
     def __init__(self, function: Any, names: str, letters: Callable[..., Letters], conjugate: bool, flat: bool) -> None:
         super().__init__(function)
         self.names = tuple(names.split())
+        self.active = self.names[:2]
         self.letters = letters
         self.conjugate = conjugate
         self.flat = flat
@@ -71,26 +72,37 @@ class Bilinear(Rule):
         y = self.function(x, z, **options)
         if constant(y.dtype):  # dtype=int
             return y
-        terms = []
-        left, right, target = self.letters(_shape(x, self.flat), _shape(z, self.flat), **options)
-        if a is not x:
-            da = Tangent(perturbation, self._flat_tangent(a))
-            da = da.conj() if self.conjugate else da
-            factor = z if z is not b else perturbation.keep(z)
-            terms.append(da.contract(f"{left},{right}->{target}", np.ravel(factor) if self.flat else as_array(factor)))
-        if b is not z:
-            db = Tangent(perturbation, self._flat_tangent(b))
-            factor = x if x is not a else perturbation.keep(x)
-            factor = conj(factor) if self.conjugate else factor
-            terms.append(db.contract(f"{right},{left}->{target}", np.ravel(factor) if self.flat else as_array(factor)))
-        dy = terms[0] if len(terms) == 1 else terms[0] + terms[1]
-        # kron interleaves axes, keepdims adds some: the entries are in their order already.
-        return wrapped(y, dy if dy.shape == np.shape(y) else dy.reshape(np.shape(y)), perturbation)
+        da, db = tangent_of(a, perturbation), tangent_of(b, perturbation)
+        x, z = (value if d else perturbation.keep(value) for value, d in ((x, da), (z, db)))
+        return wrapped(y, self._product(y, x, z, da, db, options), perturbation)
 
-    def _flat_tangent(self, dual: Dual) -> Any:
-        if not self.flat or dual.ndim == 1:
-            return dual.tangent
-        return Tangent(dual.perturbation, dual.tangent).reshape((dual.size,)).handle
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Tangent | None:
+        if constant(like_of(y).dtype):  # dtype=int
+            return None
+        first, second = self.active
+        none = Tangent(perturbation_of(tangents), None)
+        options = {name: value for name, value in values.items() if name not in (first, second, "out")}
+        x, z = operand(values[first]), operand(values[second])
+        return self._product(y, x, z, tangents.get(first) or none, tangents.get(second) or none, options)
+
+    def _product(self, y: Any, x: Any, z: Any, da: Tangent, db: Tangent, options: dict[str, Any]) -> Tangent:
+        left, right, target = self.letters(_shape(x, self.flat), _shape(z, self.flat), **options)
+        if self.flat:
+            da, db = _raveled(da), _raveled(db)
+        dy = db
+        if db:
+            factor = conj(x) if self.conjugate else x
+            dy = db.contract(f"{right},{left}->{target}", np.ravel(factor) if self.flat else as_array(factor))
+        if da:
+            da = da.conj() if self.conjugate else da
+            da = da.contract(f"{left},{right}->{target}", np.ravel(z) if self.flat else as_array(z))
+            dy = da + dy if dy else da
+        # kron interleaves axes, keepdims adds some: the entries are in their order already.
+        return dy if dy.shape == np.shape(y) else dy.reshape(np.shape(y))
+
+
+def _raveled(d: Tangent) -> Tangent:
+    return d.reshape((math.prod(d.shape),)) if d and d.ndim != 1 else d
 
 
 def _short_way(
@@ -466,7 +478,7 @@ def linalg_trace(y: Any, x: Any, offset: int = 0, dtype: Any = None, *, dx: Tang
 # Products of vectors.
 
 
-@composite(np.cross)
+@composite(np.cross, active="a b")
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
     """cᵢ = aⱼ bₖ − aₖ bⱼ; the third component of a vector of two is zero."""
     if axis is not None:

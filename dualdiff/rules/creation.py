@@ -28,7 +28,7 @@ def _buffer(value: Any, like: Dual) -> Any:
 
 
 def _like(function: Any) -> None:
-    @custom("creation like an array", function)
+    @custom("creation like an array", function, active="")
     def made(a: Any, *args: Any, **kwargs: Any) -> Any:
         a = fused(a)
         innermost((a,))
@@ -40,7 +40,7 @@ _like(np.ones_like)
 _like(np.empty_like)
 
 
-@custom("creation like an array", np.full_like)
+@custom("creation like an array", np.full_like, active="fill_value")
 def full_like(
     a: Any, fill_value: Any, dtype: Any = None, order: Any = "K", subok: bool = True, shape: Any = None, **options: Any
 ) -> Any:
@@ -83,7 +83,7 @@ for _function in (
     _created(_function)
 
 
-@creation(np.full)
+@creation(np.full, active="fill_value")
 def full(like: Dual, shape: Any, fill_value: Any, dtype: Any = None, order: Any = "C", **options: Any) -> Any:
     fill_value = fused(fill_value)
     if not duals_in(fill_value):
@@ -96,7 +96,7 @@ def full(like: Dual, shape: Any, fill_value: Any, dtype: Any = None, order: Any 
     return y
 
 
-@creation(np.arange)
+@creation(np.arange, active="args start step")
 def arange(like: Dual, *args: Any, **kwargs: Any) -> Any:
     """start + i step; ``stop`` only says how many."""
     names = ("stop",) if len(args) == 1 and "stop" not in kwargs else ("start", "stop", "step", "dtype")
@@ -126,7 +126,7 @@ def fromfunction(like: Dual, function: Any, shape: Any, *, dtype: Any = float, *
     return _buffer(y, like) if isinstance(y, np.ndarray) else y
 
 
-@creation(np.fromiter)
+@creation(np.fromiter, active="iter")
 def fromiter(like: Dual, iter: Any, dtype: Any, count: int = -1) -> Any:
     items = list(iter)
     if not duals_in(items):
@@ -161,7 +161,7 @@ def _converted(function: Any, x: Dual, like: Dual, args: Any, kwargs: Any) -> An
 
 
 def _conversion(function: Any) -> None:
-    @creation(function)
+    @creation(function, active="a")
     def converted(like: Dual, a: Any, *args: Any, **kwargs: Any) -> Any:
         x = fused(a)
         if not duals_in(x):
@@ -176,7 +176,7 @@ for _conversion_function in (np.array, np.asarray, np.asanyarray, np.ascontiguou
     _conversion(_conversion_function)
 
 
-@creation(np.require)
+@creation(np.require, active="a")
 def require(like: Dual, a: Any, dtype: Any = None, requirements: Any = None) -> Any:
     x = fused(a)
     if not duals_in(x):
@@ -202,7 +202,7 @@ def _ends(*ends: Any) -> tuple[Any, ...]:
     return tuple(end if hasattr(end, "__array_function__") else np.asarray(end) for end in fused_ends)
 
 
-@composite(np.linspace)
+@composite(np.linspace, active="start stop")
 def linspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, retstep: bool = False, dtype: Any = None,
     axis: int = 0, **options: Any,
@@ -223,7 +223,7 @@ def _open(end: Any, ndim: int, axis: int) -> Any:
     return np.expand_dims(filled, axis)
 
 
-@composite(np.logspace)
+@composite(np.logspace, active="start stop base")
 def logspace(
     start: Any, stop: Any, num: Any = 50, endpoint: bool = True, base: Any = 10.0, dtype: Any = None, axis: int = 0
 ) -> Any:
@@ -236,7 +236,7 @@ def logspace(
     return np.power(_open(base, ndim, axis), exponent)
 
 
-@composite(np.geomspace)
+@composite(np.geomspace, active="start stop")
 def geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     """start (stop / start)**t, also for complex ends and for negative ones, whose quotient is positive."""
     if dtype is not None and constant(np.dtype(dtype)):

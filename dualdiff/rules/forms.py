@@ -19,7 +19,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -29,9 +29,21 @@ from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values import storage as shared
 from ..values.dual import Dual, is_array, may_share_memory, primal
-from ..values.levels import duals_in, innermost, value_of
+from ..values.levels import duals_in, innermost, lifted, value_of
 from ..values.objects import carries, fused, stripped
-from .call import constant, fused_tree, number, tangent_of, values_in, wrapped, written
+from .call import (
+    constant,
+    fused_tree,
+    number,
+    perturbation_of,
+    tangent_of,
+    tangents_in,
+    values_in,
+    with_tangents,
+    wrapped,
+    wrapped_parts,
+    written,
+)
 from .ufuncs import elementwise as elementwise
 
 # Functions of arrays.
@@ -79,15 +91,15 @@ class TangentRule(Rule):
         tangents = {"d" + name: tangent_of(bound.get(name), perturbation) for name in self.active}
         # A tape keeps what the rule's linear maps refer to, which the user may overwrite.
         values = {name: perturbation.keep(value) for name, value in values.items()}
-        result = self._results(y, self.rule(perturbation.keep(y), **values, **tangents), perturbation)
+        result = wrapped_parts(y, self.rule(perturbation.keep(y), **values, **tangents), perturbation)
         perturbation.separate(result, [tangent.handle for tangent in tangents.values() if tangent])
         return result if out is None else written(self.function, out, result)
 
-    def _results(self, y: Any, dy: Any, perturbation: Perturbation) -> Any:
-        if isinstance(y, (tuple, list)):
-            results = [wrapped(part, tangent, perturbation) for part, tangent in zip(y, dy, strict=True)]
-            return type(y)(*results) if hasattr(y, "_fields") else type(y)(results)
-        return wrapped(y, dy, perturbation)
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        none = Tangent(perturbation_of(tangents), None)
+        given = {"d" + name: tangents.get(name) or none for name in self.active}
+        values = {name: number(value) if name in self.active else value for name, value in values.items()}
+        return self.rule(y, **values, **given)
 
 
 @functools.cache
@@ -120,14 +132,72 @@ def tangent_rule(*functions: Any) -> Callable[[Callable[..., Any]], Callable[...
     return declare
 
 
-class Composite(Rule):
+# Parameters that say how, and not of what: no derivative is in them.
+_OPTIONS = frozenset({
+    "axis", "axes", "casting", "copy", "device", "dtype", "keepdims", "like", "mode", "n", "ndim", "norm", "order",
+    "out", "s", "shape", "subok",
+})  # fmt: skip
+
+
+class Called(Rule):
+    """A rule whose formula is a function of Duals; its tangent is found by calling that.
+
+    ``active`` are the names given, or all parameters but options.
+    """
+
+    formula: Callable[..., Any]
+    given: str | None = None
+
+    @functools.cached_property
+    def signature(self) -> inspect.Signature:
+        return inspect.signature(self.formula)
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(self.signature.parameters)
+
+    @functools.cached_property
+    def active(self) -> tuple[str, ...]:  # type: ignore[override]
+        if self.given is not None:
+            return tuple(self.given.split())
+        kinds = self.signature.parameters.values()
+        return tuple(p.name for p in kinds if p.name not in _OPTIONS and p.kind is not p.VAR_KEYWORD)
+
+    def bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        found = dict(self.signature.bind(*args, **kwargs).arguments)
+        for parameter in self.signature.parameters.values():
+            if parameter.kind is parameter.VAR_KEYWORD:
+                found |= found.pop(parameter.name, {})
+        return found
+
+    def unbound(self, values: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """A call of the formula with these arguments."""
+        args: list[Any] = []
+        kwargs = dict(values)
+        for parameter in self.signature.parameters.values():
+            if parameter.name not in kwargs:
+                break
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                args += kwargs.pop(parameter.name)
+            elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+                args.append(kwargs.pop(parameter.name))
+        return args, kwargs
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        duals = {name: with_tangents(value, tangents.get(name)) for name, value in values.items()}
+        args, kwargs = self.unbound(duals)
+        return tangents_in(self.formula(*args, **kwargs), perturbation_of(tangents))
+
+
+class Composite(Called):
     """A formula in NumPy functions that have rules; only its tangent is used."""
 
     form = "composite"
 
-    def __init__(self, function: Any, formula: Callable[..., Any]) -> None:
+    def __init__(self, function: Any, formula: Callable[..., Any], active: str | None = None) -> None:
         super().__init__(function)
         self.formula = formula
+        self.given = active
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = with_out_named(self.function, args, kwargs)
@@ -143,12 +213,15 @@ class Composite(Rule):
         return result if out is None else written(self.function, out, result)
 
 
-def composite(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare a formula with NumPy's signature.  NumPy's own call still makes the value."""
+def composite(*functions: Any, active: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a formula with NumPy's signature.  NumPy's own call still makes the value.
+
+    ``active`` names the parameters that can carry a derivative, where that is not all but options like ``axis``.
+    """
 
     def declare(formula: Callable[..., Any]) -> Callable[..., Any]:
         for function in functions:
-            register(Composite(function, formula))
+            register(Composite(function, formula, active))
         return formula
 
     return declare
@@ -211,8 +284,9 @@ class Rearranging(Rule):
 
     def __init__(self, function: Any, data: tuple[int, ...]) -> None:
         super().__init__(function)
-        self.names = list(inspect.signature(function).parameters)
-        self.data = (*data, *(self.names[place] for place in data))
+        self.names = tuple(inspect.signature(function).parameters)
+        self.active = tuple(self.names[place] for place in data)
+        self.data = (*data, *self.active)
 
     def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         if "out" in self.names[: len(args)]:
@@ -244,6 +318,19 @@ class Rearranging(Rule):
         places = [positions(arg, place in self.data) for place, arg in enumerate(args)]
         named = {name: positions(arg, name in self.data) for name, arg in kwargs.items() if name != "dtype"}
         return self._gathered(y, self.function(*places, **named), tuple(tangents), perturbation, out)
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        perturbation, given, start = perturbation_of(tangents), [], 1
+        places = {name: value for name, value in values.items() if name != "dtype"}
+        for name in self.active:
+            if tangent := tangents.get(name):
+                given.append(tangent.handle)
+                places[name] = positions_like(values[name], start)
+                start += places[name].size
+            elif name in values:
+                places[name] = np.zeros(np.shape(values[name]), np.intp)
+        moved = Gather(np.asarray(self.function(**places)))
+        return None if constant(y.dtype) else Tangent(perturbation, perturbation.rearrange(tuple(given), moved, y))
 
     def _gathered(self, y: Any, places: Any, tangents: tuple[Any, ...], perturbation: Any, out: Any) -> Any:
         if isinstance(y, (list, tuple)):
@@ -298,7 +385,9 @@ class View(Rule):
         super().__init__(function)
         self.batched = batched
         self.once = once
-        self.name = next(iter(inspect.signature(function).parameters))
+        self.names = tuple(inspect.signature(function).parameters)
+        self.name = self.names[0]
+        self.active = (self.name,)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not args:
@@ -328,6 +417,11 @@ class View(Rule):
         again = functools.partial(self, **kwargs) if kwargs else self
         return shared.attach(Dual(y, handle, perturbation), x, (again, *args), move)
 
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Tangent:
+        d, options = tangents[self.name], {name: value for name, value in values.items() if name != self.name}
+        move = self.batched(values[self.name], **options)
+        return Tangent(d.perturbation, d.perturbation.rearrange((d.handle,), lambda block: move(block).copy(), y))
+
 
 def view(*functions: Any, once: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare ``batched(value, *arguments)``, which returns the same view as a function of blocks.
@@ -346,35 +440,63 @@ def view(*functions: Any, once: bool = False) -> Callable[[Callable[..., Any]], 
 # Everything else.
 
 
-class Custom(Rule):
+class Custom(Called):
     """A function of Duals that does the whole call."""
 
-    def __init__(self, function: Any, form: str, call: Callable[..., Any]) -> None:
+    def __init__(self, function: Any, form: str, call: Callable[..., Any], active: str | None = None) -> None:
         super().__init__(function)
         self.form = form
-        self.call = call
+        self.formula = call
+        self.given = active
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.call(*args, **kwargs)
+        return self.formula(*args, **kwargs)
 
 
-def custom(form: str, *functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+class Creation(Custom):
+    """A new array like the first argument, whose own tangent does not matter."""
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        like = lifted(values[self.names[0]], perturbation_of(tangents))
+        return super().tangent(y, values | {self.names[0]: like}, tangents)
+
+
+class Writing(Custom):
+    """A function that writes into its first argument, which is its result as far as `tangent` goes."""
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        perturbation = perturbation_of(tangents)
+        duals = {name: with_tangents(value, tangents.get(name)) for name, value in values.items()}
+        first = self.names[0]
+        given = duals[first]
+        duals[first] = np.copy(given) if type(given) is Dual else lifted(np.copy(given), perturbation)
+        args, kwargs = self.unbound(duals)
+        self.formula(*args, **kwargs)
+        return tangents_in(duals[first], perturbation)
+
+
+_FORMS = {"writing": Writing, "creation": Creation, "creation like an array": Creation}
+
+
+def custom(form: str, *functions: Any, active: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a function of Duals that does the whole call; ``active`` as for `composite`."""
+
     def declare(call: Callable[..., Any]) -> Callable[..., Any]:
         for function in functions:
-            register(Custom(function, form, call))
+            register(_FORMS.get(form, Custom)(function, form, call, active))
         return call
 
     return declare
 
 
-def writing(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def writing(*functions: Any, active: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function that writes into its argument, in terms of Dual assignment."""
-    return custom("writing", *functions)
+    return custom("writing", *functions, active=active)
 
 
-def creation(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def creation(*functions: Any, active: str = "") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare a function with ``like=``; the rule receives the Dual given there first."""
-    return custom("creation", *functions)
+    return custom("creation", *functions, active=active)
 
 
 class Passive(Rule):
@@ -396,6 +518,9 @@ class Passive(Rule):
             kwargs |= dict(zip(self.from_out, args[self.before_out :], strict=False))
             args = args[: self.before_out]
         return self._plain(self.function, args, kwargs)
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> None:
+        return None
 
     def _plain(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """What NumPy returns; a Dual given as ``out=`` receives it as a constant."""
@@ -452,6 +577,9 @@ class Refused(Rule):
         duals = duals_in(args, kwargs)
         innermost(duals)
         raise errors.unsupported(self.function, self.reason, [dual.shape for dual in duals])
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> NoReturn:
+        raise errors.unsupported(self.function, self.reason, [])
 
 
 def refused(*functions: Any, reason: str) -> None:

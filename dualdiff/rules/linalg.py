@@ -226,7 +226,7 @@ def _columns_solved(a: Any, block: Any) -> Any:
     return np.moveaxis(np.linalg.solve(a, columns).reshape(*batch, n, m, k), -1, 0)
 
 
-@composite(np.linalg.tensorinv)
+@composite(np.linalg.tensorinv, active="a")
 def tensorinv(a: Any, ind: int = 2) -> Any:
     rest = math.prod(a.shape[ind:])
     return np.linalg.inv(np.reshape(a, (rest, rest))).reshape((*a.shape[ind:], *a.shape[:ind]))
@@ -663,7 +663,7 @@ _svd = TangentRule(np.linalg.svd, _svd_tangent)
 _svd_of_hermitian = Composite(np.linalg.svd, _hermitian_svd)
 
 
-@custom("tangent", np.linalg.svd)
+@custom("tangent", np.linalg.svd, active="a")
 def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
     return (_svd_of_hermitian if hermitian else _svd)(
         operand(a), full_matrices=full_matrices, compute_uv=compute_uv, hermitian=hermitian
@@ -759,7 +759,7 @@ def lstsq(y: Any, a: Any, b: Any, rcond: Any = None, *, da: Tangent, db: Tangent
     return dx.reshape(dx.shape[:1]) if vector else dx, d_squares, None, svdvals(s, a, dx=da)
 
 
-@composite(np.linalg.cond)
+@composite(np.linalg.cond, active="x")
 def cond(x: Any, p: Any = None) -> Any:
     with np.errstate(all="ignore"):
         if p is None or p in (2, -2):

@@ -38,7 +38,7 @@ def _active(function: Any, array: Any, **others: Any) -> tuple[Dual, Perturbatio
 
 
 def _triangle(function: Any, mask_of: Callable[[tuple[int, ...], int], Any]) -> None:
-    @custom("rearranging", function)
+    @custom("rearranging", function, active="m")
     def triangle(m: Any, k: Any = 0) -> Any:
         m, p = _active(function, m, k=k)
         y = function(m.value, k)
@@ -52,7 +52,7 @@ _triangle(np.triu, lambda shape, k: ~np.tri(shape[0], shape[1], k - 1, dtype=boo
 # Diagonals.
 
 
-@custom("rearranging", np.diag)
+@custom("rearranging", np.diag, active="v")
 def diag(v: Any, k: int = 0) -> Any:
     """The diagonal of a matrix is a view of it, the diagonal matrix of a vector is new."""
     v = fused(v)
@@ -61,7 +61,7 @@ def diag(v: Any, k: int = 0) -> Any:
     return _diagonal_matrix(np.diag, v, k)
 
 
-@custom("rearranging", np.diagflat)
+@custom("rearranging", np.diagflat, active="v")
 def diagflat(v: Any, k: int = 0) -> Any:
     return _diagonal_matrix(np.diagflat, np.ravel(fused(v)), k)
 
@@ -79,7 +79,7 @@ def _diagonal_matrix(function: Any, v: Any, k: Any) -> Dual:
 # Rolling.
 
 
-@custom("rearranging", np.roll)
+@custom("rearranging", np.roll, active="a")
 def roll(a: Any, shift: Any, axis: Any = None) -> Any:
     a, p = _active(np.roll, a, shift=shift, axis=axis)
     y = np.roll(a.value, shift, axis)

@@ -29,16 +29,16 @@ class Polynomials(Formula):
         return tuple(map(np.poly1d, result)) if isinstance(result, tuple) else np.poly1d(result)
 
 
-def polynomials(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def polynomials(*functions: Any, active: str | None = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     def declare(of: Callable[..., Any]) -> Callable[..., Any]:
         for function in functions:
-            register(Polynomials(function, of))
+            register(Polynomials(function, of, active))
         return of
 
     return declare
 
 
-@formula(np.vander)
+@formula(np.vander, active="x")
 def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     x = array(x)
     powers = np.arange(len(x) if N is None else N)
@@ -97,14 +97,14 @@ def polyval(p: Any, x: Any) -> Any:
     return y
 
 
-@polynomials(np.polyder)
+@polynomials(np.polyder, active="p")
 def polyder(p: Any, m: int = 1) -> Any:
     for _ in range(int(m)):
         p = p[:-1] * np.arange(len(p) - 1, 0, -1)
     return p
 
 
-@polynomials(np.polyint)
+@polynomials(np.polyint, active="p k")
 def polyint(p: Any, m: int = 1, k: Any = None) -> Any:
     constants = array(0.0 if k is None else k)
     if constants.size == 1:
@@ -152,7 +152,7 @@ def roots(y: Any, p: Any, *, dp: Tangent) -> Tangent | None:
         return dp.reshape(p.shape).contract("k,ik->i", -np.vander(y, len(p)) / slope[:, None])
 
 
-@formula(np.polyfit)
+@formula(np.polyfit, active="x y w")
 def polyfit(x: Any, y: Any, deg: int, rcond: Any = None, full: bool = False, w: Any = None, cov: Any = False) -> Any:
     """The least-squares problem that NumPy solves: columns xⁿ⁻ᵏ scaled to length 1."""
     order = int(deg) + 1

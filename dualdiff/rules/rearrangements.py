@@ -226,7 +226,7 @@ _of_rank(3, _rank_3, np.atleast_3d)
 
 
 def _splitting(function: Any, axis_of: Callable[[Any, int], int], has_axis: bool) -> None:
-    @custom("view", function)
+    @custom("view", function, active="ary")
     def split(ary: Any, indices_or_sections: Any, axis: int = 0) -> Any:
         ary = fused(ary)
         if carries(indices_or_sections):
@@ -271,7 +271,7 @@ def broadcast_arrays(*args: Any, subok: bool = False) -> Any:
     )
 
 
-@custom("view", np.meshgrid)
+@custom("view", np.meshgrid, active="xi")
 def meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: Any = "xy") -> Any:
     xi = tuple(fused(x) for x in xi)
     innermost(xi)
@@ -355,7 +355,7 @@ def imag(val: Any) -> Any:
     return _part(np.imag, val, lambda block: block * -1j) if val.dtype.kind == "c" else np.imag(primal(val))
 
 
-@custom("view", np.real_if_close)
+@custom("view", np.real_if_close, active="a")
 def real_if_close(a: Any, tol: float = 100) -> Any:
     a = fused(a)
     innermost((a,))
@@ -503,7 +503,7 @@ def block(arrays: Any) -> Any:
 # Selecting.
 
 
-@custom("elementwise", np.where)
+@custom("elementwise", np.where, active="choices")
 def where(condition: Any, /, *choices: Any) -> Any:
     """A boolean partial selects: what is dropped is zero, even where its tangent is infinite."""
     condition = stripped(condition)

@@ -10,6 +10,7 @@ What ``where`` or NaN drops is selected away by a boolean partial, so that it is
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import operator
@@ -26,7 +27,7 @@ from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .axes import along, axes_of, rows_of, tangent_rows
-from .call import constant, tangent_of, wrapped, written
+from .call import constant, perturbation_of, tangent_of, wrapped, written
 from .forms import composite, gathered
 from .ufunc_methods import ACCUMULATIONS, REDUCTIONS, linear_recurrence, recurrence, working_dtype
 
@@ -97,14 +98,30 @@ class Reduction(Rule):
             y = reduced(y, self.rule(y, a, da, **options, **companions), perturbation)
         return written(function, out, y)
 
+    @functools.cached_property
+    def active(self) -> tuple[str, ...]:  # type: ignore[override]
+        known = inspect.signature(self.rule).parameters
+        # The standard deviation hands its options on to the variance.
+        also = _ALSO_ACTIVE if "options" in known else [name for name in _ALSO_ACTIVE if "d" + name in known]
+        return (self.names[0], *(name for name in also if name in self.names))
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        if constant(like_of(y).dtype):
+            return None
+        first, none = self.names[0], Tangent(perturbation_of(tangents), None)
+        options = {name: value for name, value in values.items() if name not in (first, "keepdims", "out")}
+        also = {"d" + name: tangents[name] for name in _ALSO_ACTIVE if tangents.get(name)}
+        return fitted(y, self.rule(y, values[first], tangents.get(first) or none, **options, **also))
+
 
 def reduced(y: Any, dy: Tangent, perturbation: Perturbation) -> Any:
     """The result with its tangent, whose axes of length 1 may be missing."""
-    if not dy:
-        return y
-    if like_of(y).dtype.kind == "f":
-        dy = dy.real()
-    return wrapped(y, as_shape(dy, np.shape(y)), perturbation)
+    return wrapped(y, fitted(y, dy), perturbation) if dy else y
+
+
+def fitted(y: Any, dy: Tangent) -> Tangent:
+    """A tangent in the shape of the result, and real if that is."""
+    return as_shape(dy.real() if like_of(y).dtype.kind == "f" else dy, np.shape(y))
 
 
 def as_shape(d: Tangent, shape: tuple[int, ...]) -> Tangent:
@@ -154,6 +171,7 @@ def one_over(n: Any) -> Any:
 
 
 def skipping_nan(rule: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(rule)
     def rule_without_nan(y: Any, a: Any, da: Tangent, where: Any = True, **options: Any) -> Any:
         number = _mask(a == a)
         return rule(y, a, da, where=number if where is True else number & _mask(where), **options)
@@ -501,7 +519,7 @@ def ptp(a: Any, axis: Any = None, **options: Any) -> Any:
     return np.max(a, axis=axis, **options) - np.min(a, axis=axis, **options)
 
 
-@composite(np.average)
+@composite(np.average, active="a weights")
 def average(a: Any, axis: Any = None, weights: Any = None, returned: bool = False, **options: Any) -> Any:
     """Σ w a / Σ w"""
     if weights is None:

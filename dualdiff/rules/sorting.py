@@ -17,12 +17,12 @@ from .. import errors
 from ..table import Rule, register
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import Dual
-from ..values.levels import innermost, value_of
+from ..values.levels import innermost
 from ..values.objects import carries, fused, stripped
 from .axes import axes_of, rows_of, tangent_rows
-from .call import constant, tangent_of, wrapped, written
+from .call import applied, constant, perturbation_of, written
 from .forms import composite, custom, tangent_rule
-from .reductions import reduced
+from .reductions import fitted
 
 
 def picked(d: Tangent, index: Any, axis: int) -> Tangent:
@@ -95,6 +95,7 @@ class Quantile(Rule):
     def __init__(self, function: Any, percent: float) -> None:
         super().__init__(function)
         self.names = tuple(inspect.signature(function).parameters)
+        self.active = tuple(name for name in ("a", "q") if name in self.names)
         self.percent = percent
         self.skips_nan = function.__name__.startswith("nan")
 
@@ -119,15 +120,16 @@ class Quantile(Rule):
         perturbation = innermost((a, options.get("q")))
         if perturbation is None:
             return written(self.function, out, self.function(a, **options))
-        da = tangent_of(a, perturbation)
-        a = value_of(a, perturbation)
-        dq = tangent_of(options.get("q"), perturbation)
-        y = self.function(a, **{name: value_of(option, perturbation) for name, option in options.items()})
-        if np.size(a) and not constant(y.dtype):
-            q = value_of(options.get("q"), perturbation)
-            plain = {name: stripped(option) for name, option in options.items()}
-            y = reduced(y, self._tangent(y, a, da, q, dq, plain), perturbation)
-        return written(self.function, out, y)
+        return written(self.function, out, applied(self, {"a": a, **options}, perturbation))
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Tangent | None:
+        a = values["a"]
+        if not np.size(a) or constant(y.dtype):
+            return None
+        options = {name: stripped(value) for name, value in values.items() if name not in ("a", "out")}
+        none = Tangent(perturbation_of(tangents), None)
+        da, dq = (tangents.get(name) or none for name in ("a", "q"))
+        return fitted(y, self._tangent(y, a, da, values.get("q"), dq, options))
 
     def _tangent(self, y: Any, a: Any, da: Tangent, q: Any, dq: Tangent, options: dict[str, Any]) -> Tangent:
         axis = options.get("axis")
@@ -234,32 +236,34 @@ class Unique(Rule):
 
     form = "set"
 
+    def __init__(self, function: Any) -> None:
+        super().__init__(function)
+        self.names = tuple(inspect.signature(function).parameters)
+        self.active = self.names[:1]
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        name = "ar" if self.function is np.unique else "x"
-        a = fused(args[0] if args else kwargs.pop(name))
+        values, (name,) = self.bound(args, kwargs), self.active
+        a = fused(values.pop(name))
         perturbation = innermost([a])
         if perturbation is None:
             raise errors.no_derivative_in(self.function, "options")
-        value = value_of(a, perturbation)
-        y = self.function(value, *args[1:], **kwargs)
-        values = y[0] if isinstance(y, tuple) else y
-        bound = dict(zip(("return_index", "return_inverse", "return_counts", "axis"), args[1:], strict=False)) | kwargs
-        axis, equal_nan = bound.get("axis"), bound.get("equal_nan", self.function is np.unique)
-        d = tangent_of(a, perturbation)
-        plain = stripped(value)
-        distinct, first = np.unique(plain, return_index=True, axis=axis, equal_nan=equal_nan)[:2]
+        return applied(self, {name: a, **values}, perturbation)
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        (name,) = self.active
+        d, plain = tangents[name], stripped(values[name])
+        distinct = y[0] if isinstance(y, tuple) else y
+        axis, equal_nan = values.get("axis"), values.get("equal_nan", self.function is np.unique)
+        ordered, first = np.unique(plain, return_index=True, axis=axis, equal_nan=equal_nan)[:2]
         if axis is None:
             # NumPy may return the values in any order (sorted=False): the same rank is the same value.
-            rank = np.argsort(np.argsort(stripped(values), kind="stable"), kind="stable")
-            order = np.argsort(distinct, kind="stable")
+            rank = np.argsort(np.argsort(stripped(distinct), kind="stable"), kind="stable")
+            order = np.argsort(ordered, kind="stable")
             dy = picked(flattened(d), np.take(np.take(first, order), rank), 0)
         else:
             at = normalized(axis, d.ndim) + 1
-            dy = d.move(lambda block: np.take(block, first, axis=at), np.shape(values))
-        result = wrapped(values, dy, perturbation)
-        if not isinstance(y, tuple):
-            return result
-        return type(y)(result, *y[1:]) if hasattr(y, "_fields") else (result, *y[1:])
+            dy = d.move(lambda block: np.take(block, first, axis=at), np.shape(distinct))
+        return (dy, *(None for _ in y[1:])) if isinstance(y, tuple) else dy
 
 
 for _name in ("unique", "unique_all", "unique_counts", "unique_inverse", "unique_values"):
@@ -271,7 +275,7 @@ def union1d(ar1: Any, ar2: Any) -> Any:
     return np.unique(np.concatenate((np.ravel(ar1), np.ravel(ar2))))
 
 
-@custom("set", np.intersect1d)
+@custom("set", np.intersect1d, active="ar1 ar2")
 def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
     """Each value is that of the first array."""
     ar1, ar2 = fused(ar1), fused(ar2)
@@ -280,13 +284,13 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
     return (y, first, second) if return_indices else y
 
 
-@composite(np.setdiff1d)
+@composite(np.setdiff1d, active="ar1 ar2")
 def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     values = np.ravel(ar1) if assume_unique else np.unique(ar1)
     return values[np.isin(stripped(values), stripped(ar2), assume_unique=True, invert=True)]
 
 
-@composite(np.setxor1d)
+@composite(np.setxor1d, active="ar1 ar2")
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     if not assume_unique:
         ar1, ar2 = np.unique(ar1), np.unique(ar2)
@@ -307,12 +311,12 @@ def take_along_axis(y: Any, arr: Any, indices: Any, axis: Any = -1, *, darr: Tan
     return picked(darr, indices, normalized(axis, darr.ndim))
 
 
-@composite(np.extract)
+@composite(np.extract, active="arr")
 def extract(condition: Any, arr: Any) -> Any:
     return entries(np.ravel(arr), np.flatnonzero(stripped(fused(condition))))
 
 
-@composite(np.choose)
+@composite(np.choose, active="choices")
 def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     a, n = stripped(fused(a)), len(choices)
     if mode == "wrap":
@@ -325,7 +329,7 @@ def choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     return np.where(np.equal(a, a), result, result)  # in the shape of ``a`` even if there is one choice
 
 
-@composite(np.select)
+@composite(np.select, active="choicelist default")
 def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     """The first condition that holds decides."""
     result = default
@@ -334,7 +338,7 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     return result
 
 
-@custom("view", np.trim_zeros)
+@custom("view", np.trim_zeros, active="filt")
 def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
     """A view of the part between the zeros."""
     filt = fused(filt)
@@ -355,7 +359,7 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
 # Functions given piece by piece.
 
 
-@custom("composite", np.piecewise)
+@custom("composite", np.piecewise, active="x funclist args")
 def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kwargs: Any) -> Any:
     """Each function is called on its part of ``x``, a Dual; the last condition that holds decides."""
     x, condlist = fused(x), stripped(fused(condlist))

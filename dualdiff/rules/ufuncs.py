@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import inspect
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -16,7 +17,7 @@ import numpy as np
 
 from .. import errors
 from ..table import RULES, Rule, register
-from ..tangents import ONE, Perturbation, Trivial
+from ..tangents import ONE, Perturbation, Trivial, like_of
 from ..tangents.expression import Tangent
 from ..values import foreign
 from ..values import storage as shared
@@ -24,7 +25,7 @@ from ..values.dual import Dual
 from ..values.entries import refuse_complex
 from ..values.levels import duals_in, innermost, value_of
 from ..values.objects import fused, stripped
-from .call import NUMBERS, number, refuse_narrowing, tangent_of, wrapped
+from .call import NUMBERS, number, perturbation_of, refuse_narrowing, tangent_of, wrapped
 from .ufunc_methods import UfuncMethods
 
 REAL_LINE = (-np.inf, np.inf)
@@ -97,6 +98,42 @@ class Elementwise(UfuncMethods, Rule):
         refuse_narrowing(self.function, options.get("dtype"), args)
         return self.operate(functools.partial(self.function, **options) if options else self.function, *args)
 
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """NumPy's own for its ufuncs; else those of the partials."""
+        if getattr(np, self.function.__name__, None) == self.function:
+            return ("x",) if len(self.partials) == 1 else tuple(f"x{i + 1}" for i in range(len(self.partials)))
+        names = [f"x{i + 1}" for i in range(len(self.partials))]
+        for partial in self.partials:
+            if not isinstance(partial, (Trivial, unknown)):
+                of_partial = [
+                    p.name for p in inspect.signature(partial).parameters.values() if p.kind != p.VAR_POSITIONAL
+                ]
+                if len(of_partial) == len(names) + 1:
+                    names = of_partial[1:]
+        unknowns = {i: partial.argument for i, partial in enumerate(self.partials) if isinstance(partial, unknown)}
+        return tuple(unknowns.get(i, name) for i, name in enumerate(names))
+
+    @functools.cached_property
+    def active(self) -> tuple[str, ...]:  # type: ignore[override]
+        pairs = zip(self.names, self.partials, strict=True)
+        return tuple(name for name, partial in pairs if not isinstance(partial, unknown))
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Tangent:
+        args = [number(values[name]) for name in self.names]
+        given = [tangents.get(name) for name in self.names]
+        p = perturbation_of(given)
+        if self.complex_rule is not None and any(np.iscomplexobj(arg) for arg in args):
+            return self.complex_rule(y, *args, *(d or Tangent(p, None) for d in given))
+        pairs = [(self._slope(i, p, y, args), d.handle) for i, d in enumerate(given) if d]
+        return Tangent(p, p.combine(pairs, like_of(y)))
+
+    def _slope(self, i: int, p: Perturbation, y: Any, args: list[Any]) -> Any:
+        partial = self.partials[i]
+        if type(partial) is Trivial:
+            return partial
+        return at_edge(p, partial, y, *args) if self.edge else partial(y, *args)
+
     def operate(self, apply: Callable[..., Any], *args: Any) -> Any:
         """The value by ``apply`` (the ufunc, or Python's operator, which may round differently), with its tangent."""
         perturbation = innermost(args)
@@ -130,7 +167,7 @@ class Elementwise(UfuncMethods, Rule):
             # What where= leaves out must not be calculated: NumPy's warnings and errors come from this call alone.
             plain, mask = stripped(args), stripped(where)
             scratch = stripped(out[0] if isinstance(out, tuple) else out)
-            if getattr(np, self.function.__name__, None) is self.function:
+            if getattr(np, self.function.__name__, None) == self.function:
                 self.function(*plain, out=None if scratch is None else np.array(scratch), where=mask, **options)
             else:  # loops of SciPy write out of bounds where they are masked (1.15 to 1.18)
                 chosen = np.broadcast_arrays(*plain, mask)

@@ -46,7 +46,7 @@ def _written(
         storage.write(buffer, places, np.ravel(values)[landed[places] - 1])
 
 
-@writing(np.copyto)
+@writing(np.copyto, active="dst src")
 def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -> None:
     where = stripped(where)
     if not isinstance(dst, Dual) and (not duals_in(src) or dst.dtype == object):
@@ -55,12 +55,12 @@ def copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) ->
     _written(np.copyto, dst, src, (), lambda a, v: np.copyto(a, v, where=where), casting)
 
 
-@writing(np.put)
+@writing(np.put, active="a v")
 def put(a: Any, ind: Any, v: Any, mode: Any = "raise") -> None:
     _written(np.put, a, v, ind, lambda a, v: np.put(a, ind, v, mode), "unsafe")
 
 
-@writing(np.place)
+@writing(np.place, active="arr vals")
 def place(arr: Any, mask: Any, vals: Any) -> None:
     mask = stripped(mask)
     if not isinstance(arr, Dual) and not duals_in(vals):
@@ -70,7 +70,7 @@ def place(arr: Any, mask: Any, vals: Any) -> None:
     _written(np.place, arr, vals, (), lambda a, v: np.place(a, mask, v))
 
 
-@writing(np.putmask)
+@writing(np.putmask, active="a values")
 def putmask(a: Any, mask: Any, values: Any) -> None:
     mask = stripped(mask)
     if not isinstance(a, Dual) and not duals_in(values):
@@ -79,15 +79,15 @@ def putmask(a: Any, mask: Any, values: Any) -> None:
     _written(np.putmask, a, values, (), lambda a, v: np.putmask(a, mask, v))
 
 
-@writing(np.put_along_axis)
-def put_along_axis(arr: Any, indices: Any, values: Any, *axis: Any, **options: Any) -> None:
+@writing(np.put_along_axis, active="arr values")
+def put_along_axis(arr: Any, indices: Any, values: Any, *rest: Any, **options: Any) -> None:
     _written(
         np.put_along_axis, arr, values, indices,
-        lambda a, v: np.put_along_axis(a, indices, v, *axis, **options), "unsafe",
+        lambda a, v: np.put_along_axis(a, indices, v, *rest, **options), "unsafe",
     )  # fmt: skip
 
 
-@writing(np.fill_diagonal)
+@writing(np.fill_diagonal, active="a val")
 def fill_diagonal(a: Any, val: Any, wrap: bool = False) -> None:
     refuse_overlap("np.fill_diagonal", a, val)
     _written(np.fill_diagonal, a, val, (), lambda a, v: np.fill_diagonal(a, v, wrap), "unsafe")

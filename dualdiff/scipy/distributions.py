@@ -36,6 +36,7 @@ class Distribution:
         self.name = plain.name
         self.shapes = plain.shapes.replace(" ", "").split(",") if plain.shapes else []
         self.parameters = parameters
+        self.active = " ".join((first, *self.shapes, *parameters))  # arguments of its methods with a derivative
         self.first = first
         self.methods: dict[str, Callable[..., Any]] = {}
 
@@ -225,6 +226,7 @@ class Discrete(Distribution):
         """``pmf`` serves where the probability is 0, its logarithm −inf; ``whole`` are parameters that are counts."""
         super().__init__(plain, "k", {"loc": 0.0})
         self.whole = whole
+        self.active = " ".join(shape for shape in self.shapes if shape not in whole)
         self.log_probability, self.probability, self.cumulative = logpmf, pmf, cdf
         for name in ("logpmf", "pmf", "cdf", "sf", "logcdf", "logsf"):
             self.method(name, lambda k, *parameters, name=name: self._formula(name, k, *parameters))

@@ -13,7 +13,6 @@ Variables.  SciPy's own call makes every value; below an outer level of differen
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -23,50 +22,53 @@ import numpy as np
 from .. import errors
 from ..rules import forms
 from ..rules.call import fused_tree
-from ..transforms.arguments import presented
-from ..transforms.variable import Variable
+from ..rules.stand_ins import ByFormula, standing_in
+from ..table import RULES, Rule, register
 from ..values.levels import duals_in
 from ..values.objects import fused
 
 
 def tangent_rule(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare ``rule(y, a, b, ..., da, db)`` as `dualdiff.rules.forms.tangent_rule` does."""
-    return lambda rule: _differentiable(plain, forms.TangentRule, rule)
+    return lambda rule: standing_in(plain, lambda function: forms.TangentRule(function, rule), rule)
 
 
-def composite(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare a formula with SciPy's signature; only its tangent is used."""
-    return lambda formula: _differentiable(plain, _Composite, formula)
+def composite(
+    plain: Callable[..., Any], active: str | None = None
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a formula with SciPy's signature; only its tangent is used.  ``active`` as for NumPy's composites."""
+    return lambda formula: standing_in(plain, lambda function: ByFormula(function, formula, active), formula)
 
 
-class _Composite(forms.Composite):
-    """A formula may make Variables on its way (with an object that holds them); here they are Duals again."""
+class Assembled(Rule):
+    """A class, a distribution or a function whose parts have rules: here the table says where derivatives go."""
 
-    def __init__(self, function: Any, formula: Callable[..., Any]) -> None:
-        super().__init__(function, lambda *args, **kwargs: _duals_of(formula(*args, **kwargs)))
+    form = "class"
+
+    def __init__(self, function: Any, active: str) -> None:
+        super().__init__(function)
+        self.names = self.active = tuple(active.split())
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        raise TypeError(f"{errors.name_of(self.function)} is no function of arrays: its parts have rules, it has none.")
 
 
-def _differentiable(plain: Callable[..., Any], form: Any, formula: Callable[..., Any]) -> Callable[..., Any]:
-    names = inspect.signature(plain).parameters
-    overwriting = {place for place, name in enumerate(names) if name.startswith("overwrite_")}
+def enter(module: dict[str, Any], package: ModuleType, **active: str) -> None:
+    """Enter what a module has under SciPy's names into the table, under SciPy's functions.
 
-    @functools.wraps(plain)
-    def function(*args: Any, **kwargs: Any) -> Any:
-        from_user = _holds_variable((args, kwargs))
-        args, kwargs = fused_tree(args), fused_tree(kwargs)
-        if not duals_in(args, kwargs):
-            return plain(*args, **kwargs)
-        if overwriting:  # only a permission: what the user, or the record, still reads is not destroyed
-            args = tuple(False if place in overwriting else arg for place, arg in enumerate(args))
-            kwargs = {name: False if name.startswith("overwrite_") else arg for name, arg in kwargs.items()}
-        result = rule(*args, **kwargs)
-        # Inside a formula, or as the value of an inner level, Variables are Duals and stay so.
-        return presented(result) if from_user else result
-
-    function.__module__ = formula.__module__  # messages name the function that was called
-    function.__doc__ = f"As ``{plain.__module__}.{plain.__name__}``, with derivatives.\n\n    {formula.__doc__ or ''}"
-    rule = form(function, formula)
-    return function
+    ``active`` are the differentiable arguments of those that are put together from others.
+    """
+    for name in package.__all__:
+        own, plain = module.get(name), getattr(package, name)
+        if own is None or own is plain or (plain in RULES and RULES[plain].function is own):
+            continue
+        own.__module__ = module["__name__"]  # messages name what the user typed
+        if not hasattr(own, "__name__"):  # a distribution
+            own.__name__ = name
+        register(getattr(own, "rule", None) or Assembled(own, active.get(name) or own.active), plain)
 
 
 def double(x: Any) -> Any:
@@ -74,21 +76,6 @@ def double(x: Any) -> Any:
     x = fused(fused_tree(x))
     x = x if hasattr(x, "dtype") else np.asarray(x)
     return x if x.dtype in (np.float64, np.complex128) else x.astype(complex if x.dtype.kind == "c" else float)
-
-
-def _duals_of(result: Any) -> Any:
-    if isinstance(result, (list, tuple)):
-        parts = [_duals_of(part) for part in result]
-        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
-    return result.__dual__() if isinstance(result, Variable) else result
-
-
-def _holds_variable(tree: Any) -> bool:
-    if isinstance(tree, dict):
-        return any(_holds_variable(item) for item in tree.values())
-    if isinstance(tree, (list, tuple)):
-        return any(_holds_variable(item) for item in tree)
-    return isinstance(tree, Variable)
 
 
 def without_rule(package: ModuleType, name: str) -> Any:

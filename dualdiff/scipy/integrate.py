@@ -21,7 +21,7 @@ from .. import errors
 from ..rules.contractions import operand
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
-from .forms import composite, without_rule
+from .forms import composite, enter, without_rule
 
 
 def __getattr__(name: str) -> Any:
@@ -152,7 +152,7 @@ def cumulative_simpson(y: Any, *, x: Any = None, dx: Any = 1.0, axis: int = -1, 
     return total if initial is None else _with_initial(total + initial, initial, axis)
 
 
-@composite(scipy.integrate.romb)
+@composite(scipy.integrate.romb, active="y dx")
 def romb(y: Any, dx: Any = 1.0, axis: int = -1, show: Any = False) -> Any:
     """A sum with the weights that SciPy has for it."""
     y = np.moveaxis(operand(y), axis, -1)
@@ -169,8 +169,10 @@ class _DualMet(Exception):
     """The integrand returned a Dual."""
 
 
-@functools.wraps(scipy.integrate.fixed_quad)
+@functools.wraps(scipy.integrate.fixed_quad, assigned=("__name__", "__qualname__"))
 def fixed_quad(func: Callable[..., Any], a: Any, b: Any, args: tuple[Any, ...] = (), n: int = 5) -> Any:
+    """As ``scipy.integrate.fixed_quad``, with derivatives in the limits, ``args`` and what ``func`` closes over."""
+
     def watched(x: Any, *args: Any) -> Any:
         y = func(x, *args)
         if isinstance(fused(y), Dual):
@@ -191,3 +193,6 @@ def fixed_quad(func: Callable[..., Any], a: Any, b: Any, args: tuple[Any, ...] =
         x, w = x.astype(dtype), w.astype(dtype)
     y = (b - a) * (x + 1) / 2.0 + a
     return (b - a) / 2.0 * np.sum(w * func(y, *args), axis=-1), None
+
+
+enter(globals(), scipy.integrate, fixed_quad="a b args")

@@ -27,7 +27,7 @@ from ..tangents.expression import normalized
 from ..values.levels import duals_in
 from ..values.objects import fused, stripped
 from .bsplines import BSpline, evaluate, make_interp_spline, through_points
-from .forms import composite, double
+from .forms import composite, double, enter
 from .piecewise_polynomials import (
     Akima1DInterpolator,
     CubicHermiteSpline,
@@ -253,3 +253,20 @@ def interpn(
     if not duals_in(fused_tree((tuple(points), values, xi, fill_value))):
         return plain.interpn(points, values, xi, method, bounds_error, fill_value)
     return _on_grid(tuple(points), values, xi, method, bounds_error, fill_value)
+
+
+# The points of evaluation, too, are differentiable in all of them.
+enter(
+    globals(),
+    plain,
+    Akima1DInterpolator="x y",
+    BSpline="t c",
+    CubicHermiteSpline="x y dydx",
+    CubicSpline="x y bc_type",
+    PPoly="c x",
+    PchipInterpolator="x y",
+    RegularGridInterpolator="points values fill_value",
+    interp1d="x y fill_value",
+    interpn="points values xi fill_value",
+    make_interp_spline="x y t bc_type",
+)

@@ -39,8 +39,7 @@ from ..rules.linalg import (
 )
 from ..tangents.expression import Tangent
 from ..values.dual import primal
-from . import linear_systems, matrix_functions, structured_matrices
-from .forms import composite, tangent_rule, without_rule
+from .forms import composite, enter, tangent_rule, without_rule
 from .linear_systems import cho_solve as cho_solve
 from .linear_systems import det as det
 from .linear_systems import hermitian, permutation, solved_sylvester
@@ -80,12 +79,6 @@ from .structured_matrices import toeplitz as toeplitz
 
 def __getattr__(name: str) -> Any:
     return without_rule(scipy.linalg, name)
-
-
-for _module in (linear_systems, matrix_functions, structured_matrices):
-    for _found in list(vars(_module).values()):
-        if getattr(_found, "__module__", None) == _module.__name__ and hasattr(_found, "__wrapped__"):
-            _found.__module__ = __name__  # messages say what the user typed
 
 
 # Triangular factors.
@@ -249,7 +242,7 @@ def _unitary_tangent(U: Any, a: Any, da: Tangent) -> Tangent:
     return dU + (da - U @ E) @ np.linalg.inv(P) if U.shape[-2] > U.shape[-1] else dU
 
 
-@composite(scipy.linalg.orthogonal_procrustes)
+@composite(scipy.linalg.orthogonal_procrustes, active="A B")
 def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> Any:
     """The unitary factor of Aᴴ B, and the sum of its singular values"""
     product = np.swapaxes(np.swapaxes(operand(B), -1, -2) @ conj(operand(A)), -1, -2)
@@ -539,3 +532,6 @@ def norm(
     da: Tangent,
 ) -> Tangent | None:
     return norms.norm(y, a, ord, axis, keepdims, dx=da)
+
+
+enter(globals(), scipy.linalg)

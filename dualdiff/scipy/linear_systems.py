@@ -103,7 +103,7 @@ def solve(
     return numpy_rules.solve(y, mT(a), b, da=da.mT, db=db) if transposed else numpy_rules.solve(y, a, b, da=da, db=db)
 
 
-@composite(scipy.linalg.det)
+@composite(scipy.linalg.det, active="a")
 def det(a: Any, overwrite_a: bool = False, check_finite: bool = True) -> Any:
     return np.linalg.det(operand(a))
 
@@ -162,7 +162,7 @@ def solve_triangular(
     return x.reshape(x.shape[:-1]) if np.ndim(b) == 1 else x
 
 
-@composite(scipy.linalg.cho_solve)
+@composite(scipy.linalg.cho_solve, active="c_and_lower b")
 def cho_solve(c_and_lower: Any, b: Any, overwrite_b: bool = False, check_finite: bool = True) -> Any:
     """A = L Lᴴ = Uᴴ U"""
     c, lower = c_and_lower
@@ -200,7 +200,7 @@ def _rows(b: Any, order: Any) -> Any:
     return np.take_along_axis(b, np.broadcast_to(order, (*batch, order.shape[-1]))[..., None], axis=-2)
 
 
-@composite(scipy.linalg.lu_solve)
+@composite(scipy.linalg.lu_solve, active="lu_and_piv b")
 def lu_solve(lu_and_piv: Any, b: Any, trans: int = 0, overwrite_b: bool = False, check_finite: bool = True) -> Any:
     """P A = L U"""
     (lu, piv), b = lu_and_piv, operand(b)
@@ -234,7 +234,7 @@ def _transposed_band(l: int, u: int, ab: Any) -> Any:
     return np.where((i >= 0) & (i < n), ab[..., (l + u) - d, np.clip(i, 0, n - 1)], 0.0)
 
 
-@composite(scipy.linalg.solve_banded)
+@composite(scipy.linalg.solve_banded, active="ab b")
 def solve_banded(
     l_and_u: Any, ab: Any, b: Any, overwrite_ab: bool = False, overwrite_b: bool = False, check_finite: bool = True
 ) -> Any:
@@ -267,7 +267,7 @@ def _solve_banded(y: Any, l: int, u: int, ab: Any, b: Any, *, dab: Tangent, db: 
     return x.reshape(x.shape[:-1]) if vector else x
 
 
-@composite(scipy.linalg.solveh_banded)
+@composite(scipy.linalg.solveh_banded, active="ab b")
 def solveh_banded(
     ab: Any,
     b: Any,
@@ -294,17 +294,17 @@ def _column_and_row(c_or_cr: Any) -> tuple[Any, Any]:
     return c_or_cr if isinstance(c_or_cr, tuple) else (c_or_cr, None)
 
 
-@composite(scipy.linalg.solve_toeplitz)
+@composite(scipy.linalg.solve_toeplitz, active="c_or_cr b")
 def solve_toeplitz(c_or_cr: Any, b: Any, check_finite: bool = True) -> Any:
     return np.linalg.solve(toeplitz(*_column_and_row(c_or_cr)), operand(b))
 
 
-@composite(scipy.linalg.matmul_toeplitz)
+@composite(scipy.linalg.matmul_toeplitz, active="c_or_cr x")
 def matmul_toeplitz(c_or_cr: Any, x: Any, check_finite: bool = False, workers: Any = None) -> Any:
     return toeplitz(*_column_and_row(c_or_cr)) @ operand(x)
 
 
-@composite(scipy.linalg.solve_circulant)
+@composite(scipy.linalg.solve_circulant, active="c b")
 def solve_circulant(
     c: Any, b: Any, singular: str = "raise", tol: Any = None, caxis: int = -1, baxis: int = 0, outaxis: int = 0
 ) -> Any:
@@ -387,7 +387,7 @@ def solve_continuous_lyapunov(a: Any, q: Any) -> Any:
 solve_lyapunov = solve_continuous_lyapunov
 
 
-@composite(scipy.linalg.solve_discrete_lyapunov)
+@composite(scipy.linalg.solve_discrete_lyapunov, active="a q")
 def solve_discrete_lyapunov(a: Any, q: Any, method: Any = None) -> Any:
     """A X Aᴴ − X + Q = 0: the equations of all entries of X; of large matrices, as Bᴴ X + X B = −C."""
     a, q = operand(a), operand(q)

@@ -29,11 +29,11 @@ _LN_PI = math.log(math.pi)
 class Multivariate:
     """A distribution by its log-density, a formula with SciPy's signature."""
 
-    def __init__(self, name: str, log: str, formula: Callable[..., Any]) -> None:
-        self.plain, self.name = getattr(plain, name), name
+    def __init__(self, name: str, log: str, formula: Callable[..., Any], active: str) -> None:
+        self.plain, self.name, self.active = getattr(plain, name), name, active
         self.methods: dict[str, Callable[..., Any]] = {}
         for method, of in ((log, formula), (log.removeprefix("log"), lambda *a, **k: np.exp(formula(*a, **k)))):
-            self.methods[method] = composite(self._plain(method))(self._formula(of))
+            self.methods[method] = composite(self._plain(method), active)(self._formula(of))
 
     def _plain(self, method: str) -> Callable[..., Any]:
         bound = getattr(self.plain, method)
@@ -207,9 +207,9 @@ def _inverse_wishart(x: Any, df: Any, scale: Any) -> Any:
     return -0.5 * trace - (df + d + 1.0) * _half_log_det(Lx) - normalization
 
 
-multivariate_normal = Multivariate("multivariate_normal", "logpdf", _normal)
-multivariate_t = Multivariate("multivariate_t", "logpdf", _student)
-dirichlet = Multivariate("dirichlet", "logpdf", _dirichlet)
-multinomial = Multivariate("multinomial", "logpmf", _multinomial)
-wishart = Multivariate("wishart", "logpdf", _wishart)
-invwishart = Multivariate("invwishart", "logpdf", _inverse_wishart)
+multivariate_normal = Multivariate("multivariate_normal", "logpdf", _normal, "x mean cov")
+multivariate_t = Multivariate("multivariate_t", "logpdf", _student, "x loc shape df")
+dirichlet = Multivariate("dirichlet", "logpdf", _dirichlet, "x alpha")
+multinomial = Multivariate("multinomial", "logpmf", _multinomial, "p")
+wishart = Multivariate("wishart", "logpdf", _wishart, "x df scale")
+invwishart = Multivariate("invwishart", "logpdf", _inverse_wishart, "x df scale")

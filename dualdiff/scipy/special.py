@@ -21,7 +21,7 @@ from .. import errors
 from ..rules.linalg import weighted_sum
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import primal
-from .forms import composite, tangent_rule, without_rule
+from .forms import composite, enter, tangent_rule, without_rule
 
 if hasattr(scipy.special, "softplus"):
     from scipy.special import softplus as softplus  # NumPy's logaddexp
@@ -277,3 +277,6 @@ def diric(x: Any, n: Any) -> Any:
     n = np.where(valid, n, 1)[..., None]
     angles = (x[..., None] if np.ndim(x) else x) * (0.5 * (n - 1 - 2 * j))
     return np.sum(np.where(j < n, np.cos(angles), 0.0), axis=-1) / np.where(valid, n[..., 0], np.nan)
+
+
+enter(globals(), scipy.special)

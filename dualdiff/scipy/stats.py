@@ -20,6 +20,8 @@ import scipy.special as sc
 from scipy import stats as plain
 
 from .distributions import Continuous, Discrete, Distribution
+from .forms import enter
+from .multivariate import Multivariate
 from .multivariate import dirichlet as dirichlet
 from .multivariate import invwishart as invwishart
 from .multivariate import multinomial as multinomial
@@ -254,4 +256,7 @@ def __getattr__(name: str) -> NoReturn:
     raise AttributeError(f"dualdiff.scipy.stats has no {name!r}; it has {', '.join(known)}.")
 
 
-__all__ = [key for key, value in globals().items() if isinstance(value, Distribution)]
+__all__ = [key for key, value in globals().items() if isinstance(value, (Distribution, Multivariate))]
+
+
+enter(globals(), plain)

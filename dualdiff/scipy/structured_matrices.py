@@ -88,7 +88,7 @@ def companion(a: Any) -> Any:
     return np.concatenate([first, shifted], axis=-2)
 
 
-@composite(scipy.linalg.leslie)
+@composite(scipy.linalg.leslie, active="f s")
 def leslie(f: Any, s: Any) -> Any:
     f, s = np.atleast_1d(operand(f)), np.atleast_1d(operand(s))
     n = f.shape[-1]

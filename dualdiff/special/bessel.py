@@ -19,7 +19,7 @@ import scipy.special as sc
 from scipy.special import _ufuncs
 
 from .. import errors
-from ..rules.elementwise import WholeTangent
+from ..rules.elementwise_functions import WholeTangent
 from ..rules.ufuncs import REAL_LINE, unknown
 from ..table import RULES, register
 from ..tangents.expression import Tangent
@@ -49,7 +49,7 @@ def whole(function: Any, parameters: str, tangent: Callable[..., Any]) -> None:
                 raise errors.no_derivative_in(function, name)
         return tangent(y, *arguments, tangents[-1])
 
-    register(WholeTangent(function, rule))
+    register(WholeTangent(function, rule, f"{parameters} x", "x"))
 
 
 # Bessel functions of both kinds, and Hankel functions.

@@ -269,6 +269,6 @@ def _lambertw_tangent(w: Any, z: Any, k: Any, tolerance: Any, dz: Tangent, dk: T
     return dz * at_edge(dz.perturbation, lambda w: np.exp(-w) / (1 + w), w)
 
 
-whole(_ufuncs._lambertw, _lambertw_tangent)
+whole(_ufuncs._lambertw, _lambertw_tangent, active="z")
 # ω + log ω = z:  ω' = ω / (1 + ω).
 edged(sc.wrightomega, lambda y, z: y / (1 + y))

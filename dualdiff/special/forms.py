@@ -15,7 +15,7 @@ import numpy as np
 import scipy.special as sc
 from scipy.special import _ufuncs
 
-from ..rules.elementwise import WholeTangent
+from ..rules.elementwise_functions import WholeTangent
 from ..rules.ufuncs import elementwise, unknown, with_partials
 from ..table import register
 from ..tangents import Trivial
@@ -31,9 +31,9 @@ def edged(function: Any, *partials: Any, **options: Any) -> None:
     elementwise(function, *(telling(partial) for partial in partials), edge=True, **options)
 
 
-def whole(function: Any, tangent: Callable[..., Any]) -> None:
-    """A tangent for all results at once, as an expression in the tangents of the arguments."""
-    register(WholeTangent(function, tangent))
+def whole(function: Any, tangent: Callable[..., Any], active: str = "") -> None:
+    """A tangent for all results at once, as an expression in those of the arguments, ``active`` if not all."""
+    register(WholeTangent(function, tangent, active=active))
 
 
 def telling(partial: Any) -> Any:

@@ -7,6 +7,7 @@ forward.py      jvp, derivative, jacfwd, stop_gradient
 reverse.py      vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
 jacobian.py     by the mode that is cheaper: jacobian, hessian, hvp
 custom.py       rules of one's own: custom_jvp, custom_vjp
+linear.py       an opaque linear map, given with its transpose
 variable.py     Variable: requires-grad style on top of the tape
 compare.py      which mode is best for one function, measured
 """

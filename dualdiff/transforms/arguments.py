@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..pytrees.kinds import kind_of
-from ..pytrees.trees import LEAF, Structure, flatten, paths, tree_map
+from ..pytrees.trees import LEAF, Structure, flatten, paths
+from ..pytrees.trees import presented as presented
 from ..tangents import Perturbation, newest_level
 from ..tangents.blocks import settle_allocator
 from ..values import foreign, storage
@@ -309,19 +309,3 @@ def warn_if_independent(leaves: list[Any], perturbation: Perturbation, transform
         frame = frame.f_back
     if running == 1:
         errors.warn(errors.independent(transform))
-
-
-def presented(tree: Any) -> Any:
-    """Results as their users see them: what carries the perturbation of Variables is a Variable."""
-    if type(tree) is np.ndarray or type(tree) is float:
-        return tree
-    if type(tree) is Dual:
-        return tree.perturbation.present(tree)
-    try:
-        if type(tree) in (list, tuple):
-            return type(tree)([presented(item) for item in tree])
-        if type(tree) is dict:
-            return {name: presented(item) for name, item in tree.items()}
-    except RecursionError:
-        raise errors.nested_too_deeply(type(tree)) from None
-    return tree if kind_of(type(tree)) is None else tree_map(presented, tree)

@@ -149,7 +149,8 @@ class custom_vjp:
 
     ``fwd(*args)`` returns the result and whatever ``bwd`` needs; ``bwd(residuals, cotangent)`` returns a tuple with one
     cotangent for each argument (None for zero), of its shape.  ``nondiff_argnums`` come first in ``bwd``.
-    Higher derivatives differentiate ``fwd`` and ``bwd`` themselves.  What ``bwd`` needs of values that carry a
+    Higher derivatives differentiate ``fwd`` and ``bwd`` themselves; where ``fwd`` calls the function, `hessian` and
+    `hvp` go back twice.  What ``bwd`` needs of values that carry a
     derivative comes to it by the residuals: after the function has returned, it can no longer use what it closes over.
 
     >>> import numpy as np
@@ -182,10 +183,7 @@ class custom_vjp:
         if self.fwd is None or self.bwd is None:
             raise TypeError(f"{name} is a custom_vjp function without a rule; declare one with defvjp(fwd, bwd).")
         if not hasattr(perturbation, "pullback"):
-            raise TypeError(
-                f"{name} is a custom_vjp function: its rule serves reverse mode only.\n"
-                "  Use grad, vjp or jacrev, or give it a rule with custom_jvp, which serves both modes."
-            )
+            raise errors.no_forward_rule(name)
         value_leaves = [value_of(leaf, perturbation) for leaf in leaves]
         values = unflatten(structure, value_leaves)
         shapes_in = [getattr(value, "shape", ()) for value in value_leaves]

@@ -18,7 +18,7 @@ from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents.blocks import settle_allocator
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
-from ..values.dual import Dual, primal
+from ..values.dual import Dual, primal, size_of
 from .arguments import (
     check_leaves,
     checked_argnums,
@@ -237,8 +237,9 @@ def value_and_grad(
 ) -> Callable[P, Any]:
     """Function computing the value and the gradient of a scalar ``f`` by reverse mode.
 
-    Shapes: ``f`` returns a real scalar; the gradient has the structure and shapes of the argument, a tuple of them for
-    a tuple of ``argnums``.  Returns ``(y, gradient)``; with ``has_aux`` ``((y, aux), gradient)``.
+    Shapes: ``f`` returns a real scalar (or an array of one entry); the gradient has the structure and shapes of the
+    argument, a tuple of them for a tuple of ``argnums``.
+    Returns ``(y, gradient)``; with ``has_aux`` ``((y, aux), gradient)``.
     ``weights``, one `Variable` or a tree of them that ``f`` captures: the gradient is the pair ``(argument gradients,
     weight gradients)``, or with ``argnums=None`` the weight gradients alone, in the structure of ``weights``.
     Cost: a small multiple of ``f``, whatever the number of inputs.
@@ -368,7 +369,7 @@ def _checked(f: Any, argnums: Any, weights: Any, transform: str) -> tuple[Any, S
 def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
     if type(record.y[0]) is np.float64 and record.structure is LEAF and not holomorphic:
         return
-    if record.structure is not LEAF or getattr(record.y[0], "shape", ()) != ():
+    if record.structure is not LEAF or size_of(record.y[0]) != 1:  # shapes (1,) and (1, 1) are scalars too
         got = (
             f"an array of shape {np.shape(record.y[0])}"
             if record.structure is LEAF

@@ -17,6 +17,7 @@ sample(np.diff, lambda x, y: np.diff(x, axis=0, append=y), (2, 3), (2, 3))
 sample(np.ediff1d, lambda x: np.ediff1d(x), (2, 3))
 sample(np.ediff1d, lambda x, y: np.ediff1d(x, to_begin=y, to_end=[1.0, 2.0]), (4,), (1, 2))
 sample(np.ediff1d, lambda x: np.ediff1d(x, 1.0), (0,))
+sample(np.ediff1d, lambda x, y: np.ediff1d(x, y, 1.0), (4,), ())
 sample(np.gradient, lambda x: np.gradient(x), (4,))
 sample(np.gradient, lambda x: np.gradient(x), (3, 4))
 sample(np.gradient, lambda x: np.gradient(x, edge_order=2), (4,))
@@ -65,6 +66,9 @@ sample(np.histogram, lambda x, w: np.histogram(x, 3, weights=w), (2, 3), (2, 3))
 sample(np.histogram, lambda x: np.histogram(x, 3, density=True), (6,))
 sample(np.histogram, lambda x: np.histogram(x, 2, range=(0.0, 2.0))[1] + x[0], (6,))
 sample(np.histogram, lambda w: np.abs(np.histogram(POINTS, 3, weights=w + 2j * w)[0] + 1), (6,))
+sample(np.histogram, lambda e: np.histogram(POINTS, e, density=True), np.array([-0.1, 0.3, 0.7, 1.1]), duck=False)
+sample(np.histogram, lambda x, a: np.histogram(x, 3, (a, a + 1.0), density=True), (6,), -0.3)
+sample(np.histogram2d, lambda x, a: np.histogram2d(x, POINTS, 2, [(a, 1.0), None], density=True), (6,), -0.3)
 sample(np.histogram2d, lambda w: np.histogram2d(POINTS, POINTS[::-1], 2, weights=w), (6,))
 sample(np.histogram2d, lambda x, y: np.histogram2d(x, y, [2, 3], density=True), (6,), (6,))
 sample(np.histogram2d, lambda x, w: np.histogram2d(x, POINTS, np.array([0.0, 0.5, 1.0]), weights=w), (6,), (6,))
@@ -77,6 +81,12 @@ sample(
 )
 sample(np.histogramdd, lambda x: np.histogramdd([x, POINTS], (2, [0.0, 0.4, 1.0]), density=True), (6,))
 sample(np.histogramdd, lambda x: np.histogramdd(x, (2, 2), range=[(0.0, 2.0), None]), (6, 2))
+sample(
+    np.histogramdd,
+    lambda a, e: np.histogramdd([POINTS, POINTS], [3, e], [(a, 1.0), None], density=True),
+    -0.3,
+    np.array([-0.1, 0.3, 0.7, 1.1]),
+)
 
 # Functions applied.
 sample(np.apply_along_axis, lambda x: np.apply_along_axis(lambda row: row[0] * row, 0, x), (3, 2))

@@ -54,6 +54,8 @@ sample(np.divmod, lambda x, y: divmod(3 * x, y)[1], (3,), (3,))
 sample(np.clip, lambda x: np.clip(x, 0.3, 0.6), (2, 3))
 sample(np.clip, lambda x, lo, hi: np.clip(x, lo, hi + 0.5), (2, 3), (3,), (2, 1))
 sample(np.clip, lambda x: x.clip(0.4), (2, 3))
+if np.lib.NumpyVersion(np.__version__) >= "2.1.0":
+    sample(np.clip, lambda x, lo: np.clip(x, min=lo, max=lo + 0.3), (2, 3), (3,))
 sample(np.nan_to_num, lambda x: np.nan_to_num(x), (2, 3))
 sample(np.angle, lambda x: np.angle(x + 1j * x**2), (3,))
 sample(np.angle, lambda x: np.angle(x + 1j * x**2, deg=True), (3,))

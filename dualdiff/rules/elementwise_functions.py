@@ -8,6 +8,7 @@ Conventions at kinks and ties: README, "Conventions".
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,12 +17,12 @@ import numpy as np
 
 from .. import errors
 from ..table import RULES, Rule, register
-from ..tangents import MINUS_ONE, ONE
+from ..tangents import MINUS_ONE, ONE, Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
-from .call import number, wrapped, written
+from .call import number, perturbation_of, wrapped_parts, written
 from .forms import Composite, elementwise, passive, tangent_rule, with_out_named
 from .ufunc_methods import UfuncMethods
 from .ufuncs import REAL_LINE, Elementwise, over_hypotenuse, quietly, with_partials
@@ -229,10 +230,19 @@ class Selecting(Elementwise):
         a, b = (value_of(arg, perturbation) for arg in args)
         y = apply(a, b)
         active = [(i, arg.tangent) for i, arg in enumerate(args) if is_active(arg, perturbation)]
+        return Dual(y, self._combined(y, a, b, active, perturbation), perturbation)
+
+    def _combined(self, y: Any, a: Any, b: Any, active: list[tuple[int, Any]], perturbation: Perturbation) -> Any:
         terms = [(self.partials[i](y, a, b), tangent) for i, tangent in active]
         if self.ties and np.count_nonzero(tied := np.equal(a, b)):
             terms.append((tied, perturbation.combine([(0.5, tangent) for _, tangent in active], y)))
-        return Dual(y, perturbation.combine(terms, y), perturbation)
+        return perturbation.combine(terms, y)
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Tangent:
+        a, b = (number(values[name]) for name in self.names)
+        active = [(i, tangents[name].handle) for i, name in enumerate(self.names) if tangents.get(name)]
+        p = perturbation_of(tangents)
+        return Tangent(p, self._combined(like_of(y) if not hasattr(y, "dtype") else y, a, b, active, p))
 
 
 def selecting(function: Any, of_a: Callable[..., Any], of_b: Callable[..., Any], ties: bool = True) -> None:
@@ -311,10 +321,18 @@ class WholeTangent(UfuncMethods, Rule):
     form = "elementwise"
     complex_rule = None
 
-    def __init__(self, function: np.ufunc, tangent: Callable[..., Any]) -> None:
+    def __init__(self, function: np.ufunc, tangent: Callable[..., Any], names: str = "", active: str = "") -> None:
         super().__init__(function)
-        self.tangent = tangent
+        self.rule = tangent
         self.partials = (None,) * function.nin
+        self.names = tuple(names.split()) or tuple(inspect.signature(tangent).parameters)[1 : function.nin + 1]
+        self.active = tuple(active.split()) or self.names
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        none = Tangent(perturbation_of(tangents), None)
+        return self.rule(
+            y, *(values[name] for name in self.names), *(tangents.get(name) or none for name in self.names)
+        )
 
     def __call__(self, *args: Any, out: Any = None, where: Any = True, **options: Any) -> Any:
         outs = (None,) * self.function.nout if out is None else out if isinstance(out, tuple) else (out,)
@@ -328,11 +346,7 @@ class WholeTangent(UfuncMethods, Rule):
             y = self.function(*values, **options)
             tangents = [Tangent(perturbation, arg.tangent if is_active(arg, perturbation) else None) for arg in inputs]
             values = [perturbation.keep(value) for value in values]
-            dy = self.tangent(perturbation.keep(y), *values, *tangents)
-            if self.function.nout == 1:
-                results = wrapped(y, dy, perturbation)
-            else:
-                results = tuple(wrapped(part, d, perturbation) for part, d in zip(y, dy, strict=True))
+            results = wrapped_parts(y, self.rule(perturbation.keep(y), *values, *tangents), perturbation)
         if all(target is None for target in outs):
             if where is not True:
                 raise errors.unsupported(self.function, "where= without out= has no rule here", [])
@@ -440,12 +454,12 @@ class NanToNum(Composite):
         return x
 
 
-def _finite_part(x: Any, copy: bool, nan: Any, posinf: Any, neginf: Any) -> Any:
+def _finite_part(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     """Replaced entries are constants."""
     return np.where(np.isfinite(x), x, 0.0)
 
 
-register(NanToNum(np.nan_to_num, _finite_part))
+register(NanToNum(np.nan_to_num, _finite_part, "x"))
 
 
 # No useful derivative: piecewise constant, boolean or integer results.

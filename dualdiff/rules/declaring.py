@@ -1,0 +1,173 @@
+"""The forms of rules for functions of other packages: `dualdiff.rules`.
+
+A ufunc, and a function that dispatches as NumPy's own do, gets its rule in the table and is used as before.  Any other
+function cannot see a Dual coming, so a stand-in is returned, to be called in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import errors, table
+from ..table import RULES, Rule
+from ..tangents import Trivial
+from ..values.objects import PythonLoop
+from . import forms
+from .stand_ins import ByFormula, standing_in
+from .ufuncs import REAL_LINE, Elementwise, unknown
+
+_Function = Callable[..., Any]
+_DISPATCHER: type = type(np.roll)
+_before: dict[Any, Rule | None] = {}  # function declared here -> the refusal that its rule took the place of
+
+
+def elementwise(
+    function: _Function, *partials: Any, complex_rule: Callable[..., Any] | None = None, edge: bool = False
+) -> _Function:
+    """Give an elementwise function its partials, one for each argument, and return the function to call.
+
+    A partial is a function of ``(y, *arguments)`` written with functions that have rules, `ONE`, `MINUS_ONE`, or None
+    where no derivative is known, so that a Dual raises there.
+    ``edge`` says that a partial may be infinite: NumPy's warning about that is not repeated.
+    ``complex_rule(y, *arguments, *tangents)`` replaces the partials for complex arguments of a function that is not
+    analytic.
+    Raises: ValueError if the function has a rule of the package's own; TypeError for partials that do not fit.
+
+    >>> import numpy as np
+    >>> import dualdiff as dd
+    >>> def softsign(x):  # any function of arrays: in C, say
+    ...     return np.asarray(x) / (1 + np.abs(x))
+    >>> softsign = dd.rules.elementwise(softsign, lambda y, x: (1 - np.abs(y)) ** 2)
+    >>> dd.grad(softsign)(1.0)
+    0.25
+    """
+    if isinstance(function, np.ufunc) and len(partials) != function.nin:
+        raise TypeError(f"elementwise: {_name(function)} has {function.nin} arguments, and {len(partials)} partials.")
+    for place, partial in enumerate(partials):
+        if not (partial is None or callable(partial) or isinstance(partial, Trivial)):
+            raise TypeError(f"elementwise: partial {place} of {_name(function)} is {partial!r}; it is a function.")
+    if not partials:
+        raise TypeError(f"elementwise: {_name(function)} has no partials; a function of no derivative is passive.")
+    domain = (REAL_LINE,) * len(partials)
+
+    def make(named: Any) -> Rule:
+        own = tuple(unknown(named, _argument(partials, i)) if p is None else p for i, p in enumerate(partials))
+        return Elementwise(named, own, domain, complex_rule, edge)
+
+    return _declared(function, make)
+
+
+def tangent_rule(function: _Function) -> Callable[[_Function], _Function]:
+    """Declare ``rule(y, a, b, ..., da, db)`` for a function of arrays, and return the function to call.
+
+    ``y`` is the result; ``a`` and ``b`` are the arguments by the names and in the order of the function; an argument
+    with a companion ``da`` is differentiable.  ``da`` is a linear expression: it has ``+ - * / @``, ``[...]``,
+    ``sum``, ``reshape``, ``mT``, and ``da.map(apply, transpose)``, and is false where the argument is constant.
+    The rule returns the tangent of ``y`` (None for zero), or a tuple of them for a tuple.
+
+    >>> import numpy as np
+    >>> import dualdiff as dd
+    >>> def inverse(a):  # any function of arrays
+    ...     return np.linalg.inv(np.array(a, dtype=float))
+    >>> @dd.rules.tangent_rule(inverse)
+    ... def inverse(y, a, *, da):
+    ...     return -(y @ da @ y)
+    >>> dd.grad(lambda a: inverse(a)[0, 0])(np.array([[2.0, 1.0], [1.0, 1.0]]))
+    array([[-1.,  1.],
+           [ 1., -1.]])
+    """
+    return lambda rule: _declared(function, lambda named: forms.TangentRule(named, rule))
+
+
+def composite(function: _Function, active: str | None = None) -> Callable[[_Function], _Function]:
+    """Declare a formula for a function, in NumPy's functions and with the same parameters; return the function to call.
+
+    The function makes every value, the formula only its derivative: it may take another way.  ``active`` names the
+    parameters that can carry a derivative, ``"x y"``, where that is not all but options like ``axis``.
+
+    >>> import numpy as np
+    >>> import dualdiff as dd
+    >>> def rms(x):  # any function of arrays
+    ...     return float(np.linalg.norm(np.asarray(x)) / np.sqrt(len(x)))
+    >>> @dd.rules.composite(rms)
+    ... def rms(x):
+    ...     return np.sqrt(np.mean(x * x))
+    >>> dd.grad(rms)(np.array([3.0, 4.0])).round(3)
+    array([0.424, 0.566])
+    """
+    return lambda formula: _declared(function, lambda named: ByFormula(named, formula, active))
+
+
+def rearranging(function: _Function, data: tuple[int, ...] = (0,)) -> _Function:
+    """Say that every entry of the result is one entry of the arguments at the places ``data``, or a constant.
+
+    Nothing else has to be said: the function itself moves an array of positions.  Returns the function to call.
+
+    >>> import numpy as np
+    >>> import dualdiff as dd
+    >>> def interleaved(x):
+    ...     return np.asarray(x).reshape(2, -1).T.ravel()
+    >>> interleaved = dd.rules.rearranging(interleaved)
+    >>> dd.grad(lambda x: interleaved(x)[1] * x[0])(np.array([1.0, 2.0, 3.0, 4.0]))
+    array([3., 0., 1., 0.])
+    """
+    return _declared(function, lambda named: forms.Rearranging(named, data))
+
+
+def passive(function: _Function) -> _Function:
+    """Say that a function has no useful derivative (it counts, compares, rounds); return the function to call."""
+    return _declared(function, forms.Passive)
+
+
+def refused(function: _Function, reason: str) -> _Function:
+    """Say that a function cannot be differentiated, and why; return the function to call."""
+    return _declared(function, lambda named: forms.Refused(named, reason))
+
+
+def withdraw(function: _Function) -> None:
+    """Take back the rule that was declared here for a function that dispatches."""
+    if function not in _before:
+        raise ValueError(f"{_name(function)} has no rule that was declared by dualdiff.rules")
+    RULES.pop(function)
+    if (earlier := _before.pop(function)) is not None:
+        RULES[function] = earlier
+
+
+def dispatches(function: Any) -> bool:
+    """Whether NumPy's protocols bring a call with a Dual to the table."""
+    return isinstance(function, (np.ufunc, _DISPATCHER))
+
+
+def _declared(function: Any, make: Callable[[Any], Rule]) -> _Function:
+    if not callable(function):
+        raise TypeError(f"a rule is for a function, not for {function!r}.")
+    if isinstance(function, np.ufunc) and PythonLoop.made(function):
+        raise TypeError(
+            f"{_name(function)} is made by np.frompyfunc: it calls a Python function for each entry, on Duals too, and "
+            "needs no rule.\n  To give it one, declare the Python function instead."
+        )
+    if not dispatches(function):
+        return standing_in(function, make)
+    known = table.find(function)
+    if function not in _before:  # it is if a notebook's cell runs again
+        if known is not None and known.form != "refused":
+            raise ValueError(f"{_name(function)} has a rule already")
+        _before[function] = known
+    RULES[function] = make(function)
+    return function
+
+
+def _name(function: Any) -> str:
+    return errors.name_of(function)
+
+
+def _argument(partials: tuple[Any, ...], place: int) -> str:
+    """The name of an argument, as another partial has it."""
+    for partial in partials:
+        code = getattr(partial, "__code__", None)
+        if code is not None and code.co_argcount == len(partials) + 1:
+            return str(code.co_varnames[place + 1])
+    return f"x{place + 1}"
