@@ -3,6 +3,7 @@
     forward mode        jvp, derivative, jacfwd
     reverse mode        vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
     either              jacobian, hessian, hvp, stop_gradient
+    sparse, by SciPy    sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hessian
     requires-grad style Variable
     rules of your own   custom_jvp, custom_vjp; containers: register_pytree
     checking, comparing check_grads, compare_modes
@@ -15,13 +16,13 @@ A map of the package, from the ground up; a file imports only from its own folde
     table.py            the table: one rule for each function
     values/             what a rule runs on: Dual, its indexing and storage, NumPy's two protocols, object arrays
     tangents/           what ε may be, behind four linear operations: single.py (forward, one direction), dense.py
-                        (forward, many), tape.py (reverse)
+                        (forward, many), tape.py (reverse), pattern.py (sparsity)
     pytrees/            nested arguments and results
     rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one
     special/            the same for scipy.special, loaded when that is in use
     methods.py          the operators and methods of ndarray, from the table
     transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
-                        custom.py, variable.py, compare.py
+                        sparse.py (with colouring.py and plans.py), custom.py, variable.py, compare.py
     scipy/              SciPy's functions that do not dispatch, by SciPy's names
     testing.py          check_grads
     __main__.py         python -m dualdiff: the table of what is differentiable
@@ -38,6 +39,7 @@ from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
 from .transforms.jacobian import hessian, hvp, jacobian
 from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
+from .transforms.sparse import sparse_hessian, sparse_jacobian, sparsity, value_and_sparse_jacobian
 from .transforms.variable import Variable
 from .values.dual import Dual
 
@@ -62,8 +64,12 @@ __all__ = [
     "jvp",
     "linearize",
     "register_pytree",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "stop_gradient",
     "value_and_grad",
+    "value_and_sparse_jacobian",
     "vjp",
 ]
 __version__ = "0.1.0"

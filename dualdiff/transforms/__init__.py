@@ -6,6 +6,9 @@ transformed.py  what a transform returns: a function with the name and text of t
 forward.py      jvp, derivative, jacfwd, stop_gradient
 reverse.py      vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
 jacobian.py     by the mode that is cheaper: jacobian, hessian, hvp
+sparse.py       sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hessian
+colouring.py    which columns travel together; plans.py: where each entry of a sparse derivative is found
+directions.py   a function along many directions at once; checks.py: whether a matrix agrees with it
 custom.py       rules of one's own: custom_jvp, custom_vjp
 variable.py     Variable: requires-grad style on top of the tape
 compare.py      which mode is best for one function, measured
