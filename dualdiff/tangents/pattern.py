@@ -13,6 +13,7 @@ Source: Griewank & Walther, *Evaluating Derivatives*, ch. 7; Walther, ACM TOMS 3
 from __future__ import annotations
 
 import math
+import string
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -161,28 +162,20 @@ class Patterns(Perturbation):
         return Rows(a.shape, a.dtype, starts, columns)
 
     def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Rows:
-        choice = getattr(move, "candidates", None)
-        if choice is not None:
-            return self._chosen(tangents[0], choice, like)
+        if isinstance(move, blocks.Chosen):
+            return self._chosen(tangents[0], move.axis, like)
         positions = getattr(move, "positions", None)
         if positions is None:
             positions = _positions(move, tangents)
         rows = _stacked(tangents)
         return rows.take(positions, like.shape, like.dtype)
 
-    def _chosen(self, rows: Rows, axes: tuple[int, ...], like: Any) -> Rows:
-        """Entries chosen by their values along some axes: each may be any of them."""
-        letters = "".join(chr(97 + axis) for axis in range(rows.ndim))
-        kept = "".join(c for axis, c in enumerate(letters) if axis not in axes)
-        merged = self._summed(rows, letters, kept)
-        size = [1 if axis in axes else n for axis, n in enumerate(rows.shape)]
-        if len(like.shape) == rows.ndim:
-            return self._broadcast(merged.labelled(tuple(size), rows.dtype), like.shape).labelled(
-                like.shape, like.dtype
-            )
-        if math.prod(like.shape) == merged.size:
-            return merged.labelled(like.shape, like.dtype)
-        raise NotImplementedError(f"a choice along axes {axes} of {rows.shape} with a result of {like.shape}")
+    def _chosen(self, rows: Rows, axis: int, like: Any) -> Rows:
+        """Entries chosen by their values along an axis: each may be any of them."""
+        letters = string.ascii_letters[: rows.ndim]
+        merged = self._summed(rows, letters, letters.replace(letters[axis], ""))
+        here = (*rows.shape[:axis], 1, *rows.shape[axis + 1 :])
+        return self._broadcast(merged.labelled(here, rows.dtype), like.shape).labelled(like.shape, like.dtype)
 
     def view(self, tangent: Rows, move: Callable[[Any], Any], like: Any) -> Rows:
         places = np.arange(1, tangent.size + 1, dtype=_INT).reshape(1, *tangent.shape)
@@ -213,8 +206,8 @@ class Patterns(Perturbation):
             size.update(zip(operand_letters, np.shape(operand), strict=True))
             dtype = np.result_type(dtype, getattr(operand, "dtype", type(operand)))
             if id(_memory(operand)) in self.constants:
-                found = np.nonzero(operand)
-                if len(found[0]) < operand.size:
+                found = np.nonzero(operand) if operand_letters else ()
+                if found and len(found[0]) < operand.size:
                     return self._through(
                         tangent, letters, dict(zip(operand_letters, found, strict=True)), out, size, dtype
                     )
@@ -229,7 +222,8 @@ class Patterns(Perturbation):
     ) -> Rows:
         """The product with a constant array, given by the places of its nonzero entries."""
         free = [c for c in letters if c not in found]
-        grid = np.indices([size[c] for c in free], _INT).reshape(len(free), -1)
+        sizes = [size[c] for c in free]
+        grid = np.indices(sizes, _INT).reshape(len(free), math.prod(sizes))
         at = {c: index.astype(np.intp)[:, None] for c, index in found.items()}
         at |= {c: index[None, :] for c, index in zip(free, grid, strict=True)}
         shape = tuple(size[c] for c in out)

@@ -1,7 +1,7 @@
 """The check of a sparse derivative: along a random direction v, J v of the matrix is what the function does.
 
-An entry that the pattern lacks shows in its row, which is compared with the terms that are summed in it.  Where terms of
-the function cancel, rounding alone can be larger than that: `rounding` measures it.
+An entry that the pattern lacks shows in its row, which is compared with the terms that are summed in it.  Where terms
+of the function cancel, rounding alone can be larger than that: `rounding` measures it.
 """
 
 from __future__ import annotations

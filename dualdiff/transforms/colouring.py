@@ -110,7 +110,7 @@ def _compiled() -> Any:
 def _greedy_in_numpy(columns: Any, order: Any) -> Any:
     """The same a colour at a time: of the columns left, those that share no row with an earlier one of the colour.
 
-    In each round a column takes the colour if it is the first of those left in all of its rows: Jones & Plassmann, 1993.
+    In each round a column takes the colour if it is the first left in all of its rows: Jones & Plassmann, 1993.
     """
     m, n = columns.shape
     rank = np.empty(n, np.intp)

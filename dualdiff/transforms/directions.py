@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ class Point:
             # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
             parts, rest = repeated(k, lambda supported: _sweep(self, supported, seeds))
         self.y, self.aux = rest
-        parts = [part.reshape(k, -1) for part in parts]
+        parts = [part.reshape(k, math.prod(part.shape[1:])) for part in parts]
         block = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         self.y_size = block.shape[1]
         return block
@@ -98,7 +99,7 @@ def pushed(record: Recording, point: Point, seeds: Any) -> Any:
     for node, y in zip(record.outputs, record.y, strict=True):
         block = None if node is None else next(found)
         dtype = _dtype_of(y) if _dtype_of(y).kind in "fc" else np.dtype(float)
-        parts.append(np.zeros((k, np.size(y)), dtype) if block is None else block.reshape(k, -1))
+        parts.append(np.zeros((k, np.size(y)), dtype) if block is None else block.reshape(k, np.size(y)))
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 
 
@@ -113,7 +114,7 @@ def pulled(record: Recording, cotangents: Any) -> Any:
         at += size
     found = record.tape.pull(seeds, record.inputs)
     parts = [
-        np.zeros((k, int(np.prod(node.shape))), node.dtype) if part is None else part.reshape(k, -1)
+        np.zeros((k, math.prod(node.shape)), node.dtype) if part is None else part.reshape(k, math.prod(node.shape))
         for part, node in zip(found, record.inputs, strict=True)
     ]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

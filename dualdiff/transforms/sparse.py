@@ -41,7 +41,7 @@ def sparsity(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     """Function computing the sparsity pattern of the Jacobian of ``f``: where it can be nonzero.
 
     Shapes: a `scipy.sparse.csr_array` of truth values, of shape ``(y.size, x.size)``, entries in row-major order;
-    nested results and arguments, and several ``argnums``, are laid end to end.  ``sparsity(grad(f))`` is that of the Hessian.
+    nested results and arguments, and several ``argnums``, are laid end to end.  ``sparsity(grad(f))``: of the Hessian.
     The pattern holds for all values of ``x`` if ``f`` takes the same branches, indices and masks; else for those taken.
     Cost: one recorded evaluation, and a sweep of index sets: about 20-100 evaluations of vectorised code.
     Raises: ImportError without SciPy; ValueError if an intermediate pattern is not sparse.
@@ -147,8 +147,8 @@ def sparse_hessian(
 
     Shapes: a `scipy.sparse.csr_array` of shape ``(x.size, x.size)``; options and what is kept as `sparse_jacobian`.
     Dense rows are taken from their columns, by symmetry.
-    Cost: the first call of a shape finds the pattern, ``sparsity(grad(f))``; every call runs the gradient of ``f`` once,
-    on duals with one direction for each colour and one to check.
+    Cost: the first call of a shape finds the pattern, ``sparsity(grad(f))``; every call runs its gradient once, on
+    duals with one direction for each colour and one to check.
 
     >>> import numpy as np
     >>> sparse_hessian(lambda x: np.sum(x[1:] * x[:-1] ** 2))(np.array([1.0, 2.0, 3.0])).toarray()
@@ -294,7 +294,7 @@ class SparseDerivative(Transformed):
         along = None
         data: Any = None
         if seeds is not None and not any(isinstance(node, Pullback) for node in record.tape.nodes):
-            parts = [pushed(record, point, seeds[i : i + at_once]) for i in range(0, len(seeds), at_once)]
+            parts = [pushed(record, point, seeds[i : i + at_once]) for i in range(0, max(len(seeds), 1), at_once)]
             block = parts[0] if len(parts) == 1 else np.concatenate(parts)
             along = block[-1] if self._check else None
             if plan.from_columns is not None:
@@ -306,7 +306,7 @@ class SparseDerivative(Transformed):
                     'time.\n  Use mode="fwd", or differentiate the real and imaginary parts.'
                 )
             cotangents = plan.backward_seeds()
-            parts = [pulled(record, cotangents[i : i + at_once]) for i in range(0, len(cotangents), at_once)]
+            parts = [pulled(record, cotangents[i : i + at_once]) for i in range(0, max(len(cotangents), 1), at_once)]
             block = parts[0] if len(parts) == 1 else np.concatenate(parts)
             by_rows = np.take(block.reshape(-1), plan.from_rows)
             if plan.by_rows is None:
