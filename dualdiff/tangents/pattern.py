@@ -332,8 +332,9 @@ def pattern_of(
 ) -> list[Rows | None]:
     """The patterns of the outputs of a recording (None: no entry), the columns those of all inputs in order."""
     n = sum(math.prod(node.shape) for node in inputs)
-    # What the record keeps a copy of is a constant operand: see `Tape.keep`.
-    patterns = Patterns(n, colour, {id(copy) for _, copy in tape.kept.values()})
+    # What the record keeps a copy of is a constant operand, see `Tape.keep`, if it is none of the arguments.
+    constants = {id(copy) for given, copy in tape.kept.values() if id(_memory(given)) not in tape.foreign}
+    patterns = Patterns(n, colour, constants)
     found: dict[int, Any] = {}
     first = 0
     for node in inputs:

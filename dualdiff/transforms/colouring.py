@@ -1,8 +1,8 @@
 """Colouring: groups of columns that no row has two of, so that one direction carries a whole group.
 
-`colour` gives a number to each column.  It tries the number of the column modulo p, the natural order (greedy, compiled
-in SciPy), and a few rounds of iterated greedy, and takes the fewest colours.  `dense_rows` finds the rows that are
-cheaper one by one than all columns that they would tell apart.
+`colour` gives a number to each column.  It tries colours that repeat (along a line, or on a grid), the natural order
+(greedy, compiled in SciPy), and a few rounds of iterated greedy, and takes the fewest.  `dense_rows` finds the rows
+that are cheaper one by one than all columns that they would tell apart.
 
 Source: Curtis, Powell & Reid, IMA J. Appl. Math. 13 (1974); Culberson, UVic DCS-190 (1992), for iterated greedy.
 """
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 # Rounds of iterated greedy, and the entries above which a round costs more than a colour saves.
-_ROUNDS = 5
+_ROUNDS = 6
 _CHEAP = 10**6
 # Periods that are tried above the lower bound.
 _PERIODS = 13
@@ -27,30 +27,20 @@ def colour(pattern: Any) -> Any:
     bound = int(counts.max(initial=0))  # no row has fewer colours than entries
     if bound <= 1:
         return np.zeros(n, np.intp)
-    best: Any = None
-    for period in range(bound, min(bound + _PERIODS, 64)):
-        if (best is not None and period > best.max()) or not _is_periodic(pattern, period):
-            continue
-        best = np.arange(n) % period
-        break
+    best = _of_lattice(pattern, bound)
     if best is not None and int(best.max()) + 1 == bound:
         return best
     columns = _by_columns(pattern)
     greedy = _greedy(columns, np.arange(n))
     if best is None or greedy.max() < best.max():
         best = greedy
-    rounds = _ROUNDS if pattern.nnz <= _CHEAP else 0
-    rng = np.random.default_rng(0)
-    for _ in range(rounds):
-        n_colours = int(best.max()) + 1
-        if n_colours == bound:
+    for _ in range(_ROUNDS if pattern.nnz <= _CHEAP else 0):
+        if int(best.max()) + 1 == bound:
             break
-        # Whole colours in another order: never more colours than before.
-        sizes = np.bincount(best, minlength=n_colours)
-        rank = np.argsort(np.argsort(-sizes * rng.uniform(0.5, 1.5, n_colours)))
-        other = _greedy(columns, np.argsort(rank[best], kind="stable"))
-        if other.max() <= best.max():
-            best = other
+        # Whole colours in the opposite order: never more colours than before.
+        greedy = _greedy(columns, np.argsort(-greedy, kind="stable"))
+        if greedy.max() < best.max():
+            best = greedy
     return best
 
 
@@ -67,11 +57,41 @@ def dense_rows(pattern: Any, row_cost: float) -> Any:
     return np.sort(order[: int(np.argmin(total))])
 
 
-def _is_periodic(pattern: Any, period: int) -> bool:
-    """Whether the number of the column modulo the period is a colouring."""
+def _of_lattice(pattern: Any, bound: int) -> Any:
+    """Colours that repeat along a line or along both axes of a grid, the fewest found; None if there are none.
+
+    Column j of a grid of width w is at (j mod w, j // w); it has colour ``(j mod w + skew · (j // w)) mod period``.
+    """
+    n = pattern.shape[1]
+    filled = np.flatnonzero(np.diff(pattern.indptr))
+    some = pattern[np.sort(np.random.default_rng(0).choice(filled, 256))] if len(filled) > 4096 else None
+    column = np.arange(n)
+    for period in range(bound, min(bound + _PERIODS, 64)):
+        for width, skew in [(n, 0), *((w, s) for w in _widths(pattern) for s in range(2, period))]:
+            if period > bound + 1 and width < n:
+                break
+            colours = (column + (skew - width) * (column // width)) % period
+            if (some is None or _tells_apart(some, colours)) and _tells_apart(pattern, colours):
+                return colours
+    return None
+
+
+def _widths(pattern: Any) -> list[int]:
+    """How wide a grid may be whose points a square pattern couples: the most frequent distances."""
+    m, n = pattern.shape
+    if m != n:
+        return []
+    row = np.repeat(np.arange(m), np.diff(pattern.indptr))
+    distances, counts = np.unique(np.abs(pattern.indices[: 2**16] - row[: 2**16]), return_counts=True)
+    often = distances[np.argsort(-counts, kind="stable")]
+    return [int(w) for w in often if w > 2][:2]
+
+
+def _tells_apart(pattern: Any, colours: Any) -> bool:
+    """Whether no row has two entries of one colour, of less than 64."""
     counts = np.diff(pattern.indptr)
     filled = counts > 0
-    bits = np.left_shift(np.uint64(1), (pattern.indices % period).astype(np.uint64))
+    bits = np.left_shift(np.uint64(1), colours.astype(np.uint64))[pattern.indices]
     each = np.bitwise_or.reduceat(bits, pattern.indptr[:-1][filled])
     return bool(np.array_equal(np.bitwise_count(each), counts[filled]))
 

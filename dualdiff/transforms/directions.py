@@ -38,7 +38,7 @@ class Point:
         for leaf in self.leaves:
             size = np.size(leaf)
             part = seeds[:, at : at + size].reshape(len(seeds), *np.shape(leaf))
-            found.append(part.astype(_dtype_of(leaf)))
+            found.append(part.astype(_dtype_of(leaf), copy=False))
             at += size
         return found
 
@@ -106,6 +106,8 @@ def pushed(record: Recording, point: Point, seeds: Any) -> Any:
 def pulled(record: Recording, cotangents: Any) -> Any:
     """All cotangents of the results sent back, of shape ``(len(cotangents), x.size)``."""
     k = len(cotangents)
+    if not k:
+        return np.zeros((0, sum(math.prod(node.shape) for node in record.inputs)))
     seeds, at = [], 0
     for node, y in zip(record.outputs, record.y, strict=True):
         size = np.size(y)

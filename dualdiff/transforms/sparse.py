@@ -58,7 +58,7 @@ def sparsity(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     def pattern_of_f(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), "sparsity")
         _leaves(args, positions, "sparsity")
-        return _detected(f, args, kwargs, positions, "sparsity")
+        return _detected(f, args, kwargs, positions, "sparsity")[0]
 
     return Transformed(pattern_of_f, sparsity, f, argnums)
 
@@ -220,7 +220,7 @@ class SparseDerivative(Transformed):
         plan = self._plans.get(key)
         fresh = plan is None
         if plan is None:
-            plan = self._prepared(self._first_pattern(args, kwargs, positions, leaves))
+            plan = self._prepared(*self._first_pattern(args, kwargs, positions, leaves))
         while True:
             point = Point(self._f, args, kwargs, positions, leaves, structures, self._has_aux, self.name)
             swept = self._swept(point, plan)
@@ -232,18 +232,18 @@ class SparseDerivative(Transformed):
                     "a pattern has the shape (y.size, x.size)."
                 )
             if swept is None:
-                pattern = self._first_pattern(args, kwargs, positions, leaves)
+                pattern, only = self._first_pattern(args, kwargs, positions, leaves)
                 fresh = True
             else:
                 # A stale pattern, or rounding: what this point adds to the pattern tells which.
-                found = _detected(self._f, args, kwargs, positions, self.name, self._has_aux)
+                found, only = _detected(self._f, args, kwargs, positions, self.name, self._has_aux)
                 pattern = _union(plan.pattern, found)
                 if self._given is not None or pattern.nnz == plan.pattern.nnz:
                     rows = np.flatnonzero(gaps(plan, swept) & ~rounding(point, plan, swept))
                     if not len(rows):
                         break
                     raise self._wrong(plan, pattern, rows)
-            plan = self._prepared(pattern)
+            plan = self._prepared(pattern, only)
         if fresh or self._plans.get(key) is not plan:
             while len(self._plans) >= _SHAPES_KEPT:
                 self._plans.pop(next(iter(self._plans)), None)
@@ -254,7 +254,7 @@ class SparseDerivative(Transformed):
             return ((swept.y, swept.aux) if self._has_aux else swept.y), matrix
         return (matrix, swept.aux) if self._has_aux else matrix
 
-    def _first_pattern(self, args: Any, kwargs: Any, positions: Any, leaves: Any) -> Any:
+    def _first_pattern(self, args: Any, kwargs: Any, positions: Any, leaves: Any) -> tuple[Any, str]:
         if self._given is None:
             return _detected(self._f, args, kwargs, positions, self.name, self._has_aux)
         n = sum(np.size(leaf) for leaf in leaves)
@@ -263,12 +263,12 @@ class SparseDerivative(Transformed):
                 f"{self.name}: the pattern has {self._given.shape[1]} columns, the arguments have {n} entries; "
                 "a pattern has the shape (y.size, x.size)."
             )
-        return self._given
+        return self._given, self._mode
 
-    def _prepared(self, pattern: Any) -> Plan:
+    def _prepared(self, pattern: Any, only: str) -> Plan:
         if self.symmetric:
             return symmetric_plan(pattern)
-        return plan_for(pattern, self._mode)
+        return plan_for(pattern, only if self._mode == "auto" else self._mode)
 
     def _swept(self, point: Point, plan: Plan) -> Swept | None:
         """The entries at a point; None if the result has not the size of the pattern."""
@@ -357,13 +357,16 @@ def _leaves(args: Any, positions: Any, transform: str) -> tuple[list[Any], list[
     return leaves, structures
 
 
-def _detected(f: Any, args: Any, kwargs: Any, positions: Any, transform: str, has_aux: bool = False) -> Any:
-    """The pattern at a point."""
+def _detected(f: Any, args: Any, kwargs: Any, positions: Any, transform: str, has_aux: bool = False) -> tuple[Any, str]:
+    """The pattern at a point, and the mode that the function allows ("rev" a custom_vjp, "fwd" a complex result)."""
     require_scipy(transform)
     record = recorded(f, args, kwargs, positions, transform, has_aux)
     rows = pattern_of(record.tape, record.inputs, record.outputs, colour)
     n = sum(int(np.prod(node.shape)) for node in record.inputs)
-    return as_matrix([(part, np.size(y)) for part, y in zip(rows, record.y, strict=True)], n)
+    pattern = as_matrix([(part, np.size(y)) for part, y in zip(rows, record.y, strict=True)], n)
+    if any(isinstance(node, Pullback) for node in record.tape.nodes):
+        return pattern, "rev"
+    return pattern, "fwd" if any(_dtype_of(y).kind == "c" for y in record.y) else "auto"
 
 
 def require_scipy(transform: str) -> None:
