@@ -61,7 +61,7 @@ X = np.arange(1.0, 6.0)
         (lambda x: x @ A, 9),
         (lambda x: np.einsum("ij,j->i", A, x), 9),
         (lambda x: np.outer(x, x) @ x, 25),  # those of a factor that depends on x are not
-        (lambda x: x[:4].reshape(2, 2) @ x[1:].reshape(2, 2), 15),
+        (lambda x: x[:4].reshape(2, 2) @ x[1:].reshape(2, 2), 13),
         (lambda x: np.where(x > 2, x, x[::-1]), 9),
         (lambda x: np.clip(x, 2.0, 3.0), 5),
         (lambda x: np.maximum(x, x[::-1]), 9),
@@ -84,7 +84,7 @@ def test_patterns_of_small_programs(f, entries):
 
 
 def test_zeros_of_factors_that_depend_on_x_are_no_structure():
-    assert dd.sparsity(lambda x: x.reshape(2, 3) @ x.reshape(3, 2))(np.zeros(6)).nnz == 18 + 4
+    assert dd.sparsity(lambda x: x.reshape(2, 3) @ x.reshape(3, 2))(np.zeros(6)).nnz == 18
     assert dd.sparsity(lambda x: np.dot(x, x))(np.zeros(3)).nnz == 3
     assert dd.sparsity(lambda x: x * x)(np.zeros(3)).nnz == 3
 
@@ -200,5 +200,6 @@ def test_dense_rows_are_those_that_save_more_than_they_cost():
     pattern[2, :] = True
     pattern[4, :3] = True
 
-    assert dense_rows(sparse.csr_array(pattern), 2.0).tolist() == [2]
+    assert dense_rows(sparse.csr_array(pattern), 2.0).tolist() == [2, 4]
+    assert dense_rows(sparse.csr_array(pattern), 4.0).tolist() == [2]
     assert dense_rows(sparse.csr_array(np.eye(3, dtype=bool)), 2.0).tolist() == []

@@ -23,6 +23,7 @@ from ..values.dual import Dual
 from ..values.levels import duals_in, innermost, value_of
 from ..values.objects import fused, stripped
 from .call import NUMBERS, number, refuse_narrowing, tangent_of, wrapped
+from .sparse_operands import operated
 from .ufunc_methods import UfuncMethods
 
 REAL_LINE = (-np.inf, np.inf)
@@ -201,6 +202,7 @@ def binary_operators(
     edge, power = rule.edge, rule.function is np.power
     one, other_one = rule.partials
     trivial = type(one) is Trivial and type(other_one) is Trivial
+    symbol = "*" if rule.function is np.multiply else rule.function.__name__
 
     def forward(self: Dual, other: Any) -> Any:
         p = self.perturbation
@@ -236,8 +238,10 @@ def binary_operators(
             if self is other:  # x * x
                 return Dual(y, p.scale(of_a(y, a, b) + of_b(y, a, b), self.tangent, True), p)
             return Dual(y, p.combine(((of_a(y, a, b), self.tangent), (of_b(y, a, b), other.tangent)), y, (y, a, b)), p)
-        other = _operand(other)
-        return NotImplemented if other is NotImplemented else rule.operate(apply, self, other)
+        known = _operand(other)
+        if known is NotImplemented:
+            return operated(symbol, self, other, reflected=False)
+        return rule.operate(apply, self, known)
 
     def reflected(self: Dual, other: Any) -> Any:
         p = self.perturbation
@@ -259,8 +263,10 @@ def binary_operators(
             other = p.keep(other)
             slope = at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b)
             return Dual(y, p.combine(((slope, self.tangent),), y, (y, other, b)), p)
-        other = _operand(other)
-        return NotImplemented if other is NotImplemented else rule.operate(apply, other, self)
+        known = _operand(other)
+        if known is NotImplemented:
+            return operated(symbol, self, other, reflected=True)
+        return rule.operate(apply, known, self)
 
     return forward, reflected
 

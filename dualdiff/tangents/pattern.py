@@ -277,6 +277,9 @@ class Patterns(Perturbation):
     def linear_map(
         self, tangent: Rows, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], like: Any
     ) -> Rows:
+        known = getattr(apply, "pattern", None)
+        if known is not None:
+            return self._product(known(), tangent, like.shape, like.dtype)
         which = reach(apply, tangent.shape, tangent.dtype, like.shape, self.colour, self._expect)
         return self._product(which, tangent, like.shape, like.dtype)
 

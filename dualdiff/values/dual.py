@@ -128,7 +128,10 @@ class Dual(Array):
             raise errors.not_a_number(
                 self, f"np.asarray(x, dtype={np.dtype(dtype)})", "Use x itself, or x.astype(dtype)."
             )
-        if sys._getframe(1).f_code.co_name == "as_strided":
+        caller = sys._getframe(1).f_code.co_name
+        if caller == "_matmul_dispatch":
+            return self.as_objects_of_scipy()
+        if caller == "as_strided":
             raise TypeError(
                 "np.lib.stride_tricks.as_strided of a Dual: byte strides say nothing about its derivative.\n"
                 "  Use indexing, or np.lib.stride_tricks.sliding_window_view."
@@ -147,6 +150,10 @@ class Dual(Array):
                 # np.array([...]) asks a 0-d array, then holds the Dual itself, for nobody knows how long.
                 exports.append(storage.held)
         return entries
+
+    def as_objects_of_scipy(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """What scipy.sparse takes for no array, so that it leaves a product to the other operand."""
+        return np.array(None, dtype=object)
 
     # Iteration.
 
