@@ -3,7 +3,8 @@
     forward mode        jvp, derivative, jacfwd
     reverse mode        vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
     either              jacobian, hessian, hvp, stop_gradient
-    sparse, by SciPy    sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hessian
+    sparse, by SciPy    sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hessian, jacobian_operator
+    many points         batch_jacobian
     requires-grad style Variable
     rules of your own   custom_jvp, custom_vjp; containers: register_pytree
     checking, comparing check_grads, compare_modes
@@ -22,7 +23,8 @@ A map of the package, from the ground up; a file imports only from its own folde
     special/            the same for scipy.special, loaded when that is in use
     methods.py          the operators and methods of ndarray, from the table
     transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
-                        sparse.py (with colouring.py and plans.py), custom.py, variable.py, compare.py
+                        sparse.py (with colouring.py, plans.py, checks.py, directions.py), operator.py, batch.py;
+                        custom.py, variable.py, compare.py
     scipy/              SciPy's functions that do not dispatch, by SciPy's names
     testing.py          check_grads
     __main__.py         python -m dualdiff: the table of what is differentiable
@@ -34,10 +36,12 @@ from . import methods as methods  # isort: skip  (operators of Dual are made fro
 from .errors import EscapedDual, IndependentResult, UnsupportedFunction
 from .pytrees.trees import register_pytree
 from .testing import check_grads
+from .transforms.batch import batch_jacobian
 from .transforms.compare import compare_modes
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
 from .transforms.jacobian import hessian, hvp, jacobian
+from .transforms.operator import jacobian_operator
 from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
 from .transforms.sparse import sparse_hessian, sparse_jacobian, sparsity, value_and_sparse_jacobian
 from .transforms.variable import Variable
@@ -49,6 +53,7 @@ __all__ = [
     "IndependentResult",
     "UnsupportedFunction",
     "Variable",
+    "batch_jacobian",
     "check_grads",
     "compare_modes",
     "custom_jvp",
@@ -60,6 +65,7 @@ __all__ = [
     "hvp",
     "jacfwd",
     "jacobian",
+    "jacobian_operator",
     "jacrev",
     "jvp",
     "linearize",

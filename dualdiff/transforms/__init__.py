@@ -9,6 +9,7 @@ jacobian.py     by the mode that is cheaper: jacobian, hessian, hvp
 sparse.py       sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hessian
 colouring.py    which columns travel together; plans.py: where each entry of a sparse derivative is found
 directions.py   a function along many directions at once; checks.py: whether a matrix agrees with it
+operator.py     jacobian_operator; batch.py: batch_jacobian
 custom.py       rules of one's own: custom_jvp, custom_vjp
 variable.py     Variable: requires-grad style on top of the tape
 compare.py      which mode is best for one function, measured

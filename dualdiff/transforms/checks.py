@@ -34,14 +34,15 @@ def gaps(plan: Plan, swept: Swept) -> Any:
         return swept.along.rows
     matrix = _shared_matrix(plan, swept.data)
     expected = matrix @ plan.random.astype(_real(swept.data.dtype))
-    return _differ(swept.along, expected, lambda rows: abs(matrix[rows]) @ np.abs(plan.random), swept.data.dtype)
+    return disagree(swept.along, expected, lambda rows: abs(matrix[rows]) @ np.abs(plan.random), swept.data.dtype)
 
 
 class Disagreement(NamedTuple):
     rows: Any
 
 
-def _differ(a: Any, b: Any, scale: Callable[[Any], Any], dtype: Any) -> Any:
+def disagree(a: Any, b: Any, scale: Callable[[Any], Any], dtype: Any) -> Any:
+    """Where two sums differ by more than rounding; ``scale`` gives the sums of magnitudes of some of them."""
     tolerance = _tolerance(dtype)
     with np.errstate(all="ignore"):
         gap = np.abs(a - b)
@@ -73,13 +74,15 @@ def rounding(point: Point, plan: Plan, swept: Swept) -> Any:
     """
     if isinstance(swept.along, Disagreement):
         return np.zeros(len(swept.along.rows), bool)
-    rng = np.random.default_rng(1)
-    v = plan.random
-    part = rng.random((8, len(v))) * v
+    gap = np.abs(swept.along - _shared_matrix(plan, swept.data) @ plan.random)
+    return gap <= 100.0 * noise(point, plan.random)
+
+
+def noise(point: Point, v: Any) -> Any:
+    """How much the derivative along v differs from those along two parts of it, in every entry: only by rounding."""
+    part = np.random.default_rng(1).random((8, len(v))) * v
     block = point.swept(np.concatenate([v[None], part, v - part]))
-    noise = np.abs(block[0] - block[1:9] - block[9:]).max(axis=0)
-    gap = np.abs(swept.along - _shared_matrix(plan, swept.data) @ v)
-    return gap <= 100.0 * noise
+    return np.abs(block[0] - block[1:9] - block[9:]).max(axis=0)
 
 
 def adjoint_check(record: Recording, plan: Plan, data: Any) -> Any:
@@ -88,5 +91,5 @@ def adjoint_check(record: Recording, plan: Plan, data: Any) -> Any:
     u = 1.0 + np.random.default_rng(m).integers(1, 1024, m) / 1024.0
     expected = pulled(record, u[None])[0]
     matrix = _shared_matrix(plan, data)
-    columns = _differ(expected, matrix.T @ u, lambda columns: abs(matrix).T[columns] @ u, data.dtype)
+    columns = disagree(expected, matrix.T @ u, lambda columns: abs(matrix).T[columns] @ u, data.dtype)
     return Disagreement(abs(matrix)[:, columns].sum(axis=1) > 0 if columns.any() else np.zeros(m, bool))

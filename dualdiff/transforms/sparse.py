@@ -57,7 +57,7 @@ def sparsity(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
 
     def pattern_of_f(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), "sparsity")
-        _leaves(args, positions, "sparsity")
+        real_leaves(args, positions, "sparsity")
         return _detected(f, args, kwargs, positions, "sparsity")[0]
 
     return Transformed(pattern_of_f, sparsity, f, argnums)
@@ -215,7 +215,7 @@ class SparseDerivative(Transformed):
 
     def _evaluated(self, *args: Any, **kwargs: Any) -> Any:
         positions = selected(self._argnums, len(args), self.name)
-        leaves, structures = _leaves(args, positions, self.name)
+        leaves, structures = real_leaves(args, positions, self.name)
         key = _shape_key(args, kwargs, positions, leaves, structures)
         plan = self._plans.get(key)
         fresh = plan is None
@@ -334,7 +334,7 @@ class SparseDerivative(Transformed):
         )
 
 
-def _leaves(args: Any, positions: Any, transform: str) -> tuple[list[Any], list[Structure]]:
+def real_leaves(args: Any, positions: Any, transform: str) -> tuple[list[Any], list[Structure]]:
     """The differentiated arguments as leaves, checked, and their structures."""
     leaves, structures = [], []
     for i in positions:
