@@ -68,7 +68,7 @@ def _detail(rule: Any) -> str:
 
 
 def _scipy_functions() -> Iterator[Row]:
-    for name in ("special", "linalg", "integrate", "interpolate", "stats"):
+    for name in ("special", "linalg", "integrate", "interpolate", "stats", "sparse"):
         module, scipys = (importlib.import_module(f"{package}.{name}") for package in ("dualdiff.scipy", "scipy"))
         for public in module.__all__:
             own = vars(module).get(public)

@@ -10,6 +10,7 @@ sparse.py       sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hes
 colouring.py    which columns travel together; plans.py: where each entry of a sparse derivative is found
 directions.py   a function along many directions at once; checks.py: whether a matrix agrees with it
 operator.py     jacobian_operator; batch.py: batch_jacobian
+workers.py      chunks in several processes, or by any engine with a map; their progress
 custom.py       rules of one's own: custom_jvp, custom_vjp
 variable.py     Variable: requires-grad style on top of the tape
 compare.py      which mode is best for one function, measured
