@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from . import accuracy, figures, manifolds, modes, nist, overhead, rows, startup
+from . import accuracy, figures, manifolds, modes, nist, overhead, rows, sparse, startup
 from .peers import Peer
 
 
@@ -64,6 +64,16 @@ def fresh_processes(options: Options) -> Iterator[Task]:
     yield Task("startup", "startup", "fresh processes", lambda: startup.measured(runs, options.peers))
 
 
+def sparse_derivatives(options: Options) -> Iterator[Task]:
+    rounds = 3 if options.quick else 12
+    for name, (_, sizes) in (sparse.JACOBIANS | sparse.HESSIANS).items():
+        for n in sizes[:1] if options.quick else sizes:
+            yield Task("sparse", name, f"{name}, {n}", lambda name=name, n=n: [sparse.measured(name, n, rounds)], name)
+    yield Task("sparse", "reprojection", "reprojection", lambda: [sparse.measured("reprojection", 0, rounds)])
+    for name, (solve, n, few) in sparse.SOLVERS.items():
+        yield Task("sparse", name, name, lambda solve=solve, n=few if options.quick else n: [solve(n)])
+
+
 def limits(options: Options) -> Iterator[Task]:
     for name in figures.FIGURES:
         yield Task("figures", name, name, lambda name=name: [figures.measured(name, options.quick)])
@@ -89,6 +99,7 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Task]]] = {
     "overhead": small_operations,
     "manifolds": optimisation_on_manifolds,
     "startup": fresh_processes,
+    "sparse": sparse_derivatives,
     "figures": limits,
     "accuracy": digits,
 }
@@ -116,8 +127,8 @@ def chosen(only: Sequence[str], options: Options) -> list[Task]:
         names = ", ".join(dict.fromkeys([*SECTIONS, *(task.name for task in tasks)]))
         raise UnknownName(f"--only {unknown[0]}: {meant}the names are {names}")
     found = [task for task in tasks if names_of(task) & wanted]
-    if any(task.section == "fits" for task in found) and find_spec("scipy") is None:
-        found = [task for task in found if task.section != "fits"]
+    if any(task.section in ("fits", "sparse") for task in found) and find_spec("scipy") is None:
+        found = [task for task in found if task.section not in ("fits", "sparse")]
         if only:
             raise CannotMeasure(f"the fits need SciPy: {INSTALL}")
     if any(task.section == "accuracy" for task in found) and find_spec("mpmath") is None:
@@ -130,5 +141,5 @@ def names_of(task: Task) -> set[str]:
 
     Figures are of the same functions as other rows, so they take their whole name.
     """
-    words = () if task.section in ("figures", "accuracy") else task.name.split()
+    words = () if task.section in ("figures", "accuracy", "sparse") else task.name.split()
     return {name.lower() for name in (task.section, task.name, *words)}

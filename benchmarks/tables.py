@@ -13,7 +13,7 @@ from rich.table import Table
 
 from dualdiff.transforms.jacobian import FEW_INPUTS, ROW_COST
 
-from . import accuracy, figures, modes, nist
+from . import accuracy, figures, modes, nist, sparse
 from .measuring import duration, error_text, number
 from .rows import OURS, Row
 
@@ -106,6 +106,39 @@ def of_modes(rows: Sequence[modes.Row]) -> Table:
         costs = duration(row.value), duration(row.forward), duration(row.reverse), f"{row.ratio:.2f}"
         error = error_of(row.verdict.error, row.passed)
         table.add_row(str(row.n), str(row.m), *costs, row.faster, row.auto, error, end_section=last_of_n)
+    return table
+
+
+def of_sparse(rows: Sequence[sparse.Row | sparse.Solved]) -> Table:
+    solved = [row for row in rows if isinstance(row, sparse.Solved)]
+    lines = [
+        f"{row.problem}, {row.unknowns} unknowns, {row.solver}: {duration(row.default)} by default, "
+        f"{duration(row.ours)} sparse, {number(row.default / row.ours)} times less; "
+        f"they agree to {error_of(row.error, row.passed)}"
+        for row in solved
+    ]
+    table = Table(
+        title="Sparse derivatives: preparation, and one evaluation, its check included",
+        caption="directions: colours forwards, rows backwards; of a Hessian jvp is one hvp\n"
+        "2-point: SciPy's differences with the same pattern and groups\n"
+        "checked: J v against extrapolated differences of f\n" + "\n".join(lines),
+        **LOOK,
+    )
+    for heading in ("problem", "size"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("entries", "directions", "pattern", "colours", "value", "pattern\n/ value", "derivative\n/ value",
+                    "derivative\n/ jvp", "2-point\n/ value", "checked"):  # fmt: skip
+        table.add_column(heading, justify="right")
+    for row in rows:
+        if isinstance(row, sparse.Row):
+            s = row.seconds
+            differences = f"{number(s['differences'] / s['value'])}" if "differences" in s else "–"
+            table.add_row(
+                row.problem, row.size, str(row.entries), str(row.directions), duration(s["pattern"]),
+                duration(s["colours"]), duration(s["value"]), number(s["pattern"] / s["value"]),
+                number(s["derivative"] / s["value"]), f"{s['derivative'] / s['jvp']:.1f}", differences,
+                error_of(row.error, row.passed),
+            )  # fmt: skip
     return table
 
 

@@ -3,6 +3,8 @@
     forward mode        jvp, derivative, jacfwd
     reverse mode        vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
     either              jacobian, hessian, hvp, stop_gradient
+    sparse, by SciPy    sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hessian, jacobian_operator
+    many points         batch_jacobian
     requires-grad style Variable
     rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree
     checking, comparing check_grads, compare_modes
@@ -15,12 +17,13 @@ A map of the package, from the ground up; a file imports only from its own folde
     table.py            the table: one rule for each function
     values/             what a rule runs on: Dual, its indexing and storage, NumPy's two protocols, object arrays
     tangents/           what ε may be, behind four linear operations: single.py (forward, one direction), dense.py
-                        (forward, many), tape.py (reverse)
+                        (forward, many), tape.py (reverse), pattern.py (sparsity)
     pytrees/            nested arguments and results
     rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one
     special/            the same for scipy.special, loaded when that is in use
     methods.py          the operators and methods of ndarray, from the table
     transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
+                        sparse.py (with colouring.py, plans.py, checks.py, directions.py), operator.py, batch.py;
                         custom.py, linear.py, variable.py, compare.py
     scipy/              SciPy's functions that do not dispatch, by SciPy's names
     testing.py          check_grads
@@ -34,12 +37,15 @@ from . import methods as methods  # isort: skip  (operators of Dual are made fro
 from .errors import EscapedDual, IndependentResult, UnsupportedFunction
 from .pytrees.trees import register_pytree
 from .testing import check_grads
+from .transforms.batch import batch_jacobian
 from .transforms.compare import compare_modes
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
 from .transforms.jacobian import hessian, hvp, jacobian
 from .transforms.linear import linear
+from .transforms.operator import jacobian_operator
 from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
+from .transforms.sparse import sparse_hessian, sparse_jacobian, sparsity, value_and_sparse_jacobian
 from .transforms.variable import Variable
 from .values.dual import Dual
 
@@ -49,6 +55,7 @@ __all__ = [
     "IndependentResult",
     "UnsupportedFunction",
     "Variable",
+    "batch_jacobian",
     "check_grads",
     "compare_modes",
     "custom_jvp",
@@ -60,14 +67,19 @@ __all__ = [
     "hvp",
     "jacfwd",
     "jacobian",
+    "jacobian_operator",
     "jacrev",
     "jvp",
     "linear",
     "linearize",
     "register_pytree",
     "rules",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "stop_gradient",
     "value_and_grad",
+    "value_and_sparse_jacobian",
     "vjp",
 ]
 __version__ = "0.1.0"

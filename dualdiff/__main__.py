@@ -48,7 +48,7 @@ def rows() -> list[Row]:
     importlib.import_module(".rules.polynomial_package", __package__)
     with contextlib.suppress(ImportError):
         importlib.import_module(".special", __package__)
-        for name in ("special", "linalg", "integrate", "interpolate", "stats"):
+        for name in ("special", "linalg", "integrate", "interpolate", "stats", "sparse"):
             importlib.import_module(f".scipy.{name}", __package__)
     found = {Row(errors.name_of(rule.function), _kind(rule), _detail(rule)) for rule in RULES.values()}
     return sorted(found)

@@ -18,6 +18,7 @@ from . import errors
 from .rules.call import refuse_overlap, wrapped
 from .rules.forms import Passive
 from .rules.passive_functions import warn_if_remembered
+from .rules.sparse_operands import operated
 from .rules.ufuncs import Elementwise, binary_operators, unary_operator
 from .table import RULES
 from .tangents.expression import Tangent
@@ -113,10 +114,14 @@ def _from_rule(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]
         return _has_own_operators(other) or foreign.is_no_operand(other)
 
     def forward(self: Dual, other: Any) -> Any:
-        return NotImplemented if left_to(other) else RULES[ufunc].plain_call(self, other)
+        if left_to(other):
+            return operated("@", self, other, reflected=False)
+        return RULES[ufunc].plain_call(self, other)
 
     def reflected(self: Dual, other: Any) -> Any:
-        return NotImplemented if left_to(other) else RULES[ufunc].plain_call(other, self)
+        if left_to(other):
+            return operated("@", self, other, reflected=True)
+        return RULES[ufunc].plain_call(other, self)
 
     return forward, reflected
 

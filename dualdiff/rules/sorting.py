@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import errors
 from ..table import Rule, register
+from ..tangents import blocks
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import Dual
 from ..values.levels import innermost
@@ -25,8 +26,8 @@ from .forms import composite, custom, tangent_rule
 from .reductions import fitted
 
 
-def picked(d: Tangent, index: Any, axis: int) -> Tangent:
-    """What ``np.take_along_axis(x, index, axis)`` picks, of the tangent."""
+def picked(d: Tangent, index: Any, axis: int, by_value: bool = True) -> Tangent:
+    """What ``np.take_along_axis(x, index, axis)`` picks, of the tangent; ``by_value`` if the index is an order of x."""
     if not d:
         return d
     index = d.perturbation.keep(index)
@@ -34,7 +35,8 @@ def picked(d: Tangent, index: Any, axis: int) -> Tangent:
         m if i == axis else max(n, m) if n and m else 0
         for i, (n, m) in enumerate(zip(d.shape, np.shape(index), strict=True))
     )
-    return d.move(lambda block: np.take_along_axis(block, index[None], axis=axis + 1), shape)
+    move = lambda block: np.take_along_axis(block, index[None], axis=axis + 1)
+    return d.move(blocks.Chosen(move, axis) if by_value else move, shape)
 
 
 def flattened(d: Tangent) -> Tangent:
@@ -307,8 +309,8 @@ def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
 @tangent_rule(np.take_along_axis)
 def take_along_axis(y: Any, arr: Any, indices: Any, axis: Any = -1, *, darr: Tangent) -> Tangent:
     if axis is None:
-        return picked(flattened(darr), indices, 0)
-    return picked(darr, indices, normalized(axis, darr.ndim))
+        return picked(flattened(darr), indices, 0, by_value=False)
+    return picked(darr, indices, normalized(axis, darr.ndim), by_value=False)
 
 
 @composite(np.extract, active="arr")

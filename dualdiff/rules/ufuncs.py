@@ -26,6 +26,7 @@ from ..values.entries import refuse_complex
 from ..values.levels import duals_in, innermost, value_of
 from ..values.objects import fused, stripped
 from .call import NUMBERS, number, perturbation_of, refuse_narrowing, tangent_of, wrapped
+from .sparse_operands import operated
 from .ufunc_methods import UfuncMethods
 
 REAL_LINE = (-np.inf, np.inf)
@@ -267,6 +268,7 @@ def binary_operators(
     edge, power = rule.edge, rule.function is np.power
     one, other_one = rule.partials
     trivial = type(one) is Trivial and type(other_one) is Trivial
+    symbol = "*" if rule.function is np.multiply else rule.function.__name__
 
     def forward(self: Dual, other: Any) -> Any:
         p = self.perturbation
@@ -304,8 +306,10 @@ def binary_operators(
             return Dual(y, p.combine(((of_a(y, a, b), self.tangent), (of_b(y, a, b), other.tangent)), y, (y, a, b)), p)
         if kind is complex or kind is np.complex128:
             refuse_complex(self, sys._getframe(1))
-        other = _operand(other)
-        return NotImplemented if other is NotImplemented else rule.operate(apply, self, other)
+        known = _operand(other)
+        if known is NotImplemented:
+            return operated(symbol, self, other, reflected=False)
+        return rule.operate(apply, self, known)
 
     def reflected(self: Dual, other: Any) -> Any:
         p = self.perturbation
@@ -329,8 +333,10 @@ def binary_operators(
             return Dual(y, p.combine(((slope, self.tangent),), y, (y, other, b)), p)
         if kind is complex or kind is np.complex128:
             refuse_complex(self, sys._getframe(1))
-        other = _operand(other)
-        return NotImplemented if other is NotImplemented else rule.operate(apply, other, self)
+        known = _operand(other)
+        if known is NotImplemented:
+            return operated(symbol, self, other, reflected=True)
+        return rule.operate(apply, known, self)
 
     return forward, reflected
 

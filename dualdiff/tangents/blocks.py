@@ -18,6 +18,19 @@ _ALL = slice(None)
 _add_reduce = np.add.reduce
 
 
+class Chosen:
+    """A rearrangement by an order of the values: each entry may be any of those along an axis of its arrays."""
+
+    __slots__ = ("axis", "move")
+
+    def __init__(self, move: Callable[[Any], Any], axis: int) -> None:
+        self.move = move
+        self.axis = axis
+
+    def __call__(self, block: Any) -> Any:
+        return self.move(block)
+
+
 _settled = False
 
 

@@ -50,7 +50,7 @@ class Holding(Perturbation):
 
     def _hold(self, node: Node, array: Any) -> None:
         """Remember whose memory a node reads."""
-        memory = _memory(array)
+        memory = memory_of(array)
         if memory is None:
             return
         if id(memory) in self.foreign:
@@ -62,7 +62,7 @@ class Holding(Perturbation):
         """The memory of this argument is the caller's: nodes hold copies of it."""
         if type(array) is _ndarray and array.base is None:
             self.foreign.add(id(array))
-        elif (memory := _memory(array)) is not None:
+        elif (memory := memory_of(array)) is not None:
             self.foreign.add(id(memory))
 
     def protect(self, arrays: Iterable[Any]) -> None:
@@ -71,16 +71,16 @@ class Holding(Perturbation):
             self.before_write(array)
 
     def before_write(self, value: Any) -> None:
-        memory = _memory(value)
+        memory = memory_of(value)
         if memory is None:
             return
         for node in self.holders.pop(id(memory), ()):
             for array in list(node.held()):
-                if _memory(array) is memory:
+                if memory_of(array) is memory:
                     node.let_go(array, np.copy(array, order="K"))
 
 
-def _memory(array: Any) -> Any:
+def memory_of(array: Any) -> Any:
     """The array that owns the memory of a value; None if it cannot be written."""
     while hasattr(array, "perturbation"):
         array = array.value

@@ -6,6 +6,11 @@ transformed.py  what a transform returns: a function with the name and text of t
 forward.py      jvp, derivative, jacfwd, stop_gradient
 reverse.py      vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
 jacobian.py     by the mode that is cheaper: jacobian, hessian, hvp
+sparse.py       sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hessian
+colouring.py    which columns travel together; plans.py: where each entry of a sparse derivative is found
+directions.py   a function along many directions at once; checks.py: whether a matrix agrees with it
+operator.py     jacobian_operator; batch.py: batch_jacobian
+workers.py      chunks in several processes, or by any engine with a map; their progress
 custom.py       rules of one's own: custom_jvp, custom_vjp
 linear.py       an opaque linear map, given with its transpose
 variable.py     Variable: requires-grad style on top of the tape

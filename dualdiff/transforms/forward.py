@@ -5,7 +5,7 @@ Every call makes a fresh perturbation, ended in ``finally``: nothing is left beh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ from .arguments import (
 )
 from .sharing import watch
 from .transformed import P, Transformed
+from .workers import check_workers, mapped
 
 # Entries of one block of tangents in jacfwd: one megabyte, so that two or three stay in the cache of a core.
 _CHUNK_ENTRIES = 2**17
@@ -223,6 +224,8 @@ def jacfwd(
     chunk_size: int | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    workers: Any = None,
+    progress: Any = None,
 ) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f`` by forward mode.
 
@@ -231,6 +234,9 @@ def jacfwd(
     Cost: ``ceil(x.size / chunk_size)`` evaluations of ``f`` on duals of ``chunk_size`` directions.
     ``chunk_size=None`` takes all at once while a block of seeds stays below one megabyte, then as many as do.
     With ``has_aux`` the function returns ``(y, aux)``, and this ``(J, aux)``.
+    ``workers``: an int (so many processes) or a map-like callable, for the chunks; ``progress``: True (tqdm), or a
+    function of how many are done and how many there are.  What goes to processes is pickled: ``f`` is a function of a
+    module.  Worth it where ``f`` takes long and its arrays fit the caches: memory is shared by all processes.
     Raises: `UnsupportedFunction` if ``f`` calls a NumPy function that has no rule; TypeError for a complex
     argument without ``holomorphic=True``.
     Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
@@ -242,10 +248,12 @@ def jacfwd(
     """
     _check_function(f, "jacfwd")
     _check_chunk_size(chunk_size, "jacfwd")
+    check_workers(workers, progress, "jacfwd")
     argnums = checked_argnums(argnums, f, "jacfwd")
     return Transformed(
-        by_columns(f, argnums, "jacfwd", chunk_size, has_aux, holomorphic),
-        jacfwd, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic,
+        by_columns(f, argnums, "jacfwd", chunk_size, has_aux, holomorphic, workers, progress),
+        jacfwd, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic, workers=workers,
+        progress=progress,
     )  # fmt: skip
 
 
@@ -256,6 +264,8 @@ def by_columns(
     chunk_size: int | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    workers: Any = None,
+    progress: Any = None,
 ) -> Callable[..., Any]:
     """`jacfwd` on behalf of a transform, whose name its errors say."""
 
@@ -273,18 +283,18 @@ def by_columns(
         k = min(n, chunk_size or columns_at_once(n))
         settle_allocator(8 * k * n)
         columns: _Columns | None = None
-        start = 0
-        while True:
-            stop = min(start + k, n)
-            y_blocks, y_structure, aux = sweep(
-                f, args, kwargs, positions, trees, leaves, start, stop, has_aux, transform
-            )
+        if workers is None and progress is None:
+            chunks: Any = _chunks_in_turn(f, args, kwargs, positions, trees, leaves, n, k, has_aux, transform)
+        else:
+            ranges = [(start, min(start + k, n)) for start in range(0, n, max(k, 1))] or [(0, 0)]
+            one = _ColumnChunk(f, args, kwargs, positions, has_aux, transform)
+            chunks = zip(ranges, mapped(one, ranges, workers, progress), strict=True)
+        for (start, stop), swept in chunks:
+            y_blocks, y_structure, aux = swept
             if columns is None:
                 columns = _Columns(n, len(y_blocks))
             columns.add(y_blocks, start, stop)
-            start = stop
-            if start >= n:
-                break
+        assert columns is not None
         jacobians = []
         for whole in columns.whole():
             parts, at = [], 0
@@ -296,10 +306,41 @@ def by_columns(
             rest = iter(parts)
             each = tuple(structure.build(rest, bare=True) for _, structure in trees)
             jacobians.append(each if isinstance(argnums, tuple) else each[0])
-        jacobian = jacobians[0] if y_structure is LEAF else unflatten(y_structure, jacobians, bare=True)
+        jacobian = jacobians[0] if y_structure.same_as(LEAF) else unflatten(y_structure, jacobians, bare=True)
         return (jacobian, aux) if has_aux else jacobian
 
     return jacobian_of_f
+
+
+def _chunks_in_turn(
+    f: Any, args: Any, kwargs: Any, positions: Any, trees: Any, leaves: Any, n: int, k: int, has_aux: bool,
+    transform: str,
+) -> Iterator[Any]:  # fmt: skip
+    start = 0
+    while True:
+        stop = min(start + k, n)
+        yield (start, stop), sweep(f, args, kwargs, positions, trees, leaves, start, stop, has_aux, transform)
+        start = stop
+        if start >= n:
+            return
+
+
+class _ColumnChunk:
+    """`sweep` as a function of its columns alone, which a worker may get by pickle."""
+
+    def __init__(self, f: Any, args: Any, kwargs: Any, positions: Any, has_aux: bool, transform: str) -> None:
+        self.call = f, args, kwargs, positions
+        self.has_aux, self.transform = has_aux, transform
+
+    def __call__(self, columns: tuple[int, int]) -> Any:
+        f, args, kwargs, positions = self.call
+        trees = [flatten(args[i]) for i in positions]
+        leaves = [
+            primal_leaf(leaf, f"{self.transform}: argument {i}")
+            for i, (found, _) in zip(positions, trees, strict=True)
+            for leaf in found
+        ]
+        return sweep(f, args, kwargs, positions, trees, leaves, *columns, self.has_aux, self.transform)
 
 
 def columns_at_once(n: int) -> int:

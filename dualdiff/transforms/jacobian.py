@@ -10,8 +10,9 @@ from ..pytrees.trees import flatten
 from ..values.dual import size_of
 from .arguments import checked_argnums, presented, selected
 from .forward import _check_chunk_size, _check_function, along, by_columns
-from .reverse import by_rows, check_holomorphic, recorded, rows_of_jacobian, value_and_gradient, vjp
+from .reverse import by_rows, check_holomorphic, jacrev, recorded, rows_of_jacobian, value_and_gradient, vjp
 from .transformed import P, Transformed
+from .workers import check_workers
 
 # One row sent back costs about this many columns sent forward (python -m benchmarks --only modes).
 ROW_COST = 2.0
@@ -92,10 +93,13 @@ def mode_for_sizes(n: int, m: int) -> str:
     return "rev" if n > FEW_INPUTS and ROW_COST * m < n else "fwd"
 
 
-def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
+def hessian(
+    f: Callable[P, Any], argnums: int | Sequence[int] = 0, *, workers: Any = None, progress: Any = None
+) -> Callable[P, Any]:
     """Function computing the Hessian of ``f``, forward over reverse.
 
     Shapes: ``H.shape == y.shape + x.shape + x.shape``; nested arguments give their structure twice.
+    ``workers`` and ``progress``: of the chunks of columns, as `jacfwd`.
     Cost: for a scalar ``f`` about ``x.size`` gradients, in chunks side by side.  Where a `custom_vjp` function has no
     derivative in forward mode, by reverse over reverse.
 
@@ -105,10 +109,15 @@ def hessian(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P
            [2., 0.]])
     """
     _check_function(f, "hessian")
+    check_workers(workers, progress, "hessian")
     argnums = checked_argnums(argnums, f, "hessian")
-    rows = by_rows(f, argnums, "hessian")
-    both_ways = _either_way(by_columns(rows, argnums, "hessian"), by_rows(rows, argnums, "hessian"))
-    return Transformed(both_ways, hessian, f, argnums)
+    # What goes to processes is pickled, which the function that `jacrev` returns can be.
+    rows = by_rows(f, argnums, "hessian") if workers is None else jacrev(f, argnums)
+    columns = by_columns(rows, argnums, "hessian", workers=workers, progress=progress)
+    both_ways = _either_way(columns, by_rows(rows, argnums, "hessian"))
+    if workers is None and progress is None:
+        return Transformed(both_ways, hessian, f, argnums)
+    return Transformed(both_ways, hessian, f, argnums, workers=workers, progress=progress)
 
 
 def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:

@@ -36,6 +36,7 @@ from .forward import _check_chunk_size, _check_function, _dtype_of
 from .sharing import watch
 from .transformed import P, Transformed
 from .variable import Variable, check_reached, standing_in
+from .workers import check_workers, mapped
 
 # Entries of one block of cotangents in jacrev: one megabyte, so that two or three stay in the cache of a core.
 _CHUNK_ENTRIES = 2**17
@@ -450,11 +451,14 @@ def jacrev(
     chunk_size: int | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    workers: Any = None,
+    progress: Any = None,
 ) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f`` by reverse mode.
 
-    Shapes: as `jacfwd`.  Cost: one recorded evaluation of ``f``, and ``ceil(y.size / chunk_size)`` sweeps back with
-    ``chunk_size`` cotangents each; ``f`` runs once.  Prefer it to `jacfwd` when ``y`` is smaller than ``x``.
+    Shapes and ``progress`` as `jacfwd`, and ``workers`` too, each of which records ``f`` anew for every chunk.
+    Cost: one recorded evaluation of ``f``, and ``ceil(y.size / chunk_size)`` sweeps back with ``chunk_size`` cotangents
+    each; ``f`` runs once.  Prefer it to `jacfwd` when ``y`` is smaller than ``x``.
 
     >>> import numpy as np
     >>> jacrev(lambda x: np.array([x[0] * x[1], np.sin(x[0])]))(np.array([0.0, 2.0]))
@@ -463,10 +467,12 @@ def jacrev(
     """
     _check_function(f, "jacrev")
     _check_chunk_size(chunk_size, "jacrev")
+    check_workers(workers, progress, "jacrev")
     argnums = checked_argnums(argnums, f, "jacrev")
     return Transformed(
-        by_rows(f, argnums, "jacrev", chunk_size, has_aux, holomorphic),
-        jacrev, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic,
+        by_rows(f, argnums, "jacrev", chunk_size, has_aux, holomorphic, workers, progress),
+        jacrev, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic, workers=workers,
+        progress=progress,
     )  # fmt: skip
 
 
@@ -477,6 +483,8 @@ def by_rows(
     chunk_size: int | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    workers: Any = None,
+    progress: Any = None,
 ) -> Callable[..., Any]:
     """`jacrev` on behalf of a transform, whose name its errors say."""
 
@@ -484,10 +492,29 @@ def by_rows(
         positions = selected(argnums, len(args), transform)
         record = recorded(f, args, kwargs, positions, transform, has_aux)
         check_holomorphic(record, transform, holomorphic)
-        jacobian = rows_of_jacobian(record, args, positions, argnums, chunk_size)
+        mapping = None
+        if workers is not None or progress is not None:
+            one = _RowChunk(f, args, kwargs, positions, has_aux, transform, None if workers is not None else record)
+            mapping = lambda chunks: mapped(one, chunks, workers, progress)
+        jacobian = rows_of_jacobian(record, args, positions, argnums, chunk_size, mapping)
         return (jacobian, record.aux) if has_aux else jacobian
 
     return jacobian_of_f
+
+
+class _RowChunk:
+    """`rows` as a function of the number of the result and its rows alone, which a worker may get by pickle."""
+
+    def __init__(
+        self, f: Any, args: Any, kwargs: Any, positions: Any, has_aux: bool, transform: str, record: Recording | None
+    ) -> None:
+        self.call = f, args, kwargs, positions, transform, has_aux
+        self.record = record
+
+    def __call__(self, chunk: tuple[int, int, int]) -> list[Any]:
+        record = recorded(*self.call) if self.record is None else self.record
+        i, start, stop = chunk
+        return rows(record, record.outputs[i], np.shape(primal(record.y[i])), start, stop)
 
 
 def check_holomorphic(record: Recording, transform: str, holomorphic: bool) -> None:
@@ -511,20 +538,30 @@ def check_holomorphic(record: Recording, transform: str, holomorphic: bool) -> N
 
 
 def rows_of_jacobian(
-    record: Recording, args: Sequence[Any], positions: Sequence[int], argnums: Any, chunk_size: int | None
+    record: Recording,
+    args: Sequence[Any],
+    positions: Sequence[int],
+    argnums: Any,
+    chunk_size: int | None,
+    mapping: Callable[[list[tuple[int, int, int]]], list[Any]] | None = None,
 ) -> Any:
     """The Jacobian of a recording by rows: blocks of unit cotangents, sent back."""
     shapes = [np.shape(primal(x)) for x in record.primals]
     n = sum(int(np.prod(shape)) for shape in shapes)
     jacobians = []
-    for node, y in zip(record.outputs, record.y, strict=True):
-        y_shape = np.shape(primal(y))
-        m = int(np.prod(y_shape))
+    chunks: list[list[tuple[int, int, int]]] = []
+    for number, y in enumerate(record.y):
+        m = int(np.size(primal(y)))
         k = max(1, min(m, chunk_size or rows_at_once(n, m)))
         settle_allocator(8 * k * n)
+        chunks.append([(number, start, min(start + k, m)) for start in range(0, m, k)])
+    done = None if mapping is None else iter(mapping([chunk for of_one in chunks for chunk in of_one]))
+    for node, y, of_one in zip(record.outputs, record.y, chunks, strict=True):
+        y_shape = np.shape(primal(y))
         pieces: list[list[Any]] = [[] for _ in shapes]
-        for start in range(0, m, k):
-            for i, part in enumerate(rows(record, node, y_shape, start, min(start + k, m))):
+        for _, start, stop in of_one:
+            found = rows(record, node, y_shape, start, stop) if done is None else next(done)
+            for i, part in enumerate(found):
                 pieces[i].append(part)
         wholes = []
         for i, parts in enumerate(pieces):

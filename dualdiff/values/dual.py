@@ -140,6 +140,10 @@ class Dual(Array):
                 exports.append(storage.held)
         return entries
 
+    def as_objects_of_scipy(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """What scipy.sparse takes for no array, so that it leaves a product to the other operand."""
+        return np.array(None, dtype=object)
+
     # Iteration.
 
     def __iter__(self) -> Iterator[Dual]:

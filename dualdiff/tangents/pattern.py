@@ -1,0 +1,504 @@
+"""Patterns: which entries of the result can depend on which entries of the arguments.
+
+A pattern tangent is one sorted set of columns for each entry of an array, rows of a sparse matrix without values.
+It is never carried through NumPy: a recording (tape.py) is run forwards with it, so that views, aliases and writes
+have been resolved.  Two primitives carry everything: take rows by positions, and merge rows.
+
+Conventions: partials are taken to be nonzero, and so is every factor that depends on the arguments; the zeros of a
+constant matrix are structure.  A linear map known only by its action is probed (`reach`).  Where an index, a mask or a
+branch depends on values, the pattern is that of the point: `sparse_jacobian` checks every evaluation for that.
+Source: Griewank & Walther, *Evaluating Derivatives*, ch. 7; Walther, ACM TOMS 34 (2008).
+"""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import Perturbation, blocks
+from .einsum import terms_of
+from .holding import memory_of
+from .operations import Contract, LinearMap, Node, Pullback
+from .structural_zeros import plain
+from .sweep import positions_of
+from .tape import Tape
+from .writes import Overwrite
+
+# Entries beyond which a pattern is no longer sparse in any useful sense: half a gigabyte of them.
+MOST_ENTRIES = 10**8
+# Entries up to which a union by NumPy is quicker than a sparse matrix.
+_FEW = 256
+_INT = np.int32
+
+
+class Rows:
+    """The pattern of one array: row i are the columns that its entry i, in row-major order, depends on."""
+
+    __slots__ = ("columns", "dtype", "shape", "starts")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any, starts: Any, columns: Any) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.starts = starts
+        self.columns = columns
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return len(self.starts) - 1
+
+    def labelled(self, shape: tuple[int, ...], dtype: Any) -> Rows:
+        """The same rows as those of an array of another shape and dtype."""
+        return self if self.shape == shape and self.dtype is dtype else Rows(shape, dtype, self.starts, self.columns)
+
+    def take(self, positions: Any, shape: tuple[int, ...], dtype: Any) -> Rows:
+        """Rows by their numbers, counted from 1; 0 is an empty row."""
+        flat = np.ravel(positions)
+        begin = np.concatenate([np.zeros(1, _INT), self.starts[:-1]])[flat]
+        counts = np.concatenate([np.zeros(1, _INT), np.diff(self.starts)])[flat]
+        starts = _starts(counts)
+        total = int(starts[-1])
+        if total == flat.size and (total == 0 or int(counts.min()) == 1):
+            return Rows(shape, dtype, starts, self.columns[begin])
+        begin -= starts[:-1]
+        return Rows(shape, dtype, starts, self.columns[np.repeat(begin, counts) + np.arange(total, dtype=_INT)])
+
+    def part(self, start: int, stop: int, shape: tuple[int, ...], dtype: Any) -> Rows:
+        """Rows ``start`` to ``stop``."""
+        if start == 0 and stop == self.size:
+            return self.labelled(shape, dtype)
+        begin = self.starts[start]
+        return Rows(shape, dtype, self.starts[start : stop + 1] - begin, self.columns[begin : self.starts[stop]])
+
+
+def identity(shape: tuple[int, ...], dtype: Any, first: int) -> Rows:
+    """The pattern of an argument whose entries are the columns from ``first`` on."""
+    n = math.prod(shape)
+    return Rows(shape, dtype, np.arange(n + 1, dtype=_INT), np.arange(first, first + n, dtype=_INT))
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> Rows:
+    return Rows(shape, dtype, np.zeros(math.prod(shape) + 1, _INT), np.zeros(0, _INT))
+
+
+class Written:
+    """A buffer after a write that nobody has read yet: many writes are one rearrangement."""
+
+    __slots__ = ("before", "item", "node", "whole")
+
+    def __init__(self, node: Overwrite, before: Any, item: Rows | None) -> None:
+        self.node = node
+        self.before = before
+        self.item = item
+        self.whole: Rows | None = None
+
+
+class Patterns(Perturbation):
+    """Index sets in place of numbers: a kind of tangent that a record is run forwards with."""
+
+    __slots__ = ("colour", "constants", "k", "n", "unions")
+
+    def __init__(self, n: int, colour: Callable[[Any], Any], constants: set[int]) -> None:
+        super().__init__()
+        self.n = n  # how many columns there are
+        self.k = 1
+        self.colour = colour  # of the columns of a sparse matrix, so that no row has a colour twice
+        self.constants = constants  # whose memory does not depend on the arguments
+        self.unions: dict[tuple[int, ...], tuple[Rows, Rows, Rows]] = {}
+
+    def seed(self, block: Any) -> Rows:
+        return empty(block.shape[1:], block.dtype)
+
+    def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Rows:
+        total: Rows | None = None
+        for _, rows in terms:
+            spread = self._broadcast(rows, like.shape)
+            total = spread if total is None else self.union(total, spread)
+        assert total is not None
+        return total.labelled(like.shape, like.dtype)
+
+    def _broadcast(self, rows: Rows, shape: tuple[int, ...]) -> Rows:
+        if rows.shape == shape:
+            return rows
+        places = np.arange(1, rows.size + 1, dtype=_INT).reshape(rows.shape)
+        if rows.size == math.prod(shape):
+            return rows.labelled(shape, rows.dtype)
+        self._expect(len(rows.columns) * (math.prod(shape) // max(rows.size, 1)))
+        return rows.take(np.broadcast_to(places, shape), shape, rows.dtype)
+
+    def union(self, a: Rows, b: Rows) -> Rows:
+        """Row by row; an operand that holds the other is the result itself."""
+        if (a.columns is b.columns and a.starts is b.starts) or not len(b.columns):
+            return a
+        if not len(a.columns):
+            return b
+        key = (id(a.starts), id(a.columns), id(b.starts), id(b.columns))
+        known = self.unions.get(key)
+        if known is None:
+            known = self.unions[key] = (a, b, self._united(a, b))
+        return known[2]
+
+    def _united(self, a: Rows, b: Rows) -> Rows:
+        if a.size == 1:
+            columns = np.union1d(a.columns, b.columns)
+            starts = np.array([0, len(columns)], _INT)
+        elif len(a.columns) + len(b.columns) <= _FEW:
+            keys = np.union1d(_keys(a, self.n), _keys(b, self.n))
+            row, columns = np.divmod(keys, self.n)
+            starts, columns = _starts(np.bincount(row, minlength=a.size)), columns.astype(_INT)
+        elif len(a.columns) == len(b.columns) and _same(a, b):
+            return a
+        else:
+            whole = _matrix(a, self.n) + _matrix(b, self.n)
+            starts, columns = whole.indptr, whole.indices
+        if len(columns) == len(a.columns):
+            return a
+        if len(columns) == len(b.columns):
+            return b
+        self._expect(len(columns))
+        return Rows(a.shape, a.dtype, starts, columns)
+
+    def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Rows:
+        if isinstance(move, blocks.Chosen):
+            return self._chosen(tangents[0], move.axis, like)
+        positions = getattr(move, "positions", None)
+        if positions is None:
+            positions = positions_of(move, tangents)
+        rows = _stacked(tangents)
+        return rows.take(positions, like.shape, like.dtype)
+
+    def _chosen(self, rows: Rows, axis: int, like: Any) -> Rows:
+        """Entries chosen by their values along an axis: each may be any of them."""
+        letters = string.ascii_letters[: rows.ndim]
+        merged = self._summed(rows, letters, letters.replace(letters[axis], ""))
+        here = (*rows.shape[:axis], 1, *rows.shape[axis + 1 :])
+        return self._broadcast(merged.labelled(here, rows.dtype), like.shape).labelled(like.shape, like.dtype)
+
+    def view(self, tangent: Rows, move: Callable[[Any], Any], like: Any) -> Rows:
+        places = np.arange(1, tangent.size + 1, dtype=_INT).reshape(1, *tangent.shape)
+        taken = move(places)
+        if taken.size and taken.flags.c_contiguous and np.may_share_memory(taken, places):
+            start = int(taken.reshape(-1)[0]) - 1
+            return tangent.part(start, start + taken.size, like.shape, like.dtype)
+        return tangent.take(taken, like.shape, like.dtype)
+
+    def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Rows:
+        given = [rows for rows, _ in parts if rows is not None]
+        places = []
+        start = 1
+        for rows, shape in parts:
+            size = math.prod(shape)
+            if rows is None:
+                places.append(np.zeros(shape, _INT))
+            else:
+                places.append(np.arange(start, start + size, dtype=_INT).reshape(shape))
+                start += size
+        return _stacked(given).take(np.concatenate(places, axis=axis), like.shape, like.dtype)
+
+    def contract(self, tangent: Rows, subscripts: str, operand: Any = None) -> Rows:
+        letters, operand_letters, out = terms_of(subscripts)
+        size = dict(zip(letters, tangent.shape, strict=True))
+        dtype = tangent.dtype
+        if operand is not None:
+            size.update(zip(operand_letters, np.shape(operand), strict=True))
+            dtype = np.result_type(dtype, getattr(operand, "dtype", type(operand)))
+            if id(memory_of(operand)) in self.constants:
+                found = np.nonzero(operand) if operand_letters else ()
+                if found and len(found[0]) < operand.size:
+                    return self._through(
+                        tangent, letters, dict(zip(operand_letters, found, strict=True)), out, size, dtype
+                    )
+        kept = "".join(c for c in out if c in letters)
+        rows = self._summed(tangent, letters, kept)
+        shape = tuple(size[c] for c in out)
+        here = tuple(size[c] if c in letters else 1 for c in out)
+        return self._broadcast(rows.labelled(here, dtype), shape).labelled(shape, dtype)
+
+    def _through(
+        self, tangent: Rows, letters: str, found: dict[str, Any], out: str, size: dict[str, int], dtype: Any
+    ) -> Rows:
+        """The product with a constant array, given by the places of its nonzero entries."""
+        free = [c for c in letters if c not in found]
+        sizes = [size[c] for c in free]
+        grid = np.indices(sizes, _INT).reshape(len(free), math.prod(sizes))
+        at = {c: index.astype(np.intp)[:, None] for c, index in found.items()}
+        at |= {c: index[None, :] for c, index in zip(free, grid, strict=True)}
+        shape = tuple(size[c] for c in out)
+        n_pairs = len(next(iter(found.values()))) * grid.shape[1]
+        self._expect(n_pairs)
+
+        def flat(word: str) -> Any:
+            total: Any = 0
+            for c in word:
+                total = total * size[c] + at[c]
+            return np.broadcast_to(total, (len(next(iter(found.values()))), grid.shape[1])).ravel()
+
+        return self._merged(tangent, flat(out), flat(letters), shape, dtype)
+
+    def _summed(self, rows: Rows, letters: str, kept: str) -> Rows:
+        """Rows merged over the axes whose letters are not kept."""
+        if letters == kept:
+            return rows
+        size = dict(zip(letters, rows.shape, strict=True))
+        shape = tuple(size[c] for c in kept)
+        order = "".join(c for c in letters if c in kept)
+        group = np.arange(math.prod(shape), dtype=_INT).reshape(shape)
+        group = group.transpose([kept.index(c) for c in order])
+        group = group.reshape([size[c] if c in kept else 1 for c in letters])
+        group = np.broadcast_to(group, rows.shape).ravel()
+        if len(order) == len(letters):
+            return rows.take(np.argsort(group) + 1, shape, rows.dtype)
+        return self._merged(rows, group, np.arange(rows.size, dtype=_INT), shape, rows.dtype)
+
+    def _merged(self, rows: Rows, to: Any, of: Any, shape: tuple[int, ...], dtype: Any) -> Rows:
+        """Row ``to[i]`` of the result holds row ``of[i]``, for every i."""
+        m = math.prod(shape)
+        if m == 1:
+            reached = np.zeros(self.n, bool)
+            reached[rows.columns if len(of) >= rows.size else rows.take(of + 1, of.shape, dtype).columns] = True
+            columns = np.flatnonzero(reached).astype(_INT)
+            return Rows(shape, dtype, np.array([0, len(columns)], _INT), columns)
+        from scipy.sparse import csr_array
+
+        upper = int(np.diff(rows.starts)[of].sum(dtype=np.int64)) if len(of) else 0
+        self._expect(min(upper // 10, m * self.n // 10))
+        which = csr_array((np.ones(len(of), bool), (to, of)), shape=(m, rows.size))
+        return self._product(which, rows, shape, dtype)
+
+    def _product(self, which: Any, rows: Rows, shape: tuple[int, ...], dtype: Any) -> Rows:
+        whole = which @ _matrix(rows, self.n)
+        self._expect(whole.nnz)
+        whole.sort_indices()
+        return Rows(shape, dtype, whole.indptr.astype(_INT, copy=False), whole.indices.astype(_INT, copy=False))
+
+    def linear_map(
+        self, tangent: Rows, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], like: Any
+    ) -> Rows:
+        known = getattr(apply, "pattern", None)
+        if known is not None:
+            return self._product(known(), tangent, like.shape, like.dtype)
+        which = reach(apply, tangent.shape, tangent.dtype, like.shape, self.colour, self._expect)
+        return self._product(which, tangent, like.shape, like.dtype)
+
+    def written(self, chain: Any) -> Rows | None:
+        """The rows of a buffer as its last write left it."""
+        if not isinstance(chain, Written):
+            return chain
+        if chain.whole is not None:
+            return chain.whole
+        writes = []
+        base: Any = chain
+        while isinstance(base, Written) and base.whole is None:
+            writes.append(base)
+            base = base.before
+        base = base.whole if isinstance(base, Written) else base
+        shape, dtype = chain.node.shape, chain.node.dtype
+        sources = [empty(shape, dtype) if base is None else base]
+        place = np.arange(1, math.prod(shape) + 1, dtype=np.intp).reshape(1, *shape)
+        start = place.size + 1
+        for write in reversed(writes):
+            node, item = write.node, write.item
+            if node.part is not None and item is not None:
+                # The other part of the complex numbers stays what it was.
+                before = _stacked(sources).take(place, shape, dtype)
+                place = np.arange(1, before.size + 1, dtype=np.intp).reshape(1, *shape)
+                sources, start = [before], place.size + 1
+                only = np.zeros_like(place)
+                node.put(node.move(only), np.arange(1, item.size + 1).reshape(1, *item.shape))
+                sources = [self.union(before, item.take(only, shape, dtype))]
+            elif node.part is None:
+                if item is None:
+                    node.put(node.move(place), None)
+                else:
+                    node.put(node.move(place), np.arange(start, start + item.size).reshape(1, *item.shape))
+                    sources.append(item)
+                    start += item.size
+        chain.whole = _stacked(sources).take(place, shape, dtype)
+        chain.before = chain.item = None
+        self._expect(len(chain.whole.columns))
+        return chain.whole
+
+    def _expect(self, entries: int) -> None:
+        if entries > MOST_ENTRIES:
+            raise _TooManyEntries(entries)
+
+
+class _TooManyEntries(Exception):
+    """A pattern that is to grow beyond what is sparse."""
+
+
+def pattern_of(
+    tape: Tape, inputs: Sequence[Node], outputs: Sequence[Node | None], colour: Callable[[Any], Any]
+) -> list[Rows | None]:
+    """The patterns of the outputs of a recording (None: no entry), the columns those of all inputs in order."""
+    n = sum(math.prod(node.shape) for node in inputs)
+    # What the record keeps a copy of is a constant operand, see `Tape.keep`, if it is none of the arguments.
+    constants = {id(copy) for given, copy in tape.kept.values() if id(memory_of(given)) not in tape.foreign}
+    patterns = Patterns(n, colour, constants)
+    found: dict[int, Any] = {}
+    first = 0
+    for node in inputs:
+        found[node.index] = identity(node.shape, node.dtype, first)
+        first += math.prod(node.shape)
+    steps, last_reader = _needed(tape.nodes, [node for node in outputs if node is not None])
+
+    def tangent_of(node: Node) -> Any:
+        entry = found.get(node.index)
+        return patterns.written(entry) if isinstance(entry, Written) else entry
+
+    rows: Any
+    for node in steps:
+        if node.index in found:
+            continue
+        try:
+            if isinstance(node, Overwrite):
+                before = found.get(node.before.index)
+                item = None if node.item is None else tangent_of(node.item)
+                rows = None if before is None and item is None else Written(node, before, item)
+            elif isinstance(node, Pullback):
+                rows = _dense(node, tangent_of, patterns)
+            else:
+                rows = node.push(tangent_of, patterns)  # type: ignore[arg-type]
+        except _TooManyEntries as error:
+            raise ValueError(
+                f"sparsity: the pattern of {_described(node)} has {error.args[0]:.1e} entries or more, which is not "
+                f"sparse (at most {MOST_ENTRIES:.0e}).\n"
+                "  Use jvp, vjp or jacobian_operator, which need no matrix, or give the pattern of the whole: "
+                "sparse_jacobian(f, pattern=...)."
+            ) from None
+        if rows is not None:
+            found[node.index] = rows
+        for parent in node.sources():
+            if last_reader.get(parent.index) == node.index:
+                found.pop(parent.index, None)
+    return [None if node is None else tangent_of(node) for node in outputs]
+
+
+def _needed(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node], dict[int, int]]:
+    """The nodes that the outputs depend on, in order, and the last of them that reads each."""
+    wanted = {node.index for node in outputs}
+    last_reader = dict.fromkeys(wanted, len(nodes))
+    steps = []
+    for at in range(max(wanted, default=-1), -1, -1):
+        if at in wanted:
+            node = nodes[at]
+            steps.append(node)
+            for parent in node.sources():
+                wanted.add(parent.index)
+                last_reader.setdefault(parent.index, at)
+    return steps[::-1], last_reader
+
+
+def _dense(node: Pullback, tangent_of: Callable[[Node], Any], patterns: Patterns) -> Rows | None:
+    """A rule for reverse mode alone says nothing of its pattern: every output may depend on every input."""
+    given = [rows for parent in node.parents if (rows := tangent_of(parent)) is not None]
+    if not given:
+        return None
+    stacked = _stacked(given)
+    one = patterns._merged(stacked, np.zeros(stacked.size, _INT), np.arange(stacked.size), (), node.dtype)
+    return patterns._broadcast(one, node.shape).labelled(node.shape, node.dtype)
+
+
+def reach(
+    apply: Callable[[Any], Any],
+    shape: tuple[int, ...],
+    dtype: Any,
+    out: tuple[int, ...],
+    colour: Callable[[Any], Any],
+    expect: Callable[[int], None] = lambda entries: None,
+) -> Any:
+    """The pattern of a linear map that is known by its action, a sparse matrix: by probes of generic numbers.
+
+    Runs of inputs are halved again and again.  Runs that no output depends on together have one colour and are probed
+    together, so that the cost is about ``log(n)`` times the entries in a row, not ``n``, for a map that mixes little.
+    Generic numbers do not cancel by chance; what rounding leaves is counted as reached.
+    """
+    from scipy.sparse import csr_array
+
+    n, m = math.prod(shape), math.prod(out)
+    weights: Any = (2.0 + np.cos(np.arange(1.0, n + 1.0))).astype(np.result_type(dtype, np.float32))
+    if np.dtype(dtype).kind == "c":
+        weights = weights * dtype.type(1.0 + 0.7j)
+    width, parts = (n, n) if n <= 512 else (4 ** math.ceil(math.log(n, 4)), 4)
+    row, run = np.arange(m, dtype=_INT), np.zeros(m, _INT)  # output row[i] depends on inputs of run[i]
+    if n == 0 or m == 0:
+        row, width = row[:0], 1
+        run = row
+    while width > 1:
+        smaller = width // parts
+        colours = colour(csr_array((np.ones(len(row), bool), (row, run)), shape=(m, -(-n // width))))
+        entries = np.arange(n)
+        probe_of = colours[entries // width] * parts + entries % width // smaller
+        probes = (int(colours.max(initial=0)) + 1) * parts
+        at_once = max(1, 2**20 // max(n, m))
+        rows, runs = [], []
+        for start in range(0, probes, at_once):
+            numbers = np.arange(start, min(start + at_once, probes))
+            block = np.where(probe_of == numbers[:, None], weights, weights.dtype.type(0.0))
+            reached = plain(blocks.silently(apply, block.reshape(len(numbers), *shape))).reshape(len(numbers), m) != 0
+            for number, one in zip(numbers.tolist(), reached, strict=True):
+                hit = one[row] & (colours[run] == number // parts)
+                rows.append(row[hit])
+                runs.append(run[hit] * parts + number % parts)
+        row, run = np.concatenate(rows), np.concatenate(runs)
+        expect(len(row))
+        width, parts = smaller, 4
+    return csr_array((np.ones(len(row), bool), (row, run)), shape=(m, n))
+
+
+def _stacked(parts: Sequence[Rows]) -> Rows:
+    """Rows of several arrays, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    starts = [parts[0].starts]
+    at = parts[0].starts[-1]
+    for rows in parts[1:]:
+        starts.append(rows.starts[1:] + at)
+        at = at + rows.starts[-1]
+    whole = np.concatenate(starts)
+    return Rows((len(whole) - 1,), parts[0].dtype, whole, np.concatenate([rows.columns for rows in parts]))
+
+
+def _starts(counts: Any) -> Any:
+    starts = np.zeros(len(counts) + 1, _INT)
+    np.cumsum(counts, out=starts[1:])
+    return starts
+
+
+def _keys(rows: Rows, n: int) -> Any:
+    return np.repeat(np.arange(rows.size, dtype=np.int64) * n, np.diff(rows.starts)) + rows.columns
+
+
+def _same(a: Rows, b: Rows) -> bool:
+    return bool(np.array_equal(a.columns, b.columns) and np.array_equal(a.starts, b.starts))
+
+
+def _matrix(rows: Rows, n: int) -> Any:
+    """The rows as a sparse matrix of truth values, on the same memory."""
+    from scipy.sparse import csr_array
+
+    whole = csr_array((np.ones(len(rows.columns), bool), rows.columns, rows.starts), shape=(rows.size, n))
+    whole.has_sorted_indices = whole.has_canonical_format = True
+    return whole
+
+
+def as_matrix(parts: Sequence[tuple[Rows | None, int]], n: int) -> Any:
+    """The patterns of several results, with their sizes, as one sparse matrix of truth values."""
+    return _matrix(_stacked([empty((size,), float) if rows is None else rows for rows, size in parts]), n)
+
+
+def _described(node: Node) -> str:
+    if isinstance(node, Contract):
+        what = f"a product or sum, einsum({node.subscripts!r}),"
+    elif isinstance(node, LinearMap):
+        what = f"a linear map of an array of shape {node.parent.shape}"
+    else:
+        what = "an operation"
+    return f"{what} with a result of shape {node.shape}"

@@ -1,0 +1,92 @@
+"""`batch_jacobian`: the Jacobians of a function at many independent points, by as many directions as one takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..pytrees.trees import LEAF
+from .arguments import checked_argnums, selected
+from .checks import disagree, noise
+from .directions import Point
+from .forward import _check_chunk_size, _check_function
+from .sparse import real_leaves
+from .transformed import Transformed
+
+
+def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int | None = None) -> Callable[..., Any]:
+    """Function computing the Jacobian of every row of ``f``, which maps rows to rows, each by itself.
+
+    Shapes: ``f`` maps ``(..., d)`` to ``(..., m)``, and this to ``(..., m, d)``; a result of shape ``(...)`` gives
+    ``(..., d)``.  Axes before the last are points.
+    Cost: one run of ``f`` on duals with ``d + 1`` directions, however many points there are; with ``chunk_size`` so
+    many directions at a time.
+    Raises: ValueError if a row of the result depends on another row of the argument: one direction, random in all rows,
+    is there to find that out.
+
+    >>> import numpy as np
+    >>> points = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    >>> J = batch_jacobian(lambda x: np.stack([x[..., 0] * x[..., 1], np.sum(x, axis=-1)], axis=-1))(points)
+    >>> J.shape, J[1]
+    ((3, 2, 2), array([[4., 3.],
+           [1., 1.]]))
+    """
+    _check_function(f, "batch_jacobian")
+    _check_chunk_size(chunk_size, "batch_jacobian")
+    if isinstance(argnums, (tuple, list)):
+        raise TypeError("batch_jacobian: argnums is one int; join several arguments to rows of one array.")
+    argnums = checked_argnums(argnums, f, "batch_jacobian")
+
+    def jacobians_of_f(*args: Any, **kwargs: Any) -> Any:
+        positions = selected(argnums, len(args), "batch_jacobian")
+        leaves, structures = real_leaves(args, positions, "batch_jacobian")
+        if structures[0] is not LEAF or np.ndim(leaves[0]) == 0:
+            raise TypeError("batch_jacobian: the argument is one array of rows, of shape (..., d).")
+        x = leaves[0]
+        *batch, d = np.shape(x)
+        n = int(np.prod(batch))
+        point = Point(f, args, kwargs, positions, leaves, structures, False, "batch_jacobian")
+        v = (1.0 + np.random.default_rng(n).integers(1, 1024, (n, d)) / 1024.0) * (-1.0) ** np.arange(d)
+        k = min(chunk_size or d + 1, d + 1)
+        blocks = []
+        for start in range(0, d + 1, k):
+            stop = min(start + k, d + 1)
+            seeds = np.zeros((stop - start, n, d))
+            for i in range(start, stop):
+                if i < d:
+                    seeds[i - start, :, i] = 1.0
+                else:
+                    seeds[i - start] = v
+            blocks.append(point.swept(seeds.reshape(stop - start, n * d)))
+        shape = np.shape(point.y)
+        if shape[: len(batch)] != tuple(batch):
+            raise ValueError(
+                f"batch_jacobian: the argument has shape {np.shape(x)}, the result {shape}; a function of rows maps "
+                f"{(*batch, d)} to {(*batch, 'm')}."
+            )
+        block = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+        m = int(np.prod(shape[len(batch) :]))
+        jacobians = np.moveaxis(block[:-1].reshape(d, n, m), 0, -1)
+        _check_rows(point, jacobians, block[-1], v)
+        return np.ascontiguousarray(jacobians).reshape(*shape, d)
+
+    return Transformed(jacobians_of_f, batch_jacobian, f, argnums, chunk_size=chunk_size)
+
+
+def _check_rows(point: Point, jacobians: Any, along: Any, v: Any) -> None:
+    """Raise if the derivative along a direction that is another in each row is not that of each row by itself."""
+    n, m, _ = jacobians.shape
+    expected = np.einsum("nmd,nd->nm", jacobians, v).reshape(-1)
+    scale = lambda rows: np.einsum("nmd,nd->nm", np.abs(jacobians), np.abs(v)).reshape(-1)[rows]
+    wrong = disagree(along, expected, scale, jacobians.dtype)
+    if wrong.any():
+        wrong &= np.abs(along - expected) > 100.0 * noise(point, v.reshape(-1))
+    if wrong.any():
+        rows = np.unique(np.flatnonzero(wrong) // m)
+        raise ValueError(
+            f"batch_jacobian: row {rows[0]} of the result{f' and {len(rows) - 1} others' if len(rows) > 1 else ''} "
+            f"(of {n}) depends on other rows of the argument; each has to depend on its own alone.\n"
+            "  Use sparse_jacobian, which finds what depends on what, or jacobian."
+        )
