@@ -28,11 +28,11 @@ from .forms import tangent_rule
 
 Function = Callable[[Any], Any]
 
-# A step of that size, relative to x, leaves a Jacobian that is right to as many digits.
-_FRESH = 1e-11
+# Steps relative to x: of that size they are rounding; beyond that part of the last one, the Jacobian is made anew.
+_ROUNDING, _SLOW = 1e-15, 0.1
 # Where steps stop to shrink above this, or lead further away than that, x is no regular solution.
 _STUCK = 1e-8
-_MOST_STEPS = 12
+_MOST_STEPS = 30
 _FAR = 0.1
 # Condition of the Jacobian after its rows and columns are scaled, and its largest relative change within
 # a relative distance of x that no solver resolves.
@@ -58,25 +58,28 @@ def polished(name: str, F: Function, x0: Any, elementwise: bool = False) -> Solu
     Raises: ValueError where it does not converge at once, or where the Jacobian is singular or changes within the
     solver's resolution: the solution is not an isolated, differentiable function of the parameters.
     """
-    x = x0
-    last = np.inf
-    for i in range(_MOST_STEPS):
-        r, J = numbers(F(x)), _jacobian(F, x, elementwise)
-        if not (np.all(np.isfinite(r)) and np.all(np.isfinite(J))):
-            raise errors.no_solution(name, "the equations or their derivatives are not finite at the solution")
-        _check_regular(name, J)
+    x = at = x0
+    J = _regular_jacobian(name, F, x, elementwise)
+    last, size = np.inf, np.inf
+    for _ in range(_MOST_STEPS):
+        r = numbers(F(x))
+        if not np.all(np.isfinite(r)):
+            raise errors.no_solution(name, "the equations are not finite at the solution")
         step = solved(J, r)
-        x = x - step
         size = np.max(np.abs(step) / _scale(x, x0), initial=0.0)
-        if size <= _FRESH * (1 if i else 1e-4):
+        if size <= _ROUNDING or (size > 0.5 * last and size <= _STUCK):
             break
-        if size > 0.5 * last:  # no longer converging: rounding, or worse
-            if size <= _STUCK:
-                break
-            raise _not_regular(name, f"Newton's method from it stops converging at relative steps of {size:.0e}")
-        last = size
+        if size > _SLOW * last:  # with the Jacobian of another point
+            if at is x and size > 0.5 * last:
+                raise _not_regular(name, f"Newton's method from it stops converging at relative steps of {size:.0e}")
+            if at is not x:
+                J, at = _regular_jacobian(name, F, x, elementwise), x
+                continue
+        x, last = x - step, size
     else:
         raise _not_regular(name, f"Newton's method from it makes relative steps of {size:.0e} still")
+    if at is not x:
+        J = _regular_jacobian(name, F, x, elementwise)
     if np.max(np.abs(x - x0), initial=0.0) > _FAR * max(1.0, np.max(np.abs(x0), initial=0.0)):
         raise _not_regular(name, "the equations hold only at some distance from it")
     _check_smooth(name, F, x, J)
@@ -120,6 +123,14 @@ def _jacobian(F: Function, x: Any, elementwise: bool) -> Any:
 def solved(J: Any, r: Any) -> Any:
     """J⁻¹ r for a matrix, a diagonal or a number J."""
     return np.linalg.solve(J, r) if np.ndim(J) == 2 else r / J
+
+
+def _regular_jacobian(name: str, F: Function, x: Any, elementwise: bool) -> Any:
+    J = _jacobian(F, x, elementwise)
+    if not np.all(np.isfinite(J)):
+        raise errors.no_solution(name, "the derivatives of the equations are not finite at the solution")
+    _check_regular(name, J)
+    return J
 
 
 def _check_regular(name: str, J: Any) -> None:

@@ -1,8 +1,8 @@
 """`scipy.optimize`: roots of equations and fixed points, differentiable in all that enters the function.
 
 SciPy solves on plain numbers; the root has the derivatives that the implicit function theorem gives it
-(`dualdiff.scipy.implicit`).  They are 0 in a start and in the ends of a bracket.  Methods that take derivatives get exact
-ones: Newton's in place of the secant method, Jacobians in place of differences.
+(`dualdiff.scipy.implicit`).  They are 0 in a start and in the ends of a bracket.  Methods that take derivatives get
+exact ones: Newton's in place of the secant method, Jacobians in place of differences.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import scipy.optimize
 
 from .. import errors
+from ..transforms.reverse import grad
 from ..values.objects import fused
 from .callbacks import First, ValueAndSlope, Watched, differentiable, jacobian_of, plain
 from .implicit import Function, polished, with_derivatives
@@ -94,7 +95,7 @@ bisect, brentq, brenth, ridder, toms748 = map(
 
 @driver(scipy.optimize.newton)
 def newton(given: dict[str, Any]) -> Any:
-    """Without ``fprime`` and ``x1`` it is Newton's method with the exact derivative; where that fails, the secant one."""
+    """Without ``fprime`` and ``x1`` Newton's method with the exact derivative; where that fails, the secant one."""
     given = dict(given)
     f = Watched(given.pop("func"), given.pop("args"))
     slopes = [_plain_derivative(given.pop(name), f.args) for name in ("fprime", "fprime2")]
@@ -192,8 +193,6 @@ def _root_of_system(name: str, f: Watched, x: Any, success: Any, message: str) -
     F: Function = lambda x: f.vector(np.reshape(x, shape))
     if np.size(f(x)) == np.size(x):
         return F, with_derivatives(F, polished(name, F, np.ravel(x)))
-    from ..transforms.reverse import grad
-
     half_the_squares = lambda x: 0.5 * np.sum(F(x) ** 2)
     stationary = grad(half_the_squares)
     return F, with_derivatives(stationary, polished(name, stationary, np.ravel(x)))
