@@ -219,7 +219,7 @@ def minimum(
         F = problem.stationary(side)
         k = np.count_nonzero(side[:n] == 0)
         start = np.concatenate([x[side[:n] == 0], _constraint_multipliers(problem, side, x)])
-        solution = polished(name, F, start) if start.size else None
+        solution = polished(name, F, start, far=np.inf) if start.size else None
         found = numbers(problem.point(side, start[:k] if solution is None else solution.x[:k]))
         multipliers, values = _multipliers(problem, side, found), numbers(problem.values(found))
         size = 1.0 + np.max(np.abs(numbers(grad(f)(found))), initial=0.0)

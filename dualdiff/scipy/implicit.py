@@ -30,10 +30,9 @@ Function = Callable[[Any], Any]
 
 # Steps relative to x: of that size they are rounding; beyond that part of the last one, the Jacobian is made anew.
 _ROUNDING, _SLOW = 1e-15, 0.1
-# Where steps stop to shrink above this, or lead further away than that, x is no regular solution.
+# Where steps stop to shrink above this x is no regular solution.
 _STUCK = 1e-8
 _MOST_STEPS = 30
-_FAR = 0.1
 # Condition of the Jacobian after its rows and columns are scaled, and its largest relative change within
 # a relative distance of x that no solver resolves.
 _SINGULAR, _KINK, _NEAR = 1e13, 0.1, 1e-7
@@ -51,10 +50,11 @@ def numbers(y: Any) -> Any:
     return primal(fused(y))
 
 
-def polished(name: str, F: Function, x0: Any, elementwise: bool = False) -> Solution:
+def polished(name: str, F: Function, x0: Any, elementwise: bool = False, far: float = 0.1) -> Solution:
     """Newton's method from a solver's solution ``x0``, a number or a vector.
 
     ``elementwise`` says that F may be a function of each entry alone: if so, the diagonal stands for the Jacobian.
+    ``far``, relative to x or 1, is how far from it the solution may turn out to be.
     Raises: ValueError where it does not converge at once, or where the Jacobian is singular or changes within the
     solver's resolution: the solution is not an isolated, differentiable function of the parameters.
     """
@@ -80,7 +80,7 @@ def polished(name: str, F: Function, x0: Any, elementwise: bool = False) -> Solu
         raise _not_regular(name, f"Newton's method from it makes relative steps of {size:.0e} still")
     if at is not x:
         J = _regular_jacobian(name, F, x, elementwise)
-    if np.max(np.abs(x - x0), initial=0.0) > _FAR * max(1.0, np.max(np.abs(x0), initial=0.0)):
+    if np.max(np.abs(x - x0), initial=0.0) > far * max(1.0, np.max(np.abs(x0), initial=0.0)):
         raise _not_regular(name, "the equations hold only at some distance from it")
     _check_smooth(name, F, x, J)
     return Solution(x, J)
