@@ -3,11 +3,13 @@
 SciPy's ufuncs (``scipy.special.erf``) reach their rules by themselves; the functions here do not dispatch in SciPy,
 so they are imported from here instead:
 
-    from dualdiff.scipy import special, linalg, integrate, interpolate, stats
+    from dualdiff.scipy import special, linalg, integrate, interpolate, optimize, stats
 
 On plain arrays each is SciPy's own function; SciPy makes every value, the rule adds the tangent.
+The solvers in ``optimize`` take exact derivatives by themselves, and their solutions are differentiable.
 SciPy is optional: only importing one of these modules needs it.
 
     forms.py            how a function of SciPy is given a rule
     special.py  linalg.py  integrate.py  interpolate.py  stats.py
+    optimize.py         its drivers: roots.py, minimization.py, least_squares.py, global_optimization.py
 """

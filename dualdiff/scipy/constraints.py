@@ -1,4 +1,4 @@
-"""Bounds and constraints of a minimisation: as a solver takes them, and as equations for the derivatives of its solution.
+"""Bounds and constraints of a minimisation: as a solver takes them, and as equations for derivatives of its solution.
 
 At a minimum some constraints are active.  With g the active ones, x and multipliers λ solve
 
@@ -81,7 +81,7 @@ def constraints_of(given: Any, x0: Any) -> tuple[list[Constraint], Any, list[Wat
         if isinstance(constraint, scipy.optimize.LinearConstraint):
             A = constraint.A.toarray() if scipy.sparse.issparse(constraint.A) else fused(constraint.A)
             limits = fused(constraint.lb), fused(constraint.ub)
-            ours.append(Constraint(lambda x, A=A: A @ x, *limits, A))
+            ours.append(Constraint(_product(A), *limits, A))
             if carries([A, *limits]):
                 constraint = scipy.optimize.LinearConstraint(
                     numbers(A), *map(numbers, limits), keep_feasible=constraint.keep_feasible
@@ -113,6 +113,10 @@ def constraints_of(given: Any, x0: Any) -> tuple[list[Constraint], Any, list[Wat
             theirs.append({"type": constraint["type"], "fun": f} | ({"jac": jac} if jac else {}))
             watched.append(f)
     return ours, theirs[0] if single else theirs, watched
+
+
+def _product(A: Any) -> Function:
+    return lambda x: A @ x
 
 
 def _exact(f: Watched, x0: Any) -> Any:
@@ -191,7 +195,7 @@ class _Problem:
 def minimum(
     name: str, f: Function, x: Any, lower: Any = None, upper: Any = None, constraints: list[Constraint] | None = None
 ) -> Any:
-    """A solver's minimum ``x`` of a scalar function with the derivatives that function, bounds and constraints carry."""
+    """A solver's minimum ``x`` of a scalar function with the derivatives that it, bounds and constraints carry."""
     n = x.size
     if constraints is None:
         constraints = []

@@ -99,9 +99,7 @@ def _supply(f: Watched, options: dict[str, Any], x0: Any, constraints: Any) -> A
     return fun
 
 
-def minimized(
-    name: str, f: Watched, report: Any, lower: Any = None, upper: Any = None, constraints: Any = None
-) -> Any:
+def minimized(name: str, f: Watched, report: Any, lower: Any = None, upper: Any = None, constraints: Any = None) -> Any:
     """A result of SciPy's with derivatives."""
     if not report.success:
         raise errors.no_solution(name, f"SciPy did not converge ({' '.join(str(report.message).split())})")
