@@ -16,7 +16,7 @@ import numpy as np
 
 from ..transforms import forward, jacobian
 from ..transforms.reverse import value_and_grad
-from ..values.objects import carries, fused, stripped
+from ..values.objects import carries, fused
 from .implicit import numbers
 
 # How a function says that it does not take dual arrays: math.sin(x), np.asarray(x, float), a buffer, float(x), x.foo.
@@ -136,4 +136,11 @@ class ValueAndSlope:
 
 def plain(tree: Any) -> Any:
     """Options, starts and limits without their derivatives; functions and other objects as they are."""
-    return stripped(tree) if carries(tree) else tree
+    if not carries(tree):
+        return tree
+    if isinstance(tree, (list, tuple)):
+        parts = [plain(part) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    if isinstance(tree, dict):
+        return {name: plain(part) for name, part in tree.items()}
+    return numbers(tree)

@@ -21,8 +21,6 @@ from .implicit import valued
 class Withheld:
     """In place of numbers without a derivative in a result that has derivatives."""
 
-    __array_ufunc__ = None
-
     def __init__(self, driver: str, name: str) -> None:
         self._text = (
             f"{driver}: {name} of the result is what SciPy's iteration left behind; it has no derivative.\n"
@@ -37,7 +35,7 @@ class Withheld:
             raise AttributeError(name)  # copies, pickles and interpreters ask for some
         return self._refuse()
 
-    __array__ = __array_function__ = _refuse
+    __array__ = __array_function__ = __array_ufunc__ = _refuse
     __getitem__ = __len__ = __iter__ = __float__ = __call__ = __bool__ = _refuse
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
     __matmul__ = __rmatmul__ = __pow__ = __neg__ = __abs__ = __lt__ = __gt__ = __le__ = __ge__ = _refuse

@@ -21,7 +21,7 @@ from .. import errors
 from ..transforms.reverse import grad
 from ..values.objects import fused
 from .callbacks import First, ValueAndSlope, Watched, differentiable, jacobian_of, plain
-from .implicit import Function, polished, with_derivatives
+from .implicit import Function, numbers, polished, with_derivatives
 from .results import Withheld, completed, with_value
 
 
@@ -37,8 +37,10 @@ def driver(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Calla
                 bound = signature.bind(*args, **kwargs)
             except TypeError:
                 return function(*args, **kwargs)  # SciPy's own error
+            explicit = set(bound.arguments)
             bound.apply_defaults()
-            return run(bound.arguments)
+            # SciPy sees by a private object whether an argument that it gives up was given at all.
+            return run({k: v for k, v in bound.arguments.items() if k in explicit or type(v) is not object})
 
         driver_of.__module__ = run.__module__
         driver_of.__doc__ = (
@@ -191,7 +193,7 @@ def _root_of_system(name: str, f: Watched, x: Any, success: Any, message: str) -
         raise errors.no_solution(name, f"SciPy did not converge ({' '.join(str(message).split())})")
     shape = np.shape(x)
     F: Function = lambda x: f.vector(np.reshape(x, shape))
-    if np.size(f(x)) == np.size(x):
+    if np.size(numbers(F(np.ravel(x)))) == np.size(x):
         return F, with_derivatives(F, polished(name, F, np.ravel(x)))
     half_the_squares = lambda x: 0.5 * np.sum(F(x) ** 2)
     stationary = grad(half_the_squares)
