@@ -147,6 +147,9 @@ def curve_fit(
 ) -> Any:
     xdata, ydata, sigma, p0 = (_data(part) for part in (xdata, ydata, sigma, p0))
     carried = carries([xdata, ydata, sigma, bounds, kwargs]) or _carry(bounds)
+    if sigma is not None and np.size(sigma) == 1 and np.size(ydata) > 1:
+        # SciPy (1.17) takes one number with its own differences only.
+        sigma = np.broadcast_to(np.reshape(sigma, ()), (np.size(ydata),))
 
     def model(xdata: Any, *parameters: Any) -> Any:
         nonlocal carried
