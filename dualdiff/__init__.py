@@ -2,7 +2,8 @@
 
     forward mode        jvp, derivative, jacfwd
     reverse mode        vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
-    either              jacobian, hessian, hvp, stop_gradient
+    either              jacobian, hessian, hvp, hessian_diagonal, gauss_newton_product, stop_gradient
+    statistics          propagate, standard_errors; parameters as one vector: ravel
     requires-grad style Variable
     rules of your own   custom_jvp, custom_vjp; containers: register_pytree
     checking, comparing check_grads, compare_modes
@@ -21,8 +22,8 @@ A map of the package, from the ground up; a file imports only from its own folde
     special/            the same for scipy.special, loaded when that is in use
     methods.py          the operators and methods of ndarray, from the table
     transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
-                        custom.py, variable.py, compare.py
-    scipy/              SciPy's functions that do not dispatch, by SciPy's names
+                        custom.py, variable.py, compare.py; curvature.py, uncertainty.py, vectors.py on top of them
+    scipy/              SciPy's functions that do not dispatch, and its solvers, by SciPy's names
     testing.py          check_grads
     __main__.py         python -m dualdiff: the table of what is differentiable
 """
@@ -34,11 +35,14 @@ from .errors import EscapedDual, IndependentResult, UnsupportedFunction
 from .pytrees.trees import register_pytree
 from .testing import check_grads
 from .transforms.compare import compare_modes
+from .transforms.curvature import gauss_newton_product, hessian_diagonal
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
 from .transforms.jacobian import hessian, hvp, jacobian
 from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
+from .transforms.uncertainty import propagate, standard_errors
 from .transforms.variable import Variable
+from .transforms.vectors import ravel
 from .values.dual import Dual
 
 __all__ = [
@@ -53,15 +57,20 @@ __all__ = [
     "custom_vjp",
     "derivative",
     "elementwise_grad",
+    "gauss_newton_product",
     "grad",
     "hessian",
+    "hessian_diagonal",
     "hvp",
     "jacfwd",
     "jacobian",
     "jacrev",
     "jvp",
     "linearize",
+    "propagate",
+    "ravel",
     "register_pytree",
+    "standard_errors",
     "stop_gradient",
     "value_and_grad",
     "vjp",

@@ -8,5 +8,8 @@ reverse.py      vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
 jacobian.py     by the mode that is cheaper: jacobian, hessian, hvp
 custom.py       rules of one's own: custom_jvp, custom_vjp
 variable.py     Variable: requires-grad style on top of the tape
+curvature.py    hessian_diagonal, gauss_newton_product
+uncertainty.py  propagate, standard_errors
+vectors.py      ravel: nested parameters as one vector
 compare.py      which mode is best for one function, measured
 """
