@@ -13,3 +13,17 @@ SciPy is optional: only importing one of these modules needs it.
     special.py  linalg.py  integrate.py  interpolate.py  stats.py
     optimize.py         its drivers: roots.py, minimization.py, least_squares.py, global_optimization.py
 """
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+_MODULES = frozenset({"integrate", "interpolate", "linalg", "optimize", "special", "stats"})
+
+
+def __getattr__(name: str) -> ModuleType:
+    """A module on first use: none of them, and no SciPy, is loaded before."""
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -44,6 +44,10 @@ class Watched:
 
     _pair = False
 
+    def on_numbers(self) -> Watched:
+        """The same function of plain further arguments: no derivative is dragged along where none is used."""
+        return type(self)(self.f, plain(self.args), plain(self.kwargs))
+
     def scalar(self, x: Any) -> Any:
         """The one number that ``f`` returns, in whatever shape."""
         y = self.call(x)

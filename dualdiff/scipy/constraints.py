@@ -193,17 +193,27 @@ class _Problem:
 
 
 def minimum(
-    name: str, f: Function, x: Any, lower: Any = None, upper: Any = None, constraints: list[Constraint] | None = None
+    name: str,
+    f: Function,
+    x: Any,
+    lower: Any = None,
+    upper: Any = None,
+    constraints: list[Constraint] | None = None,
+    on_numbers: Function | None = None,
 ) -> Any:
-    """A solver's minimum ``x`` of a scalar function with the derivatives that it, bounds and constraints carry."""
+    """A solver's minimum ``x`` of a scalar function with the derivatives that it, bounds and constraints carry.
+
+    ``on_numbers`` is the function where all that it is given is plain, if that can be had.
+    """
     n = x.size
     if constraints is None:
         constraints = []
     lower, upper = bounds_of(None, n) if lower is None else (lower, upper)
-    problem = _Problem(f, lower, upper, constraints, x)
+    carried = _Problem(f, lower, upper, constraints, x)
+    f = on_numbers or f
+    problem = _Problem(f, numbers(lower), numbers(upper), constraints, x)
     if not constraints and np.all(np.isinf(problem.low) & np.isinf(problem.high)):
-        F = grad(f)
-        return with_derivatives(F, polished(name, F, x))
+        return with_derivatives(grad(carried.f), polished(name, grad(f), x))
     low, high = problem.low, problem.high
     values = numbers(problem.values(x))
     scale = _RESOLUTION * np.maximum(1.0, np.abs(values))
@@ -220,10 +230,9 @@ def minimum(
             break
         side = np.where(wrong & (multipliers == np.min(multipliers[wrong])), 0, side)
     for _ in range(_MOST_CHANGES):
-        F = problem.stationary(side)
         k = np.count_nonzero(side[:n] == 0)
         start = np.concatenate([x[side[:n] == 0], _constraint_multipliers(problem, side, x)])
-        solution = polished(name, F, start, far=np.inf) if start.size else None
+        solution = polished(name, problem.stationary(side), start, far=np.inf) if start.size else None
         found = numbers(problem.point(side, start[:k] if solution is None else solution.x[:k]))
         multipliers, values = _multipliers(problem, side, found), numbers(problem.values(found))
         size = 1.0 + np.max(np.abs(numbers(grad(f)(found))), initial=0.0)
@@ -243,10 +252,10 @@ def minimum(
             "a bound or constraint is weakly active (it holds with equality, but its multiplier is 0): to one side of "
             "these parameters it is active, to the other it is not",
         )
-    if np.max(np.abs(found - x), initial=0.0) > 0.1 * max(1.0, np.max(np.abs(x), initial=0.0)):
+    if np.max(np.abs(found - x), initial=0.0) > 0.01 * max(1.0, np.max(np.abs(x), initial=0.0)):
         raise errors.no_solution(name, "the equations hold only at some distance from it: tighten the tolerance")
-    z = start if solution is None else with_derivatives(F, solution)
-    return problem.point(side, z[:k])
+    z = start if solution is None else with_derivatives(carried.stationary(side), solution)
+    return carried.point(side, z[:k])
 
 
 def _constraint_multipliers(problem: _Problem, side: Any, x: Any) -> Any:

@@ -50,7 +50,7 @@ def numbers(y: Any) -> Any:
     return primal(fused(y))
 
 
-def polished(name: str, F: Function, x0: Any, elementwise: bool = False, far: float = 0.1) -> Solution:
+def polished(name: str, F: Function, x0: Any, elementwise: bool = False, far: float = 0.01) -> Solution:
     """Newton's method from a solver's solution ``x0``, a number or a vector.
 
     ``elementwise`` says that F may be a function of each entry alone: if so, the diagonal stands for the Jacobian.

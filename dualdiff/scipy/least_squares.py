@@ -74,7 +74,8 @@ def least_squares(given: dict[str, Any]) -> Any:
     if not report.success:
         raise errors.no_solution("least_squares", f"SciPy did not converge ({report.message})")
     cost = _cost(f.vector, loss, fused(given["f_scale"]))
-    x = minimum("least_squares", cost, np.array(report.x), *_bounds(bounds, report.x.size))
+    on_numbers = _cost(f.on_numbers().vector, loss, numbers(given["f_scale"]))
+    x = minimum("least_squares", cost, np.array(report.x), *_bounds(bounds, report.x.size), on_numbers=on_numbers)
     found = {"x": x, "cost": cost(x), "fun": f.vector(x), "grad": grad(cost)(x)}
     if loss == "linear" and isinstance(report.jac, np.ndarray):
         found["jac"] = jacobian(f.vector)(x)
@@ -103,7 +104,7 @@ def leastsq(given: dict[str, Any]) -> Any:
         return found
     if found[-1] not in (1, 2, 3, 4):
         raise errors.no_solution("leastsq", f"SciPy did not converge (ier = {found[-1]})")
-    x = minimum("leastsq", _cost(f.vector), np.array(found[0]))
+    x = minimum("leastsq", _cost(f.vector), np.array(found[0]), on_numbers=_cost(f.on_numbers().vector))
     if not full_output:
         return with_value(x, found[0]), found[1]
     cov = found[1] if found[1] is None else with_value(_covariance(jacobian(f.vector)(x)), found[1])
@@ -178,10 +179,18 @@ def curve_fit(
     found = scipy.optimize.curve_fit(model, x, plain(ydata), start, **given, full_output=True, **plain(kwargs))
     if not carried:
         return found if full_output else found[:2]
-    residual = _residual(f, xdata, ydata, sigma, nan_policy == "omit")
     n = found[0].size
-    cost = _cost(residual, kwargs.get("loss", "linear"), fused(kwargs.get("f_scale", 1.0)))
-    p = minimum("curve_fit", cost, np.array(found[0]), *_bounds(bounds, n))
+    loss, scale = kwargs.get("loss", "linear"), fused(kwargs.get("f_scale", 1.0))
+    omit = nan_policy == "omit"
+    residual = _residual(f, xdata, ydata, sigma, omit)
+    on_numbers = _residual(f, plain(xdata), plain(ydata), plain(sigma), omit)
+    p = minimum(
+        "curve_fit",
+        _cost(residual, loss, scale),
+        np.array(found[0]),
+        *_bounds(bounds, n),
+        on_numbers=_cost(on_numbers, loss, numbers(scale)),
+    )
     popt, pcov = with_value(p, found[0]), found[1]
     if np.all(np.isfinite(pcov)):
         if kwargs.get("loss", "linear") != "linear":

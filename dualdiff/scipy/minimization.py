@@ -103,7 +103,7 @@ def minimized(name: str, f: Watched, report: Any, lower: Any = None, upper: Any 
     """A result of SciPy's with derivatives."""
     if not report.success:
         raise errors.no_solution(name, f"SciPy did not converge ({' '.join(str(report.message).split())})")
-    x = minimum(name, f.scalar, np.array(report.x, float), lower, upper, constraints)
+    x = minimum(name, f.scalar, np.array(report.x, float), lower, upper, constraints, f.on_numbers().scalar)
     found = {"x": x, "fun": f.scalar(x)}
     for key in ("jac", "grad"):
         if isinstance(report.get(key), np.ndarray) and report[key].shape == np.shape(x):
@@ -127,9 +127,10 @@ def minimize_scalar(given: dict[str, Any]) -> Any:
 
 
 def _scalar_minimum(name: str, f: Watched, x: Any, bounds: Any = None) -> Any:
-    of_vector = lambda x: f.scalar(x[0])
     limits = bounds_of(None if bounds is None else [bounds], 1)
-    return minimum(name, of_vector, np.array([float(x)]), *limits)[0]
+    g = f.on_numbers()
+    of_vector, on_numbers = (lambda x: f.scalar(x[0])), (lambda x: g.scalar(x[0]))
+    return minimum(name, of_vector, np.array([float(x)]), *limits, on_numbers=on_numbers)[0]
 
 
 def _line(function: Any, bounded: bool = False) -> Any:

@@ -31,12 +31,14 @@ class Withheld:
         raise errors.UnsupportedFunction(self._text)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and not name.startswith("__array"):
+        if name.startswith("_") and not name.startswith("__array"):
             raise AttributeError(name)  # copies, pickles and interpreters ask for some
         return self._refuse()
 
     __array__ = __array_function__ = __array_ufunc__ = _refuse
-    __getitem__ = __len__ = __iter__ = __float__ = __call__ = __bool__ = _refuse
+    __getitem__ = __len__ = __iter__ = __contains__ = __float__ = __int__ = __complex__ = __call__ = __bool__ = _refuse
+    __eq__ = __ne__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __rpow__ = __pos__ = _refuse
+    __hash__ = None  # type: ignore[assignment]
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
     __matmul__ = __rmatmul__ = __pow__ = __neg__ = __abs__ = __lt__ = __gt__ = __le__ = __ge__ = _refuse
 

@@ -58,11 +58,12 @@ def _carried_root(name: str, f: Watched, x: Any, converged: Any, flag: Any) -> A
     """The root with the derivatives of f, entry by entry where it is an array."""
     if not np.all(converged):
         raise errors.no_solution(name, f"SciPy did not converge ({flag})")
+    g = f.on_numbers()
     if np.ndim(x):
         shape = np.shape(x)
-        F: Function = lambda x: np.ravel(f.call(np.reshape(x, shape)))
-        return with_derivatives(F, polished(name, F, np.ravel(x), elementwise=True))
-    return with_derivatives(f.scalar, polished(name, f.scalar, x))
+        F, G = (lambda x, f=f: np.ravel(f.call(np.reshape(x, shape))) for f in (f, g))
+        return with_derivatives(F, polished(name, G, np.ravel(x), elementwise=True))
+    return with_derivatives(f.scalar, polished(name, g.scalar, x))
 
 
 def _bracketing(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -192,12 +193,13 @@ def _root_of_system(name: str, f: Watched, x: Any, success: Any, message: str) -
     if not success:
         raise errors.no_solution(name, f"SciPy did not converge ({' '.join(str(message).split())})")
     shape = np.shape(x)
+    g = f.on_numbers()
     F: Function = lambda x: f.vector(np.reshape(x, shape))
-    if np.size(numbers(F(np.ravel(x)))) == np.size(x):
-        return F, with_derivatives(F, polished(name, F, np.ravel(x)))
-    half_the_squares = lambda x: 0.5 * np.sum(F(x) ** 2)
-    stationary = grad(half_the_squares)
-    return F, with_derivatives(stationary, polished(name, stationary, np.ravel(x)))
+    G: Function = lambda x: g.vector(np.reshape(x, shape))
+    if np.size(numbers(G(np.ravel(x)))) == np.size(x):
+        return F, with_derivatives(F, polished(name, G, np.ravel(x)))
+    squares, on_numbers = (grad(lambda x, F=F: 0.5 * np.sum(F(x) ** 2)) for F in (F, G))
+    return F, with_derivatives(squares, polished(name, on_numbers, np.ravel(x)))
 
 
 @driver(scipy.optimize.fsolve)
