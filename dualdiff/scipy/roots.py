@@ -44,7 +44,7 @@ def driver(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Calla
 
         driver_of.__module__ = run.__module__
         driver_of.__doc__ = (
-            f"As ``scipy.optimize.{function.__name__}``, differentiable, with exact derivatives.\n\n    {run.__doc__}"
+            f"As SciPy's ``{function.__name__}``, differentiable, with exact derivatives.\n\n    {run.__doc__}"
         )
         return driver_of
 
