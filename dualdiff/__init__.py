@@ -2,9 +2,10 @@
 
     forward mode        jvp, derivative, jacfwd
     reverse mode        vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
-    either              jacobian, hessian, hvp, stop_gradient
+    either              jacobian, hessian, hvp, hessian_diagonal, gauss_newton_product, stop_gradient
     sparse, by SciPy    sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hessian, jacobian_operator
     many points         batch_jacobian
+    statistics          propagate, standard_errors; parameters as one vector: ravel
     requires-grad style Variable
     rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree
     checking, comparing check_grads, compare_modes
@@ -24,8 +25,8 @@ A map of the package, from the ground up; a file imports only from its own folde
     methods.py          the operators and methods of ndarray, from the table
     transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
                         sparse.py (with colouring.py, plans.py, checks.py, directions.py), operator.py, batch.py;
-                        custom.py, linear.py, variable.py, compare.py
-    scipy/              SciPy's functions that do not dispatch, by SciPy's names
+                        custom.py, linear.py, variable.py, compare.py; curvature.py, uncertainty.py, vectors.py
+    scipy/              SciPy's functions that do not dispatch, and its solvers, by SciPy's names
     testing.py          check_grads
     __main__.py         python -m dualdiff: the table of what is differentiable
     guide/              how it works, and how to add a rule: two pages to read with the files
@@ -39,6 +40,7 @@ from .pytrees.trees import register_pytree
 from .testing import check_grads
 from .transforms.batch import batch_jacobian
 from .transforms.compare import compare_modes
+from .transforms.curvature import gauss_newton_product, hessian_diagonal
 from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
 from .transforms.jacobian import hessian, hvp, jacobian
@@ -46,7 +48,9 @@ from .transforms.linear import linear
 from .transforms.operator import jacobian_operator
 from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
 from .transforms.sparse import sparse_hessian, sparse_jacobian, sparsity, value_and_sparse_jacobian
+from .transforms.uncertainty import propagate, standard_errors
 from .transforms.variable import Variable
+from .transforms.vectors import ravel
 from .values.dual import Dual
 
 __all__ = [
@@ -62,8 +66,10 @@ __all__ = [
     "custom_vjp",
     "derivative",
     "elementwise_grad",
+    "gauss_newton_product",
     "grad",
     "hessian",
+    "hessian_diagonal",
     "hvp",
     "jacfwd",
     "jacobian",
@@ -72,11 +78,14 @@ __all__ = [
     "jvp",
     "linear",
     "linearize",
+    "propagate",
+    "ravel",
     "register_pytree",
     "rules",
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",
+    "standard_errors",
     "stop_gradient",
     "value_and_grad",
     "value_and_sparse_jacobian",

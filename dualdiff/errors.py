@@ -343,3 +343,10 @@ def nested_too_deeply(container: Any) -> ValueError:
         f"recursion limit ({sys.getrecursionlimit()}) allows.\n"
         "  Keep the arrays in a flat list or dict; for honest depth, sys.setrecursionlimit raises the limit."
     )
+
+
+def no_solution(name: str, why: str) -> ValueError:
+    return ValueError(
+        f"{name}: its solution has no derivative here: {why}.\n"
+        "  To use it as a constant, stop what enters:  a = dualdiff.stop_gradient(a)."
+    )

@@ -131,7 +131,97 @@ def test_fixed_quad_of_numbers_is_scipys():
 def test_functions_that_choose_their_points_work_on_numbers_and_refuse_duals():
     assert integrate.quad(np.exp, 0.0, 1.0) == scipy.integrate.quad(np.exp, 0.0, 1.0)
 
-    with pytest.raises(dd.UnsupportedFunction, match=r"quad has no derivative rule"):
-        dd.grad(lambda b: integrate.quad(np.exp, 0.0, b)[0])(1.0)
+    with pytest.raises(dd.UnsupportedFunction, match=r"dblquad has no derivative rule"):
+        dd.grad(lambda b: integrate.dblquad(np.hypot, 0.0, b, 0.0, 1.0)[0])(1.0)
     with pytest.raises(AttributeError):
         integrate.no_such_function  # noqa: B018
+
+
+# quad, against closed forms.
+
+QUAD = {
+    "parameter": (lambda a: integrate.quad(lambda x: np.exp(-a * x), 0.0, 1.0)[0], lambda a: (1 - np.exp(-a)) / a),
+    "args": (lambda a: integrate.quad(lambda x, a: np.exp(-a * x), 0, 1, (a,))[0], lambda a: (1 - np.exp(-a)) / a),
+    "one argument": (lambda a: integrate.quad(lambda x, a: a * x, 0, 2, a)[0], lambda a: 2 * a),
+    "upper limit": (lambda b: integrate.quad(np.cos, 0.0, b)[0], np.sin),
+    "lower limit": (lambda a: integrate.quad(np.cos, a, 3.0)[0], lambda a: np.sin(3.0) - np.sin(a)),
+    "both limits and the integrand": (lambda a: integrate.quad(lambda x: a * x**2, -a, 2 * a)[0], lambda a: 3 * a**4),
+    "reversed": (lambda a: integrate.quad(lambda x: a * x**2, 2 * a, -a)[0], lambda a: -3 * a**4),
+    "equal limits": (
+        lambda a: integrate.quad(lambda x: a * x**2, a, 1.3 + 0 * a)[0],
+        lambda a: a * (1.3**3 - a**3) / 3,
+    ),
+    "to infinity": (lambda a: integrate.quad(lambda x: np.exp(-a * x), 0.0, np.inf)[0], lambda a: 1 / a),
+    "from a to infinity": (lambda a: integrate.quad(lambda x: np.exp(-x), a, np.inf)[0], lambda a: np.exp(-a)),
+    "from minus infinity": (lambda b: integrate.quad(np.exp, -np.inf, b)[0], np.exp),
+    "all numbers": (
+        lambda a: integrate.quad(lambda x: np.exp(-a * x * x), -np.inf, np.inf)[0],
+        lambda a: np.sqrt(np.pi / a),
+    ),
+    "all numbers, backwards": (
+        lambda a: integrate.quad(lambda x: 1 / (a * a + x * x), np.inf, -np.inf)[0],
+        lambda a: -np.pi / a,
+    ),
+    "a kink that moves": (
+        lambda a: integrate.quad(lambda x: np.abs(x - a), 0.0, 3.0, points=[a])[0],
+        lambda a: (a**2 + (3 - a) ** 2) / 2,
+    ),
+    "a jump that moves": (
+        lambda a: integrate.quad(lambda x: np.where(x < a, 2.0 * x, x), 0.0, 3.0, points=[a])[0],
+        lambda a: a**2 / 2 + 4.5,
+    ),
+    "points, reversed": (
+        lambda a: integrate.quad(lambda x: np.abs(x - a) + np.abs(x - 2), 3.0, 0.0, points=[2.0, a])[0],
+        lambda a: -(a**2 + (3 - a) ** 2) / 2 - 2.5,
+    ),
+    "a narrow peak": (
+        lambda a: integrate.quad(lambda x: np.exp(-((x - a) ** 2) * 1e2), 0.0, 4.0 * a)[0] + a,
+        lambda a: np.sqrt(np.pi) / 10 + a,
+    ),
+    "a parameter that is zero": (
+        lambda a: integrate.quad(lambda x: (a - 1.3) * np.exp(-x * x) + np.exp(-50 * x * x), -9.0, 9.0)[0],
+        lambda a: (a - 1.3) * np.sqrt(np.pi) + np.sqrt(np.pi / 50),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUAD)
+def test_quad_has_the_derivatives_of_its_closed_form(name):
+    f, closed = QUAD[name]
+    D, a = dd.derivative, 1.3
+
+    assert_allclose(f(a), closed(a), rtol=1e-8, atol=1e-12)
+    assert_allclose([D(f)(a), dd.jacfwd(f)(a)], D(closed)(a), rtol=1e-10, atol=1e-11)
+    assert_allclose([D(D(f))(a), dd.jacfwd(D(f))(a)], D(D(closed))(a), rtol=1e-9, atol=1e-9)
+    assert dd.jvp(f, (a,), (1.0,))[0] == f(a)
+    with pytest.raises(dd.UnsupportedFunction, match="reverse mode"):
+        dd.grad(f)(a)
+
+
+NOT_SMOOTH = {
+    "a kink": lambda a: integrate.quad(lambda x: np.abs(x - a), 0.0, 3.0)[0],
+    "a kink, resolved": lambda a: integrate.quad(lambda x: np.abs(x - a), 0.0, 3.0, epsabs=1e-13, epsrel=1e-13)[0],
+    "a jump": lambda a: integrate.quad(lambda x: np.where(x < a, a, 2 * a), 0.0, 3.0, limit=200)[0],
+    "a singularity at an end": lambda a: integrate.quad(lambda x: x ** (a - 1.5), 0.0, 1.0)[0],
+    "a root at an end": lambda a: integrate.quad(lambda x: np.sqrt(x) * a, 0.0, 1.0)[0],
+    "a kink that only the derivative has": lambda a: integrate.quad(
+        lambda x: x**2 + (a - 1.3) * np.abs(x - 0.4), 0.0, 1.0
+    )[0],
+    "a derivative that diverges": lambda a: integrate.quad(lambda x: x**2 + (x + a - 1.3) ** 0.6, 0.0, 1.0)[0],
+    "a divergent integral": lambda a: integrate.quad(lambda x: a / x, 0.0, 1.0)[0],
+}
+
+
+@pytest.mark.parametrize("name", NOT_SMOOTH)
+@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
+def test_quad_over_what_is_not_smooth_is_refused(name):
+    for transform in (dd.derivative, dd.jacfwd):
+        with pytest.raises(ValueError, match="quad: its solution has no derivative here"):
+            transform(NOT_SMOOTH[name])(1.3)
+
+
+def test_quad_refuses_weights_and_withholds_its_estimate_of_the_error():
+    with pytest.raises(dd.UnsupportedFunction, match="weight"):
+        dd.grad(lambda a: integrate.quad(lambda x: a * x, 0.0, 1.0, weight="cos", wvar=2.0)[0])(1.0)
+    with pytest.raises(dd.UnsupportedFunction, match="estimate of the error"):
+        dd.derivative(lambda a: np.multiply(*integrate.quad(lambda x: a * x, 0.0, 1.0)))(1.0)

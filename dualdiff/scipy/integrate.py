@@ -1,7 +1,8 @@
 """`scipy.integrate` for samples: the integrals are sums of y times widths, so they are differentiable in both.
 
-``fixed_quad`` is differentiable in its limits, its arguments and whatever the integrand closes over.  Functions that
-choose their points from the values (``quad``, ``solve_ivp``) have no rule.
+``fixed_quad`` and ``quad`` (in `dualdiff.scipy.quadrature`) are differentiable in their limits, their arguments and
+whatever the integrand closes over.  Other functions that choose their points from the values (``solve_ivp``) have no
+rule.
 
 Conventions: where points coincide, SciPy drops what it would divide by 0; there is no derivative in ``x`` there, and
 it raises.
@@ -22,6 +23,7 @@ from ..rules.contractions import operand
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
 from .forms import composite, enter, without_rule
+from .quadrature import quad as quad
 
 
 def __getattr__(name: str) -> Any:

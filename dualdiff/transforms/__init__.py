@@ -14,5 +14,8 @@ workers.py      chunks in several processes, or by any engine with a map; their 
 custom.py       rules of one's own: custom_jvp, custom_vjp
 linear.py       an opaque linear map, given with its transpose
 variable.py     Variable: requires-grad style on top of the tape
+curvature.py    hessian_diagonal, gauss_newton_product
+uncertainty.py  propagate, standard_errors
+vectors.py      ravel: nested parameters as one vector
 compare.py      which mode is best for one function, measured
 """

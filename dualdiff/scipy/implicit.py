@@ -1,0 +1,204 @@
+"""The derivative of a solution, from the equations that it solves.
+
+A solver works on plain numbers and returns x₀ with F(x₀) ≈ 0.  F depends on parameters θ through whatever it closes
+over, and x(θ) is differentiable where J = ∂F/∂x is regular: J ẋ = −Ḟ.  That needs no rule of its own: in
+``x = x₀ − J⁻¹ F(x₀)``, with F evaluated where its closures carry derivatives, x carries those of the solution, in any
+mode, and each further step with the same constant J is right to one order more: J⁻¹ F' − 1 is nilpotent of order one.
+
+    x = polished(name, F, x0)        to the last digits, or an error that says why x is no function of θ there
+    y = with_derivatives(F, x)       the steps
+    valued(y, value)                 the number that the solver returned, with the derivatives of y
+
+Source: the implicit function theorem; Griewank & Walther, *Evaluating Derivatives*, section 15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import errors
+from ..transforms.forward import jacfwd, jvp
+from ..transforms.jacobian import jacobian
+from ..values.dual import Dual, primal
+from ..values.objects import fused
+from .forms import tangent_rule
+
+Function = Callable[[Any], Any]
+
+# Steps relative to x: of that size they are rounding; beyond that part of the last one, the Jacobian is made anew.
+_ROUNDING, _SLOW = 1e-15, 0.1
+# Where steps stop to shrink above this x is no regular solution.
+_STUCK = 1e-8
+_MOST_STEPS = 30
+# Condition of the Jacobian after its rows and columns are scaled, and its largest relative change within
+# a relative distance of x that no solver resolves.
+_SINGULAR, _KINK, _NEAR = 1e13, 0.1, 1e-7
+
+
+class Solution(NamedTuple):
+    """A point where F vanishes to the last digits, all numbers plain, and F's Jacobian there."""
+
+    x: Any
+    J: Any
+
+
+def numbers(y: Any) -> Any:
+    """What plain NumPy would have in place of a result of the user's."""
+    return primal(fused(y))
+
+
+def polished(name: str, F: Function, x0: Any, elementwise: bool = False, far: float = 0.01) -> Solution:
+    """Newton's method from a solver's solution ``x0``, a number or a vector.
+
+    ``elementwise`` says that F may be a function of each entry alone: if so, the diagonal stands for the Jacobian.
+    ``far``, relative to x or 1, is how far from it the solution may turn out to be.
+    Raises: ValueError where it does not converge at once, or where the Jacobian is singular or changes within the
+    solver's resolution: the solution is not an isolated, differentiable function of the parameters.
+    """
+    x = at = x0
+    J = _regular_jacobian(name, F, x, elementwise)
+    last, size = np.inf, np.inf
+    for _ in range(_MOST_STEPS):
+        r = numbers(F(x))
+        if not np.all(np.isfinite(r)):
+            raise errors.no_solution(name, "the equations are not finite at the solution")
+        step = solved(J, r)
+        size = np.max(np.abs(step) / _scale(x, x0), initial=0.0)
+        if size <= _ROUNDING or (size > 0.5 * last and size <= _STUCK):
+            break
+        if size > _SLOW * last:  # with the Jacobian of another point
+            if at is x and size > 0.5 * last:
+                raise _not_regular(name, f"Newton's method from it stops converging at relative steps of {size:.0e}")
+            if at is not x:
+                J, at = _regular_jacobian(name, F, x, elementwise), x
+                continue
+        x, last = x - step, size
+    else:
+        raise _not_regular(name, f"Newton's method from it makes relative steps of {size:.0e} still")
+    if at is not x:
+        J = _regular_jacobian(name, F, x, elementwise)
+    if np.max(np.abs(x - x0), initial=0.0) > far * max(1.0, np.max(np.abs(x0), initial=0.0)):
+        raise _not_regular(name, "the equations hold only at some distance from it")
+    _check_smooth(name, F, x, J)
+    return Solution(x, J)
+
+
+def _not_regular(name: str, evidence: str) -> ValueError:
+    return errors.no_solution(
+        name,
+        f"{evidence}, so the solution is not an isolated, smooth function of the parameters there\n"
+        "  (a multiple root, a flat or kinked minimum, or a solver that stopped early: tighten its tolerance)",
+    )
+
+
+def _scale(x: Any, x0: Any) -> Any:
+    size = np.maximum(np.abs(x), np.abs(x0))
+    return size + 1e-6 * max(1.0, np.max(size, initial=0.0)) if np.ndim(x) else np.maximum(size, 1e-6)
+
+
+def _jacobian(F: Function, x: Any, elementwise: bool) -> Any:
+    if np.ndim(x):
+        if elementwise:
+            slopes = numbers(jvp(F, (x,), (np.ones_like(x),))[1])
+            d = np.random.default_rng(0).uniform(0.5, 1.0, x.shape).astype(x.dtype)
+            if np.allclose(numbers(jvp(F, (x,), (d,))[1]), slopes * d, rtol=1e-9, atol=0.0):
+                return slopes
+        if np.iscomplexobj(x):
+            return numbers(jacfwd(F, holomorphic=True)(x))
+        return numbers(jacobian(F)(x))
+    slope = numbers(jvp(F, (x,), (1.0,))[1])
+    if np.iscomplexobj(x):
+        turned = numbers(jvp(F, (x,), (1j,))[1])
+        if abs(turned - 1j * slope) > 1e-9 * (abs(slope) + abs(turned)):
+            raise TypeError(
+                "a root in complex numbers of a function that is not holomorphic (it uses abs, real, imag or "
+                "conjugate) has no complex derivative.\n  Solve for real and imaginary part with  root."
+            )
+    return slope
+
+
+def solved(J: Any, r: Any) -> Any:
+    """J⁻¹ r for a matrix, a diagonal or a number J."""
+    return np.linalg.solve(J, r) if np.ndim(J) == 2 else r / J
+
+
+def _regular_jacobian(name: str, F: Function, x: Any, elementwise: bool) -> Any:
+    J = _jacobian(F, x, elementwise)
+    if not np.all(np.isfinite(J)):
+        raise errors.no_solution(name, "the derivatives of the equations are not finite at the solution")
+    _check_regular(name, J)
+    return J
+
+
+def _check_regular(name: str, J: Any) -> None:
+    if np.ndim(J) < 2:
+        singular = np.any(J == 0)
+    elif J.shape[0] != J.shape[1]:
+        raise errors.no_solution(name, f"there are {J.shape[0]} equations in {J.shape[1]} unknowns")
+    else:
+        singular = J.shape[0] > 0 and np.linalg.cond(_scaled(J), 1) > _SINGULAR
+    if singular:
+        raise errors.no_solution(
+            name,
+            "the Jacobian of the equations is singular at the solution, which is therefore not an isolated, smooth "
+            "function of the parameters",
+        )
+
+
+def _scaled(J: Any) -> Any:
+    """The matrix with rows and columns multiplied so that their largest entries are near 1 (Ruiz 2001)."""
+    for _ in range(3):
+        rows, columns = (np.sqrt(np.max(np.abs(J), axis=axis, keepdims=True)) for axis in (1, 0))
+        J = J / np.where(rows == 0, 1.0, rows) / np.where(columns == 0, 1.0, columns)
+    return J
+
+
+def _check_smooth(name: str, F: Function, x: Any, J: Any) -> None:
+    """The Jacobian along one direction, at both sides: it must be that of the solution."""
+    size = np.abs(x)
+    largest = np.max(size, initial=0.0)
+    d = np.maximum(size, 1e-3 * largest if largest else 1e-3)
+    if np.ndim(x):
+        d = d * np.random.default_rng(0).uniform(0.5, 1.0, x.shape) * np.where(np.arange(x.size) % 2, -1.0, 1.0)
+    here = J @ d if np.ndim(J) == 2 else J * d
+    for side in (_NEAR, -_NEAR):
+        there = numbers(jvp(F, (x + side * d,), (d + 0 * x,))[1])
+        change = np.max(np.abs(solved(J, there - here) / d), initial=0.0)
+        if not change <= _KINK:
+            raise errors.no_solution(
+                name,
+                "the derivative of the equations jumps at the solution, or vanishes beside it: a kink (abs, maximum, "
+                "where), or a multiple root",
+            )
+
+
+def with_derivatives(F: Function, solution: Solution) -> Any:
+    """The solution with the derivatives that ``F`` carries; plain if it carries none."""
+    x = solution.x
+    seen: set[Any] = set()
+    steps = 0
+    while True:
+        r = fused(F(x))
+        value = r
+        while type(value) is Dual:
+            seen.add(value.perturbation)
+            value = value.value
+        if steps == len(seen):
+            return x
+        x = x - solved(solution.J, r)
+        steps += 1
+        if steps == len(seen):
+            return x
+
+
+def _value(x: Any, value: Any) -> Any:
+    return value
+
+
+@tangent_rule(_value)
+def valued(y: Any, x: Any, value: Any, dx: Any) -> Any:
+    """``value`` with the derivatives of ``x``."""
+    return dx

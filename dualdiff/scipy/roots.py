@@ -1,0 +1,248 @@
+"""`scipy.optimize`: roots of equations and fixed points, differentiable in all that enters the function.
+
+SciPy solves on plain numbers; the root has the derivatives that the implicit function theorem gives it
+(`dualdiff.scipy.implicit`).  They are 0 in a start and in the ends of a bracket.  Methods that take derivatives get
+exact ones: Newton's in place of the secant method, Jacobians in place of differences.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.optimize
+
+from .. import errors
+from ..transforms.reverse import grad
+from ..values.objects import fused
+from .callbacks import First, ValueAndSlope, Watched, differentiable, jacobian_of, plain
+from .implicit import Function, numbers, polished, with_derivatives
+from .results import Withheld, completed, with_value
+
+
+def driver(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Declare a driver by its arguments as a dict; the result has SciPy's signature and errors of wrong arguments."""
+
+    def declare(run: Callable[[dict[str, Any]], Any]) -> Callable[..., Any]:
+        signature = inspect.signature(function)
+
+        @functools.wraps(function)
+        def driver_of(*args: Any, **kwargs: Any) -> Any:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                return function(*args, **kwargs)  # SciPy's own error
+            explicit = set(bound.arguments)
+            bound.apply_defaults()
+            # SciPy sees by a private object whether an argument that it gives up was given at all.
+            return run({k: v for k, v in bound.arguments.items() if k in explicit or type(v) is not object})
+
+        driver_of.__module__ = run.__module__
+        driver_of.__doc__ = (
+            f"As SciPy's ``{function.__name__}``, differentiable, with exact derivatives.\n\n    {run.__doc__}"
+        )
+        return driver_of
+
+    return declare
+
+
+# One equation in one unknown.
+
+
+def _carried_root(name: str, f: Watched, x: Any, converged: Any, flag: Any) -> Any:
+    """The root with the derivatives of f, entry by entry where it is an array."""
+    if not np.all(converged):
+        raise errors.no_solution(name, f"SciPy did not converge ({flag})")
+    g = f.on_numbers()
+    if np.ndim(x):
+        shape = np.shape(x)
+        F, G = (lambda x, f=f: np.ravel(f.call(np.reshape(x, shape))) for f in (f, g))
+        return with_derivatives(F, polished(name, G, np.ravel(x), elementwise=True))
+    return with_derivatives(f.scalar, polished(name, g.scalar, x))
+
+
+def _bracketing(function: Callable[..., Any]) -> Callable[..., Any]:
+    @driver(function)
+    def solve(given: dict[str, Any]) -> Any:
+        """The derivative in the ends of the bracket is 0."""
+        given = dict(given)
+        f = Watched(given.pop("f"), given.pop("args"))
+        full_output = given.pop("full_output")
+        x, report = function(f, **plain(given), full_output=True)
+        if f.carried:
+            root = _carried_root(function.__name__, f, x, report.converged, report.flag)
+            x = with_value(root, x)
+            report = copy.copy(report)
+            report.root = x
+        return (x, report) if full_output else x
+
+    return solve
+
+
+bisect, brentq, brenth, ridder, toms748 = map(
+    _bracketing,
+    (
+        scipy.optimize.bisect,
+        scipy.optimize.brentq,
+        scipy.optimize.brenth,
+        scipy.optimize.ridder,
+        scipy.optimize.toms748,
+    ),
+)
+
+
+@driver(scipy.optimize.newton)
+def newton(given: dict[str, Any]) -> Any:
+    """Without ``fprime`` and ``x1`` Newton's method with the exact derivative; where that fails, the secant one."""
+    given = dict(given)
+    f = Watched(given.pop("func"), given.pop("args"))
+    slopes = [_plain_derivative(given.pop(name), f.args) for name in ("fprime", "fprime2")]
+    full_output = given.pop("full_output")
+    given = plain(given) | {"x0": plain(fused(given["x0"])), "full_output": True}
+    given["fprime"], given["fprime2"] = slopes
+    solved = None
+    start = np.asarray(given["x0"])[()] * 1.0
+    if given["fprime"] is None and given["x1"] is None:
+        exact = ValueAndSlope(f)
+        if differentiable(exact.slope, start):
+            with contextlib.suppress(RuntimeError):
+                solved = scipy.optimize.newton(exact.value, **(given | {"fprime": exact.slope}))
+                if not np.all(solved[1].converged if np.size(start) == 1 else solved[1]):
+                    solved = None
+    if solved is None:
+        solved = scipy.optimize.newton(f, **given)
+    x = solved[0]
+    if f.carried:
+        report = solved[1]
+        converged, flag = (report.converged, report.flag) if np.size(start) == 1 else (report, "not in all entries")
+        x = with_value(_carried_root("newton", f, x, converged, flag), x)
+        if np.size(start) == 1:
+            report = copy.copy(report)
+            report.root = x
+            solved = (x, report)
+        else:
+            solved = solved._replace(root=x)
+    return solved if full_output else x
+
+
+def _plain_derivative(given: Any, args: tuple[Any, ...]) -> Any:
+    return Watched(given, args) if callable(given) else given
+
+
+@driver(scipy.optimize.root_scalar)
+def root_scalar(given: dict[str, Any]) -> Any:
+    """Newton's and Halley's methods get exact derivatives where none are given."""
+    given = dict(given)
+    together = given["fprime"] is not None and not callable(given["fprime"]) and bool(given["fprime"])
+    f = (First if together else Watched)(given.pop("f"), given.pop("args"))
+    options = plain(given)
+    for name in ("fprime", "fprime2"):
+        options[name] = _plain_derivative(options[name], f.args)
+    method = (options["method"] or "").lower()
+    newton_chosen = not method and not options["bracket"] and options["x0"] is not None and options["x1"] is None
+    report = None
+    if options["fprime"] is None and (newton_chosen or method in ("newton", "halley")):
+        exact = ValueAndSlope(f)
+        if differentiable(exact.slope, np.float64(options["x0"])):
+            more = {"fprime": exact.slope} | ({"fprime2": exact.curvature} if method == "halley" else {})
+            with contextlib.suppress(RuntimeError):
+                report = scipy.optimize.root_scalar(exact.value, **(options | more))
+                report = report if report.converged else None
+    if report is None:
+        report = scipy.optimize.root_scalar(f, **options)
+    if f.carried:
+        root = _carried_root("root_scalar", f, report.root, report.converged, report.flag)
+        report = copy.copy(report)
+        report.root = with_value(root, report.root)
+    return report
+
+
+# Systems of equations.
+
+
+@driver(scipy.optimize.root)
+def root(given: dict[str, Any]) -> Any:
+    """``method="hybr"`` and ``"lm"`` get the exact Jacobian unless one is given; ``lm`` may have more equations than
+    unknowns, and its solution is that of least squares.
+    """
+    given = dict(given)
+    jac = given["jac"]
+    together = jac is not None and not callable(jac) and bool(jac)
+    f = (First if together else Watched)(given.pop("fun"), given.pop("args"))
+    options = plain(given) | {"x0": plain(fused(given["x0"])), "callback": given["callback"]}
+    if callable(jac):
+        options["jac"] = Watched(jac, f.args)
+    elif not jac and given["method"].lower() in ("hybr", "lm"):
+        exact = jacobian_of(f)
+        if differentiable(exact, np.ravel(options["x0"])):
+            options["jac"] = exact
+    report = scipy.optimize.root(f, **options)
+    if not f.carried:
+        return report
+    shape = np.shape(report.x)
+    F, x = _root_of_system("root", f, report.x, report.success, report.message)
+    return completed("root", report, {"x": x, "fun": F(np.reshape(x, shape))})
+
+
+def _root_of_system(name: str, f: Watched, x: Any, success: Any, message: str) -> tuple[Function, Any]:
+    if not success:
+        raise errors.no_solution(name, f"SciPy did not converge ({' '.join(str(message).split())})")
+    shape = np.shape(x)
+    g = f.on_numbers()
+    F: Function = lambda x: f.vector(np.reshape(x, shape))
+    G: Function = lambda x: g.vector(np.reshape(x, shape))
+    if np.size(numbers(G(np.ravel(x)))) == np.size(x):
+        return F, with_derivatives(F, polished(name, G, np.ravel(x)))
+    squares, on_numbers = (grad(lambda x, F=F: 0.5 * np.sum(F(x) ** 2)) for F in (F, G))
+    return F, with_derivatives(squares, polished(name, on_numbers, np.ravel(x)))
+
+
+@driver(scipy.optimize.fsolve)
+def fsolve(given: dict[str, Any]) -> Any:
+    """The exact Jacobian takes the place of differences unless ``fprime`` is given."""
+    given = dict(given)
+    f = Watched(given.pop("func"), given.pop("args"))
+    fprime = given["fprime"]
+    full_output = given.pop("full_output")
+    options = plain(given) | {"x0": plain(fused(given["x0"]))}
+    if fprime is not None:
+        options["fprime"] = Watched(fprime, f.args)
+    elif options["band"] is None and options["epsfcn"] is None:
+        exact = jacobian_of(f)
+        if differentiable(exact, np.ravel(options["x0"])):
+            options["fprime"] = (lambda x: exact(x).T) if options["col_deriv"] else exact
+    # With full_output SciPy does not warn where it did not converge.
+    found = scipy.optimize.fsolve(f, **options, full_output=True)
+    if found[2] != 1 and not full_output:
+        found = (scipy.optimize.fsolve(f, **options, full_output=False), *found[1:])
+    if f.carried:
+        x, report, status, message = found
+        F, root = _root_of_system("fsolve", f, x, status == 1, message)
+        names = {name for name, value in report.items() if isinstance(value, np.ndarray)}
+        report = {name: Withheld("fsolve", name) if name in names else value for name, value in report.items()}
+        report["fvec"] = with_value(F(root), found[1]["fvec"])
+        found = (with_value(root, x), report, status, message)
+    return found if full_output else found[0]
+
+
+@driver(scipy.optimize.fixed_point)
+def fixed_point(given: dict[str, Any]) -> Any:
+    """x = g(x), as the root of x - g(x)."""
+    given = dict(given)
+    g = Watched(given.pop("func"), given.pop("args"))
+    options = plain(given) | {"x0": plain(fused(given["x0"]))}
+    x = scipy.optimize.fixed_point(g, **options)
+    if not g.carried:
+        return x
+    shape = np.shape(x)
+    if shape:
+        F: Function = lambda x: x - np.ravel(g.call(np.reshape(x, shape)))
+    else:
+        F = lambda x: x - g.scalar(x)
+    start = np.ravel(x) if shape else np.float64(x) if np.isrealobj(x) else x[()]
+    return with_value(with_derivatives(F, polished("fixed_point", F, start)), x)

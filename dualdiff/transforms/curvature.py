@@ -1,0 +1,71 @@
+"""Parts of second derivatives that need no whole Hessian: its diagonal, and Gauss and Newton's share of a product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..pytrees.trees import flatten
+from .arguments import presented, primal_leaf
+from .forward import _check_function, columns_at_once, jacfwd, jvp
+from .jacobian import hvp
+from .reverse import grad, vjp
+from .transformed import Transformed
+
+
+def hessian_diagonal(f: Callable[..., Any], *, chunk_size: int | None = None) -> Callable[..., Any]:
+    """Function computing the diagonal of the Hessian of a scalar ``f`` in its first argument, an array.
+
+    Shapes: the result has the shape of the argument: ∂²f/∂x[i]².
+    Cost: that of `hessian`, about ``x.size`` gradients side by side; memory that of ``chunk_size`` of its columns.
+
+    >>> import numpy as np
+    >>> hessian_diagonal(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
+    array([ 6., 12.])
+    """
+    _check_function(f, "hessian_diagonal")
+
+    def diagonal_of_f(x: Any, *args: Any, **kwargs: Any) -> Any:
+        x = primal_leaf(x, "hessian_diagonal: the argument")
+        shape, flat = np.shape(x), np.reshape(x, (-1,))
+        n = flat.shape[0]
+        gradient = grad(lambda flat: f(np.reshape(flat, shape), *args, **kwargs))
+        parts = []
+        k = chunk_size or columns_at_once(max(n, 1))
+        for start in range(0, n, k):
+            stop = min(start + k, n)
+
+            def moved(d: Any, start: int = start, stop: int = stop) -> Any:
+                whole = np.concatenate([flat[:start], flat[start:stop] + d, flat[stop:]])
+                return gradient(whole)[start:stop]
+
+            parts.append(np.diagonal(jacfwd(moved)(np.zeros(stop - start, np.result_type(flat.dtype)))))
+        return presented(np.reshape(np.concatenate(parts) if parts else flat * 0.0, shape)[()])
+
+    return Transformed(diagonal_of_f, hessian_diagonal, f, chunk_size=chunk_size)
+
+
+def gauss_newton_product(f: Callable[..., Any], x: Any, v: Any, loss: Callable[..., Any] | None = None) -> Any:
+    """The product of v with the Gauss-Newton matrix Jᵀ H J of ``loss(f(x))``, J of ``f`` and H of ``loss``.
+
+    It is the Hessian without the curvature of ``f``: positive semidefinite where ``loss`` is convex, and equal to the
+    Hessian where f is linear or the loss is at its minimum.  ``loss`` is half the sum of squares unless given.
+    Shapes: ``x`` and ``v`` are trees of arrays of the same shapes, as is the result.
+    Cost: three evaluations of ``f`` or so; no matrix is made.
+    Source: Schraudolph 2002, Fast curvature matrix-vector products.
+
+    >>> import numpy as np
+    >>> gauss_newton_product(lambda x: x**2, np.array([1.0, 3.0]), np.array([1.0, 1.0]))
+    array([ 4., 36.])
+    """
+    _check_function(f, "gauss_newton_product")
+    y, push = jvp(f, (x,), (v,))
+    if any(np.iscomplexobj(leaf) for leaf in flatten(y)[0]):
+        raise TypeError(
+            "gauss_newton_product: the function returns complex numbers; return real and imaginary parts, "
+            "np.stack([y.real, y.imag])."
+        )
+    weighted = push if loss is None else hvp(loss, (y,), (push,))
+    return vjp(f, x)[1](weighted)[0]

@@ -1,0 +1,71 @@
+"""Uncertainties by linearisation: of a function of uncertain numbers, and of a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .arguments import presented, primal_leaf
+from .forward import _check_function, stop_gradient
+from .jacobian import hessian, jacobian
+from .vectors import ravel
+
+
+def propagate(f: Callable[[Any], Any], x: Any, cov: Any) -> tuple[Any, Any]:
+    """``f(x)`` and its covariance J C Jᵀ, for an array ``x`` of covariance ``cov``.
+
+    Shapes: ``cov`` has shape ``x.shape + x.shape``, the result's covariance ``y.shape + y.shape``.
+    It is exact for a linear f, and else right to first order in the covariance.
+    Cost: one Jacobian and one value of ``f``.
+    Raises: ValueError for a ``cov`` of another shape.
+    Source: JCGM 102:2011, section 6.2.
+
+    >>> import numpy as np
+    >>> y, variance = propagate(lambda x: x[0] * x[1], np.array([2.0, 3.0]), np.diag([0.01, 0.04]))
+    >>> float(y), round(float(variance), 6)
+    (6.0, 0.25)
+    """
+    _check_function(f, "propagate")
+    x = primal_leaf(x if hasattr(x, "dtype") or np.ndim(x) == 0 else np.asarray(x), "propagate: x")
+    shape = np.shape(x)
+    if np.shape(cov) != shape + shape:
+        raise ValueError(
+            f"propagate: cov has shape {np.shape(cov)}, x has shape {shape}; its covariance has shape "
+            f"{shape + shape}.\n  Of independent numbers with standard deviations s it is np.diag(s**2)."
+        )
+    y = f(x)
+    if not hasattr(y, "dtype") and np.ndim(y):
+        raise TypeError(f"propagate: the function returned a {type(y).__name__}; it should return an array.")
+    J = np.reshape(jacobian(f)(x), (-1, int(np.prod(shape, dtype=int))))
+    C = np.reshape(cov, (J.shape[1], J.shape[1]))
+    return y, presented(np.reshape(J @ C @ np.transpose(J), np.shape(y) * 2)[()])
+
+
+def standard_errors(negative_log_likelihood: Callable[[Any], Any], x: Any) -> Any:
+    """Standard errors of the estimate ``x`` that minimises a negative log likelihood: √ of the diagonal of H⁻¹.
+
+    H is the observed information, the Hessian at ``x``.
+    Shapes: ``x`` is an array or a tree of arrays; the result has its structure and shapes.
+    Cost: one Hessian and its inverse.
+    Raises: ValueError where H is not positive definite: x is no minimum, or some parameters cannot be told apart.
+    Source: Efron & Hinkley 1978.
+
+    >>> import numpy as np
+    >>> data = np.array([1.0, 2.0, 4.0, 5.0])
+    >>> float(standard_errors(lambda mean: np.sum((data - mean) ** 2) / 2, 3.0))
+    0.5
+    """
+    _check_function(negative_log_likelihood, "standard_errors")
+    vector, tree_of = ravel(x)
+    H = hessian(lambda vector: negative_log_likelihood(tree_of(vector)))(vector)
+    lowest = np.linalg.eigvalsh(stop_gradient(H))
+    if not np.all(lowest > 1e-14 * np.max(np.abs(lowest), initial=0.0)):
+        raise ValueError(
+            "standard_errors: the Hessian of the negative log likelihood is not positive definite "
+            f"(eigenvalues from {lowest.min():.2e} to {lowest.max():.2e}).\n"
+            "  x is no minimum of it (is it the log likelihood, without the minus?), or some parameters cannot be told "
+            "apart by the data."
+        )
+    return tree_of(np.sqrt(np.diagonal(np.linalg.inv(H))))
