@@ -30,6 +30,7 @@ A map of the package, from the ground up; a file imports only from its own folde
 from . import rules as rules  # fills the table of rules
 
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
+from .adapting import adapt, as_written, stand_in
 from .errors import EscapedDual, IndependentResult, UnsupportedFunction
 from .pytrees.trees import register_pytree
 from .testing import check_grads
@@ -47,6 +48,8 @@ __all__ = [
     "IndependentResult",
     "UnsupportedFunction",
     "Variable",
+    "adapt",
+    "as_written",
     "check_grads",
     "compare_modes",
     "custom_jvp",
@@ -62,6 +65,7 @@ __all__ = [
     "jvp",
     "linearize",
     "register_pytree",
+    "stand_in",
     "stop_gradient",
     "value_and_grad",
     "vjp",

@@ -209,6 +209,15 @@ def exported(dual: Any) -> TypeError:
     )
 
 
+def exported_buffer(shape: tuple[int, ...]) -> TypeError:
+    return TypeError(
+        f"a value that carries a derivative is written into an array of shape {shape} while a plain view of it is in "
+        "use, made for code that asked for an array (np.asarray in a function that is not adapted, a buffer for C); "
+        "plain NumPy would show the write there, the plain view cannot.\n"
+        "  Hand out a copy, or make the array with np.zeros_like(x) or np.zeros(n, like=x)."
+    )
+
+
 def overlap(name: str) -> TypeError:
     return TypeError(
         f"{name}: the array and what is written into it share memory; NumPy would read entries that it has just "

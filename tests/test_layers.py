@@ -17,6 +17,7 @@ FLOORS = [
     ["pytrees", "tangents"],
     ["rules"],
     ["methods", "special"],
+    ["adapting"],
     ["transforms"],
     ["scipy", "testing"],
     [""],  # dualdiff itself: its __init__.py

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import errors
+from ..adapting import adapted
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents.blocks import settle_allocator
@@ -67,6 +68,7 @@ def recorded(
 ) -> Recording:
     """Evaluate ``f`` with the arguments at ``positions``, and captured ``weights``, recorded on a fresh tape."""
     tape = Tape()
+    f = adapted(f)
     try:
         call = list(args)
         primals: list[Any] = []
