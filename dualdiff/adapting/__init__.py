@@ -18,11 +18,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import builtins, creation, mathematics
+from . import builtins, creation, mathematics, packages
 from .buffers import settled
 from .calls import adapt_with, adapted, as_written, explain, stand_in
 
-__all__ = ["adapt", "adapted", "as_written", "builtins", "creation", "explain", "mathematics", "stand_in"]
+__all__ = ["adapt", "adapted", "as_written", "builtins", "creation", "explain", "mathematics", "packages", "stand_in"]
 
 
 def adapt(f: Callable[..., Any]) -> Callable[..., Any]:

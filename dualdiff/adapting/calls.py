@@ -89,7 +89,7 @@ def hook(g: Any) -> Any:
         return found
     kind = type(g)
     if kind is FunctionType:
-        return view_of(g)
+        return _of_function(g)
     if kind is BuiltinFunctionType:
         owner = g.__self__
         if type(owner) in _OWNERS and (found := _OWNERS[type(owner)].get(g.__name__)) is not None:
@@ -114,13 +114,19 @@ def method(owner: type, name: str, replacement: Callable[..., Any]) -> None:
     _OWNERS.setdefault(owner, {})[name] = replacement
 
 
-def view_of(f: FunctionType) -> Any:
+def _of_function(f: FunctionType) -> Any:
+    if id(f.__code__) not in _plans.known:  # the stand-ins of its package may arrive now
+        _planned(f)
+        if (found := KNOWN.get(id(f))) is not None:
+            return found
+    return view_of(f)
+
+
+def view_of(f: Any) -> Any:
     """The view of a Python function; itself if no call in it needs a hook, or if it is left as it is."""
     plan = _plans.get(id(f.__code__))
     if plan is None or not plan.holds(f.__globals__):
         plan = _planned(f)
-        if (found := KNOWN.get(id(f))) is not None:
-            return found
     if plan.code is None:
         return f
     if f.__closure__ is None:
@@ -259,7 +265,7 @@ ON = os.environ.get("DUALDIFF_ADAPT", "0") != "0"
 
 def adapted(f: Any) -> Any:
     """The function as a transform runs it."""
-    return (view_of(f) if type(f) is FunctionType and id(f) not in KNOWN else hook(f)) if ON else f
+    return hook(f) if ON else f
 
 
 class as_written:

@@ -263,6 +263,7 @@ class ByCode:
 
     def __init__(self) -> None:
         self._plans: dict[int, Plan] = {}
+        self.known = self._plans
         self._alive: dict[int, weakref.ref[CodeType]] = {}
         self.get = self._plans.get
 
