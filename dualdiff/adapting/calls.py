@@ -37,6 +37,7 @@ INSTANCES: dict[type, Callable[[Any], Any]] = {}
 PACKAGES: dict[str, Callable[[], None]] = {}
 
 _plans = ByCode()
+_plan_of = _plans.get
 _OURS = __name__.partition(".")[0]
 _LEFT = frozenset({"numpy", _OURS})
 _STDLIB = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
@@ -89,11 +90,16 @@ def hook(g: Any) -> Any:
         return found
     kind = type(g)
     if kind is FunctionType:
-        return _of_function(g)
+        plan = _plan_of(id(g.__code__))
+        if plan is None or plan.of is not g.__globals__:
+            return _of_new_function(g)
+        return g if plan.code is None else plan.view_of(g)
     if kind is BuiltinFunctionType:
-        owner = g.__self__
-        if type(owner) in _OWNERS and (found := _OWNERS[type(owner)].get(g.__name__)) is not None:
-            return functools.partial(found, owner)
+        methods = _OWNERS.get(type(g.__self__))
+        if methods is not None and (found := methods.get(g.__name__)) is not None:
+            return functools.partial(found, g.__self__)
+        return g
+    if kind in _LEFT_ALONE:
         return g
     if kind is MethodType:
         function = g.__func__
@@ -102,9 +108,11 @@ def hook(g: Any) -> Any:
     if (found := INSTANCES.get(kind)) is not None:
         return found(g)
     if isinstance(g, type):
-        return _constructor(g)
+        return _of_class(g)
     return _of_instance(g, kind)
 
+
+_LEFT_ALONE = {np.ufunc, type(np.sum), type("".join), type(str.join)}
 
 # Methods in C that need help: type of the owner -> name -> stand-in that receives the owner first.
 _OWNERS: dict[type, dict[str, Callable[..., Any]]] = {}
@@ -114,32 +122,19 @@ def method(owner: type, name: str, replacement: Callable[..., Any]) -> None:
     _OWNERS.setdefault(owner, {})[name] = replacement
 
 
-def _of_function(f: FunctionType) -> Any:
-    if id(f.__code__) not in _plans.known:  # the stand-ins of its package may arrive now
-        _planned(f)
-        if (found := KNOWN.get(id(f))) is not None:
-            return found
-    return view_of(f)
+def _of_new_function(f: FunctionType) -> Any:
+    plan = _planned(f)
+    if (found := KNOWN.get(id(f))) is not None:  # the stand-ins of its package have arrived
+        return found
+    return f if plan.code is None else plan.view_of(f)
 
 
 def view_of(f: Any) -> Any:
     """The view of a Python function; itself if no call in it needs a hook, or if it is left as it is."""
-    plan = _plans.get(id(f.__code__))
-    if plan is None or not plan.holds(f.__globals__):
+    plan = _plan_of(id(f.__code__))
+    if plan is None or plan.of is not f.__globals__:
         plan = _planned(f)
-    if plan.code is None:
-        return f
-    if f.__closure__ is None:
-        view = plan.view
-        if view is not None and view.__defaults__ is f.__defaults__ and view.__kwdefaults__ is f.__kwdefaults__:
-            return view
-    view = FunctionType(plan.code, f.__globals__, f.__name__, f.__defaults__, f.__closure__)
-    if f.__kwdefaults__ is not None:
-        view.__kwdefaults__ = f.__kwdefaults__
-    view.__qualname__ = f.__qualname__
-    if f.__closure__ is None:
-        plan.view = view
-    return view
+    return f if plan.code is None else plan.view_of(f)
 
 
 def _planned(f: FunctionType) -> Plan:
@@ -162,29 +157,53 @@ def _in_stdlib(file: str) -> bool:
     return file.startswith("<frozen") or (file.startswith(_STDLIB) and not file.startswith(_SITE))
 
 
-def _constructor(cls: type) -> Any:
+_constructors: dict[int, tuple[Any, Any, Any, Any]] = {}
+
+
+def _of_class(cls: type) -> Any:
     """A class; where only its ``__init__`` needs help, a function that makes the instance and runs the view of that."""
+    kept = _constructors.get(id(cls))
+    if kept is not None:
+        _, init, code, found = kept
+        if cls.__init__ is init and getattr(init, "__code__", None) is code:  # type: ignore[misc]
+            return found() or cls
+    init = cls.__init__  # type: ignore[misc]
+    found = _constructor(cls, init)
+    if (known := KNOWN.get(id(cls))) is not None:
+        return known
+    key = id(cls)
+    alive = weakref.ref(cls, lambda _, kept=_constructors: kept.pop(key, None))  # type: ignore[misc]
+    # The constructor holds the class, so the class holds nothing by it; it is made anew when it is gone.
+    _constructors[key] = (alive, init, getattr(init, "__code__", None), found)
+    return found() or cls
+
+
+def _constructor(cls: type, init: Any) -> Callable[[], Any]:
+    """A function of nothing that gives the constructor, or None for the class itself."""
+    nothing = lambda: None  # noqa: E731
     root = cls.__module__.partition(".")[0] if isinstance(cls.__module__, str) else ""
     if root in _LEFT or root in sys.stdlib_module_names or root == "builtins":
-        return cls
+        return nothing
     if (arrive := PACKAGES.get(root)) is not None:
         arrive()
-        if (found := KNOWN.get(id(cls))) is not None:
-            return found
-    init = cls.__init__  # type: ignore[misc]
     if type(cls) is not type or cls.__new__ is not object.__new__ or type(init) is not FunctionType:
-        return cls
-    viewed = hook(init)
-    if viewed is init:
-        return cls
+        return nothing
+    if view_of(init) is init:
+        return nothing
+    here = weakref.ref(cls)
 
-    @functools.wraps(cls, updated=())
-    def construct(*args: Any, **kwargs: Any) -> Any:
-        made = object.__new__(cls)
-        viewed(made, *args, **kwargs)
-        return made
+    def construct_of() -> Any:
+        known = here()
+        viewed = view_of(init)
 
-    return construct
+        def construct(*args: Any, **kwargs: Any) -> Any:
+            made = object.__new__(known)  # type: ignore[arg-type]
+            viewed(made, *args, **kwargs)
+            return made
+
+        return construct
+
+    return construct_of
 
 
 def _of_instance(g: Any, kind: type) -> Any:
@@ -265,7 +284,16 @@ ON = os.environ.get("DUALDIFF_ADAPT", "0") != "0"
 
 def adapted(f: Any) -> Any:
     """The function as a transform runs it."""
-    return hook(f) if ON else f
+    if not ON:
+        return f
+    if type(f) is FunctionType:
+        plan, namespace = _plan_of(id(f.__code__)), f.__globals__
+        if plan is not None and plan.of is namespace:
+            for name, meant in plan.assumed:
+                if namespace.get(name) is not meant:  # it means another module now
+                    return _of_new_function(f)
+            return f if plan.code is None else plan.view_of(f)
+    return hook(f)
 
 
 class as_written:

@@ -123,9 +123,16 @@ def _converting(original: Any) -> None:
         if "like" in kwargs or not args:
             return original(*args, **kwargs)
         given = args[0]
-        if type(given) is Buffer:
+        kind = type(given)
+        if kind is list and given and not kwargs and len(args) == 1:
+            for item in given:
+                if type(item) is not Dual:
+                    break
+            else:
+                return np.stack(given)
+        if kind is Buffer:
             return _of_buffer(original, given, args[1:], kwargs)
-        if type(given) is _ndarray or not carries(given):
+        if kind is _ndarray or not carries(given):
             array = original(plain(given), *args[1:], **kwargs)
             if type(array) is _ndarray and array is not given and not _shares(array, given):
                 return buffered(array)

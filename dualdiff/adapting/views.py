@@ -17,7 +17,7 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any
 
 from .rewriting import ATTRIBUTE, CALL, Rewriter, bound_names
@@ -38,11 +38,16 @@ class Plan:
         self.reason = reason
         self.view: Any = None
 
-    def holds(self, namespace: dict[str, Any]) -> bool:
-        for name, meant in self.assumed:
-            if namespace.get(name) is not meant:
-                return False
-        return namespace is self.of
+    def view_of(self, f: FunctionType) -> Any:
+        view = self.view
+        if view is not None and view.__defaults__ is f.__defaults__ and view.__kwdefaults__ is f.__kwdefaults__:
+            return view
+        made = FunctionType(self.code, f.__globals__, f.__name__, f.__defaults__, f.__closure__)  # type: ignore[arg-type]
+        if f.__kwdefaults__ is not None:
+            made.__kwdefaults__ = f.__kwdefaults__
+        if f.__closure__ is None:  # else it would keep alive what the cells hold
+            self.view = made
+        return made
 
 
 def plan_for(
