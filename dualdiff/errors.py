@@ -171,10 +171,24 @@ def escaped(dual: Any) -> EscapedDual:
 
 
 def not_a_number(dual: Any, wanted: str, instead: str) -> TypeError:
+    text = f"{wanted} of a Dual of shape {dual.shape}: the derivative would be lost."
+    refused(dual, text)
+    return TypeError(f"{text}\n  {instead}\n  To drop the derivative on purpose use  dualdiff.stop_gradient(x).")
+
+
+def refused(dual: Any, text: str) -> None:
+    """Let the running transforms know, for the case that the error is swallowed: see `swallowed`."""
+    while hasattr(dual, "perturbation"):
+        dual.perturbation.refused = text
+        dual = dual.value
+
+
+def swallowed(transform: str, text: str) -> TypeError:
     return TypeError(
-        f"{wanted} of a Dual of shape {dual.shape}: the derivative would be lost.\n"
-        f"  {instead}\n"
-        "  To drop the derivative on purpose use  dualdiff.stop_gradient(x)."
+        f"{transform}: nothing in the result depends on the differentiated arguments, and on the way a derivative was "
+        "refused, by an error that did not come out of the function (caught there, or raised in another thread):\n"
+        f"  {text}\n"
+        "  If the result is constant on purpose, return  dualdiff.stop_gradient(x)  of what it is made from."
     )
 
 

@@ -141,9 +141,9 @@ class Buffer(Cells):
         for output in outputs:
             if type(output) is Buffer and output.value is result:
                 return output
-        if type(result) is tuple and outputs:
+        if type(result) is tuple:
             return tuple(_owner_of(part, outputs) for part in result)
-        return result
+        return result if outputs else buffered(result)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         duals = duals_in(args, kwargs)
@@ -305,7 +305,7 @@ def _with_views(
                 if duals or len(buffers) > 1:
                     return _turned_first(buffers, duals, function, args, kwargs, again[-1])
                 return _attached(result, buffer, again)
-        return result
+        return buffered(result) if "out" not in kwargs and result.base is None else result
     if type(result) in (list, tuple) or hasattr(result, "_fields"):
         parts = [
             _with_views(part, buffers, (*again[:-1], (*again[-1], i)), duals, function, args, kwargs)
@@ -364,10 +364,12 @@ def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     apply = getattr(operator, name, None) or divmod
 
     def forward(self: Any, other: Any) -> Any:
-        return apply(self.value, plain(other))
+        result = apply(self.value, plain(other))
+        return buffered(result) if type(result) is _ndarray else result
 
     def reflected(self: Any, other: Any) -> Any:
-        return apply(plain(other), self.value)
+        result = apply(plain(other), self.value)
+        return buffered(result) if type(result) is _ndarray else result
 
     return forward, reflected
 
@@ -492,7 +494,7 @@ def _install() -> None:
         setattr(Buffer, f"__{name}__", _binary(f"__{name}__")[0])
     for name in ("neg", "pos", "abs", "invert"):
         apply = getattr(operator, f"__{name}__")
-        setattr(Buffer, f"__{name}__", lambda self, apply=apply: apply(self.value))
+        setattr(Buffer, f"__{name}__", lambda self, apply=apply: buffered(apply(self.value)))
     for name in ("T", "mT", "real", "imag"):
         setattr(Buffer, name, _viewing(name))
     for name in ("dtype", "ndim", "size", "itemsize", "nbytes", "flags", "strides", "device"):

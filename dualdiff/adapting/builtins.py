@@ -6,6 +6,7 @@ plain value, so that the branch taken is the one that plain NumPy takes.
 
 from __future__ import annotations
 
+import abc
 import builtins
 import functools
 import itertools
@@ -20,7 +21,7 @@ from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
 from .buffers import Buffer, plain
-from .calls import INSTANCES, enter, hook, method
+from .calls import INSTANCES, PATTERN, enter, hook, method
 
 _PLAIN = frozenset({float, int, str, bool, np.float64, np.ndarray, list, tuple, dict, type(None)})
 
@@ -111,8 +112,43 @@ def with_primal(x: Any, value: Any) -> Any:
 @_standing_in(isinstance)
 def isinstance_(x: Any, kinds: Any, /) -> bool:
     if type(x) not in _PLAIN and is_dual(x):
-        return isinstance(plain_value(x), kinds) or isinstance(x, kinds)
+        return isinstance(plain_value(x), kinds) or (_asks_for_ours(kinds) and isinstance(x, kinds))
     return isinstance(x, kinds)
+
+
+def _asks_for_ours(kinds: Any) -> bool:
+    """Whether it is asked for a Dual or a Variable by name."""
+    if isinstance(kinds, tuple):
+        return any(map(_asks_for_ours, kinds))
+    return hasattr(kinds, "__dual__") or kinds is Dual
+
+
+class _Matching(type):
+    """The class of a class that matches, in a pattern, what its original matches for the plain value."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance_(x, cls.__mro__[1])
+
+
+class _MatchingABC(_Matching, abc.ABCMeta):
+    """The same for abstract classes."""
+
+
+@functools.cache
+def _pattern(cls: Any) -> Any:
+    own = cls.__module__.partition(".")[0]
+    if cls is bool or own not in ("builtins", "numpy", "numbers", "collections", "typing"):
+        return cls
+    kind = {type: _Matching, abc.ABCMeta: _MatchingABC}.get(type(cls))
+    return cls if kind is None else kind(cls.__name__, (cls,), {})
+
+
+def pattern(cls: Any) -> Any:
+    """The hook of classes in patterns."""
+    return _pattern(cls) if isinstance(cls, type) else cls
+
+
+PATTERN[0] = pattern
 
 
 @_standing_in(type)

@@ -36,6 +36,9 @@ INSTANCES: dict[type, Callable[[Any], Any]] = {}
 # Called before a function or class of a package is first looked at: root of its module -> what enters stand-ins.
 PACKAGES: dict[str, Callable[[], None]] = {}
 
+# The hook of classes in patterns (``case float():``), from builtins.py.
+PATTERN: list[Callable[[Any], Any]] = [lambda cls: cls]
+
 _plans = ByCode()
 _plan_of = _plans.get
 _OURS = __name__.partition(".")[0]
@@ -146,7 +149,7 @@ def _planned(f: FunctionType) -> Plan:
     if root in _LEFT or (root in sys.stdlib_module_names and _in_stdlib(code.co_filename)):
         plan = Plan(namespace, None)
     else:
-        plan = plan_for(code, namespace, (hook, attribute), needs_none)
+        plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls)), needs_none)
         if plan.code is not None:
             _plans.put(plan.code, Plan(namespace, None))  # a view is not viewed again
     _plans.put(code, plan)
@@ -256,8 +259,8 @@ def attribute(x: Any, name: str) -> Any:
         if type(getter) is FunctionType and (view := view_of(getter)) is not getter and _is_ordinary(kind):
             value = x.__dict__[name] = view(x)
             return value
-    elif name == "__class__" and hasattr(kind, "__dual__"):
-        return type(primal(x.__dual__()))
+    elif name == "__class__" and (kind is Dual or hasattr(kind, "__dual__")):
+        return type(primal(x if kind is Dual else x.__dual__()))
     return getattr(x, name)
 
 
@@ -392,6 +395,3 @@ def adapt_with(f: Any, settled: Callable[[Any], Any]) -> Any:
     if found is None or found.f is not f:
         found = _adapted_of[id(f)] = Adapted(f, settled)
     return found
-
-
-_ = Dual

@@ -64,7 +64,7 @@ def _with_duals(tree: Any) -> Any:
     return fused(tree) if type(tree) is not Dual else tree
 
 
-def _full(original: Any, place: int) -> None:
+def _full(original: Any) -> None:
     @functools.wraps(original)
     def make(*args: Any, **kwargs: Any) -> Any:
         if "like" in kwargs:
@@ -72,14 +72,22 @@ def _full(original: Any, place: int) -> None:
         if not (carries(args) or carries(kwargs)):
             return buffered(original(*map(plain, args), **{name: plain(arg) for name, arg in kwargs.items()}))
         if original is np.full_like:
-            return original(*args, **kwargs)
+            return _full_like(*args, **kwargs)
         return original(*args, **kwargs, like=like_of(args, kwargs))
 
     enter(original, make)
 
 
-_full(np.full, 1)
-_full(np.full_like, 1)
+def _full_like(a: Any, fill_value: Any, *args: Any, **kwargs: Any) -> Any:
+    if carries(a):
+        return np.full_like(a, fill_value, *args, **kwargs)
+    made = buffered(np.empty_like(plain(a), *args, **kwargs))
+    made[...] = fill_value if type(made) is Buffer else primal(fused(fill_value))
+    return made
+
+
+_full(np.full)
+_full(np.full_like)
 
 
 def _ranged(original: Any) -> None:

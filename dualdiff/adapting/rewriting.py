@@ -2,7 +2,7 @@
 
 Positions are copied, so tracebacks, debuggers and coverage show the user's own lines and columns.  The hooks stand in
 the code as constants (`CALL`, `ATTRIBUTE`, to be replaced by the hooks themselves), so no name is added anywhere.
-Decorators, annotations, f-strings and patterns are left as they are.
+Decorators, annotations and f-strings are left as they are.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 CALL = "\0dualdiff.adapting: the hook of calls"
 ATTRIBUTE = "\0dualdiff.adapting: the hook of attributes"
+MATCH = "\0dualdiff.adapting: the hook of classes in patterns"
 
 # What arrays and modules have; a property of the user's with such a name runs as written.
 _COMMON = frozenset({
@@ -36,6 +37,8 @@ class Rewriter(ast.NodeTransformer):
         self.needs_none = needs_none
         self.assumed: dict[str, Any] = {}
         self.classes: list[str] = []
+        self.functions = 0  # how many are around
+        self.patterns = 0
 
     # What is left as it is.
 
@@ -46,7 +49,9 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_FunctionDef(self, node: Any) -> Any:
         self.visit(node.args)
-        node.body = [self.visit(statement) for statement in node.body]
+        self.functions += 1
+        node.body = self._statements(node.body)
+        self.functions -= 1
         return node
 
     visit_AsyncFunctionDef = visit_FunctionDef
@@ -62,9 +67,36 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
         self.classes.append(node.name)
-        node.body = [self.visit(statement) for statement in node.body]
+        around, self.functions = self.functions, 0
+        node.body = self._statements(node.body)
+        self.functions = around
         self.classes.pop()
         return node
+
+    def _statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        found: list[ast.stmt] = []
+        for statement in body:
+            visited = self.visit(statement)
+            found += visited if isinstance(visited, list) else [visited]
+        return found
+
+    def visit_Match(self, node: ast.Match) -> Any:
+        """The classes in patterns, which must be names there, get one of their own in a function."""
+        named: list[ast.stmt] = []
+        for pattern in ast.walk(ast.Module([case.pattern for case in node.cases], [])):  # type: ignore[misc]
+            if isinstance(pattern, ast.MatchClass) and self.functions:
+                name = f"@match{self.patterns}"
+                self.patterns += 1
+                cls = pattern.cls
+                target = ast.copy_location(ast.Name(name, ast.Store()), cls)
+                named.append(ast.copy_location(ast.Assign([target], self._call(MATCH, [cls], cls)), cls))
+                pattern.cls = ast.copy_location(ast.Name(name, ast.Load()), cls)
+        node.subject = self.visit(node.subject)
+        for case in node.cases:
+            if case.guard is not None:
+                case.guard = self.visit(case.guard)
+            case.body = self._statements(case.body)
+        return [*named, node]
 
     # What is hooked.
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-from .rewriting import ATTRIBUTE, CALL, Rewriter, bound_names
+from .rewriting import ATTRIBUTE, CALL, MATCH, Rewriter, bound_names
 
 _FUTURE = 0x1FF0000  # the flags of ``from __future__ import ...``
 _lock = threading.RLock()
@@ -51,7 +51,7 @@ class Plan:
 
 
 def plan_for(
-    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, Any], needs_none: Callable[[Any], bool]
+    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, Any, Any], needs_none: Callable[[Any], bool]
 ) -> Plan:
     """How a function of this code and these globals is viewed."""
     try:
@@ -63,7 +63,7 @@ def plan_for(
 
 
 def _planned(
-    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, Any], needs_none: Callable[[Any], bool]
+    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, Any, Any], needs_none: Callable[[Any], bool]
 ) -> Plan:
     lines = linecache.getlines(code.co_filename, namespace)
     if not lines or code.co_firstlineno > len(lines):
@@ -249,11 +249,11 @@ def _at(code: CodeType, place: tuple[int, ...]) -> CodeType:
 
 
 def _marked(code: CodeType) -> bool:
-    return CALL in code.co_consts or ATTRIBUTE in code.co_consts or any(map(_marked, _inner(code)))
+    return any(mark in code.co_consts for mark in (CALL, ATTRIBUTE, MATCH)) or any(map(_marked, _inner(code)))
 
 
-def _with_hooks(code: CodeType, hooks: tuple[Any, Any]) -> CodeType:
-    hook_of = {CALL: hooks[0], ATTRIBUTE: hooks[1]}
+def _with_hooks(code: CodeType, hooks: tuple[Any, Any, Any]) -> CodeType:
+    hook_of = dict(zip((CALL, ATTRIBUTE, MATCH), hooks, strict=True))
     constants = []
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

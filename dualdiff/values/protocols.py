@@ -27,7 +27,10 @@ def rule_of(function: Any, arguments: Any) -> Rule:
         return PythonLoop(function)
     if rule is None:
         shapes = [dual.shape for dual in duals_in(arguments)]
-        raise errors.unsupported(function, "it is not in the table of rules", shapes)
+        refusal = errors.unsupported(function, "it is not in the table of rules", shapes)
+        for dual in duals_in(arguments):
+            errors.refused(dual, str(refusal).partition("\n")[0])
+        raise refusal
     return rule
 
 
