@@ -201,6 +201,25 @@ def unhashable(kind: str, shape: tuple[int, ...]) -> TypeError:
     )
 
 
+def unknown_memory(buffer: Any) -> TypeError:
+    kind = type(buffer.value)
+    while hasattr(buffer, "perturbation"):
+        buffer = buffer.value
+        kind = type(buffer)
+    return TypeError(
+        f"a {kind.__module__}.{kind.__name__} of shape {buffer.shape} is written while a view of it is in use: whether "
+        "the view would show what is written is not known.\n"
+        "  Write before taking views, or into a copy: x = x.copy()."
+    )
+
+
+def unknown_shape(dual: Any, shape: Any) -> TypeError:
+    return TypeError(
+        f"an index of an array of shape {dual.shape} gives one of shape {shape}, which is not known before it is "
+        "calculated; derivatives need it.\n  Use np.where, which keeps the shape, or call compute_chunk_sizes() first."
+    )
+
+
 def plain_buffer() -> TypeError:
     return TypeError(
         "a plain array cannot hold a Dual: its derivative would be lost. "

@@ -179,7 +179,9 @@ def _method(function: Any) -> Callable[..., Any]:
 
 
 def _reshape(self: Dual, *shape: Any, order: str = "C", copy: bool | None = None) -> Any:
-    whole = RULES[np.reshape](self, shape[0] if len(shape) == 1 else shape, order)
+    whole = RULES[np.reshape](
+        self, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape, order
+    )
     if copy is False and whole.storage is not self.storage:
         raise ValueError("Unable to avoid creating a copy while reshaping.")
     return whole.copy("K") if copy else whole
@@ -224,7 +226,8 @@ def _astype(
     if not copy and self.dtype == dtype:
         return self
     value: Any = self.value if hasattr(self.value, "astype") else np.float64(self.value)
-    y = value.astype(dtype) if isinstance(value, Dual) else value.astype(dtype, order, casting, subok)
+    in_memory = isinstance(value, (np.ndarray, np.generic))
+    y = value.astype(dtype, order, casting, subok) if in_memory else value.astype(dtype)
     tangent = Tangent(self.perturbation, self.tangent)
     return wrapped(y, tangent * 1.0 if np.dtype(dtype).kind == "c" else tangent.real() * 1.0, self.perturbation)
 

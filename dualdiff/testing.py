@@ -1,9 +1,13 @@
-"""`check_grads`: derivatives compared with extrapolated differences, for users' functions and rules."""
+"""Checks for users' own functions, rules and arrays.
+
+check_grads       derivatives compared with extrapolated differences
+check_value_type  derivatives on another kind of array compared with those on NumPy's own
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +15,7 @@ import numpy as np
 from .pytrees.trees import flatten, paths, unflatten
 from .transforms.arguments import primal_leaf, result_leaves
 from .transforms.compare import copied
-from .transforms.forward import _a, _check_function, jvp
+from .transforms.forward import _a, _check_function, jacfwd, jvp
 from .transforms.reverse import vjp
 from .values.dual import primal
 
@@ -167,6 +171,101 @@ def derivative_at_zero(g: Callable[[float], Any], step: float) -> list[np.ndarra
             best[i] = np.where(better, new, best[i])
             error[i] = np.where(better, change, error[i])
     return best
+
+
+_MATRIX = np.linspace(0.1, 0.9, 30).reshape(6, 5)
+_PROGRAMS: tuple[tuple[str, Callable[..., Any], tuple[tuple[int, ...], ...]], ...] = (
+    ("sum of squares", lambda x: np.sum(x * x), ((12,),)),
+    ("neighbours", lambda x: np.dot(x[1:], x[:-1]), ((12,),)),
+    ("Rosenbrock", lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2), ((12,),)),
+    ("mean", lambda x: np.mean(np.sin(x)), ((12,),)),
+    ("standard deviation", lambda x: np.std(x, axis=0), ((4, 3),)),
+    ("logistic loss", lambda x, w: np.mean(np.log1p(np.exp(-(x @ w)))), ((8, 6), (6,))),
+    ("layer", lambda x: np.tanh(x @ _MATRIX), ((8, 6),)),
+    ("Gram matrix", lambda x: (x.T @ x) ** 2, ((8, 6),)),
+    ("reshaped slice", lambda x: x.reshape(-1)[3:10] ** 3, ((8, 6),)),
+    ("branches", lambda x: np.where(x > 0.5, x**2, np.exp(x)), ((12,),)),
+    ("maximum", lambda x: np.maximum(x, 0.5) * x, ((12,),)),
+    ("largest of rows", lambda x: np.max(x, axis=1) ** 2, ((8, 6),)),
+    ("concatenation", lambda x: np.concatenate([x, x[::-1] ** 2]), ((12,),)),
+    ("stack", lambda x, y: np.stack([x, x * y], axis=1), ((5,), (5,))),
+    ("norm", lambda x: np.linalg.norm(x - 0.3), ((12,),)),
+    ("row products", lambda x: np.einsum("ij,ij->i", x, x), ((8, 6),)),
+    ("cumulative sum", lambda x: np.cumsum(x) ** 2, ((12,),)),
+    ("differences", lambda x: np.diff(x) ** 2, ((12,),)),
+    ("product", lambda x: np.prod(x), ((6,),)),
+    ("outer product", lambda x: np.outer(x, np.cos(x)), ((5,),)),
+    ("gather", lambda x: x[np.array([0, 3, 3, 5])] ** 2, ((12,),)),
+    ("centred", lambda x: (x - np.mean(x, axis=0)) ** 3, ((8, 6),)),
+    ("softmax", lambda x: np.exp(x) / np.sum(np.exp(x), axis=1, keepdims=True), ((8, 6),)),
+    ("rolled", lambda x: np.roll(x, 1) * x**2, ((12,),)),
+)
+
+
+def check_value_type(
+    make: Callable[[np.ndarray[Any, Any]], Any],
+    back: Callable[[Any], Any] = np.asarray,
+    programs: Iterable[tuple[str, Callable[..., Any], tuple[Any, ...]]] | None = None,
+    *,
+    modes: Sequence[str] = ("jvp", "jacfwd", "vjp", "jvp of jvp", "jvp of vjp"),
+    rtol: float = 1e-9,
+) -> list[str]:
+    """Run derivatives on another kind of array, and compare them with those on ndarrays.
+
+    ``make`` makes such an array of an ndarray, ``back`` an ndarray of it.  ``programs`` are triples: a name, a function
+    of arrays, and its arguments as ndarrays; 24 typical ones if left out.  What an array needs for that is in
+    `dualdiff.values`.
+    Returns what was refused, a line each, with the error's first line.  Raises AssertionError for a wrong number.
+
+    >>> import numpy as np
+    >>> check_value_type(np.copy)
+    []
+    """
+    if programs is None:
+        rng = np.random.default_rng(0)
+        programs = [(name, f, tuple(rng.uniform(0.2, 0.9, n) for n in shapes)) for name, f, shapes in _PROGRAMS]
+    refused = []
+    for name, f, args in programs:
+        for mode in modes:
+            run = _MODES[mode]
+            expected = flatten(run(f, args, lambda x: x))[0]
+            try:
+                found = [back(leaf) for leaf in flatten(run(f, tuple(map(make, args)), make))[0]]
+            except (TypeError, ValueError, NotImplementedError) as error:
+                refused.append(f"{name}, {mode}: {type(error).__name__}: {str(error).splitlines()[0]}")
+                continue
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_allclose(one, other, rtol=rtol, atol=rtol, err_msg=f"{name}, {mode}")
+    return refused
+
+
+def _directions(args: tuple[Any, ...], make: Callable[[Any], Any]) -> tuple[Any, ...]:
+    rng = np.random.default_rng(1)
+    return tuple(make(np.asarray(_random_like(np.zeros(arg.shape, _real_dtype(arg)), rng))) for arg in args)
+
+
+def _real_dtype(x: Any) -> Any:
+    return x.dtype if x.dtype.kind in "fc" else np.dtype(float)
+
+
+def _pulled_back(f: Callable[..., Any], args: tuple[Any, ...], make: Callable[[Any], Any]) -> Any:
+    y, pullback = vjp(f, *args)
+    leaves, structure = flatten(y)
+    rng = np.random.default_rng(2)
+    return pullback(
+        unflatten(structure, [make(np.asarray(rng.uniform(0.5, 1.5, y.shape), _real_dtype(y))) for y in leaves])
+    )
+
+
+_MODES: dict[str, Callable[..., Any]] = {
+    "jvp": lambda f, args, make: jvp(f, args, _directions(args, make)),
+    "jacfwd": lambda f, args, make: jacfwd(f, argnums=tuple(range(len(args))))(*args),
+    "vjp": _pulled_back,
+    "jvp of jvp": lambda f, args, make: jvp(
+        lambda *args: jvp(f, args, _directions(args, make))[1], args, _directions(args, make)
+    ),
+    "jvp of vjp": lambda f, args, make: jvp(lambda *args: _pulled_back(f, args, make), args, _directions(args, make)),
+}
 
 
 def _numbers(leaf: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from ..table import RULES
 from ..tangents import ONE
 from ..tangents.expression import Tangent
-from ..values.dual import Dual, is_array, primal
+from ..values.dual import Dual, is_array, may_share_memory, primal
 from ..values.levels import duals_in, innermost, lifted
 from ..values.objects import fused, stripped
 from .call import constant, wrapped
@@ -148,7 +148,7 @@ def _converted(function: Any, x: Dual, like: Dual, args: Any, kwargs: Any) -> An
         return y
     if y is x.value:
         return x
-    if is_array(x.value) and y.dtype == x.dtype and np.may_share_memory(primal(y), primal(x.value)):
+    if is_array(x.value) and y.dtype == x.dtype and may_share_memory(y, x.value):
         return x if y.shape == x.shape else np.reshape(x, y.shape)
     perturbation = x.perturbation
     tangent = Tangent(perturbation, x.tangent)

@@ -28,7 +28,7 @@ from ..table import RULES, Rule, register
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values import storage as shared
-from ..values.dual import Dual, is_array, primal
+from ..values.dual import Dual, is_array, may_share_memory, primal
 from ..values.levels import duals_in, innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, fused_tree, number, tangent_of, values_in, wrapped, written
@@ -187,6 +187,16 @@ class Gather:
     def __call__(self, *tangents: Any) -> Any:
         flat = [tangent.reshape(tangent.shape[0], math.prod(tangent.shape[1:])) for tangent in tangents]
         whole = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
+        if type(whole) is not np.ndarray:  # others may take a flat list of places only
+            places = self.positions.ravel()
+            taken = np.take(whole, np.maximum(places - 1, 0), axis=1) if whole.shape[1] else whole
+            if self.holes:
+                taken = (
+                    np.where(places > 0, taken, 0.0)
+                    if whole.shape[1]
+                    else np.zeros((whole.shape[0], places.size), like=whole)
+                )
+            return taken.reshape((whole.shape[0], *self.positions.shape))
         if not self.holes:
             return np.take(whole, self.positions - 1, axis=1)
         if whole.shape[1] == 0:
@@ -292,7 +302,7 @@ class View(Rule):
             raise errors.no_derivative_in(self.function, "shape or axis")
         y = self.function(x.value, *args, **kwargs)
         move = self.batched(x.value, *args, **kwargs)
-        if not is_array(y) or not is_array(x.value) or not np.may_share_memory(primal(y), primal(x.value)):
+        if not is_array(y) or not is_array(x.value) or not may_share_memory(y, x.value):
             # The value is a copy, so the tangent must be one.
             handle = perturbation.rearrange((x.tangent,), lambda block: move(block).copy(), y)
             return Dual(y, handle, perturbation)

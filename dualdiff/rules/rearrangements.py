@@ -18,7 +18,7 @@ from ..table import RULES
 from ..tangents import ONE, Perturbation, blocks
 from ..tangents.expression import Tangent, normalized
 from ..values import storage as shared
-from ..values.dual import Dual, is_array, primal
+from ..values.dual import Dual, is_array, may_share_memory, primal
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, wrapped, written
@@ -318,7 +318,7 @@ def _part(function: Any, x: Any, transpose: Move) -> Any:
     perturbation = innermost((x,))
     assert perturbation is not None
     y = function(x.value)
-    if not is_array(y) or not np.may_share_memory(primal(y), primal(x.value)):
+    if not is_array(y) or not may_share_memory(y, x.value):
         copied = lambda block: function(block).copy()
         return Dual(y, perturbation.linear_map(x.tangent, copied, transpose, y), perturbation)
     if x.storage is None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from .. import errors
 from ..table import RULES, Rule, register
-from ..tangents import Perturbation, like_of
+from ..tangents import Perturbation, blocks, like_of
 from ..tangents.expression import Tangent, normalized, sum_subscripts
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
@@ -180,7 +180,7 @@ def _sum(
 
 def _short_sum(a: Dual, axis: Any) -> Any:
     p = a.perturbation
-    y = np.add.reduce(a.value, axis=axis)
+    y = blocks.summed(a.value, axis)
     return Dual(y, p.contract(a.tangent, sum_subscripts(a.ndim, axis)[0]), p)
 
 

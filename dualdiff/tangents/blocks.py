@@ -15,6 +15,7 @@ import numpy as np
 from ..values.indexing import is_basic
 
 _ALL = slice(None)
+_add_reduce = np.add.reduce
 
 
 _settled = False
@@ -42,6 +43,16 @@ def silently(function: Callable[..., Any], *args: Any) -> Any:
     context = copy_context()
     context.run(np.seterr, all="ignore")
     return context.run(function, *args)
+
+
+def summed(array: Any, axis: Any) -> Any:
+    """The sum over axes; other arrays than NumPy's may know the function and not the ufunc's method."""
+    return _add_reduce(array, axis=axis) if type(array) is np.ndarray else np.sum(array, axis)
+
+
+def copied(array: Any) -> Any:
+    """A copy, by an array's own method where it is not NumPy's."""
+    return array.copy("K") if isinstance(array, np.ndarray) or hasattr(array, "perturbation") else array.copy()
 
 
 def get(block: Any, index: Any) -> Any:

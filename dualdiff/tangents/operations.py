@@ -7,18 +7,17 @@ shape ``(k, *node.shape)``; one cotangent of a scalar may travel as a scalar.
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from ..values.dual import Dual, primal
-from ..values.indexing import is_basic
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
-from .dense import Dense, as_block, contracted, real_part
-from .structural_zeros import Marked, contracted_on_support, plain, reached_through
+from .dense import Dense, as_block, real_part
+from .einsum import contracted, pulled
+from .structural_zeros import contracted_on_support, plain, reached_through
+from .sweep import OneSweep, Sweep, positions_of, scatter, unbroadcast
 
 _ndarray = np.ndarray
 _zeros = np.zeros
@@ -70,6 +69,13 @@ class Node:
     def let_go(self, array: Any, copy: Any) -> None:
         """Hold ``copy`` in place of ``array``."""
 
+    def text(self) -> str:
+        """The operation as a line of a program, its parents by their numbers."""
+        return "input"
+
+    def __str__(self) -> str:
+        return f"%{self.index}: {self.dtype}{list(self.shape)} = {self.text()}"
+
 
 class Combine(Node):
     """Σ partialᵢ · tangentᵢ"""
@@ -90,7 +96,7 @@ class Combine(Node):
                 term = -cotangent
             else:
                 term = _times(partial, cotangent)
-            sweep.send(parent, term if parent.shape == self.shape else _unbroadcast(term, parent.shape))
+            sweep.send(parent, term if parent.shape == self.shape else unbroadcast(term, parent.shape))
 
     def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
         shape, found = self.shape, sweep.found
@@ -104,7 +110,7 @@ class Combine(Node):
             else:
                 term = _times(partial, cotangent)
             if parent.shape != shape:
-                term = _unbroadcast(as_block(term), parent.shape)[0]
+                term = unbroadcast(as_block(term), parent.shape)[0]
             at = parent.index
             if found[at] is None and type(term) is _ndarray and term.dtype is parent.dtype:
                 found[at] = term  # what send() does most often
@@ -119,8 +125,8 @@ class Combine(Node):
             term = cotangent if partial is ONE else -cotangent
             if type(partial) is not Trivial:
                 term = np.where(plain(reached) > 0, _times(partial, cotangent), 0.0)
-            sweep.send(parent, _unbroadcast(term, parent.shape))
-            supports.send(parent, _unbroadcast(reached, parent.shape))
+            sweep.send(parent, unbroadcast(term, parent.shape))
+            supports.send(parent, unbroadcast(reached, parent.shape))
 
     def sources(self) -> Iterable[Node]:
         return [parent for _, parent in self.terms]
@@ -128,6 +134,9 @@ class Combine(Node):
     def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         terms = [(partial, block) for partial, parent in self.terms if (block := tangent_of(parent)) is not None]
         return forward.combine(terms, Like(self.shape, self.dtype)) if terms else None
+
+    def text(self) -> str:
+        return " + ".join(f"{_factor(partial)}%{parent.index}" for partial, parent in self.terms).replace("+ -", "- ")
 
     def held(self) -> Iterable[Any]:
         return (partial for partial, _ in self.terms)
@@ -170,23 +179,27 @@ class Rearrange(Node):
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         if self.positions is None:
             self.positions = getattr(self.move, "positions", None)
-        if self.positions is None and len(self.parents) == 1 and sweep.send_into_view(self, cotangent):
+        memory = type(plain(cotangent)) is _ndarray
+        if self.positions is None and memory and len(self.parents) == 1 and sweep.send_into_view(self, cotangent):
             return
         if self.positions is None:
-            self.positions = _positions(self.move, self.parents)
-        parts = _scatter(self.positions, cotangent, [parent.shape for parent in self.parents])
+            self.positions = positions_of(self.move, self.parents, None if memory else cotangent)
+        parts = scatter(self.positions, cotangent, [parent.shape for parent in self.parents])
         for parent, part in zip(self.parents, parts, strict=True):
             sweep.send(parent, part)
 
     def sources(self) -> Iterable[Node]:
         return self.parents
 
+    def text(self) -> str:
+        return f"rearrange({_numbers(self.parents)})"
+
     def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         given = [tangent_of(parent) for parent in self.parents]
         if all(block is None for block in given):
             return None
         filled = [
-            _zero_tangent(parent, forward) if block is None else block
+            zero_tangent(parent, forward) if block is None else block
             for block, parent in zip(given, self.parents, strict=True)
         ]
         return forward.rearrange(tuple(filled), self.move, Like(self.shape, self.dtype))
@@ -216,6 +229,10 @@ class Join(Node):
     def sources(self) -> Iterable[Node]:
         return [parent for parent, _ in self.parts if parent is not None]
 
+    def text(self) -> str:
+        parts = ", ".join(f"zeros{list(shape)}" if node is None else f"%{node.index}" for node, shape in self.parts)
+        return f"join({parts}, axis={self.axis})"
+
     def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         given = [(None if parent is None else tangent_of(parent), shape) for parent, shape in self.parts]
         return None if all(block is None for block, _ in given) else forward.join(given, self.axis, self)
@@ -239,6 +256,9 @@ class View(Node):
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
 
+    def text(self) -> str:
+        return f"view(%{self.parent.index})"
+
     def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         block = tangent_of(self.parent)
         return None if block is None else forward.view(block, self.move, Like(self.shape, self.dtype))
@@ -258,6 +278,10 @@ class IndexView(View):
 
     def move(self, block: Any) -> Any:
         return blocks.get(block, self.at)
+
+    def text(self) -> str:
+        at = self.at if type(self.at) is tuple else (self.at,)
+        return f"%{self.parent.index}[{', '.join(map(_index, at))}]"
 
     def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
         parent = self.parent
@@ -294,7 +318,7 @@ class Contract(Node):
         self.operand = operand
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        subscripts, order, spread = _pulled(self.subscripts)
+        subscripts, order, spread = pulled(self.subscripts)
         block = cotangent if self.operand is None else contracted(cotangent, subscripts, self.operand)
         if order is not None:
             block = np.transpose(block, order)
@@ -306,7 +330,7 @@ class Contract(Node):
         if self.operand is not None or not isinstance(cotangent, _PLAIN):
             super().pull_one(cotangent, sweep)
             return
-        _, order, spread = _pulled(self.subscripts)
+        _, order, spread = pulled(self.subscripts)
         if order is not None or spread is None:
             super().pull_one(cotangent, sweep)
             return
@@ -318,7 +342,7 @@ class Contract(Node):
         if self.operand is None:
             super().pull_on_support(cotangent, support, sweep, supports)
             return
-        subscripts, _, spread = _pulled(self.subscripts)
+        subscripts, _, spread = pulled(self.subscripts)
         for block, where in (
             (contracted_on_support(cotangent, plain(support) > 0, subscripts, self.operand), sweep),
             (contracted(support, subscripts, np.ones(np.shape(plain(self.operand)))), supports),
@@ -328,6 +352,10 @@ class Contract(Node):
 
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
+
+    def text(self) -> str:
+        operand = "" if self.operand is None else f", {_factor(self.operand).strip()}"
+        return f"einsum({self.subscripts!r}, %{self.parent.index}{operand})"
 
     def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         block = tangent_of(self.parent)
@@ -362,6 +390,9 @@ class LinearMap(Node):
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
 
+    def text(self) -> str:
+        return f"linear_map(%{self.parent.index})"
+
     def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         block = tangent_of(self.parent)
         if block is None:
@@ -392,6 +423,9 @@ class Pullback(Node):
     def sources(self) -> Iterable[Node]:
         return self.parents
 
+    def text(self) -> str:
+        return f"pullback({_numbers(self.parents)})"
+
     def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         raise TypeError(
             "a custom_vjp function has a rule for reverse mode only; linearize and jvp need forward mode.\n"
@@ -399,324 +433,8 @@ class Pullback(Node):
         )
 
 
-class Overwrite(Node):
-    """A buffer after ``move(buffer)[...] = item``, where ``move`` takes a view of a block in row-major order.
-
-    ``part`` is "real" or "imag" where that part of the view was written, of complex numbers.
-    """
-
-    __slots__ = ("before", "item", "move", "part")
-
-    def __init__(
-        self, index: int, before: Node, move: Callable[[Any], Any], item: Node | None, part: str | None = None
-    ) -> None:
-        super().__init__(index, before.shape, before.dtype)
-        self.before = before
-        self.move = move
-        self.item = item
-        self.part = part
-
-    def taken(self, view: Any) -> Any:
-        """What was written over, as an array of its own, which then holds zeros."""
-        part = np.copy(view)
-        view[...] = 0.0
-        return part
-
-    def put(self, view: Any, item: Any) -> None:
-        view[...] = 0.0 if item is None else blocks.expand(item, view.ndim - 1)
-
-    def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        # A buffer that is written n times has one cotangent, which each write takes its own part of.
-        rest = cotangent
-        if not (sweep.owned[self.index] and type(rest) is _ndarray and rest.flags.c_contiguous):
-            rest = np.copy(rest, order="C")
-        view = self.move(rest)
-        part = self.taken(view if self.part is None else getattr(view, self.part))
-        if self.item is not None:
-            # Re(conj(i) · z̄), as for every product with a constant: the transpose does not conjugate.
-            sweep.send(self.item, _unbroadcast(-part if self.part == "imag" else part, self.item.shape))
-        sweep.pass_on(self.before, rest)
-
-    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
-        self.pull(cotangent, sweep)
-        if self.part is None:
-            self.pull(support, supports)
-            return
-        # What reached a complex entry may have reached either part.
-        if self.item is not None:
-            view = self.move(np.copy(support, order="C"))
-            supports.send(self.item, _unbroadcast(self.taken(view), self.item.shape))
-        supports.send(self.before, support)
-
-    def sources(self) -> Iterable[Node]:
-        return (self.before,) if self.item is None else (self.before, self.item)
-
-    def push(self, tangent_of: Callable[[Node], Any], forward: Dense, spare: bool = False) -> Any:
-        """As every `push`; with ``spare`` into the tangent that the buffer had before, which nobody needs again."""
-        before = tangent_of(self.before)
-        item = None if self.item is None else tangent_of(self.item)
-        if before is None and item is None:
-            return None
-        if before is None:
-            before = _zero_tangent(self, forward)
-        whole = _buffer(before if spare else _copied(before), item)
-        for block, written in _parts(whole, item):
-            view = self.move(block)
-            if self.part is None:
-                self.put(view, written)
-            elif primal(block).dtype is not _BOOL:
-                self.put(getattr(view, self.part), written)
-            elif written is not None:  # the other part stays what it was
-                self.put(view, view | np.broadcast_to(blocks.expand(written, view.ndim - 1), view.shape))
-        return whole
-
-
-class OverwriteAt(Overwrite):
-    """A buffer after ``move(buffer)[at] = item`` with advanced indices; of repeated places the last wins"""
-
-    __slots__ = ("at", "winners")
-
-    def __init__(
-        self, index: int, before: Node, move: Callable[[Any], Any], at: Any, item: Node | None, part: str | None = None
-    ) -> None:
-        super().__init__(index, before, move, item, part)
-        self.at = at
-        self.winners: Any = None  # places that nothing overwrote again; True for all
-
-    def taken(self, view: Any) -> Any:
-        part = blocks.get(view, self.at)
-        blocks.put(view, self.at, 0.0)
-        if self.winners is None:
-            self.winners = _winners(self.at, view.shape[1:], part.shape[1:]) if _may_repeat(self.at) else True
-        return part if self.winners is True else np.where(self.winners, part, 0.0)
-
-    def put(self, view: Any, item: Any) -> None:
-        blocks.put(view, self.at, 0.0 if item is None else item)
-
-
-def spare_buffers(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[int, Overwrite]:
-    """The writes, by index, whose buffer is the memory of a write before that nothing after them reads."""
-    until = [0] * len(nodes)  # the last node that reads the memory of each, itself or through a view
-    for node in outputs:
-        until[node.index] = len(nodes)
-    for node in reversed(nodes):
-        at = node.index
-        reader = max(at, until[at]) if isinstance(node, (View, Rearrange, LinearMap)) else at
-        for parent in node.sources():
-            until[parent.index] = max(until[parent.index], reader)
-    return {
-        node.index: node
-        for node in nodes
-        if isinstance(node, Overwrite) and isinstance(node.before, Overwrite) and until[node.before.index] == node.index
-    }
-
-
-def _may_repeat(index: Any) -> bool:
-    """Whether an advanced index may name an entry twice: one mask does not, nor do different numbers."""
-    advanced = [i for i in (index if type(index) is tuple else (index,)) if not is_basic(i)]
-    if len(advanced) != 1:
-        return True
-    numbers = np.asarray(advanced[0])
-    if numbers.dtype.kind == "b":
-        return False
-    return numbers.size > 1 and bool(numbers.min() < 0 or np.unique(numbers).size < numbers.size)
-
-
-def _winners(index: Any, shape: tuple[int, ...], target: tuple[int, ...]) -> Any:
-    last = np.zeros(shape, np.intp)
-    order = np.arange(1, math.prod(target) + 1).reshape(target)
-    last[index] = order
-    return last[index] == order
-
-
-def keeps_memory(move: Callable[[Any], Any], like: Any) -> bool:
-    """Whether ``move``, which took a view of a value, takes one of a block in row-major order too.
-
-    ``ravel(order="F")`` is a view of a value in column-major order, and a copy of a block in row-major order.
-    """
-    probe = np.empty((1, *like.shape), like.dtype)
-    return np.may_share_memory(move(probe), probe)
-
-
-def places_of(move: Callable[[Any], Any], before: Node) -> tuple[Any, ...]:
-    """The index that gathers from an array of the shape of ``before`` what ``move`` takes of it."""
-    return np.unravel_index(_positions(move, (before,)) - 1, before.shape)
-
-
-class Sweep:
-    """The cotangents found so far, by node index, and which of them are ours to add into."""
-
-    __slots__ = ("cast", "found", "owned")
-
-    def __init__(self, found: Any, owned: Any, cast: bool = True) -> None:
-        self.found = found
-        self.owned = owned
-        self.cast = cast  # whether blocks take the dtype of their primal
-
-    def send(self, parent: Node, block: Any) -> None:
-        """Add a block to the cotangent of a node."""
-        if type(block) is float or (self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype):
-            block = real_part(parent.dtype.type(block) if type(block) is float else block, parent.dtype)
-        at = parent.index
-        total = self.found[at]
-        if total is None:
-            self.found[at] = block
-        elif self.owned[at] and type(total) is _ndarray and type(block) is _ndarray:
-            np.add(total, block, total)
-        else:
-            self.found[at] = total + block
-            self.owned[at] = 1
-
-    def pass_on(self, parent: Node, block: Any) -> None:
-        """`send` of a block that nobody else holds."""
-        self.send(parent, block)
-        at = parent.index
-        if self.found[at] is block:
-            self.owned[at] = 1
-
-    def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
-        """Add a block to a view of the cotangent of a node."""
-        at = parent.index
-        total = self.found[at]
-        if type(block) is not _ndarray or not (total is None or type(total) is _ndarray):
-            whole = np.zeros((block.shape[0], *parent.shape), block.dtype, like=block)
-            move(whole)[...] = block
-            self.send(parent, whole)
-            return
-        if self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype:
-            block = real_part(block, parent.dtype)
-        if total is None:
-            self.found[at] = total = _zeros((len(block), *parent.shape), parent.dtype if self.cast else block.dtype)
-            self.owned[at] = 1
-            move(total)[...] = block
-            return
-        if not self.owned[at]:
-            self.found[at] = total = total.copy()
-            self.owned[at] = 1
-        view = move(total)
-        np.add(view, block, view)
-
-    def send_into_view(self, node: Rearrange, block: Any) -> bool:
-        """Do so if the rearrangement takes a view that can be added into; whether it does."""
-        (parent,) = node.parents
-        if not takes_view(node):
-            return False
-        total = self.found[parent.index]
-        if type(total) is _ndarray and not total.flags.c_contiguous:  # the view might be a copy there
-            self.found[parent.index] = total.copy()
-            self.owned[parent.index] = 1
-        self.send_into(parent, node.move, block)
-        return True
-
-
-def takes_view(node: Rearrange) -> bool:
-    """Whether a rearrangement of one tangent takes a view that shows no entry twice."""
-    probe = np.empty((1, *node.parents[0].shape), bool)
-    view = node.move(probe)
-    if view.size > probe.size or not view.flags.writeable or not np.may_share_memory(view, probe):
-        return False
-    return not any(stride == 0 and n > 1 for stride, n in zip(view.strides, view.shape, strict=True))
-
-
-class OneSweep:
-    """The cotangents found so far where there is one: arrays of the shape of their nodes, scalars of scalars."""
-
-    __slots__ = ("found", "owned")
-
-    def __init__(self, found: Any, owned: Any) -> None:
-        self.found = found
-        self.owned = owned
-
-    @property
-    def blocks(self) -> Any:
-        return _BlocksOfOne(self)
-
-    def send(self, parent: Node, cotangent: Any) -> None:
-        """Add to the cotangent of a node."""
-        if type(cotangent) is float or (cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype):
-            cotangent = parent.dtype.type(cotangent) if type(cotangent) is float else cotangent
-            cotangent = real_part(cotangent, parent.dtype)
-        at = parent.index
-        total = self.found[at]
-        if total is None:
-            self.found[at] = cotangent
-        elif self.owned[at] and type(total) is _ndarray and type(cotangent) is _ndarray:
-            np.add(total, cotangent, total)
-        else:
-            self.found[at] = total + cotangent
-            self.owned[at] = 1
-
-    def pass_on(self, parent: Node, cotangent: Any) -> None:
-        """`send` of an array that nobody else holds."""
-        self.send(parent, cotangent)
-        at = parent.index
-        if self.found[at] is cotangent:
-            self.owned[at] = 1
-
-    def buffer(self, parent: Node, cotangent: Any) -> Any:
-        """The cotangent of a node as an array of our own, to add into; None where a Dual is in the way."""
-        at = parent.index
-        total = self.found[at]
-        if not isinstance(cotangent, _PLAIN) or not (total is None or type(total) is _ndarray):
-            return None
-        if not self.owned[at]:
-            self.found[at] = total = _zeros(parent.shape, parent.dtype) if total is None else total.copy()
-            self.owned[at] = 1
-        return total
-
-
-class _BlocksOfOne(Sweep):
-    """A `OneSweep` as nodes that know only blocks see it."""
-
-    __slots__ = ("one",)
-
-    def __init__(self, one: OneSweep) -> None:
-        super().__init__(one.found, one.owned)
-        self.one = one
-
-    def send(self, parent: Node, block: Any) -> None:
-        self.one.send(parent, block[0])
-
-    def pass_on(self, parent: Node, block: Any) -> None:
-        # A block of one scalar gives a scalar, which is nobody's.
-        self.one.pass_on(parent, block[0])
-
-    def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
-        total = self.one.buffer(parent, block)
-        if total is None:
-            whole = np.zeros((1, *parent.shape), block.dtype, like=block)
-            move(whole)[...] = block
-            self.send(parent, whole)
-            return
-        view = move(total[None])
-        np.add(view, block if block.dtype == parent.dtype else real_part(block, parent.dtype), view)
-
-
-# Blocks, and blocks with their supports, on their way forward.
-
-
-def _zero_tangent(node: Node, forward: Dense) -> Any:
+def zero_tangent(node: Node, forward: Dense) -> Any:
     return forward.seed(np.zeros((forward.k, *node.shape), node.dtype))
-
-
-def _copied(tangent: Any) -> Any:
-    return Marked(*map(_copied, tangent)) if isinstance(tangent, Marked) else np.copy(tangent, order="C")
-
-
-def _buffer(whole: Any, item: Any) -> Any:
-    """A block that can hold what is to be written into it, which may be of an outer level."""
-    if isinstance(whole, Marked):
-        return whole if item is None else whole._replace(block=_buffer(whole.block, item.block))
-    if type(item) is Dual and type(whole) is not Dual:
-        return Dual(whole, item.perturbation.zeros(whole), item.perturbation)
-    return whole
-
-
-def _parts(whole: Any, item: Any) -> Iterable[tuple[Any, Any]]:
-    """A block with what is written into it, then the supports of both."""
-    if not isinstance(whole, Marked):
-        return [(whole, item)]
-    return zip(whole, (None, None) if item is None else item, strict=True)
 
 
 # Cotangent blocks.
@@ -729,15 +447,6 @@ def _times(partial: Any, cotangent: Any) -> Any:
     return cotangent * partial if type(partial) is complex else partial * cotangent
 
 
-def _unbroadcast(block: Any, shape: tuple[int, ...]) -> Any:
-    """The sum over the axes along which an array of ``shape`` was repeated."""
-    extra = block.ndim - 1 - len(shape)
-    if extra:
-        block = np.sum(block, axis=tuple(range(1, extra + 1)))
-    repeated = tuple(i for i, n in enumerate(shape, 1) if n == 1 and block.shape[i] != 1)
-    return np.sum(block, axis=repeated, keepdims=True) if repeated else block
-
-
 def _spread(block: Any, shape: tuple[int, ...]) -> Any:
     """The block repeated to a shape; a small one is written out, which is quicker than `np.broadcast_to`."""
     if type(block) is _ndarray and math.prod(shape) <= 4096:
@@ -747,58 +456,22 @@ def _spread(block: Any, shape: tuple[int, ...]) -> Any:
     return np.broadcast_to(block, shape)
 
 
-@functools.lru_cache(maxsize=1024)
-def _pulled(subscripts: str) -> tuple[str, list[int] | None, Any]:
-    """The transpose of a contraction: subscripts of the cotangent and operand, the order of the axes that they give
-    (None if it is that of the tangent), and the index that inserts the axes which were only summed over."""
-    letters, operand, out = terms_of(subscripts)
-    known = "".join(c for c in letters if c in operand or c in out)
-    order = None
-    if not operand:
-        positions = sorted(range(len(out)), key=lambda i: letters.index(out[i]))
-        if positions != list(range(len(out))):
-            order = [0, *(i + 1 for i in positions)]
-    spread = None if known == letters else (slice(None), *(slice(None) if c in known else None for c in letters))
-    return f"{out},{operand}->{known}", order, spread
+# The record as text.
 
 
-@functools.lru_cache(maxsize=1024)
-def terms_of(subscripts: str) -> tuple[str, str, str]:
-    inputs, _, out = subscripts.partition("->")
-    tangent, _, operand = inputs.partition(",")
-    return tangent, operand, out
+def _factor(partial: Any) -> str:
+    if type(partial) is Trivial:
+        return "" if partial is ONE else "-"
+    shape = getattr(partial, "shape", ())
+    return f"{partial.dtype}{list(shape)} " if shape else f"{float(np.real(plain(partial))):.6g} "
 
 
-def _positions(move: Callable[..., Any], parents: Sequence[Node]) -> np.ndarray[Any, Any]:
-    """Where each entry of the result comes from, counted through all parents from 1; 0 is zero-filled."""
-    places = []
-    start = 1
-    for parent in parents:
-        size = int(np.prod(parent.shape))
-        # Floats, since a move may join them with zeros of its own; exact far beyond any array's size.
-        places.append(np.arange(start, start + size, dtype=float).reshape(1, *parent.shape))
-        start += size
-    return np.asarray(move(*places)[0]).astype(np.intp)
+def _numbers(nodes: Iterable[Node]) -> str:
+    return ", ".join(f"%{node.index}" for node in nodes)
 
 
-def _scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
-    """The transpose of gathering by positions."""
-    k = cotangent.shape[0]
-    sizes = [int(np.prod(shape)) for shape in shapes]
-    total = sum(sizes)
-    flat = np.ravel(positions)
-    values = cotangent.reshape(k, -1)
-    counts = np.bincount(flat, minlength=total + 1)
-    if counts[1:].max(initial=0) <= 1 and type(cotangent) is _ndarray:
-        sums = np.zeros((k, total + 1), cotangent.dtype)
-        sums[:, flat] = values
-    else:
-        sums = np.zeros((k, total + 1), cotangent.dtype, like=cotangent)
-        columns: Any = (slice(None), flat)
-        np.add.at(sums, columns, values)
-    parts = []
-    at = 1
-    for size, shape in zip(sizes, shapes, strict=True):
-        parts.append(sums[:, at : at + size].reshape(k, *shape))
-        at += size
-    return parts
+def _index(part: Any) -> str:
+    if type(part) is not slice:
+        return "..." if part is Ellipsis else str(part)
+    ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
+    return ":".join(ends if part.step is None else [*ends, str(part.step)])

@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 
 from ..values.dual import Dual, is_array, primal
-from . import MINUS_ONE, ONE, Like, Perturbation, dtype_of
-from .dense import BIG, Quiet, as_block, contracted, sum_axes
+from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
+from .dense import Quiet, as_block
+from .einsum import BIG, contracted, sum_axes
 
 _BOOL = np.dtype(bool)
 _ndarray = np.ndarray
 _float64 = np.float64
 _bool = np.bool_
-_reduce = np.add.reduce
 _SCALARS = frozenset({np.float64, np.float32, float})
 
 
@@ -66,7 +66,7 @@ class Single(Perturbation):
             total, borrowed = total.astype(dtype), False
         if total.shape != like.shape:
             return np.broadcast_to(total, like.shape).copy()
-        return total.copy("K") if borrowed and is_array(total) else total
+        return blocks.copied(total) if borrowed and is_array(total) else total
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         kind = type(partial)
@@ -76,7 +76,7 @@ class Single(Perturbation):
         elif partial is MINUS_ONE:
             return -tangent
         elif partial is ONE:
-            return tangent if type(tangent) is _float64 else tangent.copy("K")
+            return tangent if type(tangent) is _float64 else blocks.copied(tangent)
         elif kind is complex:  # in the other order np.float64 would leave Python's complex
             return tangent * partial
         elif kind is _bool or getattr(partial, "dtype", None) is _BOOL:
@@ -111,10 +111,10 @@ class Single(Perturbation):
         if operand is None:
             axes = sum_axes(subscripts)
             if type(axes) is int:
-                return _reduce(tangent, axis=axes - 1)
+                return blocks.summed(tangent, axes - 1)
             if axes == ():
                 return tangent.copy()
-            return _reduce(tangent, axis=tuple([axis - 1 for axis in axes]))  # type: ignore[union-attr]
+            return blocks.summed(tangent, tuple([axis - 1 for axis in axes]))  # type: ignore[union-attr]
         return contracted(as_block(tangent), subscripts, operand)[0]
 
     def linear_map(self, tangent: Any, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], like: Any) -> Any:
@@ -125,13 +125,13 @@ class Single(Perturbation):
         if type(plain) is _ndarray:
             return np.zeros_like(plain)
         dtype = dtype_of(plain)
-        return np.zeros(plain.shape, dtype) if is_array(plain) else dtype.type(0)
+        return np.zeros(plain.shape, dtype, like=plain) if is_array(plain) else dtype.type(0)
 
     def assign(self, buffer: Any, index: Any, item: Any) -> None:
         buffer.tangent[index] = 0.0 if item is None else item
 
     def owned(self, tangent: Any) -> Any:
-        return np.copy(tangent, order="K")
+        return blocks.copied(tangent)
 
     def seed(self, block: Any) -> Any:
         return block[0]

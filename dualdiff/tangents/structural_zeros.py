@@ -19,7 +19,8 @@ import numpy as np
 from ..values import storage
 from ..values.dual import Dual
 from . import Like, Trivial, blocks
-from .dense import Dense, contracted, joined
+from .dense import Dense, joined
+from .einsum import contracted
 from .gauges import MOVED, STILL, TURNED, determined
 
 _BOOL = np.dtype(bool)
@@ -196,6 +197,8 @@ def has_nan(block: Any) -> bool:
     """Whether a block of results has a NaN: a structural zero may have met an infinite partial."""
     if type(block) is not np.ndarray:
         block = plain(block)
+        if hasattr(block, "__dask_graph__"):
+            return False  # not calculated yet, and not to be calculated for a question
         if type(block) is not np.ndarray:
             return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
     if block.dtype.char in "df":

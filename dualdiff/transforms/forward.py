@@ -15,11 +15,12 @@ from ..adapting import adapted
 from ..pytrees.trees import LEAF, flatten, paths, tree_map, unflatten
 from ..tangents import Perturbation
 from ..tangents.blocks import settle_allocator
-from ..tangents.dense import BIG, Dense
+from ..tangents.dense import Dense
+from ..tangents.einsum import BIG
 from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan, repeated
 from ..values import foreign
-from ..values.dual import Dual, primal
+from ..values.dual import Dual, is_array, primal, size_of
 from ..values.objects import carries, fused
 from .arguments import (
     check_leaves,
@@ -270,7 +271,7 @@ def by_columns(
                 leaf = primal_leaf(leaf, f"{transform}: {name}")
                 _refuse_complex(leaf, transform, name, holomorphic)
                 leaves.append(leaf)
-        n = sum(np.size(primal(leaf)) for leaf in leaves)
+        n = sum(size_of(leaf) for leaf in leaves)
         k = min(n, chunk_size or columns_at_once(n))
         settle_allocator(8 * k * n)
         columns: _Columns | None = None
@@ -290,7 +291,7 @@ def by_columns(
         for whole in columns.whole():
             parts, at = [], 0
             for leaf in leaves:
-                size, shape = np.size(primal(leaf)), np.shape(primal(leaf))
+                size, shape = size_of(leaf), np.shape(primal(leaf))
                 part = whole[..., at : at + size]
                 parts.append(part if len(shape) == 1 else part.reshape((*part.shape[:-1], *shape)))
                 at += size
@@ -396,13 +397,16 @@ def _seed_columns(leaves: list[Any], start: int, stop: int, perturbation: Dense)
     duals = []
     at = 0
     for leaf in leaves:
-        size, shape = np.size(primal(leaf)), np.shape(primal(leaf))
+        size, shape = size_of(leaf), np.shape(primal(leaf))
         block = np.zeros((stop - start, size), _dtype_of(leaf))
         first, last = max(start, at), min(stop, at + size)
         if first < last:
             directions = np.arange(first, last)
             block[directions - start, directions - at] = 1.0
-        dual = seeded(leaf, perturbation.seed(block.reshape(stop - start, *shape)), perturbation)
+        block = block.reshape(stop - start, *shape)
+        if is_array(leaf) and type(primal(leaf)) is not np.ndarray:  # tangents are of the kind of their values
+            block = np.zeros_like(primal(leaf), dtype=block.dtype, shape=block.shape) + block
+        dual = seeded(leaf, perturbation.seed(block), perturbation)
         duals.append(dual)
         at += size
     if len(leaves) == 1 and dual.tangent.ndim == 2 and size * (stop - start) > BIG:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..pytrees.trees import flatten
-from ..values.dual import primal
+from ..values.dual import size_of
 from .arguments import checked_argnums, presented, selected
 from .forward import _check_chunk_size, _check_function, along, by_columns
 from .reverse import by_rows, check_holomorphic, recorded, rows_of_jacobian, value_and_gradient
@@ -58,12 +56,12 @@ def jacobian(
         if mode != "auto":
             return by_mode[mode](*args, **kwargs)
         positions = selected(argnums, len(args), "jacobian")
-        n = sum(int(np.size(leaf)) for i in positions for leaf in flatten(args[i])[0])
+        n = sum(size_of(leaf) for i in positions for leaf in flatten(args[i])[0])
         if n <= FEW_INPUTS or (n in outputs and mode_for_sizes(n, outputs[n]) == "fwd"):
             return by_mode["fwd"](*args, **kwargs)
         # Not by a plain run: caches of the user's would give back what they learn in it.
         record = recorded(f, args, kwargs, positions, "jacobian", has_aux)
-        outputs[n] = sum(int(np.size(primal(y))) for y in record.y)
+        outputs[n] = sum(size_of(y) for y in record.y)
         if mode_for_sizes(n, outputs[n]) == "fwd":
             return by_mode["fwd"](*args, **kwargs)
         check_holomorphic(record, "jacobian", holomorphic)

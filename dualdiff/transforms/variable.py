@@ -28,9 +28,10 @@ import numpy as np
 from .. import errors
 from ..table import RULES
 from ..tangents import blocks
-from ..tangents.operations import Node, Sweep
+from ..tangents.operations import Node
 from ..tangents.single import Single
 from ..tangents.structural_zeros import has_nan, reached
+from ..tangents.sweep import Sweep
 from ..tangents.tape import Renewing, Tape
 from ..values import foreign, storage
 from ..values.dual import Dual, primal

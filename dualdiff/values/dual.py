@@ -181,6 +181,17 @@ def primal(x: Any) -> Any:
     return x
 
 
+def size_of(value: Any) -> int:
+    """The number of entries."""
+    return getattr(value, "size", 1) if hasattr(value, "dtype") else int(np.size(value))
+
+
+def may_share_memory(a: Any, b: Any) -> bool:
+    """Whether a write into one value may show in the other; of other arrays than NumPy's that is not known."""
+    a, b = primal(a), primal(b)
+    return type(a) is not np.ndarray or type(b) is not np.ndarray or np.may_share_memory(a, b)
+
+
 def is_array(value: Any) -> bool:
     """Whether the primal is an array, whose views share memory, rather than an immutable scalar."""
     if type(value) is np.ndarray:

@@ -39,6 +39,8 @@ def _get(self: Dual, index: Any) -> Dual:
     if basic and not is_array(value):  # a scalar: its value is a copy, so its tangent must be one
         return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
     index = perturbation.keep(index)
+    if value.shape and value.shape[0] != value.shape[0]:
+        raise errors.unknown_shape(self, value.shape)
     if not basic:
         return Dual(value, perturbation.gather(self.tangent, index, value), perturbation)
     index = index if type(index) is tuple else (index,)

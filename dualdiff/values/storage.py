@@ -106,6 +106,8 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
         storage.exports = [export for export in storage.exports if export() is not None]
         if storage.exports:
             raise errors.exported(buffer)
+    if len(storage.aliases) > 1 and not _in_memory(buffer.value) and len(storage.living()) > 1:
+        raise errors.unknown_memory(buffer)
     if storage.borrowed:
         if storage.shared:
             raise errors.shared_argument(storage.living()[0].shape)
@@ -131,8 +133,17 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
     buffer.perturbation.assign(buffer, index, item.tangent)
 
 
+def _in_memory(value: Any) -> bool:
+    """Whether the innermost value is NumPy's, whose views share memory; of others that is not known."""
+    while hasattr(value, "perturbation"):
+        value = value.value
+    return isinstance(value, (np.ndarray, np.generic, float, int, complex))
+
+
 def copied(value: Any) -> Any:
     """A copy that is strided as the original: on that depends whether ``reshape`` and ``ravel`` take views of it."""
+    if not _in_memory(value):
+        return value.copy()
     fresh: Any = np.copy(value, order="K")
     innermost, original = fresh, value
     while hasattr(original, "perturbation") and hasattr(original.value, "perturbation"):

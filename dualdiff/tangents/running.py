@@ -1,0 +1,132 @@
+"""Running a record: backwards with cotangents (`pull`), forwards with tangents (`push`).
+
+Where a result has a NaN, a structural zero may have met an infinite partial: the sweep is repeated on supports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import blocks
+from .dense import Careful, Dense, as_block, warn_outer
+from .holding import Holding
+from .operations import Node
+from .structural_zeros import Supported, has_nan, reached, repeated
+from .sweep import OneSweep, Sweep
+from .writes import spare_buffers
+
+_ndarray = np.ndarray
+
+
+class Running(Holding):
+    """The part of a `Tape` that runs its nodes."""
+
+    __slots__ = ("careful", "nodes", "turn", "undetermined", "wrote")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.careful = False  # whether a partial was infinite
+        self.wrote = False  # whether a buffer was written
+        self.nodes: list[Node] = []
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.nodes))
+
+    def pull(
+        self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], consume: bool = False, one: bool = False
+    ) -> list[Any]:
+        """Cotangents of ``inputs`` (None for zero), the first nodes, from those of some nodes; newest node first.
+
+        Cotangents are blocks, or with ``one`` arrays of the shape of their nodes.  ``consume`` frees the record.
+        """
+        n = len(self.nodes)
+        sweep: Any = (OneSweep if one else Sweep)([None] * n, bytearray(n))
+        start = 0
+        for node, cotangent in seeds:
+            sweep.send(node, cotangent)
+            start = max(start, node.index)
+        if self.careful:
+            for _, cotangent in seeds:
+                warn_outer(cotangent)
+            blocks.silently(self._run_back, sweep, start, len(inputs), one)
+        else:
+            self._run_back(sweep, start, len(inputs), one)
+        result: list[Any] = sweep.found[: len(inputs)]
+        for cotangent in result:
+            if cotangent is not None and has_nan(cotangent):
+                result = blocks.silently(self._pull_on_support, seeds, inputs, one)
+                break
+        if consume:
+            self.nodes.clear()
+        if len(inputs) > 1:
+            # Each cotangent is the caller's own, though a sum sends one to both of its terms.
+            result = [
+                cotangent
+                if cotangent is None or sweep.owned[i] or type(cotangent) is not _ndarray
+                else cotangent.copy()
+                for i, cotangent in enumerate(result)
+            ]
+        return result
+
+    def _run_back(self, sweep: Any, start: int, n_inputs: int, one: bool) -> None:
+        nodes, found = self.nodes, sweep.found
+        for at in range(start, n_inputs - 1, -1):
+            cotangent = found[at]
+            if cotangent is not None:
+                found[at] = None
+                if one:
+                    nodes[at].pull_one(cotangent, sweep)
+                else:
+                    nodes[at].pull(cotangent, sweep)
+
+    def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], one: bool) -> list[Any]:
+        """`pull` where a structural zero may have met an infinite partial: see structural_zeros.py."""
+        n = len(self.nodes)
+        sweep, supports = Sweep([None] * n, bytearray(n)), Sweep([None] * n, bytearray(n), cast=False)
+        for node, cotangent in seeds:
+            block = as_block(cotangent) if one else cotangent
+            sweep.send(node, block)
+            supports.send(node, reached(block) * 1.0)
+        for at in range(n - 1, len(inputs) - 1, -1):
+            if sweep.found[at] is not None:
+                block, support = sweep.found[at], supports.found[at]
+                sweep.found[at] = supports.found[at] = None
+                self.nodes[at].pull_on_support(block, support, sweep, supports)
+        found = sweep.found[: len(inputs)]
+        return [block if block is None or not one else block[0] for block in found]
+
+    def push(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], k: int) -> list[Any]:
+        """Tangents of ``outputs`` (None for zero) from those of the inputs, oldest node first."""
+        found = self._run_forward(seeds, outputs, Careful(k) if self.careful else Dense(k))
+        if any(block is not None and has_nan(block) for block in found):
+            # A structural zero may have met an infinite partial: see structural_zeros.py.
+            found, _ = repeated(k, lambda supported: (self._run_supported(seeds, outputs, supported), None))
+        return found
+
+    def _run_supported(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], forward: Supported) -> Any:
+        self.turn, self.undetermined = forward.turn, 0.0
+        try:
+            return self._run_forward(seeds, outputs, forward)
+        finally:
+            forward.undetermined, self.turn = self.undetermined, None  # what an unknown gauge does: see gauges.py
+
+    def _run_forward(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], forward: Dense) -> list[Any]:
+        blocks_of: dict[int, Any] = {node.index: forward.seed(block) for node, block in seeds}
+        last = max((node.index for node in outputs), default=-1)
+
+        def tangent_of(node: Node) -> Any:
+            return blocks_of.get(node.index)
+
+        nodes = self.nodes[: last + 1]
+        spare = spare_buffers(nodes, outputs) if self.wrote else {}
+        for node in nodes:
+            if node.index not in blocks_of:
+                over = spare.get(node.index)
+                block = node.push(tangent_of, forward) if over is None else over.push(tangent_of, forward, spare=True)
+                if block is not None:
+                    blocks_of[node.index] = block
+        found = [blocks_of.get(node.index) for node in outputs]
+        return [None if block is None else forward.block_of(block) for block in found]

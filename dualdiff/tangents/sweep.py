@@ -1,0 +1,270 @@
+"""Cotangents on their way back through a record: what was found so far, and the transposes that NumPy lacks.
+
+Blocks of k cotangents have shape ``(k, *node.shape)``; one cotangent has the shape of its node (`OneSweep`).
+Cotangents of arrays that are no ndarray are never written in place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .dense import real_part
+from .structural_zeros import plain
+
+if TYPE_CHECKING:
+    from .operations import Node, Rearrange
+
+_ndarray = np.ndarray
+_zeros = np.zeros
+_PLAIN = (np.ndarray, np.generic)
+
+
+class Sweep:
+    """The cotangents found so far, by node index, and which of them are ours to add into."""
+
+    __slots__ = ("cast", "found", "owned")
+
+    def __init__(self, found: Any, owned: Any, cast: bool = True) -> None:
+        self.found = found
+        self.owned = owned
+        self.cast = cast  # whether blocks take the dtype of their primal
+
+    def send(self, parent: Node, block: Any) -> None:
+        """Add a block to the cotangent of a node."""
+        if type(block) is float or (self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype):
+            block = real_part(parent.dtype.type(block) if type(block) is float else block, parent.dtype)
+        at = parent.index
+        total = self.found[at]
+        if total is None:
+            self.found[at] = block
+        elif self.owned[at] and type(total) is _ndarray and type(block) is _ndarray:
+            np.add(total, block, total)
+        else:
+            self.found[at] = total + block
+            self.owned[at] = 1
+
+    def pass_on(self, parent: Node, block: Any) -> None:
+        """`send` of a block that nobody else holds."""
+        self.send(parent, block)
+        at = parent.index
+        if self.found[at] is block:
+            self.owned[at] = 1
+
+    def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
+        """Add a block to a view of the cotangent of a node."""
+        at = parent.index
+        total = self.found[at]
+        if type(block) is not _ndarray or not (total is None or type(total) is _ndarray):
+            self.send(parent, _put_back(move, block, parent))
+            return
+        if self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype:
+            block = real_part(block, parent.dtype)
+        if total is None:
+            self.found[at] = total = _zeros((len(block), *parent.shape), parent.dtype if self.cast else block.dtype)
+            self.owned[at] = 1
+            move(total)[...] = block
+            return
+        if not self.owned[at]:
+            self.found[at] = total = total.copy()
+            self.owned[at] = 1
+        view = move(total)
+        np.add(view, block, view)
+
+    def send_into_view(self, node: Rearrange, block: Any) -> bool:
+        """Do so if the rearrangement takes a view that can be added into; whether it does."""
+        (parent,) = node.parents
+        if not takes_view(node):
+            return False
+        total = self.found[parent.index]
+        if type(total) is _ndarray and not total.flags.c_contiguous:  # the view might be a copy there
+            self.found[parent.index] = total.copy()
+            self.owned[parent.index] = 1
+        self.send_into(parent, node.move, block)
+        return True
+
+
+def takes_view(node: Rearrange) -> bool:
+    """Whether a rearrangement of one tangent takes a view that shows no entry twice."""
+    probe = np.empty((1, *node.parents[0].shape), bool)
+    view = node.move(probe)
+    if (
+        type(view) is not _ndarray
+        or view.size > probe.size
+        or not view.flags.writeable
+        or not np.may_share_memory(view, probe)
+    ):
+        return False
+    return not any(stride == 0 and n > 1 for stride, n in zip(view.strides, view.shape, strict=True))
+
+
+class OneSweep:
+    """The cotangents found so far where there is one: arrays of the shape of their nodes, scalars of scalars."""
+
+    __slots__ = ("found", "owned")
+
+    def __init__(self, found: Any, owned: Any) -> None:
+        self.found = found
+        self.owned = owned
+
+    @property
+    def blocks(self) -> Any:
+        return _BlocksOfOne(self)
+
+    def send(self, parent: Node, cotangent: Any) -> None:
+        """Add to the cotangent of a node."""
+        if type(cotangent) is float or (cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype):
+            cotangent = parent.dtype.type(cotangent) if type(cotangent) is float else cotangent
+            cotangent = real_part(cotangent, parent.dtype)
+        at = parent.index
+        total = self.found[at]
+        if total is None:
+            self.found[at] = cotangent
+        elif self.owned[at] and type(total) is _ndarray and type(cotangent) is _ndarray:
+            np.add(total, cotangent, total)
+        else:
+            self.found[at] = total + cotangent
+            self.owned[at] = 1
+
+    def pass_on(self, parent: Node, cotangent: Any) -> None:
+        """`send` of an array that nobody else holds."""
+        self.send(parent, cotangent)
+        at = parent.index
+        if self.found[at] is cotangent:
+            self.owned[at] = 1
+
+    def buffer(self, parent: Node, cotangent: Any) -> Any:
+        """The cotangent of a node as an array of our own, to add into; None where a Dual is in the way."""
+        at = parent.index
+        total = self.found[at]
+        if not isinstance(cotangent, _PLAIN) or not (total is None or type(total) is _ndarray):
+            return None
+        if not self.owned[at]:
+            self.found[at] = total = _zeros(parent.shape, parent.dtype) if total is None else total.copy()
+            self.owned[at] = 1
+        return total
+
+
+class _BlocksOfOne(Sweep):
+    """A `OneSweep` as nodes that know only blocks see it."""
+
+    __slots__ = ("one",)
+
+    def __init__(self, one: OneSweep) -> None:
+        super().__init__(one.found, one.owned)
+        self.one = one
+
+    def send(self, parent: Node, block: Any) -> None:
+        self.one.send(parent, block[0])
+
+    def pass_on(self, parent: Node, block: Any) -> None:
+        # A block of one scalar gives a scalar, which is nobody's.
+        self.one.pass_on(parent, block[0])
+
+    def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
+        total = self.one.buffer(parent, block)
+        if total is None:
+            self.send(parent, _put_back(move, block, parent))
+            return
+        view = move(total[None])
+        np.add(view, block if block.dtype == parent.dtype else real_part(block, parent.dtype), view)
+
+
+def unbroadcast(block: Any, shape: tuple[int, ...]) -> Any:
+    """The sum over the axes along which an array of ``shape`` was repeated."""
+    extra = block.ndim - 1 - len(shape)
+    if extra:
+        block = np.sum(block, axis=tuple(range(1, extra + 1)))
+    repeated = tuple(i for i, n in enumerate(shape, 1) if n == 1 and block.shape[i] != 1)
+    return np.sum(block, axis=repeated, keepdims=True) if repeated else block
+
+
+def positions_of(move: Callable[..., Any], parents: Sequence[Node], like: Any = None) -> Any:
+    """Where each entry of the result comes from, counted through all parents from 1; 0 is zero-filled.
+
+    An array of the kind of ``like``, which is no ndarray, where the move itself depends on such arrays.
+    """
+    places = []
+    start = 1
+    for parent in parents:
+        size = int(np.prod(parent.shape))
+        # Floats, since a move may join them with zeros of its own; exact far beyond any array's size.
+        places.append(np.arange(start, start + size, dtype=float).reshape(1, *parent.shape))
+        start += size
+    if like is None:
+        return np.asarray(move(*places)[0]).astype(np.intp)
+    try:
+        found = move(*places)[0]
+    except Exception:  # a plain array does not take an index of that kind
+        kind = plain(like)
+        found = move(*(np.zeros_like(kind, dtype=float, shape=np.shape(place)) + place for place in places))[0]
+    return found.astype(np.intp)
+
+
+def scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
+    """The transpose of gathering by positions."""
+    k = cotangent.shape[0]
+    sizes = [int(np.prod(shape)) for shape in shapes]
+    total = sum(sizes)
+    flat = np.ravel(positions)
+    if type(plain(cotangent)) is not _ndarray:
+        sums = _gathered_back(flat, cotangent, total)
+        return [
+            sums[:, stop - size : stop].reshape((k, *shape))
+            for size, stop, shape in zip(sizes, np.cumsum(sizes).tolist(), shapes, strict=True)
+        ]
+    values = cotangent.reshape(k, -1)
+    counts = np.bincount(flat, minlength=total + 1)
+    if counts[1:].max(initial=0) <= 1 and type(cotangent) is _ndarray:
+        sums = np.zeros((k, total + 1), cotangent.dtype)
+        sums[:, flat] = values
+    else:
+        sums = np.zeros((k, total + 1), cotangent.dtype, like=cotangent)
+        columns: Any = (slice(None), flat)
+        np.add.at(sums, columns, values)
+    parts = []
+    at = 1
+    for size, shape in zip(sizes, shapes, strict=True):
+        parts.append(sums[:, at : at + size].reshape(k, *shape))
+        at += size
+    return parts
+
+
+def _put_back(move: Callable[[Any], Any], block: Any, parent: Node) -> Any:
+    """Zeros of the shape of a node, with the block in the view of them that ``move`` takes."""
+    if type(plain(block)) is not _ndarray:
+        flat = np.ravel(positions_of(move, (parent,)))
+        whole = _gathered_back(flat, block, math.prod(parent.shape))
+        return whole.reshape((block.shape[0], *parent.shape))
+    whole = np.zeros((block.shape[0], *parent.shape), block.dtype, like=block)
+    move(whole)[...] = block
+    return whole
+
+
+def _gathered_back(positions: Any, cotangent: Any, size: int) -> Any:
+    """The transpose of gathering, of a value that may not be written in place: a gather for each repetition.
+
+    ``positions`` count from 1; what comes from 0 is dropped.  Positions that are not to be seen in memory either are
+    compared with all that there are.
+    """
+    k = cotangent.shape[0]
+    if type(positions) is not _ndarray:
+        here = positions[:, None] == np.arange(1, size + 1)
+        return np.sum(np.where(here, cotangent.reshape((k, -1, 1)), 0.0), axis=1)
+    nothing = np.zeros((k, 1), cotangent.dtype, like=cotangent)
+    order = np.argsort(positions, kind="stable")
+    places = positions[order]
+    start = np.searchsorted(places, places)  # of each run of equal places
+    total: Any = None
+    padded = np.concatenate([nothing, cotangent.reshape((k, -1))], axis=1)
+    nth = np.arange(places.size) - start
+    for repetition in range(int(nth[places > 0].max(initial=0)) + 1):
+        here = (nth == repetition) & (places > 0)
+        source = np.zeros(size, np.intp)
+        source[places[here] - 1] = order[here] + 1
+        part = np.take(padded, source, axis=1)
+        total = part if total is None else total + part
+    return total
