@@ -20,7 +20,6 @@ from typing import Any, NoReturn
 import numpy as np
 
 from .. import errors
-from ..methods import Flat
 from ..table import RULES
 from ..values import storage
 from ..values.dual import Cells, Dual
@@ -460,8 +459,11 @@ def _set_flat(self: Any, value: Any) -> None:
         self.value.flat = plain(value)
 
 
+_flat_of: Any = vars(Dual)["flat"].fget
+
+
 def _get_flat(self: Any) -> Any:
-    return Flat(self if self.value.ndim else self.reshape(1))
+    return _flat_of(self if self.value.ndim else self.reshape(1))
 
 
 def _kept_for_good(name: str) -> property:

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
 from ..rules.call import wrapped
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
@@ -207,8 +206,8 @@ def _key_hooked(original: Any) -> None:
         return original(*args, **kwargs)
 
 
-for _original in (builtins.sorted, builtins.min, builtins.max, itertools.groupby):
-    _key_hooked(_original)
+for _taking_key in (builtins.sorted, builtins.min, builtins.max, itertools.groupby):
+    _key_hooked(_taking_key)
 
 
 @functools.partial(method, list, "sort")
@@ -285,4 +284,3 @@ def _of_type(result: Any, kind: str | None) -> Any:
 
 
 INSTANCES[np.vectorize] = _vectorized
-_ = errors

@@ -12,10 +12,8 @@ NumPy, dualdiff, the standard library and compiled functions are left as they ar
 from __future__ import annotations
 
 import functools
-import inspect
 import os
 import sys
-import sysconfig
 import weakref
 from collections.abc import Callable
 from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
@@ -43,8 +41,8 @@ _plans = ByCode()
 _plan_of = _plans.get
 _OURS = __name__.partition(".")[0]
 _LEFT = frozenset({"numpy", _OURS})
-_STDLIB = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("stdlib", "platstdlib")})
-_SITE = tuple({os.path.join(sysconfig.get_path(name), "") for name in ("purelib", "platlib")})
+_LEFT_FILES = tuple(os.path.join(os.path.dirname(str(sys.modules[name].__file__)), "") for name in _LEFT)
+_STDLIB = os.path.join(os.path.dirname(os.__file__), "")
 
 
 def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
@@ -146,7 +144,7 @@ def _planned(f: FunctionType) -> Plan:
     root = module.partition(".")[0] if isinstance(module, str) else ""
     if (arrive := PACKAGES.get(root)) is not None:
         arrive()
-    if root in _LEFT or (root in sys.stdlib_module_names and _in_stdlib(code.co_filename)):
+    if code.co_filename.startswith(_LEFT_FILES) or (root in sys.stdlib_module_names and _in_stdlib(code.co_filename)):
         plan = Plan(namespace, None)
     else:
         plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls)), needs_none)
@@ -157,7 +155,7 @@ def _planned(f: FunctionType) -> Plan:
 
 
 def _in_stdlib(file: str) -> bool:
-    return file.startswith("<frozen") or (file.startswith(_STDLIB) and not file.startswith(_SITE))
+    return file.startswith("<frozen") or (file.startswith(_STDLIB) and "site-packages" not in file)
 
 
 _constructors: dict[int, tuple[Any, Any, Any, Any]] = {}
@@ -183,13 +181,14 @@ def _of_class(cls: type) -> Any:
 
 def _constructor(cls: type, init: Any) -> Callable[[], Any]:
     """A function of nothing that gives the constructor, or None for the class itself."""
-    nothing = lambda: None  # noqa: E731
+    nothing = lambda: None
     root = cls.__module__.partition(".")[0] if isinstance(cls.__module__, str) else ""
     if root in _LEFT or root in sys.stdlib_module_names or root == "builtins":
         return nothing
     if (arrive := PACKAGES.get(root)) is not None:
         arrive()
-    if type(cls) is not type or cls.__new__ is not object.__new__ or type(init) is not FunctionType:
+    own_new: Any = cls.__new__
+    if type(cls) is not type or own_new is not object.__new__ or type(init) is not FunctionType:
         return nothing
     if view_of(init) is init:
         return nothing
@@ -200,7 +199,7 @@ def _constructor(cls: type, init: Any) -> Callable[[], Any]:
         viewed = view_of(init)
 
         def construct(*args: Any, **kwargs: Any) -> Any:
-            made = object.__new__(known)  # type: ignore[arg-type]
+            made: Any = object.__new__(known)  # type: ignore[arg-type]
             viewed(made, *args, **kwargs)
             return made
 
@@ -268,7 +267,8 @@ _PLAIN = {np.ndarray, np.float64, float, int, str, list, tuple, dict, type(np), 
 
 
 def _is_ordinary(kind: type) -> bool:
-    return kind is super or (kind.__getattribute__ is object.__getattribute__ and not hasattr(kind, "__getattr__"))
+    getting: Any = kind.__getattribute__
+    return kind is super or (getting is object.__getattribute__ and not hasattr(kind, "__getattr__"))
 
 
 def _after(bound: Any, name: str) -> Any:
@@ -282,7 +282,7 @@ def _after(bound: Any, name: str) -> Any:
 
 # Where it begins.
 
-ON = os.environ.get("DUALDIFF_ADAPT", "0") != "0"
+ON = os.environ.get("DUALDIFF_ADAPT", "") != "0"
 
 
 def adapted(f: Any) -> Any:
@@ -308,10 +308,9 @@ class as_written:
     >>> import dualdiff as dd
     >>> dd.derivative(lambda x: math.exp(x))(0.0)
     1.0
-    >>> dd.derivative(dd.as_written(lambda x: math.exp(x)))(0.0)
+    >>> dd.derivative(dd.as_written(lambda x: math.exp(x)))(0.0)  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
     TypeError: float(x), or a function of the math module, of a Dual of shape (): the derivative would be lost.
-    ...
     """
 
     def __init__(self, f: Callable[..., Any]) -> None:
@@ -357,19 +356,9 @@ INSTANCES[Adapted] = lambda g: hook(g.f)
 # Why not.
 
 
-def reason_of(f: Any) -> str:
-    """Why a function runs as written; empty if it does not, or has nothing to be helped with."""
-    if not isinstance(f, FunctionType):
-        if isinstance(f, (MethodType, as_written, Adapted)):
-            return "as_written" if type(f) is as_written else reason_of(getattr(f, "__func__", getattr(f, "f", None)))
-        return "" if isinstance(f, np.ufunc) or inspect.isclass(f) or hasattr(type(f), "__wrapped__") else "compiled"
-    plan = _plans.get(id(f.__code__))
-    return plan.reason if plan is not None else ""
-
-
 def explain(error: BaseException) -> None:
     """Say with an error which functions on its way ran as written, and why."""
-    if any("runs as written" in note for note in getattr(error, "__notes__", ())):
+    if not ON or any("runs as written" in note for note in getattr(error, "__notes__", ())):
         return
     trace: TracebackType | None = error.__traceback__
     while trace is not None:

@@ -1,9 +1,8 @@
-"""New arrays: ``np.zeros(n)`` as a lazy buffer, ``np.array([x, y], dtype=float)`` as one Dual, conversions of scalars."""
+"""New arrays: ``np.zeros(n)`` as a lazy buffer, ``np.array([x, y], dtype=float)`` as one Dual; scalars."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -47,8 +46,8 @@ def _like(original: Any) -> None:
     enter(original, make)
 
 
-for _original in (np.zeros_like, np.ones_like, np.empty_like, np.copy):
-    _like(_original)
+for _likeness in (np.zeros_like, np.ones_like, np.empty_like, np.copy):
+    _like(_likeness)
 
 
 def like_of(*trees: Any) -> Any:
@@ -107,7 +106,7 @@ _ranged(np.arange)
 def fromiter(iter: Any, dtype: Any, count: int = -1, **kwargs: Any) -> Any:
     if kwargs or np.dtype(dtype).kind not in "biufc":
         return np.fromiter(iter, dtype, count, **kwargs)
-    items = []
+    items: list[Any] = []
     for item in iter:
         if len(items) == count:
             break
@@ -163,7 +162,7 @@ def plain_array(given: Any) -> Any:
     return np.asarray(primal(fused(given)))
 
 
-def _of_buffer(original: Any, buffer: Buffer, rest: Any, kwargs: Any) -> Any:
+def _of_buffer(original: Any, buffer: Any, rest: Any, kwargs: Any) -> Any:
     array = original(buffer.value, *rest, **kwargs)
     if array is buffer.value:
         return buffer
@@ -172,8 +171,8 @@ def _of_buffer(original: Any, buffer: Buffer, rest: Any, kwargs: Any) -> Any:
     return buffered(array)
 
 
-for _original in (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require):
-    _converting(_original)
+for _conversion in (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require):
+    _converting(_conversion)
 
 
 def _scalar(kind: Any) -> None:
@@ -220,4 +219,3 @@ def _dot(owner: Any, b: Any, out: Any = None) -> Any:
 method(_ndarray, "copy", _copy)
 method(_ndarray, "astype", _astype)
 method(_ndarray, "dot", _dot)
-_: Callable[..., Any] = _dot

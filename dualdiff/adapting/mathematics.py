@@ -1,4 +1,4 @@
-"""``math``, ``cmath`` and ``statistics``: the value by the function itself, to its last bit, the tangent by NumPy's rules.
+"""``math``, ``cmath`` and ``statistics``: the value by the function itself, to its last bit, the tangent by NumPy.
 
 What is asked of a number (``isnan``, ``floor``, the exponent of ``frexp``) is answered for the plain value, as a
 plain number.  Domain errors are the function's own.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import cmath
 import math
-import statistics
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,10 +17,9 @@ import numpy as np
 from ..rules.call import wrapped
 from ..tangents.expression import Tangent
 from ..values.dual import Dual
-from ..values.objects import carries, fused
-from .buffers import Buffer
+from ..values.objects import carries
 from .builtins import is_dual, number_of, plain_value, with_primal
-from .calls import enter
+from .calls import PACKAGES, enter
 
 _PLAIN = frozenset({float, int, np.float64, bool, complex})
 
@@ -305,21 +303,26 @@ def _correlation(x: Any, y: Any) -> Any:
     return _covariance(x, y) / np.sqrt(_covariance(x, x) * _covariance(y, y))
 
 
-for _name, _formula in {
-    "mean": _mean, "fmean": _mean, "variance": _variance(1), "pvariance": _variance(0),
-    "stdev": _root(_variance(1)), "pstdev": _root(_variance(0)),
-    "geometric_mean": lambda data: np.exp(np.mean(np.log(np.stack(data)))),
-    "median": _median(0.5), "median_low": _median(1.0), "median_high": _median(0.0),
-    "covariance": _covariance, "correlation": _correlation,
-}.items():  # fmt: skip
-    _of_sequences(_name, _formula, statistics)
-
-
 def _harmonic_mean(data: Any, weights: Any = None) -> Any:
     x = np.stack(data)
     w = np.ones(len(data)) if weights is None else np.stack(weights)
     return np.sum(w) / np.sum(w / x)
 
 
-_of_sequences("harmonic_mean", _harmonic_mean, statistics)
-_ = (Buffer, fused, sys)
+_FORMULAS: dict[str, Callable[..., Any]] = {
+    "mean": _mean, "fmean": _mean, "variance": _variance(1), "pvariance": _variance(0),
+    "stdev": _root(_variance(1)), "pstdev": _root(_variance(0)),
+    "geometric_mean": lambda data: np.exp(np.mean(np.log(np.stack(data)))),
+    "median": _median(0.5), "median_low": _median(1.0), "median_high": _median(0.0),
+    "harmonic_mean": _harmonic_mean, "covariance": _covariance, "correlation": _correlation,
+}  # fmt: skip
+
+
+def _arrive() -> None:
+    """When a program uses the module."""
+    for name, formula in _FORMULAS.items():
+        _of_sequences(name, formula, sys.modules["statistics"])
+    del PACKAGES["statistics"]
+
+
+PACKAGES["statistics"] = _arrive

@@ -40,7 +40,7 @@ def _functions(package: ModuleType, ours: ModuleType) -> None:
         original, own = getattr(package, name, None), vars(ours).get(name)
         if own is None or own is original or original is None:
             continue
-        if isinstance(original, type) or isinstance(original, FunctionType):
+        if isinstance(original, (type, FunctionType)):
             enter(original, _either(original, own))
 
 

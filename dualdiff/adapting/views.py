@@ -1,4 +1,4 @@
-"""Views: a function compiled anew from its own source, with its calls hooked; its globals, cells and defaults are its own.
+"""Views: a function compiled anew from its own source, its calls hooked; globals, cells and defaults are its own.
 
 The top-level statement that holds the function is compiled twice, as it is and rewritten.  Only if what comes of the
 first equals the running code (bytecode, constants, names, lines and columns) is the second used.  Otherwise, and for

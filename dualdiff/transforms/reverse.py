@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import errors
-from ..adapting import adapted
+from .. import adapting, errors
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents.blocks import settle_allocator
@@ -68,7 +67,7 @@ def recorded(
 ) -> Recording:
     """Evaluate ``f`` with the arguments at ``positions``, and captured ``weights``, recorded on a fresh tape."""
     tape = Tape()
-    f = adapted(f)
+    f = adapting.adapted(f)
     try:
         call = list(args)
         primals: list[Any] = []
@@ -129,6 +128,7 @@ def recorded(
         return Recording(tape, inputs, primals, y, structure, outputs, aux)
     except (TypeError, ValueError) as error:
         errors.explain(error)
+        adapting.explain(error)
         raise
     finally:
         tape.live = False
