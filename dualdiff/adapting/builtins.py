@@ -91,10 +91,10 @@ def int_(*args: Any, **kwargs: Any) -> Any:
 
 
 @_standing_in(round)
-def round_(number: Any, *args: Any, **kwargs: Any) -> Any:
-    if type(number) not in _PLAIN and is_dual(number):
-        return round(plain_value(number), *args, **kwargs)
-    return round(number, *args, **kwargs)
+def round_(*args: Any, **kwargs: Any) -> Any:
+    if args and type(args[0]) not in _PLAIN and is_dual(args[0]):
+        args = (plain_value(args[0]), *args[1:])
+    return round(*args, **kwargs)
 
 
 def with_primal(x: Any, value: Any) -> Any:
@@ -109,10 +109,11 @@ def with_primal(x: Any, value: Any) -> Any:
 
 
 @_standing_in(isinstance)
-def isinstance_(x: Any, kinds: Any, /) -> bool:
-    if type(x) not in _PLAIN and is_dual(x):
+def isinstance_(*args: Any, **kwargs: Any) -> bool:
+    if len(args) == 2 and type(args[0]) not in _PLAIN and is_dual(args[0]):
+        x, kinds = args
         return isinstance(plain_value(x), kinds) or (_asks_for_ours(kinds) and isinstance(x, kinds))
-    return isinstance(x, kinds)
+    return isinstance(*args, **kwargs)
 
 
 def _asks_for_ours(kinds: Any) -> bool:
@@ -158,15 +159,10 @@ def type_(*args: Any, **kwargs: Any) -> Any:
 
 
 @_standing_in(hasattr)
-def hasattr_(x: Any, name: str, /) -> bool:
-    if type(x) not in _PLAIN and is_dual(x):
-        return hasattr(plain_value(x), name)
-    return hasattr(x, name)
-
-
-@_standing_in(callable)
-def callable_(x: Any, /) -> bool:
-    return callable(x)
+def hasattr_(*args: Any, **kwargs: Any) -> bool:
+    if len(args) == 2 and type(args[0]) not in _PLAIN and is_dual(args[0]):
+        args = (plain_value(args[0]), args[1])
+    return hasattr(*args, **kwargs)
 
 
 @_standing_in(np.isscalar)
@@ -218,13 +214,19 @@ def _sort(owner: Any, **kwargs: Any) -> None:
 
 
 @_standing_in(itertools.accumulate)
-def accumulate(iterable: Any, func: Any = None, *args: Any, **kwargs: Any) -> Any:
-    return itertools.accumulate(iterable, hooked(func), *args, **kwargs)
+def accumulate(*args: Any, **kwargs: Any) -> Any:
+    if len(args) > 1:
+        args = (args[0], hooked(args[1]), *args[2:])
+    if "func" in kwargs:
+        kwargs["func"] = hooked(kwargs["func"])
+    return itertools.accumulate(*args, **kwargs)
 
 
 @_standing_in(np.piecewise)
-def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> Any:
-    return np.piecewise(x, condlist, [hooked(f) for f in funclist], *args, **kw)
+def piecewise(*args: Any, **kwargs: Any) -> Any:
+    if len(args) > 2 and isinstance(args[2], (list, tuple)):
+        args = (*args[:2], [hooked(f) for f in args[2]], *args[3:])
+    return np.piecewise(*args, **kwargs)
 
 
 def _partial(g: functools.partial[Any]) -> Any:

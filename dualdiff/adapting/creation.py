@@ -103,17 +103,35 @@ _ranged(np.arange)
 
 
 @functools.wraps(np.fromiter)
-def fromiter(iter: Any, dtype: Any, count: int = -1, **kwargs: Any) -> Any:
-    if kwargs or np.dtype(dtype).kind not in "biufc":
-        return np.fromiter(iter, dtype, count, **kwargs)
+def fromiter(*args: Any, **kwargs: Any) -> Any:
+    given = dict(zip(("iter", "dtype", "count"), args, strict=False)) | kwargs
+    count, dtype = given.get("count", -1), given.get("dtype")
+    if (
+        not set(given) <= {"iter", "dtype", "count"}
+        or len(args) > 3
+        or not _is_source(given.get("iter"))
+        or type(count) is not int
+    ):
+        return np.fromiter(*args, **kwargs)
+    try:
+        if dtype is None or np.dtype(dtype).kind not in "biufc":
+            return np.fromiter(*args, **kwargs)
+    except TypeError:  # no dtype: NumPy's own error
+        return np.fromiter(*args, **kwargs)
     items: list[Any] = []
-    for item in iter:
-        if len(items) == count:
+    source = iter(given["iter"])
+    while len(items) != count:
+        try:
+            items.append(next(source))
+        except StopIteration:
             break
-        items.append(item)
     if carries(items):
         return np.fromiter(items, dtype, count, like=like_of(items))
     return buffered(np.fromiter(items, dtype, count))
+
+
+def _is_source(x: Any) -> bool:
+    return hasattr(x, "__iter__") and not (isinstance(x, np.ndarray) and x.ndim == 0)
 
 
 enter(np.fromiter, fromiter)

@@ -18,6 +18,7 @@ from ..rules.call import wrapped
 from ..tangents.expression import Tangent
 from ..values.dual import Dual
 from ..values.objects import carries
+from .buffers import plain
 from .builtins import is_dual, number_of, plain_value, with_primal
 from .calls import PACKAGES, enter
 
@@ -126,9 +127,9 @@ _asked(cmath, "isnan", "isinf", "isfinite", "isclose")
 def _pair(name: str, parts: Callable[[Any, Any, Any], Any]) -> None:
     original = getattr(math, name)
 
-    def function(*args: Any) -> Any:
-        if len(args) != 1 or not _is_active(args[0]):
-            return original(*args)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if len(args) != 1 or kwargs or not _is_active(args[0]):
+            return original(*args, **kwargs)
         first, second = original(_value(args[0]))
         return parts(_number(args[0]), first, second)
 
@@ -151,11 +152,11 @@ def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, nu
         return
 
     def function(*args: Any, **kwargs: Any) -> Any:
-        args = tuple(list(arg) if _is_iterable(arg) else arg for arg in args)
+        args = tuple(list(arg) if hasattr(arg, "__next__") else arg for arg in args)
         if not carries(args) and not carries(kwargs):
-            return original(*args, **kwargs)
+            return original(*map(plain, args), **kwargs)
         value = original(*map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
-        given = [list(map(number, arg)) if isinstance(arg, list) else number(arg) for arg in args]
+        given = [list(map(number, arg)) if _is_iterable(arg) else number(arg) for arg in args]
         named = {key: number(arg) for key, arg in kwargs.items()}
         with np.errstate(all="ignore"):
             return with_primal(tangent(*given, **named), value)
@@ -165,8 +166,8 @@ def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, nu
 
 
 def _is_iterable(x: Any) -> bool:
-    if is_dual(x):
-        return bool(np.ndim(plain_value(x)))
+    if is_dual(x) or isinstance(x, np.ndarray):
+        return bool(np.ndim(plain_value(x) if is_dual(x) else x))
     return hasattr(x, "__iter__") and not isinstance(x, (str, bytes))
 
 
@@ -250,9 +251,9 @@ _function(cmath, "phase", np.angle, _complex_number)
 _function(cmath, "rect", lambda r, phi: r * np.exp(1j * phi))
 
 
-def _polar(*args: Any) -> Any:
-    if len(args) != 1 or not _is_active(args[0]):
-        return cmath.polar(*args)
+def _polar(*args: Any, **kwargs: Any) -> Any:
+    if len(args) != 1 or kwargs or not _is_active(args[0]):
+        return cmath.polar(*args, **kwargs)
     r, phi = cmath.polar(_value(args[0]))
     z = _complex_number(args[0])
     return with_primal(np.abs(z), r), with_primal(np.angle(z), phi)

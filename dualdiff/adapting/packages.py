@@ -9,12 +9,11 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 from ..values.objects import carries
-from .builtins import hooked
-from .calls import PACKAGES, enter, view_of
+from .calls import PACKAGES, enter, hook, view_of
 
 _pending = ["special", "linalg", "integrate", "interpolate", "stats"]
 
@@ -47,20 +46,26 @@ def _functions(package: ModuleType, ours: ModuleType) -> None:
 def _either(original: Any, own: Any) -> Any:
     """SciPy's own on plain arguments; functions among the arguments are viewed."""
 
+    of_functions = original.__module__.startswith("scipy.integrate")
+
     @functools.wraps(original, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
         if carries(args) or carries(kwargs):
-            return own(*map(hooked, args), **{name: hooked(arg) for name, arg in kwargs.items()})
-        if any(map(_is_function, args)) or any(map(_is_function, kwargs.values())):
+            return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
+        if of_functions and any(map(_is_function, (*args, *kwargs.values()))):
             # It may return what carries a derivative, from around it.
-            return own(*map(hooked, args), **{name: hooked(arg) for name, arg in kwargs.items()})
+            return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
         return original(*args, **kwargs)
 
     return call
 
 
 def _is_function(x: Any) -> bool:
-    return callable(x) and not isinstance(x, type)
+    return type(x) in (FunctionType, MethodType, functools.partial)
+
+
+def _viewed(x: Any) -> Any:
+    return hook(x) if _is_function(x) else x
 
 
 def _method(cls: type, name: str, differentiable: Any) -> None:
@@ -70,11 +75,11 @@ def _method(cls: type, name: str, differentiable: Any) -> None:
         return
 
     @functools.wraps(original)
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if not (carries(args) or carries(kwargs)):
-            return original(self, *args, **kwargs)
-        result = differentiable(self, *args, **kwargs)
-        return view_of(original)(self, *args, **kwargs) if result is NotImplemented else result
+    def method(*args: Any, **kwargs: Any) -> Any:
+        if not (carries(args[1:]) or carries(kwargs)):
+            return original(*args, **kwargs)
+        result = differentiable(*args, **kwargs)
+        return view_of(original)(*args, **kwargs) if result is NotImplemented else result
 
     enter(original, method)
 
