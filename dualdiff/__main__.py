@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import __version__, errors
+from .adapting import calls
 from .rules.forms import Refused, TangentRule
 from .rules.ufuncs import Elementwise, unknown
 from .table import RULES
@@ -36,6 +37,7 @@ class Row(NamedTuple):
 
 KINDS = {
     "differentiable": "has a derivative",
+    "stand-in": "in adapted functions: called in place of the original, which NumPy gives no hook for",
     "like": "makes an array that can hold derivatives, with like=x",
     "passive": "piecewise constant, or no number: what NumPy returns; no derivative passes",
     "refused": "raises UnsupportedFunction",
@@ -51,6 +53,7 @@ def rows() -> list[Row]:
     with contextlib.suppress(ImportError):
         importlib.import_module(".special", __package__)
         found += list(_scipy_functions())
+    found += list(_stand_ins())
     for function, rule in RULES.items():
         found.append(Row(errors.name_of(function), _OF_FORM.get(rule.form, "differentiable"), _detail(rule)))
     return sorted(set(found))
@@ -65,6 +68,18 @@ def _detail(rule: Any) -> str:
         without = [partial.argument for partial in rule.partials if isinstance(partial, unknown)]
         return "not in " + ", ".join(without) if without else ""
     return ""
+
+
+def _stand_ins() -> Iterator[Row]:
+    """What adapted functions call in place of Python's own functions, of math, and of NumPy's that do not dispatch."""
+    if arrive := calls.PACKAGES.get("statistics"):
+        importlib.import_module("statistics")
+        arrive()
+    for original, _ in calls.ORIGINALS:
+        module, name = getattr(original, "__module__", None) or "", getattr(original, "__name__", "")
+        if module.partition(".")[0] in ("builtins", "math", "cmath", "statistics", "functools", "itertools", "numpy"):
+            shown = name if module == "builtins" else f"{module.lstrip('_')}.{name}"
+            yield Row(shown.replace("numpy.", "np.", 1), "stand-in", "")
 
 
 def _scipy_functions() -> Iterator[Row]:

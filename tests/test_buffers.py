@@ -2,6 +2,7 @@
 
 import copy
 import gc
+import warnings
 import weakref
 
 import numpy as np
@@ -52,21 +53,17 @@ def test_every_rule_gives_the_same_through_buffers(sample, through):
     def f(*args):
         return sample.f(*[through(arg) for arg in args])
 
-    with np.errstate(all="ignore"):
-        try:
-            y, ydot = dd.jvp(sample.f, sample.args, directions)
-            y_bar = dd.vjp(sample.f, *sample.args)
-        except TypeError:
-            pytest.skip("not a function of all arguments, or of complex results")
-        try:
-            found, found_dot = dd.jvp(f, sample.args, directions)
-        except TypeError:  # loud is allowed
-            return
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", dd.IndependentResult)
+        y, ydot = dd.jvp(sample.f, sample.args, directions)
+        y_bar = dd.vjp(sample.f, *sample.args)
+        found, found_dot = dd.jvp(f, sample.args, directions)
     for one, other in zip(leaves(found), leaves(y), strict=True):
         assert_allclose(one, other, rtol=1e-13)
     for one, other in zip(leaves(found_dot), leaves(ydot), strict=True):
         assert_allclose(one, other, rtol=1e-12, atol=1e-13)
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", dd.IndependentResult)
         back = dd.vjp(f, *sample.args)
         seed = ones_like(y_bar[0])
         for one, other in zip(back[1](seed), y_bar[1](seed), strict=True):

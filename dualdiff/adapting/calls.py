@@ -149,7 +149,7 @@ def _planned(f: FunctionType) -> Plan:
     else:
         plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls)), needs_none)
         if plan.code is not None:
-            _plans.put(plan.code, Plan(namespace, None))  # a view is not viewed again
+            _plans.leave(plan.code, namespace)
     _plans.put(code, plan)
     return plan
 

@@ -157,7 +157,7 @@ def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, nu
             return original(*map(plain, args), **kwargs)
         value = original(*map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
         given = [list(map(number, arg)) if _is_iterable(arg) else number(arg) for arg in args]
-        named = {key: number(arg) for key, arg in kwargs.items()}
+        named = {key: list(map(number, arg)) if _is_iterable(arg) else number(arg) for key, arg in kwargs.items()}
         with np.errstate(all="ignore"):
             return with_primal(tangent(*given, **named), value)
 

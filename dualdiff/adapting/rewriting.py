@@ -2,7 +2,7 @@
 
 Positions are copied, so tracebacks, debuggers and coverage show the user's own lines and columns.  The hooks stand in
 the code as constants (`CALL`, `ATTRIBUTE`, to be replaced by the hooks themselves), so no name is added anywhere.
-Decorators, annotations and f-strings are left as they are.
+Annotations, f-strings and the calls of decorators are left as they are.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Rewriter(ast.NodeTransformer):
     visit_JoinedStr = visit_TemplateStr = visit_TypeAlias = _left
 
     def visit_FunctionDef(self, node: Any) -> Any:
+        self._decorators(node)
         self.visit(node.args)
         self.functions += 1
         node.body = self._statements(node.body)
@@ -55,6 +56,16 @@ class Rewriter(ast.NodeTransformer):
         return node
 
     visit_AsyncFunctionDef = visit_FunctionDef
+
+    def _decorators(self, node: Any) -> None:
+        """Decorators run when the function is defined; what they are given to call later does not."""
+        pending: list[ast.AST] = list(node.decorator_list)
+        while pending:
+            part = pending.pop()
+            if isinstance(part, ast.Lambda):
+                part.body = self.visit(part.body)
+            else:
+                pending += ast.iter_child_nodes(part)
 
     def visit_arg(self, node: ast.arg) -> ast.arg:
         return node
@@ -66,6 +77,7 @@ class Rewriter(ast.NodeTransformer):
         return node
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        self._decorators(node)
         self.classes.append(node.name)
         around, self.functions = self.functions, 0
         node.body = self._statements(node.body)

@@ -74,8 +74,9 @@ def _planned(
         statement = module.body[-1]
         as_it_is = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
         rewriter = Rewriter(namespace, bound_names(statement), needs_none)
-        if (place := _place_of(code, as_it_is, exactly=True)) is None and asserting:
-            place = _place_of(code, as_it_is, exactly=False)
+        place = _place_of(code, as_it_is)
+        if place is None and asserting:
+            place = _place_of_asserting(code, as_it_is)
         if place is None:
             continue
         module.body[-1] = rewriter.visit(statement)
@@ -223,19 +224,39 @@ def _rewritten_by_pytest(namespace: dict[str, Any]) -> bool:
 # Code in code.
 
 
-def _place_of(code: CodeType, whole: CodeType, exactly: bool) -> tuple[int, ...] | None:
+def _place_of(code: CodeType, whole: CodeType) -> tuple[int, ...] | None:
     """The way from a module's code to a function's: a position among the codes that each holds."""
     for i, inner in enumerate(_inner(whole)):
-        if inner == code if exactly else _alike(inner, code):
+        # Equal codes may still differ in their columns before Python 3.12: two lambdas on one line.
+        if inner == code and inner.co_linetable == code.co_linetable:
             return (i,)
-        if (rest := _place_of(code, inner, exactly)) is not None:
+        if (rest := _place_of(code, inner)) is not None:
             return (i, *rest)
     return None
 
 
-def _alike(a: CodeType, b: CodeType) -> bool:
-    names = ("co_name", "co_qualname", "co_firstlineno", "co_argcount", "co_kwonlyargcount", "co_freevars")
-    return all(getattr(a, name) == getattr(b, name) for name in names)
+def _place_of_asserting(code: CodeType, whole: CodeType) -> tuple[int, ...] | None:
+    """The same for a function with asserts that pytest has rewritten: by all its names, if there is only one such."""
+    found = [place for place, inner in _all_inner(whole) if _may_become(inner, code)]
+    return found[0] if len(found) == 1 else None
+
+
+def _all_inner(whole: CodeType, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], CodeType]]:
+    for i, inner in enumerate(_inner(whole)):
+        yield (*place, i), inner
+        yield from _all_inner(inner, (*place, i))
+
+
+def _may_become(source: CodeType, running: CodeType) -> bool:
+    """Whether pytest may have made ``running`` of ``source``: it replaces asserts, and adds names."""
+    same = ("co_name", "co_qualname", "co_firstlineno", "co_argcount", "co_kwonlyargcount", "co_freevars", "co_flags")
+    return (
+        any("AssertionError" in name for name in running.co_names)
+        and all(getattr(source, name) == getattr(running, name) for name in same)
+        and set(source.co_names) <= set(running.co_names)
+        and set(source.co_varnames) <= set(running.co_varnames)
+        and [inner.co_qualname for inner in _inner(source)] == [inner.co_qualname for inner in _inner(running)]
+    )
 
 
 def _inner(code: CodeType) -> list[CodeType]:
@@ -281,6 +302,12 @@ class ByCode:
 
         self._alive[key] = weakref.ref(code, forget)
         self._plans[key] = plan
+
+    def leave(self, code: CodeType, namespace: dict[str, Any]) -> None:
+        """Views, and the functions in them, are not viewed again."""
+        self.put(code, Plan(namespace, None))
+        for inner in _inner(code):
+            self.leave(inner, namespace)
 
     def clear(self) -> None:
         self._plans.clear()
