@@ -133,7 +133,7 @@ def _of_one_argument(f: Callable[[Any], Any], x: float) -> tuple[str, str]:
 
 
 def _differences(f: Callable[[Any], Any], x: float) -> tuple[float, float]:
-    """The derivative by central differences of two steps, extrapolated, and how far two such estimates differ."""
+    """The derivative by central differences, extrapolated, and how far two such estimates differ; inf at a kink."""
 
     def estimate(h: float) -> float:
         def central(h: float) -> float:
@@ -141,8 +141,13 @@ def _differences(f: Callable[[Any], Any], x: float) -> tuple[float, float]:
 
         return (4 * central(h) - central(2 * h)) / 3
 
+    def sided(h: float) -> float:
+        return float((4 * f(x + h) - 3 * f(x) - f(x + 2 * h)) / (2 * h))
+
     h = 2e-4 * abs(x) if x else 1e-4
     a, b = estimate(h), estimate(h / 2)
+    if abs(sided(h) - sided(-h)) > 1e-3 * abs(b) + 1e-6 * abs(f(x) / (x or 1.0)):  # a kink, where each side has its own
+        return b, np.inf
     return b, abs(a - b)
 
 
@@ -162,7 +167,9 @@ def main(arguments: list[str] | None = None) -> int:
                 counts[kind] += 1
                 if kind != "right" and not given.quiet:
                     print(f"  {kind:8} {call.name}: {evidence}"[:200])
-        print(f"{package:16}" + ", ".join(f"{counts[kind]} {kind}" for kind in ("right", "wrong", "refused", "no judge")))
+        print(
+            f"{package:16}" + ", ".join(f"{counts[kind]} {kind}" for kind in ("right", "wrong", "refused", "no judge"))
+        )
         total += counts
     judged_calls = total["right"] + total["wrong"] + total["refused"]
     print(f"{'all':16}{total['right']} right of {judged_calls}, {total['wrong']} wrong, {total['refused']} refused")
