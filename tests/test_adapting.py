@@ -431,6 +431,30 @@ def test_statistics(name):
     agree(lambda x: f([x, x * x + 2, 3.1, 5.2]))
 
 
+@pytest.mark.parametrize(
+    "f", [math.sin, math.erf, math.gamma, float, lambda v: math.fsum([v, v * v]), lambda v: abs(complex(v, 1.0))]
+)
+def test_captured_variables_keep_their_derivative(f):
+    v = dd.Variable(0.7)
+
+    y = dd.grad(lambda x: f(v) * x)(2.0)
+    y.backward()
+
+    plain = f(0.7)
+    assert y.value == plain
+    assert_allclose(v.grad, five_points(f, 0.7), rtol=1e-8)
+
+
+def test_buffers_as_arguments_of_inner_transforms():
+    def f(x):
+        b = np.ones(3)
+        constant = dd.grad(lambda b: math.sin(b[0]) * b[1] ** 2)(b)
+        b[0] = x
+        return dd.grad(lambda b: math.sin(b[0]) * b[1] ** 2)(b)[0] + constant[1] * x
+
+    agree(f)
+
+
 def test_domain_errors_are_those_of_math():
     for call, error in ((lambda x: math.sqrt(x), ValueError), (lambda x: math.exp(-1e3 * x), OverflowError)):
         with pytest.raises(error) as plain:

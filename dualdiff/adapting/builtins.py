@@ -54,6 +54,8 @@ def number_of(x: Any, convert: Callable[[Any], Any]) -> Any:
     convert(value)  # Python's own errors, and NumPy's
     if type(x) is Buffer:
         return convert(value)
+    if type(x) is not Dual:  # a Variable
+        x = x.__dual__()
     if value.ndim if isinstance(value, np.ndarray) else 0:  # an array of one entry, which NumPy deprecates
         x = x.reshape(())[()]
     if convert is complex:
@@ -66,7 +68,7 @@ def number_of(x: Any, convert: Callable[[Any], Any]) -> Any:
 @_standing_in(float)
 def float_(*args: Any, **kwargs: Any) -> Any:
     if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        return number_of(args[0], float)
+        return presented(number_of(args[0], float))
     return float(*args, **kwargs)
 
 
@@ -79,7 +81,7 @@ def complex_(*args: Any, **kwargs: Any) -> Any:
     whole = complex(*[values[name] for name in list(given)[: len(args)]], **{name: values[name] for name in kwargs})
     parts = {name: number_of(x, complex) if is_dual(x) else complex(x) for name, x in given.items()}
     made = parts.get("real", 0j) + parts["imag"] * 1j if "imag" in parts else parts["real"]
-    return with_primal(made, whole)
+    return presented(with_primal(made, whole))
 
 
 @_standing_in(int)
@@ -95,6 +97,11 @@ def round_(*args: Any, **kwargs: Any) -> Any:
     if args and type(args[0]) not in _PLAIN and is_dual(args[0]):
         args = (plain_value(args[0]), *args[1:])
     return round(*args, **kwargs)
+
+
+def presented(x: Any) -> Any:
+    """A number as its users see it: what Variables carry is a Variable."""
+    return x.perturbation.present(x) if type(x) is Dual else x
 
 
 def with_primal(x: Any, value: Any) -> Any:

@@ -19,7 +19,7 @@ from ..tangents.expression import Tangent
 from ..values.dual import Dual
 from ..values.objects import carries
 from .buffers import plain
-from .builtins import is_dual, number_of, plain_value, with_primal
+from .builtins import is_dual, number_of, plain_value, presented, with_primal
 from .calls import PACKAGES, enter
 
 _PLAIN = frozenset({float, int, np.float64, bool, complex})
@@ -57,7 +57,7 @@ def _function(module: Any, name: str, tangent: Callable[..., Any], number: Calla
         value = original(*map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
         with np.errstate(all="ignore"):
             found = tangent(*map(number, args), **{key: number(arg) for key, arg in kwargs.items()})
-        return with_primal(found, value)
+        return presented(with_primal(found, value))
 
     function.__name__ = function.__qualname__ = name
     function.__module__ = module.__name__
@@ -138,8 +138,8 @@ def _pair(name: str, parts: Callable[[Any, Any, Any], Any]) -> None:
 
 
 # x = fraction + whole, and x = mantissa 2^exponent, with constant whole and exponent.
-_pair("modf", lambda x, fraction, whole: (with_primal(x * 1.0, fraction), whole))
-_pair("frexp", lambda x, mantissa, exponent: (with_primal(x * 2.0**-exponent, mantissa), exponent))
+_pair("modf", lambda x, fraction, whole: (presented(with_primal(x * 1.0, fraction)), whole))
+_pair("frexp", lambda x, mantissa, exponent: (presented(with_primal(x * 2.0**-exponent, mantissa)), exponent))
 
 
 # Functions of several numbers.
@@ -159,7 +159,7 @@ def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, nu
         given = [list(map(number, arg)) if _is_iterable(arg) else number(arg) for arg in args]
         named = {key: list(map(number, arg)) if _is_iterable(arg) else number(arg) for key, arg in kwargs.items()}
         with np.errstate(all="ignore"):
-            return with_primal(tangent(*given, **named), value)
+            return presented(with_primal(tangent(*given, **named), value))
 
     function.__name__ = name
     enter(original, function)
@@ -256,7 +256,7 @@ def _polar(*args: Any, **kwargs: Any) -> Any:
         return cmath.polar(*args, **kwargs)
     r, phi = cmath.polar(_value(args[0]))
     z = _complex_number(args[0])
-    return with_primal(np.abs(z), r), with_primal(np.angle(z), phi)
+    return presented(with_primal(np.abs(z), r)), presented(with_primal(np.angle(z), phi))
 
 
 enter(cmath.polar, _polar)
