@@ -4,6 +4,7 @@
     reverse mode        vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
     either              jacobian, hessian, hvp, stop_gradient
     requires-grad style Variable
+    unchanged code      adapt, as_written, stand_in
     rules of your own   custom_jvp, custom_vjp; containers: register_pytree
     checking, comparing check_grads, compare_modes
     the array type      Dual
@@ -20,6 +21,7 @@ A map of the package, from the ground up; a file imports only from its own folde
     rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one
     special/            the same for scipy.special, loaded when that is in use
     methods.py          the operators and methods of ndarray, from the table
+    adapting/           code that NumPy has no hook for: a function's calls, hooked; stand-ins; arrays that are filled
     transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
                         custom.py, variable.py, compare.py
     scipy/              SciPy's functions that do not dispatch, by SciPy's names

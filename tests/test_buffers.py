@@ -243,6 +243,12 @@ def writes():
         b[:], c[0], d[1] = x, x[1], x[2]
         return (b * c * d).sum()
 
+    def enumerated(x):
+        b = np.zeros((3, 2))
+        for (i, j), entry in np.ndenumerate(b):
+            b[i, j] = x[i] * (j + 1) + entry
+        return b.prod()
+
     def beside_a_dual(x):
         b = np.zeros(2)
         u, v = np.atleast_1d(b, x)

@@ -9,6 +9,8 @@
     mathematics.py  of math, cmath and statistics
     packages.py     of SciPy
 
+The transforms call `adapted` and `explain`; nothing else in the package imports this folder.
+
 One law above all: a stand-in whose arguments carry nothing returns what the original returns, bit for bit and type for
 type; a buffer that nothing was written into that carries a derivative behaves as its array.
 """

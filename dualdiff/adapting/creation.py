@@ -237,3 +237,17 @@ def _dot(owner: Any, b: Any, out: Any = None) -> Any:
 method(_ndarray, "copy", _copy)
 method(_ndarray, "astype", _astype)
 method(_ndarray, "dot", _dot)
+
+
+# Iteration over entries, which takes a buffer's memory for as long as it runs.
+
+
+@functools.wraps(np.ndenumerate, updated=())
+def ndenumerate(*args: Any, **kwargs: Any) -> Any:
+    if len(args) == 1 and not kwargs and type(args[0]) is Buffer:
+        buffer: Any = args[0]
+        return ((index, buffer[index]) for index in np.ndindex(buffer.shape))
+    return np.ndenumerate(*args, **kwargs)
+
+
+enter(np.ndenumerate, ndenumerate)
