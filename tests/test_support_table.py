@@ -17,7 +17,8 @@ def table():
 
 
 def test_every_rule_has_a_row_and_every_row_a_rule(table):
-    names = {row.name for row in table if not row.name.startswith("dualdiff.scipy.")}
+    rules = [row for row in table if row.kind != "stand-in"]
+    names = {row.name for row in rules if not row.name.startswith("dualdiff.scipy.")}
 
     assert len(table) == len(set(table))
     assert names == {name_of(function) for function in RULES}
@@ -29,6 +30,9 @@ def test_every_rule_has_a_row_and_every_row_a_rule(table):
         ("np.linalg.solve", "differentiable", "in a, b"),
         ("np.multiply", "differentiable", ""),
         ("np.zeros", "like", ""),
+        ("np.zeros", "stand-in", ""),
+        ("math.erf", "stand-in", ""),
+        ("float", "stand-in", ""),
         ("np.floor", "passive", ""),
         ("np.packbits", "refused", "it reads bits, not numbers"),
         ("scipy.special.jv", "differentiable", "not in v"),
@@ -38,9 +42,8 @@ def test_every_rule_has_a_row_and_every_row_a_rule(table):
     ],
 )
 def test_row_says_what_happens(table, name, kind, detail):
-    (row,) = [row for row in table if row.name == name]
+    (row,) = [row for row in table if (row.name, row.kind) == (name, kind)]
 
-    assert row.kind == kind
     assert detail in row.detail
 
 
