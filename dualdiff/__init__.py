@@ -7,6 +7,7 @@
     many points         batch_jacobian
     statistics          propagate, standard_errors; parameters as one vector: ravel
     requires-grad style Variable
+    unchanged code      adapt, as_written, stand_in
     rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree
     checking, comparing check_grads, compare_modes
     the array type      Dual
@@ -23,6 +24,7 @@ A map of the package, from the ground up; a file imports only from its own folde
     rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one
     special/            the same for scipy.special, loaded when that is in use
     methods.py          the operators and methods of ndarray, from the table
+    adapting/           code that NumPy has no hook for: a function's calls, hooked; stand-ins; arrays that are filled
     transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
                         sparse.py (with colouring.py, plans.py, checks.py, directions.py), operator.py, batch.py;
                         custom.py, linear.py, variable.py, compare.py; curvature.py, uncertainty.py, vectors.py
@@ -35,6 +37,7 @@ A map of the package, from the ground up; a file imports only from its own folde
 from . import rules as rules  # fills the table of rules
 
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
+from .adapting import adapt, as_written, stand_in
 from .errors import EscapedDual, IndependentResult, UnsupportedFunction
 from .pytrees.trees import register_pytree
 from .testing import check_grads
@@ -59,6 +62,8 @@ __all__ = [
     "IndependentResult",
     "UnsupportedFunction",
     "Variable",
+    "adapt",
+    "as_written",
     "batch_jacobian",
     "check_grads",
     "compare_modes",
@@ -85,6 +90,7 @@ __all__ = [
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",
+    "stand_in",
     "standard_errors",
     "stop_gradient",
     "value_and_grad",

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import __version__, errors
+from .adapting import calls
 from .rules.forms import Refused
 from .table import RULES, Rule
 
@@ -35,6 +36,7 @@ class Row(NamedTuple):
 
 KINDS = {
     "differentiable": "has a derivative",
+    "stand-in": "in adapted functions: called in place of the original, which NumPy gives no hook for",
     "like": "makes an array that can hold derivatives, of the kind of like=x or of its argument",
     "passive": "piecewise constant, or no number: what NumPy returns; no derivative passes",
     "refused": "raises UnsupportedFunction",
@@ -51,7 +53,7 @@ def rows() -> list[Row]:
         for name in ("special", "linalg", "integrate", "interpolate", "stats", "sparse"):
             importlib.import_module(f".scipy.{name}", __package__)
     found = {Row(errors.name_of(rule.function), _kind(rule), _detail(rule)) for rule in RULES.values()}
-    return sorted(found)
+    return sorted({*found, *_stand_ins()})
 
 
 def _kind(rule: Rule) -> str:
@@ -62,6 +64,18 @@ def _detail(rule: Rule) -> str:
     if isinstance(rule, Refused):
         return rule.reason
     return "in " + ", ".join(rule.active) if rule.active else ""
+
+
+def _stand_ins() -> Iterator[Row]:
+    """What adapted functions call in place of Python's own functions, of math, and of NumPy's that do not dispatch."""
+    if arrive := calls.PACKAGES.get("statistics"):
+        importlib.import_module("statistics")
+        arrive()
+    for original, _ in calls.ORIGINALS:
+        module, name = getattr(original, "__module__", None) or "", getattr(original, "__name__", "")
+        if module.partition(".")[0] in ("builtins", "math", "cmath", "statistics", "functools", "itertools", "numpy"):
+            shown = name if module == "builtins" else f"{module.lstrip('_')}.{name}"
+            yield Row(shown.replace("numpy.", "np.", 1), "stand-in", "")
 
 
 def overview(table: list[Row]) -> Iterator[str]:

@@ -200,10 +200,24 @@ def escaped(dual: Any) -> EscapedDual:
 
 
 def not_a_number(dual: Any, wanted: str, instead: str) -> TypeError:
+    text = f"{wanted} of a Dual of shape {dual.shape}: the derivative would be lost."
+    refused(dual, text)
+    return TypeError(f"{text}\n  {instead}\n  To drop the derivative on purpose use  dualdiff.stop_gradient(x).")
+
+
+def refused(dual: Any, text: str) -> None:
+    """Let the running transforms know, for the case that the error is swallowed: see `swallowed`."""
+    while hasattr(dual, "perturbation"):
+        dual.perturbation.refused = text
+        dual = dual.value
+
+
+def swallowed(transform: str, text: str) -> TypeError:
     return TypeError(
-        f"{wanted} of a Dual of shape {dual.shape}: the derivative would be lost.\n"
-        f"  {instead}\n"
-        "  To drop the derivative on purpose use  dualdiff.stop_gradient(x)."
+        f"{transform}: nothing in the result depends on the differentiated arguments, and on the way a derivative was "
+        "refused, by an error that did not come out of the function (caught there, or raised in another thread):\n"
+        f"  {text}\n"
+        "  If the result is constant on purpose, return  dualdiff.stop_gradient(x)  of what it is made from."
     )
 
 
@@ -286,6 +300,15 @@ def exported(dual: Any) -> TypeError:
         f"a Dual of shape {dual.shape} is written while an object array that np.asarray made of it is in use; "
         "NumPy's own array would see the write, the object array does not.\n"
         "  Use x itself in place of np.asarray(x), or np.array(x), which copies."
+    )
+
+
+def exported_buffer(shape: tuple[int, ...]) -> TypeError:
+    return TypeError(
+        f"a value that carries a derivative is written into an array of shape {shape} while a plain view of it is in "
+        "use, made for code that asked for an array (np.asarray in a function that is not adapted, a buffer for C); "
+        "plain NumPy would show the write there, the plain view cannot.\n"
+        "  Hand out a copy, or make the array with np.zeros_like(x) or np.zeros(n, like=x)."
     )
 
 

@@ -41,6 +41,12 @@ def rules_declared_in_a_test_are_taken_back():
 
 
 @pytest.fixture
+def as_written(monkeypatch):
+    """Functions run as written in this test, which is about what a Dual does where nothing is adapted."""
+    monkeypatch.setattr("dualdiff.adapting.calls.ON", False)
+
+
+@pytest.fixture
 def patched(monkeypatch):
     """``patched(owner, name, stand_in)``, ``owner`` a module, a class, or several that have the same function.
 

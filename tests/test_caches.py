@@ -44,6 +44,7 @@ CACHED = {
 }
 
 
+@pytest.mark.usefixtures("as_written")
 @pytest.mark.parametrize("kind", CACHED)
 def test_a_cache_keyed_by_value_says_that_it_would_lose_the_derivative(kind):
     g = CACHED[kind]
@@ -75,6 +76,7 @@ def test_weights_need_no_hash():
 # The size of the result.
 
 
+@pytest.mark.usefixtures("as_written")
 def test_jacobian_never_runs_the_function_on_plain_numbers():
     kinds = set()
 
@@ -98,6 +100,7 @@ def test_jacobian_takes_the_same_mode_when_the_number_of_results_changes():
         assert_array_equal(found, np.tril(np.ones((40, 40)))[: len(found)])
 
 
+@pytest.mark.usefixtures("as_written")
 def test_a_memo_of_plain_numbers_is_not_filled_by_jacobian():
     seen = {}
 

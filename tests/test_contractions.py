@@ -160,6 +160,7 @@ def test_product_is_written_into_out():
         assert_allclose(ydot, product(A, B, None), rtol=1e-14)
 
 
+@pytest.mark.usefixtures("as_written")
 def test_product_cannot_be_written_into_a_plain_array():
     with pytest.raises(TypeError, match="plain array cannot hold a Dual"):
         dd.jvp(lambda a: np.dot(a, B, out=np.zeros((2, 4))), (A,), (A,))

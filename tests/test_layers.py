@@ -16,7 +16,7 @@ FLOORS = [
     ["values"],
     ["pytrees", "tangents"],
     ["rules"],
-    ["methods", "special"],
+    ["adapting", "methods", "special"],
     ["transforms"],
     ["scipy", "testing"],
     [""],  # dualdiff itself: its __init__.py

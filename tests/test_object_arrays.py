@@ -175,6 +175,7 @@ def test_error_that_has_nothing_to_do_with_objects_is_left_alone():
     assert not hasattr(error.value, "__notes__")
 
 
+@pytest.mark.usefixtures("as_written")
 def test_0d_view_in_an_object_array_does_not_follow_a_later_write():
     """The object array holds the Dual itself, where NumPy's holds a copy of the number."""
 

@@ -171,6 +171,7 @@ def test_sum_of_two_infinite_tangents_is_no_cause_for_a_warning():
     check("np.array([-1.0, 0.5])", program="v0 = np.emath.arcsin(x0)\nv0 /= np.abs(v0) + 1.0")
 
 
+@pytest.mark.usefixtures("as_written")
 def test_likeness_of_an_argument_is_not_rebound():
     """``y *= x`` bound ``y`` to a new array, where NumPy's own would have changed ``x``, of which ``y`` is an alias."""
 

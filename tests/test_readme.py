@@ -6,6 +6,7 @@ import importlib
 import importlib.resources
 import io
 import itertools
+import linecache
 import pkgutil
 import re
 import sys
@@ -36,10 +37,11 @@ def promised_output(block):
     return promised
 
 
-def run(text, name):
+def run(text, page):
     namespace = {"__name__": "__main__"}
-    for block in blocks("python", text):
-        printed = io.StringIO()
+    for number, block in enumerate(blocks("python", text)):
+        printed, name = io.StringIO(), f"<{page} block {number}>"
+        linecache.cache[name] = (len(block), None, block.splitlines(True), name)  # source, as a file has
         with contextlib.redirect_stdout(printed):
             exec(compile(block, name, "exec"), namespace)
         assert printed.getvalue().splitlines() == promised_output(block), block

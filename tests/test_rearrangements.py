@@ -165,6 +165,7 @@ def test_second_derivatives_see_the_same_views(function, layout):
     assert second == pytest.approx(estimate, rel=1e-6)
 
 
+@pytest.mark.usefixtures("as_written")
 @each_layout
 @each_function
 def test_result_shares_memory_exactly_where_that_of_numpy_does(function, layout):

@@ -326,6 +326,7 @@ REFUSED = [on_the_class, on_the_instance, behind_getattr, behind_a_property, beh
            with_a_memoryview, in_an_argument, in_a_default, in_a_name_and_a_closure]  # fmt: skip
 
 
+@pytest.mark.usefixtures("as_written")
 @transforms
 @pytest.mark.parametrize("f", REFUSED, ids=lambda f: f.__name__)
 def test_any_other_target_raises_and_says_what_to_write(f, transform):
@@ -344,6 +345,7 @@ def test_references_tell_a_buffer_alone_from_a_shared_one():
         assert rebinding._references_alone(target) > 0  # so on every Python that is tested here
 
 
+@pytest.mark.usefixtures("as_written")
 def test_no_name_is_rebound_where_references_are_not_counted(patched):
     calls = patched(rebinding, "_references_alone", lambda target: 0)
     for f in (in_a_name, in_a_cell):

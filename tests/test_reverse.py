@@ -84,6 +84,7 @@ def test_jacobian_by_any_mode(mode, n, m):
     assert_allclose(j, expected, rtol=1e-12)
 
 
+@pytest.mark.usefixtures("as_written")
 def test_jacobian_takes_the_mode_of_fewer_sweeps_and_says_how_often_f_runs():
     calls = []
 

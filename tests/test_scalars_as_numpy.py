@@ -574,6 +574,7 @@ def test_a_number_in_an_array_of_objects_is_not_the_array_that_it_was_made_of():
         assert dd.value_and_grad(f)(x) == (54.0, 45.0)
 
 
+@pytest.mark.usefixtures("as_written")
 def test_an_array_without_axes_that_an_array_of_objects_holds_is_not_written():
     def held_by_name(x):
         b = np.array([x, 2.0])

@@ -189,6 +189,7 @@ def test_record_survives_what_the_caller_does_afterwards():
     assert_allclose(pushforward(np.ones(4)), np.exp(x * 1.0) * 0 + expected, rtol=1e-14)
 
 
+@pytest.mark.usefixtures("as_written")
 def test_asarray_of_a_dual_is_a_likeness_that_nobody_may_write_past():
     def reads(x):
         y = np.asarray(x * 1.0)

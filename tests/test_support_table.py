@@ -17,8 +17,10 @@ def table():
 
 
 def test_every_rule_has_a_row_and_every_row_a_rule(table):
+    rules = [row for row in table if row.kind != "stand-in"]
+
     assert len(table) == len(set(table))
-    assert {row.name for row in table} == {name_of(rule.function) for rule in RULES.values()}
+    assert {row.name for row in rules} == {name_of(rule.function) for rule in RULES.values()}
 
 
 def test_every_differentiable_function_says_in_which_arguments(table):
@@ -31,6 +33,9 @@ def test_every_differentiable_function_says_in_which_arguments(table):
         ("np.linalg.solve", "differentiable", "in a, b"),
         ("np.multiply", "differentiable", "in x1, x2"),
         ("np.zeros", "like", ""),
+        ("np.zeros", "stand-in", ""),
+        ("math.erf", "stand-in", ""),
+        ("float", "stand-in", ""),
         ("np.floor", "passive", ""),
         ("np.packbits", "refused", "it reads bits, not numbers"),
         ("scipy.special.jv", "differentiable", "in z"),
@@ -42,7 +47,7 @@ def test_every_differentiable_function_says_in_which_arguments(table):
     ],
 )
 def test_row_says_what_happens(table, name, kind, detail):
-    (row,) = [row for row in table if row.name == name]
+    (row,) = [row for row in table if (row.name, row.kind) == (name, kind)]
 
     assert row.kind == kind
     assert row.detail == detail

@@ -141,6 +141,7 @@ PLAIN_WRITES = {
 }
 
 
+@pytest.mark.usefixtures("as_written")
 @pytest.mark.parametrize("write", PLAIN_WRITES.values(), ids=PLAIN_WRITES)
 def test_plain_buffer_refuses_a_dual(write):
     def f(x):
@@ -153,6 +154,7 @@ def test_plain_buffer_refuses_a_dual(write):
     dd.jvp(f, (X,), (V,))
 
 
+@pytest.mark.usefixtures("as_written")
 def test_message_says_how_to_make_a_buffer():
     with pytest.raises(TypeError, match=r"Make the array with np\.zeros_like"):
         dd.jvp(lambda x: np.copyto(np.zeros(3), x), (X,), (V,))
@@ -205,6 +207,7 @@ def test_what_numpy_refuses_is_refused_and_changes_nothing(error, call):
     assert not y.any() and not ydot.any()
 
 
+@pytest.mark.usefixtures("as_written")
 def test_buffers_of_whole_numbers_are_plain():
     def f(x):
         for buffer in (np.zeros(3, dtype=int, like=x), np.zeros_like(x, dtype=bool), np.arange(3, like=x)):

@@ -79,7 +79,7 @@ def dtype_of(value: Any) -> np.dtype[Any]:
 class Perturbation:
     """The ε of one differentiation: a level, a lifetime, and four linear operations."""
 
-    __slots__ = ("level", "live", "stopped")
+    __slots__ = ("level", "live", "refused", "stopped")
     mode = "forward"  # what users know it as
     immutable = False  # whether a tangent is never written, so that two Duals may hold the same one
     renews = False  # whether the tangent of a view may be out of date until `current` has seen it
@@ -88,6 +88,7 @@ class Perturbation:
         # A transform called inside another starts later, so a larger number is an inner level.
         self.level = next(_levels)
         self.live = True
+        self.refused: str | None = None  # the last error that said that a derivative would be lost
         self.stopped = False  # whether stop_gradient made a constant of one of its Duals
 
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Any:

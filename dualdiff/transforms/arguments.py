@@ -299,6 +299,8 @@ def warn_if_independent(leaves: list[Any], perturbation: Perturbation, transform
     """
     if any(type(leaf) is Dual for leaf in leaves) or not any(np.size(leaf) for leaf in leaves):
         return
+    if perturbation.refused is not None and not perturbation.stopped:
+        raise errors.swallowed(transform, perturbation.refused)
     if perturbation.stopped or newest_level() > perturbation.level:
         return
     frame: FrameType | None = sys._getframe(1)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
+from .. import adapting, errors
 from ..pytrees.trees import LEAF, flatten, paths, tree_map, unflatten
 from ..tangents import Perturbation
 from ..tangents.blocks import settle_allocator
@@ -103,6 +103,7 @@ def _one_sweep(
     perturbation: Perturbation, f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool
 ) -> tuple[Any, ...]:
     try:
+        f = adapting.adapted(f)
         args = [_with_tangent(primals[i], tangents[i], i, perturbation, transform) for i in range(len(primals))]
         if len(args) == 1 and type(primals[0]) is np.ndarray:
             result = f(*args)
@@ -130,6 +131,7 @@ def _one_sweep(
         return unflatten(structure, y), unflatten(structure, ydot, bare=True), *aux
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         errors.explain(error)
+        adapting.explain(error)
         raise
     finally:
         perturbation.live = False
@@ -202,7 +204,7 @@ def derivative(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callabl
             _refuse_complex(x, "derivative", f"argument {i}", holomorphic=False)
 
             def of_one(value: Any, i: int = i) -> Any:
-                return f(*args[:i], value, *args[i + 1 :], **kwargs)
+                return adapting.adapted(f)(*args[:i], value, *args[i + 1 :], **kwargs)
 
             watched = watch(args, args, (i,), kwargs) if isinstance(args[i], np.ndarray) else None
             results.append(along(of_one, (x,), (np.ones((), _dtype_of(x)),), "derivative")[1])
@@ -381,6 +383,7 @@ def _sweep(
     has_aux: bool, transform: str,
 ) -> tuple[list[Any], Any, Any]:  # fmt: skip
     try:
+        f = adapting.adapted(f)
         duals = iter(_seed_columns(leaves, start, stop, perturbation))
         call = list(args)
         for i, (_, structure) in zip(positions, trees, strict=True):
@@ -399,6 +402,7 @@ def _sweep(
         return [_tangent_block(leaf, perturbation) for leaf in y_leaves], y_structure, aux
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         errors.explain(error)
+        adapting.explain(error)
         raise
     finally:
         perturbation.live = False

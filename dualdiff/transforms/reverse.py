@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import errors
+from .. import adapting, errors
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents.blocks import settle_allocator
@@ -68,6 +68,7 @@ def recorded(
 ) -> Recording:
     """Evaluate ``f`` with the arguments at ``positions``, and captured ``weights``, recorded on a fresh tape."""
     tape = Tape()
+    f = adapting.adapted(f)
     try:
         call = list(args)
         primals: list[Any] = []
@@ -128,6 +129,7 @@ def recorded(
         return Recording(tape, inputs, primals, y, structure, outputs, aux)
     except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
         errors.explain(error)
+        adapting.explain(error)
         raise
     finally:
         tape.live = False

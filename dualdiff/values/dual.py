@@ -27,10 +27,16 @@ else:
     Array = object
 
 
-class Dual(Array):
-    """An array (or scalar) that carries derivatives.  Made by the transforms, never by hand."""
+class Cells:
+    """What a Dual holds: a class of its own, so that an array that comes to hold derivatives can become a Dual."""
 
     __slots__ = ("__weakref__", "origin", "perturbation", "shares", "storage", "tangent", "value")
+
+
+class Dual(Cells, Array):
+    """An array (or scalar) that carries derivatives.  Made by the transforms, never by hand."""
+
+    __slots__ = ()
     __array_priority__ = 1000.0
 
     def __init__(self, value: Any, tangent: Any, perturbation: Perturbation) -> None:

@@ -60,7 +60,7 @@ def carries(x: Any) -> bool:
         return any(map(carries, x.values()))
     if isinstance(x, np.ndarray):
         return x.dtype == _OBJECT and any(map(carries, np.asarray(x).ravel().tolist()))
-    return hasattr(kind, "__dual__")
+    return hasattr(kind, "__dual__") and type(x.__dual__()) is Dual
 
 
 def stripped(tree: Any) -> Any:

@@ -27,7 +27,10 @@ def rule_of(function: Any, arguments: Any) -> Rule:
         return PythonLoop(function)
     if rule is None:
         shapes = [dual.shape for dual in duals_in(arguments)]
-        raise errors.unsupported(function, "it is not in the table of rules", shapes)
+        refusal = errors.unsupported(function, "it is not in the table of rules", shapes)
+        for dual in duals_in(arguments):
+            errors.refused(dual, str(refusal).partition("\n")[0])
+        raise refusal
     return rule
 
 
@@ -57,11 +60,15 @@ def _array_ufunc(self: Dual, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
             if type(inputs[0]) is np.ndarray and sys._getframe(1).f_code.co_name in _VALUATIONS:
                 refuse_misaligned(sys._getframe(1))
             return rule.plain_call(*inputs)
+        if "out" in kwargs and any(hasattr(type(out), "__takes_calls__") for out in kwargs["out"]):
+            return NotImplemented
         if "out" in kwargs and type(kwargs["out"][0]) is np.ndarray and kwargs.get("where", True) is True:
             references = sys.getrefcount(kwargs["out"][0])
             if may_rebind(kwargs["out"][0], references, sys._getframe(1)):
                 return rebound(ufunc, inputs, kwargs["out"][0])
         return rule(*inputs, **kwargs)
+    if "out" in kwargs and any(hasattr(type(out), "__takes_calls__") for out in kwargs["out"]):
+        return NotImplemented
     run = getattr(rule, method, None)
     if run is None:
         raise errors.unsupported(ufunc, f"it has no method {method!r} here", [d.shape for d in duals_in(inputs)])
@@ -125,6 +132,8 @@ def rebound(ufunc: np.ufunc, inputs: tuple[Any, ...], buffer: np.ndarray[Any, An
 def _left_to_others(types: Iterable[type], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether an argument (or an item of one) of another package takes the call itself."""
     for kind in types:
+        if hasattr(kind, "__takes_calls__"):
+            return True
         if kind is not Dual and kind is not np.ndarray and foreign.family(kind):
             given = (*args, *kwargs.values())
             inner = [item for arg in given if isinstance(arg, (list, tuple)) for item in arg]

@@ -1,0 +1,295 @@
+"""Python's own functions: ``float``, ``int``, ``isinstance``, ``type``, and those that take functions.
+
+On arguments that carry nothing each returns what the original returns.  A question about a type is answered for the
+plain value, so that the branch taken is the one that plain NumPy takes.
+"""
+
+from __future__ import annotations
+
+import abc
+import builtins
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..rules.call import wrapped
+from ..tangents.expression import Tangent
+from ..values.dual import Dual, primal
+from ..values.objects import carries, fused
+from .buffers import Buffer, plain
+from .calls import INSTANCES, PATTERN, enter, hook, method
+
+_PLAIN = frozenset({float, int, str, bool, np.float64, np.ndarray, list, tuple, dict, type(None)})
+
+
+def is_dual(x: Any) -> bool:
+    """Whether this is a Dual or a Variable: one value that carries a derivative, or a buffer."""
+    return hasattr(type(x), "__dual__") or type(x) is Dual
+
+
+def plain_value(x: Any) -> Any:
+    """What plain NumPy would have in place of a Dual, a Variable or a buffer."""
+    if type(x) is not Dual:
+        x = x.__dual__()
+    return primal(x)
+
+
+def _standing_in(original: Any) -> Callable[[Any], Any]:
+    def declare(replacement: Any) -> Any:
+        enter(original, replacement)
+        return replacement
+
+    return declare
+
+
+# Numbers.
+
+
+def number_of(x: Any, convert: Callable[[Any], Any]) -> Any:
+    """A Dual as a Dual of a Python number, where ``convert`` (float, complex) takes its plain value."""
+    value = plain_value(x)
+    convert(value)  # Python's own errors, and NumPy's
+    if type(x) is Buffer:
+        return convert(value)
+    if type(x) is not Dual:  # a Variable
+        x = x.__dual__()
+    if value.ndim if isinstance(value, np.ndarray) else 0:  # an array of one entry, which NumPy deprecates
+        x = x.reshape(())[()]
+    if convert is complex:
+        return x.item() if np.iscomplexobj(value) else (x + 0j).item()
+    if np.iscomplexobj(value):
+        x = x.real  # as numpy.complex128 gives, with a warning
+    return x.item()
+
+
+@_standing_in(float)
+def float_(*args: Any, **kwargs: Any) -> Any:
+    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
+        return presented(number_of(args[0], float))
+    return float(*args, **kwargs)
+
+
+@_standing_in(complex)
+def complex_(*args: Any, **kwargs: Any) -> Any:
+    given = dict(zip(("real", "imag"), args, strict=False)) | kwargs
+    if len(args) > 2 or len(given) != len(args) + len(kwargs) or not any(map(is_dual, given.values())):
+        return complex(*args, **kwargs)
+    values = {name: plain_value(x) if is_dual(x) else x for name, x in given.items()}
+    whole = complex(*[values[name] for name in list(given)[: len(args)]], **{name: values[name] for name in kwargs})
+    parts = {name: number_of(x, complex) if is_dual(x) else complex(x) for name, x in given.items()}
+    made = parts.get("real", 0j) + parts["imag"] * 1j if "imag" in parts else parts["real"]
+    return presented(with_primal(made, whole))
+
+
+@_standing_in(int)
+def int_(*args: Any, **kwargs: Any) -> Any:
+    """The plain integer: piecewise constant, with derivative 0."""
+    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
+        return int(plain_value(args[0]))
+    return int(*args, **kwargs)
+
+
+@_standing_in(round)
+def round_(*args: Any, **kwargs: Any) -> Any:
+    if args and type(args[0]) not in _PLAIN and is_dual(args[0]):
+        args = (plain_value(args[0]), *args[1:])
+    return round(*args, **kwargs)
+
+
+def presented(x: Any) -> Any:
+    """A number as its users see it: what Variables carry is a Variable."""
+    return x.perturbation.present(x) if type(x) is Dual else x
+
+
+def with_primal(x: Any, value: Any) -> Any:
+    """A Dual with another plain value, its derivatives as they are: what a function computes in its own way."""
+    if type(x) is not Dual:
+        return value
+    y = with_primal(x.value, value)
+    return wrapped(y, Tangent(x.perturbation, x.tangent) * 1.0, x.perturbation)
+
+
+# Types.
+
+
+@_standing_in(isinstance)
+def isinstance_(*args: Any, **kwargs: Any) -> bool:
+    if len(args) == 2 and type(args[0]) not in _PLAIN and is_dual(args[0]):
+        x, kinds = args
+        return isinstance(plain_value(x), kinds) or (_asks_for_ours(kinds) and isinstance(x, kinds))
+    return isinstance(*args, **kwargs)
+
+
+def _asks_for_ours(kinds: Any) -> bool:
+    """Whether it is asked for a Dual or a Variable by name."""
+    if isinstance(kinds, tuple):
+        return any(map(_asks_for_ours, kinds))
+    return hasattr(kinds, "__dual__") or kinds is Dual
+
+
+class _Matching(type):
+    """The class of a class that matches, in a pattern, what its original matches for the plain value."""
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance_(x, cls.__mro__[1])
+
+
+class _MatchingABC(_Matching, abc.ABCMeta):
+    """The same for abstract classes."""
+
+
+@functools.cache
+def _pattern(cls: Any) -> Any:
+    own = cls.__module__.partition(".")[0]
+    if cls is bool or own not in ("builtins", "numpy", "numbers", "collections", "typing"):
+        return cls
+    kind = {type: _Matching, abc.ABCMeta: _MatchingABC}.get(type(cls))
+    return cls if kind is None else kind(cls.__name__, (cls,), {})
+
+
+def pattern(cls: Any) -> Any:
+    """The hook of classes in patterns."""
+    return _pattern(cls) if isinstance(cls, type) else cls
+
+
+PATTERN[0] = pattern
+
+
+@_standing_in(type)
+def type_(*args: Any, **kwargs: Any) -> Any:
+    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
+        return type(plain_value(args[0]))
+    return type(*args, **kwargs)
+
+
+@_standing_in(hasattr)
+def hasattr_(*args: Any, **kwargs: Any) -> bool:
+    if len(args) == 2 and type(args[0]) not in _PLAIN and is_dual(args[0]):
+        args = (plain_value(args[0]), args[1])
+    return hasattr(*args, **kwargs)
+
+
+@_standing_in(np.isscalar)
+def isscalar(element: Any) -> Any:
+    return np.isscalar(plain_value(element) if is_dual(element) else element)
+
+
+# Functions of functions.
+
+
+def hooked(x: Any) -> Any:
+    return hook(x) if callable(x) and not is_dual(x) else x
+
+
+def _first_hooked(original: Any) -> None:
+    @_standing_in(original)
+    @functools.wraps(original, updated=())
+    def replacement(*args: Any, **kwargs: Any) -> Any:
+        if args:
+            args = (hooked(args[0]), *args[1:])
+        return original(*args, **kwargs)
+
+
+for _original in (
+    builtins.map, builtins.filter, functools.reduce, itertools.starmap, itertools.takewhile, itertools.dropwhile,
+    itertools.filterfalse, np.apply_along_axis, np.apply_over_axes, np.fromfunction, np.frompyfunc,
+):  # fmt: skip
+    _first_hooked(_original)
+
+
+def _key_hooked(original: Any) -> None:
+    @_standing_in(original)
+    @functools.wraps(original, updated=())
+    def replacement(*args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("key") is not None:
+            kwargs["key"] = hooked(kwargs["key"])
+        return original(*args, **kwargs)
+
+
+for _taking_key in (builtins.sorted, builtins.min, builtins.max, itertools.groupby):
+    _key_hooked(_taking_key)
+
+
+@functools.partial(method, list, "sort")
+def _sort(owner: Any, **kwargs: Any) -> None:
+    if kwargs.get("key") is not None:
+        kwargs["key"] = hooked(kwargs["key"])
+    owner.sort(**kwargs)
+
+
+@_standing_in(itertools.accumulate)
+def accumulate(*args: Any, **kwargs: Any) -> Any:
+    if len(args) > 1:
+        args = (args[0], hooked(args[1]), *args[2:])
+    if "func" in kwargs:
+        kwargs["func"] = hooked(kwargs["func"])
+    return itertools.accumulate(*args, **kwargs)
+
+
+@_standing_in(np.piecewise)
+def piecewise(*args: Any, **kwargs: Any) -> Any:
+    if len(args) > 2 and isinstance(args[2], (list, tuple)):
+        args = (*args[:2], [hooked(f) for f in args[2]], *args[3:])
+    return np.piecewise(*args, **kwargs)
+
+
+def _partial(g: functools.partial[Any]) -> Any:
+    viewed = hook(g.func)
+    args = tuple(map(hooked, g.args))
+    if viewed is g.func and all(a is b for a, b in zip(args, g.args, strict=True)):
+        return g
+    return functools.partial(viewed, *args, **g.keywords)
+
+
+INSTANCES[functools.partial] = _partial
+
+
+def _cached(g: Any) -> Any:
+    """What carries a derivative passes by the cache, which compares values."""
+
+    @functools.wraps(g)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if carries(args) or carries(kwargs) or any(map(_is_buffer, (*args, *kwargs.values()))):
+            return hook(g.__wrapped__)(*args, **kwargs)
+        return g(*args, **kwargs)
+
+    return call
+
+
+def _is_buffer(x: Any) -> bool:
+    return type(x) is Buffer
+
+
+INSTANCES[functools._lru_cache_wrapper] = _cached
+
+
+def _vectorized(g: Any) -> Any:
+    """A function that np.vectorize loops over entries: viewed, ``otypes`` given to the result."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        viewed = hook(g.pyfunc)
+        if not (carries(args) or carries(kwargs)):
+            found = np.vectorize(viewed, g.otypes, g.__doc__, g.excluded, g.cache, g.signature)
+            return found(*map(plain, args), **{name: plain(arg) for name, arg in kwargs.items()})
+        objects = np.vectorize(viewed, None if g.signature else "O", None, g.excluded, False, g.signature)
+        result = objects(*map(plain, args), **{name: plain(arg) for name, arg in kwargs.items()})
+        several = type(result) is tuple
+        parts = [
+            _of_type(part, g.otypes[i] if g.otypes else None) for i, part in enumerate(result if several else (result,))
+        ]
+        return tuple(parts) if several else parts[0]
+
+    return call
+
+
+def _of_type(result: Any, kind: str | None) -> Any:
+    whole = fused(result)
+    if type(whole) is not Dual and isinstance(whole, np.ndarray) and whole.dtype == object:
+        whole = np.array(whole.tolist())
+    return whole if kind is None or whole.dtype == kind else whole.astype(kind)
+
+
+INSTANCES[np.vectorize] = _vectorized

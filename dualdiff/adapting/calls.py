@@ -1,0 +1,386 @@
+"""The hook: what is called in place of what the user calls; and `adapt`, where it begins.
+
+    hook(g) = the stand-in                           if g is float, math.sin, np.zeros, scipy's logsumexp, ...
+            = the view of g                          if g is a Python function, a method, a callable instance
+            = a constructor that runs a viewed __init__, if g is a class of the user's
+            = g                                      otherwise
+
+The hook looks at what g is, never at its name: nothing is patched, and aliases need no thought.
+NumPy, dualdiff, the standard library and compiled functions are left as they are.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import weakref
+from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..values.dual import Dual, primal
+from .views import ByCode, Plan, plan_for
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# What stands in for a function or class, by its identity; the originals are kept, so that identities stay theirs.
+KNOWN: dict[int, Any] = {}
+ORIGINALS: list[tuple[Any, Any]] = []
+# What is called in place of an instance of a class, by its type.
+INSTANCES: dict[type, Callable[[Any], Any]] = {}
+# Called before a function or class of a package is first looked at: root of its module -> what enters stand-ins.
+PACKAGES: dict[str, Callable[[], None]] = {}
+
+# The hook of classes in patterns (``case float():``), from builtins.py.
+PATTERN: list[Callable[[Any], Any]] = [lambda cls: cls]
+
+_plans = ByCode()
+_plan_of = _plans.get
+_OURS = __name__.partition(".")[0]
+_LEFT = frozenset({"numpy", _OURS})
+_LEFT_FILES = tuple(os.path.join(os.path.dirname(str(sys.modules[name].__file__)), "") for name in _LEFT)
+_STDLIB = os.path.join(os.path.dirname(os.__file__), "")
+
+
+def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
+    """Declare what is called in place of ``original`` in adapted functions: ``stand_in(original)(replacement)``.
+
+    Meant for functions that neither NumPy's protocols nor a view of their source reaches, compiled ones say; the
+    replacement receives Duals, and is typically a `custom_jvp` function.  A later declaration replaces an earlier one.
+    On arguments that carry no derivative it should return what the original returns.
+
+    >>> import math
+    >>> import numpy as np
+    >>> import dualdiff as dd
+    >>> def compiled(x):  # think of a function in C, of which no source is at hand
+    ...     return math.sin(math.floor(x) + (x - math.floor(x)))
+    >>> @dd.stand_in(compiled)
+    ... def differentiable(x):
+    ...     return np.sin(x)
+    >>> dd.derivative(lambda x: compiled(x))(0.0)
+    1.0
+    """
+    if not callable(original):
+        raise TypeError(f"stand_in: the original is a function or class, not {original!r}.")
+
+    def declare(replacement: F) -> F:
+        if not callable(replacement):
+            raise TypeError(f"stand_in: the replacement is a function, not {replacement!r}.")
+        enter(original, replacement)
+        _plans.clear()
+        return replacement
+
+    return declare
+
+
+def enter(original: Any, replacement: Any) -> None:
+    ORIGINALS.append((original, replacement))
+    KNOWN[id(original)] = replacement
+
+
+# The hook of calls.
+
+
+def hook(g: Any) -> Any:
+    """What is called in place of ``g``."""
+    found = KNOWN.get(id(g))
+    if found is not None:
+        return found
+    kind = type(g)
+    if kind is FunctionType:
+        plan = _plan_of(id(g.__code__))
+        if plan is None or plan.of is not g.__globals__:
+            return _of_new_function(g)
+        return g if plan.code is None else plan.view_of(g)
+    if kind is BuiltinFunctionType:
+        methods = _OWNERS.get(type(g.__self__))
+        if methods is not None and (found := methods.get(g.__name__)) is not None:
+            return functools.partial(found, g.__self__)
+        return g
+    if kind in _LEFT_ALONE:
+        return g
+    if kind is MethodType:
+        function = g.__func__
+        view = hook(function)
+        return g if view is function else MethodType(view, g.__self__)
+    if (found := INSTANCES.get(kind)) is not None:
+        return found(g)
+    if isinstance(g, type):
+        return _of_class(g)
+    return _of_instance(g, kind)
+
+
+_LEFT_ALONE = {np.ufunc, type(np.sum), type("".join), type(str.join)}
+
+# Methods in C that need help: type of the owner -> name -> stand-in that receives the owner first.
+_OWNERS: dict[type, dict[str, Callable[..., Any]]] = {}
+
+
+def method(owner: type, name: str, replacement: Callable[..., Any]) -> None:
+    _OWNERS.setdefault(owner, {})[name] = replacement
+
+
+def _of_new_function(f: FunctionType) -> Any:
+    plan = _planned(f)
+    if (found := KNOWN.get(id(f))) is not None:  # the stand-ins of its package have arrived
+        return found
+    return f if plan.code is None else plan.view_of(f)
+
+
+def view_of(f: Any) -> Any:
+    """The view of a Python function; itself if no call in it needs a hook, or if it is left as it is."""
+    plan = _plan_of(id(f.__code__))
+    if plan is None or plan.of is not f.__globals__:
+        plan = _planned(f)
+    return f if plan.code is None else plan.view_of(f)
+
+
+def _planned(f: FunctionType) -> Plan:
+    code, namespace = f.__code__, f.__globals__
+    module = namespace.get("__name__") or ""
+    root = module.partition(".")[0] if isinstance(module, str) else ""
+    if (arrive := PACKAGES.get(root)) is not None:
+        arrive()
+    if code.co_filename.startswith(_LEFT_FILES) or (root in sys.stdlib_module_names and _in_stdlib(code.co_filename)):
+        plan = Plan(namespace, None)
+    else:
+        plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls)), needs_none)
+        if plan.code is not None:
+            _plans.leave(plan.code, namespace)
+    _plans.put(code, plan)
+    return plan
+
+
+def _in_stdlib(file: str) -> bool:
+    return file.startswith("<frozen") or (file.startswith(_STDLIB) and "site-packages" not in file)
+
+
+_constructors: dict[int, tuple[Any, Any, Any, Any]] = {}
+
+
+def _of_class(cls: type) -> Any:
+    """A class; where only its ``__init__`` needs help, a function that makes the instance and runs the view of that."""
+    kept = _constructors.get(id(cls))
+    if kept is not None:
+        _, init, code, found = kept
+        if cls.__init__ is init and getattr(init, "__code__", None) is code:  # type: ignore[misc]
+            return found() or cls
+    init = cls.__init__  # type: ignore[misc]
+    found = _constructor(cls, init)
+    if (known := KNOWN.get(id(cls))) is not None:
+        return known
+    key = id(cls)
+    alive = weakref.ref(cls, lambda _, kept=_constructors: kept.pop(key, None))  # type: ignore[misc]
+    # The constructor holds the class, so the class holds nothing by it; it is made anew when it is gone.
+    _constructors[key] = (alive, init, getattr(init, "__code__", None), found)
+    return found() or cls
+
+
+def _constructor(cls: type, init: Any) -> Callable[[], Any]:
+    """A function of nothing that gives the constructor, or None for the class itself."""
+    nothing = lambda: None
+    root = cls.__module__.partition(".")[0] if isinstance(cls.__module__, str) else ""
+    if root in _LEFT or root in sys.stdlib_module_names or root == "builtins":
+        return nothing
+    if (arrive := PACKAGES.get(root)) is not None:
+        arrive()
+    own_new: Any = cls.__new__
+    if type(cls) is not type or own_new is not object.__new__ or type(init) is not FunctionType:
+        return nothing
+    if view_of(init) is init:
+        return nothing
+    here = weakref.ref(cls)
+
+    def construct_of() -> Any:
+        known = here()
+        viewed = view_of(init)
+
+        def construct(*args: Any, **kwargs: Any) -> Any:
+            made: Any = object.__new__(known)  # type: ignore[arg-type]
+            viewed(made, *args, **kwargs)
+            return made
+
+        return construct
+
+    return construct_of
+
+
+def _of_instance(g: Any, kind: type) -> Any:
+    call = getattr(kind, "__call__", None)  # noqa: B004
+    if type(call) is not FunctionType:
+        return g
+    viewed = hook(call)
+    return g if viewed is call else MethodType(viewed, g)
+
+
+# What no hook need ever look at.
+
+_NO_HELP = (BuiltinFunctionType, np.ufunc)
+
+
+def needs_none(g: Any) -> bool:
+    """Whether a call of what a global name means never needs help, so that the call may stand as it is written."""
+    if id(g) in KNOWN:
+        return False
+    kind = type(g)
+    if kind is np.ufunc:
+        return g is getattr(np, g.__name__, None)
+    if kind.__name__ == "_ArrayFunctionDispatcher" and kind.__module__.startswith("numpy"):
+        return True
+    if kind is BuiltinFunctionType:
+        return getattr(g, "__module__", None) == "builtins"
+    return kind is type and (g.__module__ == "builtins" or g is np.random.RandomState)
+
+
+# The hook of attributes: a property's getter is a call that no parentheses show.
+
+
+def attribute(x: Any, name: str) -> Any:
+    """``x.name``, where a property's getter is viewed."""
+    kind = type(x)
+    if kind in _PLAIN:
+        return getattr(x, name)
+    if kind is super:
+        descriptor = _after(x, name)
+        x_itself = x.__self__
+    else:
+        descriptor = getattr(kind, name, None)
+        x_itself = x
+    if type(descriptor) is property:
+        getter = descriptor.fget
+        if type(getter) is FunctionType and (view := view_of(getter)) is not getter and _is_ordinary(kind):
+            return view(x_itself)
+    elif type(descriptor) is functools.cached_property and name not in getattr(x, "__dict__", {name: None}):
+        getter = descriptor.func
+        if type(getter) is FunctionType and (view := view_of(getter)) is not getter and _is_ordinary(kind):
+            value = x.__dict__[name] = view(x)
+            return value
+    elif name == "__class__" and (kind is Dual or hasattr(kind, "__dual__")):
+        return type(primal(x if kind is Dual else x.__dual__()))
+    return getattr(x, name)
+
+
+_PLAIN = {np.ndarray, np.float64, float, int, str, list, tuple, dict, type(np), FunctionType}
+
+
+def _is_ordinary(kind: type) -> bool:
+    getting: Any = kind.__getattribute__
+    return kind is super or (getting is object.__getattribute__ and not hasattr(kind, "__getattr__"))
+
+
+def _after(bound: Any, name: str) -> Any:
+    """What ``super().name`` finds: the first class behind the one that asks."""
+    order = bound.__self_class__.__mro__
+    for cls in order[order.index(bound.__thisclass__) + 1 :]:
+        if name in vars(cls):
+            return vars(cls)[name]
+    return None
+
+
+# Where it begins.
+
+ON = os.environ.get("DUALDIFF_ADAPT", "") != "0"
+
+
+def adapted(f: Any) -> Any:
+    """The function as a transform runs it."""
+    if not ON:
+        return f
+    if type(f) is FunctionType:
+        plan, namespace = _plan_of(id(f.__code__)), f.__globals__
+        if plan is not None and plan.of is namespace:
+            for name, meant in plan.assumed:
+                if namespace.get(name) is not meant:  # it means another module now
+                    return _of_new_function(f)
+            return f if plan.code is None else plan.view_of(f)
+    return hook(f)
+
+
+class as_written:
+    """A function that runs as written, and with it what it calls: ``dd.grad(dd.as_written(f))``; a decorator too.
+
+    What `adapt` would help with (``float``, ``math``, arrays made by ``np.zeros``) then raises.
+
+    >>> import math
+    >>> import dualdiff as dd
+    >>> dd.derivative(lambda x: math.exp(x))(0.0)
+    1.0
+    >>> dd.derivative(dd.as_written(lambda x: math.exp(x)))(0.0)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    TypeError: float(x), or a function of the math module, of a Dual of shape (): the derivative would be lost.
+    """
+
+    def __init__(self, f: Callable[..., Any]) -> None:
+        if not callable(f):
+            raise TypeError(f"as_written: the argument is a function, not {f!r}.")
+        functools.update_wrapper(self, f, updated=())
+        self.f = f
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.f(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        return as_written, (self.f,)
+
+
+class Adapted:
+    """What `adapt` returns of a function that needs help."""
+
+    __slots__ = ("__dict__", "__weakref__", "f")
+
+    def __init__(self, f: Callable[..., Any], settled: Callable[[Any], Any]) -> None:
+        functools.update_wrapper(self, f, updated=())
+        self.f = f
+        self.__dict__["_settled"] = settled
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__dict__["_settled"](adapted(self.f)(*args, **kwargs))
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        return getattr(sys.modules[_OURS], "adapt"), (self.f,)  # noqa: B009
+
+
+INSTANCES[as_written] = lambda g: g
+INSTANCES[Adapted] = lambda g: hook(g.f)
+
+
+# Why not.
+
+
+def explain(error: BaseException) -> None:
+    """Say with an error which functions on its way ran as written, and why."""
+    if not ON or any("runs as written" in note for note in getattr(error, "__notes__", ())):
+        return
+    trace: TracebackType | None = error.__traceback__
+    while trace is not None:
+        plan = _plans.get(id(trace.tb_frame.f_code))
+        if plan is not None and plan.reason:
+            error.add_note(
+                f"dualdiff: {trace.tb_frame.f_code.co_qualname} runs as written ({plan.reason}); "
+                "float(), math and np.zeros take no derivative there."
+            )
+            return
+        trace = trace.tb_next
+
+
+_adapted_of: weakref.WeakValueDictionary[int, Adapted] = weakref.WeakValueDictionary()
+
+
+def adapt_with(f: Any, settled: Callable[[Any], Any]) -> Any:
+    if not callable(f):
+        raise TypeError(f"adapt: the argument is a function, not {f!r}.")
+    if isinstance(f, (Adapted, as_written)) or adapted(f) is f:
+        return f
+    found = _adapted_of.get(id(f))
+    if found is None or found.f is not f:
+        found = _adapted_of[id(f)] = Adapted(f, settled)
+    return found

@@ -1,0 +1,167 @@
+"""SciPy: `dualdiff.scipy` in place of its functions, by identity; methods of distributions and splines by their type.
+
+What `dualdiff.scipy` has no formula for is viewed like any other Python code.  Nothing of SciPy is imported here: what
+a program uses is found when the first function of SciPy is called in adapted code.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+from ..values.objects import carries
+from .calls import PACKAGES, enter, hook, view_of
+
+_pending = ["special", "linalg", "integrate", "interpolate", "stats"]
+
+
+def arrive() -> None:
+    """Enter the stand-ins of the parts of SciPy that are in use by now."""
+    for name in list(_pending):
+        if (package := sys.modules.get(f"scipy.{name}")) is not None:
+            _pending.remove(name)
+            ours = importlib.import_module(f"dualdiff.scipy.{name}")
+            _functions(package, ours)
+            if name == "interpolate":
+                _interpolants(package, ours)
+            if name == "stats":
+                _distributions(package, ours)
+
+
+PACKAGES["scipy"] = arrive
+
+
+def _functions(package: ModuleType, ours: ModuleType) -> None:
+    for name in ours.__all__:
+        original, own = getattr(package, name, None), vars(ours).get(name)
+        if own is None or own is original or original is None:
+            continue
+        if isinstance(original, (type, FunctionType)):
+            enter(original, _either(original, own))
+
+
+def _either(original: Any, own: Any) -> Any:
+    """SciPy's own on plain arguments; functions among the arguments are viewed."""
+
+    of_functions = original.__module__.startswith("scipy.integrate")
+
+    @functools.wraps(original, updated=())
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if carries(args) or carries(kwargs):
+            return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
+        if of_functions and any(map(_is_function, (*args, *kwargs.values()))):
+            # It may return what carries a derivative, from around it.
+            return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
+        return original(*args, **kwargs)
+
+    return call
+
+
+def _is_function(x: Any) -> bool:
+    return type(x) in (FunctionType, MethodType, functools.partial)
+
+
+def _viewed(x: Any) -> Any:
+    return hook(x) if _is_function(x) else x
+
+
+def _method(cls: type, name: str, differentiable: Any) -> None:
+    """``differentiable(self, *args)`` where an argument carries a derivative; NotImplemented leaves it to a view."""
+    original = getattr(cls, name, None)
+    if not isinstance(original, FunctionType):
+        return
+
+    @functools.wraps(original)
+    def method(*args: Any, **kwargs: Any) -> Any:
+        if not (carries(args[1:]) or carries(kwargs)):
+            return original(*args, **kwargs)
+        result = differentiable(*args, **kwargs)
+        return view_of(original)(*args, **kwargs) if result is NotImplemented else result
+
+    enter(original, method)
+
+
+# Distributions: by type, since a frozen one holds a copy of its own.
+
+
+def _distributions(stats: Any, ours: Any) -> None:
+    by_type = {
+        type(getattr(stats, name)): own
+        for name, own in vars(ours).items()
+        if hasattr(own, "methods") and hasattr(stats, name)
+    }
+
+    def of_type(name: str) -> Any:
+        def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+            own = by_type.get(type(self))
+            if own is None or name not in own.methods:
+                return NotImplemented
+            return getattr(own, name)(*args, **kwargs)
+
+        return call
+
+    done = set()
+    for cls, own in by_type.items():
+        for name in own.methods:
+            original = getattr(cls, name, None)
+            if original not in done:
+                done.add(original)
+                _method(cls, name, of_type(name))
+
+
+# Interpolants that were made outside: their coefficients are constants.
+
+
+def _interpolants(interpolate: Any, ours: Any) -> None:
+    def of_piecewise(self: Any) -> Any:
+        return ours.PPoly(self.c, self.x, self.extrapolate, self.axis)
+
+    def of_b_spline(self: Any) -> Any:
+        return ours.BSpline(self.t, self.c, self.k, self.extrapolate, self.axis)
+
+    for cls, made in ((interpolate.PPoly, of_piecewise), (interpolate.BSpline, of_b_spline)):
+        for name in ("__call__", "integrate"):
+            _method(cls, name, functools.partial(_by_own, made, name))
+
+    def linear(self: Any, x: Any) -> Any:
+        kind = self._kind
+        if kind not in ("linear", "nearest", "nearest-up", "previous", "next"):
+            return NotImplemented
+        options = {"kind": kind, "axis": self.axis, "bounds_error": self.bounds_error, "fill_value": self.fill_value}
+        return ours.interp1d(self.x, self.y, **options)(x)
+
+    _method(interpolate.interp1d, "__call__", linear)
+
+    def on_grid(self: Any, xi: Any, method: Any = None, **options: Any) -> Any:
+        if options:
+            return NotImplemented
+        made = ours.RegularGridInterpolator(
+            self.grid, self.values, method or self.method, self.bounds_error, self.fill_value
+        )
+        return made(xi)
+
+    _method(interpolate.RegularGridInterpolator, "__call__", on_grid)
+
+    def fitted(self: Any, x: Any, nu: int = 0, ext: Any = None) -> Any:
+        if (self.ext if ext is None else ext) not in (0, "extrapolate"):
+            return NotImplemented
+        return ours.BSpline(*self._eval_args)(x, nu)
+
+    _method(interpolate.UnivariateSpline, "__call__", fitted)
+
+    @functools.wraps(interpolate.splev)
+    def splev(x: Any, tck: Any, der: int = 0, ext: int = 0) -> Any:
+        if not carries((x, tck)):
+            return interpolate.splev(x, tck, der, ext)
+        if not isinstance(tck, tuple) or ext != 0 or isinstance(tck[1], (list, tuple)):
+            return view_of(interpolate.splev)(x, tck, der, ext)
+        return ours.BSpline(*tck)(x, der)
+
+    enter(interpolate.splev, splev)
+
+
+def _by_own(made: Any, name: str, self: Any, *args: Any, **kwargs: Any) -> Any:
+    return getattr(made(self), name)(*args, **kwargs)

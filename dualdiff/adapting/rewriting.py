@@ -1,0 +1,185 @@
+"""The source of a function, rewritten: each call ``g(...)`` becomes ``hook(g)(...)``, each ``x.name`` asks a hook too.
+
+Positions are copied, so tracebacks, debuggers and coverage show the user's own lines and columns.  The hooks stand in
+the code as constants (`CALL`, `ATTRIBUTE`, to be replaced by the hooks themselves), so no name is added anywhere.
+Annotations, f-strings and the calls of decorators are left as they are.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+CALL = "\0dualdiff.adapting: the hook of calls"
+ATTRIBUTE = "\0dualdiff.adapting: the hook of attributes"
+MATCH = "\0dualdiff.adapting: the hook of classes in patterns"
+
+# What arrays and modules have; a property of the user's with such a name runs as written.
+_COMMON = frozenset({
+    "T", "dtype", "e", "flat", "imag", "inf", "nan", "ndim", "newaxis", "pi", "real", "shape", "size", "strides",
+    "__name__", "__dict__", "__doc__", "__module__",
+})  # fmt: skip
+
+
+class Rewriter(ast.NodeTransformer):
+    """Hooks the calls of one top-level statement, but for those that cannot need it.
+
+    ``needs_none`` says of an object whether a call of it never does.  ``assumed`` collects the global names that were
+    looked up for that, and the modules that they meant.
+    """
+
+    def __init__(self, namespace: dict[str, Any], bound: set[str], needs_none: Callable[[Any], bool]) -> None:
+        self.namespace = namespace
+        self.bound = bound
+        self.needs_none = needs_none
+        self.assumed: dict[str, Any] = {}
+        self.classes: list[str] = []
+        self.functions = 0  # how many are around
+        self.patterns = 0
+
+    # What is left as it is.
+
+    def _left(self, node: Any) -> Any:
+        return node
+
+    visit_JoinedStr = visit_TemplateStr = visit_TypeAlias = _left
+
+    def visit_FunctionDef(self, node: Any) -> Any:
+        self._decorators(node)
+        self.visit(node.args)
+        self.functions += 1
+        node.body = self._statements(node.body)
+        self.functions -= 1
+        return node
+
+    visit_AsyncFunctionDef = visit_FunctionDef
+
+    def _decorators(self, node: Any) -> None:
+        """Decorators run when the function is defined; what they are given to call later does not."""
+        pending: list[ast.AST] = list(node.decorator_list)
+        while pending:
+            part = pending.pop()
+            if isinstance(part, ast.Lambda):
+                part.body = self.visit(part.body)
+            else:
+                pending += ast.iter_child_nodes(part)
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AnnAssign:
+        self.visit(node.target)
+        if node.value is not None:
+            node.value = self.visit(node.value)
+        return node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.ClassDef:
+        self._decorators(node)
+        self.classes.append(node.name)
+        around, self.functions = self.functions, 0
+        node.body = self._statements(node.body)
+        self.functions = around
+        self.classes.pop()
+        return node
+
+    def _statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
+        found: list[ast.stmt] = []
+        for statement in body:
+            visited = self.visit(statement)
+            found += visited if isinstance(visited, list) else [visited]
+        return found
+
+    def visit_Match(self, node: ast.Match) -> Any:
+        """The classes in patterns, which must be names there, get one of their own in a function."""
+        named: list[ast.stmt] = []
+        for pattern in ast.walk(ast.Module([case.pattern for case in node.cases], [])):  # type: ignore[misc]
+            if isinstance(pattern, ast.MatchClass) and self.functions:
+                name = f"@match{self.patterns}"
+                self.patterns += 1
+                cls = pattern.cls
+                target = ast.copy_location(ast.Name(name, ast.Store()), cls)
+                named.append(ast.copy_location(ast.Assign([target], self._call(MATCH, [cls], cls)), cls))
+                pattern.cls = ast.copy_location(ast.Name(name, ast.Load()), cls)
+        node.subject = self.visit(node.subject)
+        for case in node.cases:
+            if case.guard is not None:
+                case.guard = self.visit(case.guard)
+            case.body = self._statements(case.body)
+        return [*named, node]
+
+    # What is hooked.
+
+    def visit_Call(self, node: ast.Call) -> ast.Call:
+        meant = self._meaning(node.func)
+        hooked = not (meant is not None and self.needs_none(meant))
+        if isinstance(node.func, ast.Attribute):
+            node.func.value = self.visit(node.func.value)
+        else:
+            node.func = self.visit(node.func)
+        node.args = [self.visit(arg) for arg in node.args]
+        for keyword in node.keywords:
+            keyword.value = self.visit(keyword.value)
+        if hooked:
+            node.func = self._call(CALL, [node.func], node.func)
+        return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> Any:
+        meant = self._meaning(node.value)
+        node.value = self.visit(node.value)
+        if not isinstance(node.ctx, ast.Load) or node.attr in _COMMON or isinstance(meant, ModuleType):
+            return node
+        name = ast.copy_location(ast.Constant(self._mangled(node.attr)), node)
+        return self._call(ATTRIBUTE, [node.value, name], node)
+
+    def _call(self, mark: str, args: list[Any], at: Any) -> ast.Call:
+        hook = ast.copy_location(ast.Constant(mark), at)
+        return ast.copy_location(ast.Call(hook, args, []), at)
+
+    def _mangled(self, name: str) -> str:
+        """A private name as the compiler would write it in the class around."""
+        if not self.classes or not name.startswith("__") or name.endswith("__"):
+            return name
+        owner = self.classes[-1].lstrip("_")
+        return f"_{owner}{name}" if owner else name
+
+    def _meaning(self, node: ast.AST) -> Any:
+        """What a global name, or an attribute of a module, means; None if that is not plain."""
+        if isinstance(node, ast.Name):
+            if node.id in self.bound:
+                return None
+            if node.id not in self.namespace:
+                return getattr(builtins, node.id, None)
+            meant = self.namespace[node.id]
+            if isinstance(meant, ModuleType) or self.needs_none(meant):
+                self.assumed[node.id] = meant
+                return meant
+            return None
+        if isinstance(node, ast.Attribute):
+            module = self._meaning(node.value)
+            return vars(module).get(node.attr) if isinstance(module, ModuleType) else None
+        return None
+
+
+def bound_names(statement: ast.stmt) -> set[str]:
+    """Every name that a statement binds, in whichever of its scopes: it may mean something else than the global one."""
+    found: set[str] = set()
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            found.add(node.id)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            if node is not statement:
+                found.add(node.name)
+        elif isinstance(node, ast.alias):
+            found.add((node.asname or node.name).partition(".")[0])
+        elif isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
+            found.add(node.name)
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            found.add(node.rest)
+        elif hasattr(ast, "TypeVar") and isinstance(node, ast.TypeVar):
+            found.add(node.name)
+    return found

@@ -1,0 +1,314 @@
+"""Views: a function compiled anew from its own source, its calls hooked; globals, cells and defaults are its own.
+
+The top-level statement that holds the function is compiled twice, as it is and rewritten.  Only if what comes of the
+first equals the running code (bytecode, constants, names, lines and columns) is the second used.  Otherwise, and for
+a function without source, `unadapted` remembers the reason and the function runs as written.
+
+Only the statement is parsed, and not the file that it stands in.  With it go the file's imports: from Python 3.12 on
+``np.f()`` compiles differently where ``np`` is known to be imported.
+"""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
+from typing import Any
+
+from .rewriting import ATTRIBUTE, CALL, MATCH, Rewriter, bound_names
+
+_FUTURE = 0x1FF0000  # the flags of ``from __future__ import ...``
+_lock = threading.RLock()
+
+
+class Plan:
+    """What is to be done with a function of some code: compiled anew (``code``), or left as written (None)."""
+
+    __slots__ = ("assumed", "code", "of", "reason", "view")
+
+    def __init__(self, of: dict[str, Any], code: CodeType | None, assumed: Any = (), reason: str = "") -> None:
+        self.of = of  # the globals that it was made for
+        self.code = code
+        self.assumed = assumed  # global names that were taken for the modules they meant
+        self.reason = reason
+        self.view: Any = None
+
+    def view_of(self, f: FunctionType) -> Any:
+        view = self.view
+        if view is not None and view.__defaults__ is f.__defaults__ and view.__kwdefaults__ is f.__kwdefaults__:
+            return view
+        made = FunctionType(self.code, f.__globals__, f.__name__, f.__defaults__, f.__closure__)  # type: ignore[arg-type]
+        if f.__kwdefaults__ is not None:
+            made.__kwdefaults__ = f.__kwdefaults__
+        if f.__closure__ is None:  # else it would keep alive what the cells hold
+            self.view = made
+        return made
+
+
+def plan_for(
+    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, Any, Any], needs_none: Callable[[Any], bool]
+) -> Plan:
+    """How a function of this code and these globals is viewed."""
+    try:
+        with _lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the user's source, given when it was compiled first
+            return _planned(code, namespace, hooks, needs_none)
+    except Exception as error:  # whatever the source is: it then runs as written
+        return Plan(namespace, None, reason=f"its source cannot be compiled anew: {type(error).__name__}: {error}")
+
+
+def _planned(
+    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, Any, Any], needs_none: Callable[[Any], bool]
+) -> Plan:
+    lines = linecache.getlines(code.co_filename, namespace)
+    if not lines or code.co_firstlineno > len(lines):
+        return Plan(namespace, None, reason="no source: defined by exec or eval, or in an interactive session")
+    flags = code.co_flags & _FUTURE
+    asserting = _rewritten_by_pytest(namespace)
+    for module in _candidates(lines, code.co_firstlineno):
+        statement = module.body[-1]
+        as_it_is = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
+        rewriter = Rewriter(namespace, bound_names(statement), needs_none)
+        place = _place_of(code, as_it_is)
+        if place is None and asserting:
+            place = _place_of_asserting(code, as_it_is)
+        if place is None:
+            continue
+        module.body[-1] = rewriter.visit(statement)
+        rewritten = _at(compile(module, code.co_filename, "exec", flags, dont_inherit=True), place)
+        assumed = tuple(rewriter.assumed.items())
+        if rewritten.co_freevars != code.co_freevars or rewritten.co_name != code.co_name:
+            continue
+        if not _marked(rewritten):
+            return Plan(namespace, None, assumed)
+        return Plan(namespace, _with_hooks(rewritten, hooks), assumed)
+    return Plan(
+        namespace, None, reason="its source differs from what is running: edited since, or rewritten when imported"
+    )
+
+
+# The statement, and the imports of its file.
+
+
+def _candidates(lines: list[str], number: int) -> Iterator[ast.Module]:
+    """Modules that end in a top-level statement around a line: from its block alone, then from the whole file."""
+    for block in _blocks(lines, number):
+        try:
+            count = len(_around(block, number))
+        except SyntaxError:  # no whole statement
+            continue
+        if not count:
+            continue
+        imports = _imports(lines)
+        for i in range(count):
+            yield ast.Module([*imports, _around(block, number)[i]], [])
+            # Without: a statement that is compiled by itself, as in a notebook.
+            yield ast.Module([_around(block, number)[i]], [])
+        break
+    source = "".join(lines)
+    imports = _importing(_imported(ast.parse(source)))
+    for i in range(len(_around(source, number))):
+        yield ast.Module([*imports, _around(source, number)[i]], [])
+
+
+def _around(source: str, number: int) -> list[ast.stmt]:
+    """The statements at the top level of a source that have a part on a line, made anew: they will be changed."""
+    found = []
+    for statement in ast.parse(source).body:
+        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
+        if first <= number <= (statement.end_lineno or first):
+            found.append(statement)
+    return found
+
+
+_STARTS = re.compile(r"[^\s#)\]}]")
+_CONTINUES = re.compile(r"(else|elif|except|finally)\b")
+
+
+def _blocks(lines: list[str], number: int) -> Iterator[str]:
+    """The text of the top-level statement around a line, on its own lines; longer guesses follow."""
+    end = number
+    while end < len(lines) and (
+        not _STARTS.match(lines[end]) or _CONTINUES.match(lines[end]) or _decorating(lines, end)
+    ):
+        end += 1
+    start = number - 1
+    for _ in range(8):
+        while start > 0 and (not _STARTS.match(lines[start]) or _CONTINUES.match(lines[start])):
+            start -= 1
+        while start > 0 and lines[start - 1].startswith("@"):
+            start -= 1
+        yield "\n" * start + "".join(lines[start:end])
+        if start == 0:
+            return
+        start -= 1
+
+
+def _decorating(lines: list[str], end: int) -> bool:
+    """Whether the lines before stop in the middle: a decorator stands above what it decorates."""
+    return lines[end - 1].startswith("@")
+
+
+_imports_of: dict[int, tuple[list[str], set[str]]] = {}
+
+
+def _imports(lines: list[str]) -> list[ast.stmt]:
+    """Import statements of the names that the file imports at its top level."""
+    kept = _imports_of.get(id(lines))
+    if kept is None or kept[0] is not lines:
+        if len(_imports_of) > 256:
+            _imports_of.clear()
+        kept = _imports_of[id(lines)] = (lines, _imported_names(lines))
+    return _importing(kept[1])
+
+
+def _importing(names: set[str]) -> list[ast.stmt]:
+    return [ast.fix_missing_locations(ast.Import([ast.alias(name)], lineno=1, col_offset=0)) for name in sorted(names)]
+
+
+_IMPORTING = re.compile(r"(import|from)\s")
+_BLOCK = re.compile(r"(try|if|else|elif|except|finally|with|for|while)\b")
+
+
+def _imported_names(lines: list[str]) -> set[str]:
+    found: set[str] = set()
+    at = 0
+    while at < len(lines):
+        line = lines[at]
+        start = at
+        at += 1
+        if _IMPORTING.match(line):
+            text = line
+            while at < len(lines) and (text.rstrip().endswith("\\") or text.count("(") > text.count(")")):
+                text += lines[at]
+                at += 1
+        elif _BLOCK.match(line):
+            while at < len(lines) and (not _STARTS.match(lines[at]) or _CONTINUES.match(lines[at])):
+                at += 1
+            text = "".join(lines[start:at])
+            if "import" not in text:
+                continue
+        else:
+            continue
+        try:
+            found |= _imported(ast.parse(text))
+        except SyntaxError:  # inside a string, say
+            continue
+    return found
+
+
+def _imported(module: ast.Module) -> set[str]:
+    """The names that import statements bind in a module, those of its functions and classes left out."""
+    found: set[str] = set()
+    pending: list[ast.AST] = list(module.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names if alias.name != "*"}
+        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.expr)):
+            pending += ast.iter_child_nodes(node)
+    return found
+
+
+def _rewritten_by_pytest(namespace: dict[str, Any]) -> bool:
+    """Whether pytest's own loader compiled the file: its asserts differ from their source, in a known way."""
+    loader = namespace.get("__loader__")
+    return type(loader).__module__ == "_pytest.assertion.rewrite"
+
+
+# Code in code.
+
+
+def _place_of(code: CodeType, whole: CodeType) -> tuple[int, ...] | None:
+    """The way from a module's code to a function's: a position among the codes that each holds."""
+    for i, inner in enumerate(_inner(whole)):
+        # Equal codes may still differ in their columns before Python 3.12: two lambdas on one line.
+        if inner == code and inner.co_linetable == code.co_linetable:
+            return (i,)
+        if (rest := _place_of(code, inner)) is not None:
+            return (i, *rest)
+    return None
+
+
+def _place_of_asserting(code: CodeType, whole: CodeType) -> tuple[int, ...] | None:
+    """The same for a function with asserts that pytest has rewritten: by all its names, if there is only one such."""
+    found = [place for place, inner in _all_inner(whole) if _may_become(inner, code)]
+    return found[0] if len(found) == 1 else None
+
+
+def _all_inner(whole: CodeType, place: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], CodeType]]:
+    for i, inner in enumerate(_inner(whole)):
+        yield (*place, i), inner
+        yield from _all_inner(inner, (*place, i))
+
+
+def _may_become(source: CodeType, running: CodeType) -> bool:
+    """Whether pytest may have made ``running`` of ``source``: it replaces asserts, and adds names."""
+    same = ("co_name", "co_qualname", "co_firstlineno", "co_argcount", "co_kwonlyargcount", "co_freevars", "co_flags")
+    return (
+        any("AssertionError" in name for name in running.co_names)
+        and all(getattr(source, name) == getattr(running, name) for name in same)
+        and set(source.co_names) <= set(running.co_names)
+        and set(source.co_varnames) <= set(running.co_varnames)
+        and [inner.co_qualname for inner in _inner(source)] == [inner.co_qualname for inner in _inner(running)]
+    )
+
+
+def _inner(code: CodeType) -> list[CodeType]:
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+
+
+def _at(code: CodeType, place: tuple[int, ...]) -> CodeType:
+    for i in place:
+        code = _inner(code)[i]
+    return code
+
+
+def _marked(code: CodeType) -> bool:
+    return any(mark in code.co_consts for mark in (CALL, ATTRIBUTE, MATCH)) or any(map(_marked, _inner(code)))
+
+
+def _with_hooks(code: CodeType, hooks: tuple[Any, Any, Any]) -> CodeType:
+    hook_of = dict(zip((CALL, ATTRIBUTE, MATCH), hooks, strict=True))
+    constants = []
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            constants.append(_with_hooks(constant, hooks))
+        else:
+            constants.append(hook_of.get(constant, constant) if type(constant) is str else constant)
+    return code.replace(co_consts=tuple(constants))
+
+
+class ByCode:
+    """Plans by code object, forgotten with it."""
+
+    def __init__(self) -> None:
+        self._plans: dict[int, Plan] = {}
+        self.known = self._plans
+        self._alive: dict[int, weakref.ref[CodeType]] = {}
+        self.get = self._plans.get
+
+    def put(self, code: CodeType, plan: Plan) -> None:
+        key = id(code)
+
+        def forget(_: Any, plans: Any = self._plans, alive: Any = self._alive) -> None:
+            plans.pop(key, None)
+            alive.pop(key, None)
+
+        self._alive[key] = weakref.ref(code, forget)
+        self._plans[key] = plan
+
+    def leave(self, code: CodeType, namespace: dict[str, Any]) -> None:
+        """Views, and the functions in them, are not viewed again."""
+        self.put(code, Plan(namespace, None))
+        for inner in _inner(code):
+            self.leave(inner, namespace)
+
+    def clear(self) -> None:
+        self._plans.clear()
+        self._alive.clear()

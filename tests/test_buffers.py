@@ -1,0 +1,372 @@
+"""Lazy buffers: arrays of adapted functions that become Duals when one is written into them."""
+
+import copy
+import gc
+import warnings
+import weakref
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import dualdiff as dd
+from dualdiff.adapting.buffers import Buffer
+from tests.samples import load_all
+
+SAMPLES = [
+    sample
+    for sample in load_all()
+    if all(isinstance(arg, np.ndarray) and arg.dtype.kind == "f" and arg.size for arg in sample.args)
+]
+X = np.array([0.5, 1.5, 2.0])
+V = np.array([1.0, -0.5, 0.25])
+
+
+def written_before(x):
+    """The argument in a buffer, filled before it is used."""
+    buffer = np.zeros(x.shape)
+    buffer[...] = x
+    return buffer
+
+
+def viewed_before_written(x):
+    """A view of a buffer, taken before the buffer is filled."""
+    buffer = np.zeros(x.shape)
+    view = buffer[...]
+    buffer[...] = x
+    return view
+
+
+def row_of_a_larger_one(x):
+    """A row of a buffer, filled through another view of it."""
+    buffer = np.zeros((2, *x.shape))
+    row = buffer[1, ...]  # a view also where a row is a number
+    buffer.T[..., 1] = x.T
+    return row
+
+
+@pytest.mark.parametrize("through", [written_before, viewed_before_written, row_of_a_larger_one])
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_every_rule_gives_the_same_through_buffers(sample, through):
+    directions = tuple(np.full_like(arg, 0.75) for arg in sample.args)
+
+    def f(*args):
+        return sample.f(*[through(arg) for arg in args])
+
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", dd.IndependentResult)
+        y, ydot = dd.jvp(sample.f, sample.args, directions)
+        y_bar = dd.vjp(sample.f, *sample.args)
+        found, found_dot = dd.jvp(f, sample.args, directions)
+    for one, other in zip(leaves(found), leaves(y), strict=True):
+        assert_allclose(one, other, rtol=1e-13)
+    for one, other in zip(leaves(found_dot), leaves(ydot), strict=True):
+        assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", dd.IndependentResult)
+        back = dd.vjp(f, *sample.args)
+        seed = ones_like(y_bar[0])
+        for one, other in zip(back[1](seed), y_bar[1](seed), strict=True):
+            assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+
+
+def leaves(tree):
+    return [leaf for part in tree for leaf in leaves(part)] if isinstance(tree, (tuple, list)) else [tree]
+
+
+def ones_like(tree):
+    if isinstance(tree, (tuple, list)):
+        parts = [ones_like(part) for part in tree]
+        return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
+    return np.ones_like(tree, dtype=np.result_type(tree, np.float32) if np.result_type(tree).kind in "biu" else None)
+
+
+# Before anything is written that carries a derivative: its array.
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_a_buffer_that_nothing_was_written_into_gives_what_its_array_gives(sample):
+    buffers = [Buffer(arg.copy()) for arg in sample.args]
+    with np.errstate(all="ignore"):
+        plain = leaves(sample.f(*[arg.copy() for arg in sample.args]))
+        for one, other in zip(leaves(sample.f(*buffers)), plain, strict=True):
+            array = one.__dual__() if type(one) is Buffer else one
+            assert type(array) is type(other)
+            assert_array_equal(array, other)
+            assert np.result_type(array) == np.result_type(other)
+
+
+@pytest.mark.parametrize("name", [name for name in dir(np.ndarray) if not name.startswith("_")])
+def test_a_buffer_has_every_public_name_of_ndarray(name):
+    array = np.array([[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
+    if not hasattr(array, name):
+        pytest.skip("gone from this NumPy")
+    if name == "resize":
+        assert not hasattr(Buffer(array), name)
+        return
+    plain, found = getattr(array, name), getattr(Buffer(array), name)
+    if isinstance(plain, (int, str, tuple, np.dtype, np.ndarray)):
+        assert_array_equal(found, plain)
+
+
+def test_conversions_text_and_copies_are_those_of_the_array():
+    array = np.array([[1.5, 2.0]])
+    buffer = Buffer(array)
+
+    assert repr(buffer) == repr(array)
+    assert str(buffer) == str(array)
+    assert float(Buffer(np.array(1.5))) == 1.5
+    assert int(Buffer(np.array(1.5))) == 1
+    assert complex(Buffer(np.array(1.5))) == 1.5
+    assert bool(Buffer(np.array([1.5])))
+    assert 2.0 in buffer
+    assert len(buffer) == 1
+    for copied in (copy.copy(buffer), copy.deepcopy(buffer), buffer.copy()):
+        assert type(copied) is Buffer
+        assert_array_equal(copied, array)
+        copied[0, 0] = 9.0
+    assert buffer[0, 0] == 1.5
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(buffer)
+
+
+# Writes, and who sees them.
+
+
+def writes():
+    def views(x):
+        b = np.zeros((2, 3))
+        v, r, row, d = b.T, b.reshape(-1), b[1], np.diagonal(b)
+        b[1, 1] = x[0]
+        row[2] = x[1] ** 2
+        return v[1, 1] * r[4] + r[5] * v[2, 1] + d[1]
+
+    def without_axes(x):
+        b = np.zeros(())
+        c = b[...]
+        b[...] = x[0]
+        return c * x[1]
+
+    def in_place(x):
+        b = np.ones(3)
+        c = b
+        b += x
+        b *= np.array([2.0, 1.0, 3.0])
+        b /= x
+        b **= 2
+        b -= x[0]
+        return c.sum()
+
+    def in_place_without_axes(x):
+        b = np.zeros(())
+        b += x[0]
+        return float(b) * x[1]
+
+    def ufunc_at(x):
+        b = np.zeros(3)
+        np.add.at(b, [0, 0, 1], x)
+        return b[0] * b[1]
+
+    def out_of_a_plain_and_a_dual_operand(x):
+        b = np.zeros(3)
+        np.multiply(np.ones(3), x, out=b)
+        return b.prod()
+
+    def out_among_its_operands(x):
+        b = np.ones(3)
+        np.add(b, x, b)
+        return b.prod()
+
+    def out_by_position(x):
+        b = np.zeros(())
+        np.sum(x * x, 0, None, b)
+        return b * x[0]
+
+    def functions_that_write(x):
+        b, c = np.zeros(3), np.zeros((3, 3))
+        np.copyto(b, x)
+        b.put([1], x[0] ** 2)
+        np.fill_diagonal(c, x)
+        np.put(b, [0], 3 * x[2])
+        np.place(b, [False, False, True], [x[1]])
+        np.putmask(c, c == 0, x[0])
+        return b.prod() + c.sum()
+
+    def fill_and_flat(x):
+        b, c = np.zeros(3), np.zeros((2, 2))
+        b.fill(x[0])
+        c.flat = x[1]
+        c.flat[1] = x[2] ** 2
+        return b.prod() * c.prod()
+
+    def masks_and_lists(x):
+        b = np.zeros((3, 3))
+        b[1:, 0] = [x[0], x[1] ** 2]
+        b[[0, 1]] = b[[1, 0]]
+        b[b > 0.1] *= 2
+        return b.sum() + b[0, 0]
+
+    def rows(x):
+        m = np.zeros((3, 3))
+        for i, row in enumerate(m):
+            row[:] = x**i
+        return np.linalg.det(m)
+
+    def real_and_imaginary_parts(x):
+        z = np.zeros(3, complex)
+        z.real = x
+        z.imag[1] = x[0] ** 2
+        w = np.zeros((), complex)
+        w.imag = x[2]
+        return np.sum(np.abs(z) ** 2) + np.abs(w)
+
+    def copies(x):
+        b = np.arange(3.0).copy()
+        c = np.arange(3).astype(float)
+        b[0], c[1] = x[0], x[1]
+        d = np.array(b)
+        b[0] = 7.0
+        return (d * c).sum() + b[0]
+
+    def parts_by_functions(x):
+        b = np.zeros(4)
+        u, v = np.split(b, 2)
+        w = np.atleast_2d(b)
+        b[0] = x[0]
+        v[1] = x[1] ** 2
+        return u[0] * b[3] + w[0, 3]
+
+    def results_of_operations(x):
+        b = np.ones(3) * np.nan
+        c = np.zeros(3) + 1.0
+        d = np.sqrt(np.ones(3))
+        b[:], c[0], d[1] = x, x[1], x[2]
+        return (b * c * d).sum()
+
+    def enumerated(x):
+        b = np.zeros((3, 2))
+        for (i, j), entry in np.ndenumerate(b):
+            b[i, j] = x[i] * (j + 1) + entry
+        return b.prod()
+
+    def beside_a_dual(x):
+        b = np.zeros(2)
+        u, v = np.atleast_1d(b, x)
+        b[0] = x[0]
+        return u[0] * v[1]
+
+    return [function for function in locals().values() if callable(function)]
+
+
+@pytest.mark.parametrize("f", writes(), ids=lambda f: f.__name__)
+def test_writes_are_seen_wherever_numpy_shows_them(f):
+    step = 1e-5
+    numerical = np.array(
+        [(8 * (f(X + e) - f(X - e)) - (f(X + 2 * e) - f(X - 2 * e))) / (12 * step) for e in step * np.eye(3)]
+    )
+
+    assert_allclose(dd.grad(f)(X), numerical, rtol=1e-7, atol=1e-8)
+    assert_allclose(dd.jacfwd(f)(X), numerical, rtol=1e-7, atol=1e-8)
+    assert_allclose(dd.jacrev(f)(X), numerical, rtol=1e-7, atol=1e-8)
+    assert_allclose(dd.hessian(f)(X), dd.jacrev(dd.jacrev(f))(X), rtol=1e-10, atol=1e-10)
+    assert_array_equal(dd.jvp(f, (X,), (V,))[0], f(X))
+    assert_array_equal(dd.adapt(f)(X), f(X))
+
+
+def test_levels_lift_both_ways():
+    def f(x):
+        b = np.zeros(3)
+
+        def inner(y):
+            b[0] = x
+            view = b[:2]
+            b[1] = y * x
+            c = np.zeros(2)
+            c[0] = b[0] * y
+            return view[0] * b[1] * c[0] * y
+
+        return dd.derivative(inner)(2.0)
+
+    # x · y x · x y · y, its derivative in y at 2 is 3 · 4 x³
+    assert dd.derivative(f)(0.5) == pytest.approx(36 * 0.25)
+    assert dd.grad(f)(0.5) == pytest.approx(36 * 0.25)
+
+
+def test_whole_numbers_stay_plain():
+    def f(x):
+        n = np.zeros(3, int)
+        n[1] = int(x * 10)
+        assert type(n) is np.ndarray
+        return n[1] * x
+
+    assert dd.derivative(f)(0.55) == 5.0
+
+
+def test_results_and_aux_are_arrays_again():
+    def f(x):
+        b, c = np.zeros(3), np.ones(2)
+        b[0] = x
+        return (b, c), np.ones(1)
+
+    (y, constant), (ydot, zero), aux = dd.jvp(f, (2.0,), (1.0,), has_aux=True)
+
+    assert [type(part) for part in (y, constant, ydot, zero, aux)] == [np.ndarray] * 5
+    assert_array_equal(ydot, [1, 0, 0])
+    assert_array_equal(zero, [0, 0])
+
+
+# Loud.
+
+
+def test_a_plain_view_handed_out_forbids_the_write_while_it_lives():
+    def f(x, keep):
+        b = np.zeros(3)
+        seen = dd.as_written(np.asarray)(b)
+        part = seen[1:]
+        del seen
+        if not keep:
+            del part
+            gc.collect()
+        b[0] = x
+        return b.sum()
+
+    assert dd.derivative(lambda x: f(x, False))(2.0) == 1.0
+    with pytest.raises(TypeError, match="plain view"):
+        dd.derivative(lambda x: f(x, True))(2.0)
+
+
+@pytest.mark.parametrize("take", [lambda b: b.data, lambda b: b.ctypes, lambda b: b.view(np.int64)])
+def test_memory_that_was_handed_out_forbids_the_write(take):
+    def f(x):
+        b = np.zeros(3)
+        memory = take(b)
+        b[0] = x
+        return b.sum(), memory
+
+    with pytest.raises(TypeError, match="view"):
+        dd.jvp(f, (2.0,), (1.0,))
+
+
+def test_code_for_numbers_does_not_take_a_dual_buffer():
+    def f(x):
+        b = np.zeros(1)
+        b[0] = x
+        return memoryview(b)[0]
+
+    with pytest.raises(TypeError):
+        dd.derivative(f)(2.0)
+
+
+def test_a_buffer_is_freed_with_its_views():
+    seen = []
+
+    def f(x):
+        b = np.zeros(3)
+        v = b[:2]
+        b[0] = x
+        seen.append(weakref.ref(b))
+        return v[0]
+
+    dd.derivative(f)(2.0)
+    gc.collect()
+    assert seen[0]() is None
