@@ -6,7 +6,6 @@ are properties of the form of a rule: they hold for every sample of the rules wr
 """
 
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
@@ -15,39 +14,8 @@ from dualdiff.pytrees.trees import flatten
 from dualdiff.table import RULES
 from dualdiff.testing import derivative_at_zero
 from tests.duck import Duck, unwrapped
-from tests.samples import functions, load_all, of_their_form, samples_of
-
-each_rule = pytest.mark.parametrize("function", functions(), ids=name_of)
-
-
-def law(*, of=lambda sample: True):
-    """Makes of the check of one sample the test of one rule at those of its samples that ``of`` chooses."""
-
-    def test_of(check):
-        @each_rule
-        def test(function):
-            chosen = [sample for sample in samples_of(function) if of(sample)]
-            if not chosen:
-                pytest.skip("no sample that this law is about")
-            faults = [fault for sample in chosen if (fault := fault_of(check, sample)) is not None]
-            if len(faults) == 1:
-                raise faults[0]
-            if faults:
-                raise ExceptionGroup(f"{len(faults)} of {len(chosen)} samples of {name_of(function)}", faults)
-
-        test.__name__, test.__doc__ = check.__name__, check.__doc__
-        return test
-
-    return test_of
-
-
-def fault_of(check, sample):
-    try:
-        check(sample)
-    except Exception as fault:
-        fault.add_note(f"sample {sample}")
-        return fault
-    return None
+from tests.laws import law
+from tests.samples import functions, load_all, of_their_form
 
 
 def has_second(sample):

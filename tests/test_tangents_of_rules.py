@@ -9,12 +9,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
+from dualdiff.scipy import interpolate, linalg
 from dualdiff.tangents import MINUS_ONE, ONE, blocks, like_of
 from dualdiff.tangents.dense import Dense
 from dualdiff.transforms.arguments import seeded
+from tests.laws import law
 from tests.samples import load_all
 from tests.test_tangent_kinds import bits
 
@@ -25,11 +28,11 @@ class CheckedKind(Dense):
     Everything goes through the formulas of NumPy; nothing of the arithmetic of `Dense` is used but for its moves.
     """
 
-    __slots__ = ("reached", "rng")
+    __slots__ = ("rng",)
 
-    def __init__(self, reached):
+    def __init__(self):
         super().__init__(2)
-        self.reached, self.rng = reached, np.random.default_rng(1)
+        self.rng = np.random.default_rng(1)
 
     def block(self, like):
         like = like_of(like)
@@ -70,11 +73,6 @@ class CheckedKind(Dense):
 
     def linear_map(self, tangent, apply, transpose, like):
         """⟨c, apply(t)⟩ = ⟨transpose(c), t⟩ at random blocks of three; the cotangent of a real array is real."""
-        frame = sys._getframe(1)
-        while frame.f_code.co_filename.endswith("expression.py"):
-            frame = frame.f_back
-        path = Path(frame.f_code.co_filename)
-        self.reached.append((f"{path.parent.name}/{path.name}", frame.f_lineno))
         t, c = self.block(self.like(tangent)), self.block(like)
         before = bits([t, c, tangent])
         forward, back = apply(t), transpose(c)
@@ -88,17 +86,39 @@ class CheckedKind(Dense):
         return result
 
 
-def programs():
-    """Every sample of a rule, and functions of `dualdiff.scipy` whose derivatives are linear maps: name, f, args."""
-    from dualdiff.scipy import interpolate, linalg
+class NotingKind(CheckedKind):
+    """Dense tangents that note which lines of the package ask for a linear map."""
 
+    __slots__ = ("reached",)
+    combine, contract = Dense.combine, Dense.contract
+
+    def __init__(self, reached):
+        super().__init__()
+        self.reached = reached
+
+    def linear_map(self, tangent, apply, transpose, like):
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename.endswith("expression.py"):
+            frame = frame.f_back
+        path = Path(frame.f_code.co_filename)
+        self.reached.append((f"{path.parent.name}/{path.name}", frame.f_lineno))
+        return apply(tangent)
+
+
+def with_real_part(z, x):
+    y = z * 1.0
+    y.real[...] = x
+    return y
+
+
+def programs_of_scipy():
+    """Functions of `dualdiff.scipy` whose derivatives are linear maps: name, f, args."""
     rng = np.random.default_rng(7)
     a, b = rng.uniform(-1, 1, (2, 3)), rng.uniform(-1, 1, (3, 4))
     z, w = a + 1j * rng.uniform(-1, 1, (2, 3)), b + 1j * rng.uniform(-1, 1, (3, 4))
     square, complex_square = a[:, :2] + 2.0 * np.eye(2), z[:, :2] + 2.0 * np.eye(2)
     bands = np.array([[0.0, 1.0, 1.0], [4.0, 5.0, 6.0], [1.0, 1.0, 0.0]])
     closed = np.array([0.0, 1.0, 3.0, 0.0])
-    yield from ((str(sample), sample.f, sample.args) for sample in load_all())
     yield "a real part written", with_real_part, (z, a)
     yield "expm", linalg.expm, (square,)
     yield "solve_triangular", linalg.solve_triangular, (square, b[:2])
@@ -108,10 +128,7 @@ def programs():
     yield "CubicSpline", lambda y: interpolate.CubicSpline(np.arange(4.0), y, bc_type="periodic").c, (closed,)
 
 
-def with_real_part(z, x):
-    y = z * 1.0
-    y.real[...] = x
-    return y
+SCIPY = list(programs_of_scipy())
 
 
 def places_of_linear_maps():
@@ -125,16 +142,26 @@ def places_of_linear_maps():
                 yield f"{path.parent.name}/{path.name}", node.lineno, node.end_lineno
 
 
-def test_operations_of_every_rule_obey_the_laws_and_every_linear_map_is_reached():
+def run(p, f, args):
+    try:
+        f(*(seeded(np.asarray(x)[()], p.seed(p.block(x)[: p.k]), p) for x in args))
+    finally:
+        p.live = False
+
+
+@law()
+def test_operations_of_a_rule_obey_the_laws(sample):
+    run(CheckedKind(), sample.f, sample.args)
+
+
+@pytest.mark.parametrize(("f", "args"), [program[1:] for program in SCIPY], ids=[program[0] for program in SCIPY])
+def test_operations_of_functions_of_scipy_obey_the_laws(f, args):
+    run(CheckedKind(), f, args)
+
+
+def test_every_linear_map_of_the_package_is_reached():
     reached = []
-    for name, f, args in programs():
-        p = CheckedKind(reached)
-        try:
-            f(*(seeded(np.asarray(x)[()], p.seed(p.block(x)[:2]), p) for x in args))
-        except AssertionError as fault:
-            fault.add_note(name)
-            raise
-        finally:
-            p.live = False
+    for _, f, args in [*SCIPY, *((str(sample), sample.f, sample.args) for sample in load_all())]:
+        run(NotingKind(reached), f, args)
     for file, first, last in places_of_linear_maps():
         assert any(file == path and first <= line <= last for path, line in reached), f"{file}:{first} was not reached"
