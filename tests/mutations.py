@@ -38,10 +38,10 @@ FAULTS = [
         f"{RULES} -k extrapolated_and_sinh",
     ),
     Fault(
-        "a partial of SciPy is off by 1e-7",
+        "a partial of SciPy is off by 1e-6",
         "special/bessel.py",
         "edged(sc.j1, lambda y, x: 0.5 * (sc.j0(x) - sc.jv(2.0, x)))",
-        "edged(sc.j1, lambda y, x: 0.5 * (sc.j0(x) - (1 + 1e-7) * sc.jv(2.0, x)))",
+        "edged(sc.j1, lambda y, x: 0.5 * (sc.j0(x) - (1 + 1e-6) * sc.jv(2.0, x)))",
         f"{RULES} -k extrapolated_and_j1; tests/test_bessel.py",
     ),
     Fault(
@@ -49,7 +49,7 @@ FAULTS = [
         "rules/elementwise.py",
         "elementwise(np.cosh, lambda y, x: np.sinh(x), ",
         'elementwise(np.cosh, lambda y, x: np.sinh(getattr(x, "value", x)), ',
-        f"{RULES} -k second_and_cosh; {RULES} -k over_reverse_and_cosh",
+        f"{RULES} -k second_and_cosh",
     ),
     Fault(
         "a value is rounded in another way",

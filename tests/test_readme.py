@@ -43,7 +43,7 @@ def test_code_blocks_of_the_readme_run_in_order_and_print_what_they_promise():
 def test_readme_has_each_set_up_command_on_one_line():
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("python -m venv")]
 
-    assert [line.split()[-1] for line in commands] == ["benchmarks", "pytest"]
+    assert [line.rpartition(" -m ")[2] for line in commands] == ["benchmarks", "pytest -n 2"]
 
 
 MODULES = ["dualdiff", *(module.name for module in pkgutil.walk_packages(dualdiff.__path__, "dualdiff."))]
