@@ -77,7 +77,14 @@ FAULTS = [
         "rules/rearrangements.py",
         "return sorted(range(value.ndim), key=lambda axis: -abs(strides[axis]))",
         "return list(range(value.ndim))",
-        f"{RULES} -k layout",
+        "tests/test_rearrangements.py; tests/test_coverage.py -k ravel",
+    ),
+    Fault(
+        "a partial of one declared rule takes entries in the order of memory",
+        "special/elementary.py",
+        "edged(sc.log_expit, lambda y, x: sc.expit(-x))",
+        'edged(sc.log_expit, lambda y, x: sc.expit(-np.reshape(np.ravel(x, "K"), np.shape(x))))',
+        f"{RULES} -k layout_and_log_expit",
     ),
     Fault(
         "a rule moves the first direction of a block alone",

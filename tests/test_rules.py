@@ -2,7 +2,7 @@
 
 A test is one law for one rule, and reports each sample that breaks it.  Linearity, blocks, float32 and memory layout
 are properties of the form of a rule: they hold for every sample of the rules written by hand, and for declared rules
-(one partial a line) for the first sample of each and for one of each way to call them and each set of shapes.
+(one partial a line) for the largest sample of each and for one of each way to call them and each set of shapes.
 """
 
 import numpy as np

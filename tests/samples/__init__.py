@@ -82,16 +82,17 @@ def samples_of(function: Any) -> list[Sample]:
 
 
 @functools.cache
-def _first_of_their_form() -> set[int]:
-    """Of declared rules, the first sample of each function, and of each line of samples and set of shapes."""
-    first: dict[Any, Sample] = {}
-    for sample in load_all():
-        line = sample.f.__code__.co_filename, sample.f.__code__.co_firstlineno
-        for key in (sample.function, (*line, *map(np.shape, sample.args))):
-            first.setdefault(key, sample)
-    return {id(sample) for sample in first.values()}
+def _of_declared_forms() -> set[int]:
+    """Of declared rules, the largest sample of each function, and one of each line of samples and set of shapes."""
+    size = lambda sample: (sum(map(np.size, sample.args)), max(map(np.ndim, sample.args)))
+    chosen = [max(samples_of(function), key=size) for function in functions()]
+    by_line = {
+        (sample.f.__code__.co_filename, sample.f.__code__.co_firstlineno, *map(np.shape, sample.args)): sample
+        for sample in load_all()
+    }
+    return {id(sample) for sample in (*chosen, *by_line.values())}
 
 
 def of_their_form(sample: Sample) -> bool:
     """Whether a law of the form of rules is to be tested at a sample: always, if its rule is written by hand."""
-    return RULES[sample.function].form != "elementwise" or id(sample) in _first_of_their_form()
+    return RULES[sample.function].form != "elementwise" or id(sample) in _of_declared_forms()
