@@ -42,7 +42,7 @@ FAULTS = [
         "special/bessel.py",
         "edged(sc.j1, lambda y, x: 0.5 * (sc.j0(x) - sc.jv(2.0, x)))",
         "edged(sc.j1, lambda y, x: 0.5 * (sc.j0(x) - (1 + 1e-6) * sc.jv(2.0, x)))",
-        f"{RULES} -k extrapolated_and_j1; tests/test_bessel.py",
+        f"{RULES} -k extrapolated_and_j1",
     ),
     Fault(
         "a partial is a constant for the second derivative",

@@ -130,12 +130,16 @@ def test_memory_layout_of_the_arguments_does_not_matter(sample):
         for arg, original in zip(args, before, strict=True):
             assert arg.tobytes() == original.tobytes()
 
-        _, expected = dd.jvp(sample.f, tuple(arg.copy("K") for arg in args), v)
-        assert_same(ydot, expected, rtol=1e-10, atol=1e-10)
         # NumPy may round differently for another layout (and NumPy 2.0 has np.max(backwards, out=...) wrong).
+        in_order, alike = (tuple(arg.copy(order) for arg in args) for order in "CK")  # some overwrite theirs
         contiguous = leaves_of(sample.f(*(arg.copy() for arg in args)))
-        for a, b, c in zip(leaves_of(y), leaves_of(sample.f(*args)), contiguous, strict=True):
+        plain = leaves_of(sample.f(*args))
+        for a, b, c in zip(leaves_of(y), plain, contiguous, strict=True):
             assert np.asarray(a).tobytes() in (np.asarray(b).tobytes(), np.asarray(c).tobytes())
+        # The results of some functions are those of the order in memory.
+        same = all(np.allclose(b, c, equal_nan=True) for b, c in zip(plain, contiguous, strict=True))
+        _, expected = dd.jvp(sample.f, in_order if same else alike, v)
+        assert_same(ydot, expected, rtol=1e-10, atol=1e-10)
 
 
 def strided(x):
