@@ -112,7 +112,7 @@ def test_data_passes_the_files_in_the_order_of_the_page(section, call):
 def test_readme_has_each_set_up_command_on_one_line():
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("python -m venv")]
 
-    assert [line.split()[-1] for line in commands] == ["benchmarks", "pytest"]
+    assert [line.rpartition(" -m ")[2] for line in commands] == ["benchmarks", "pytest -n 2"]
 
 
 MODULES = ["dualdiff", *(module.name for module in pkgutil.walk_packages(dualdiff.__path__, "dualdiff."))]

@@ -144,3 +144,8 @@ def test_a_stand_in_that_is_never_called_is_a_fault(patched):
     assert never.fault() is None
     never.count += 1
     assert "should not have been" in never.fault()
+
+
+def test_names_of_tests_are_the_same_in_every_process(request):
+    """What pytest-xdist needs of its workers; an address in a name is another one in each."""
+    assert [item.nodeid for item in request.session.items if " at 0x" in item.nodeid] == []

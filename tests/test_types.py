@@ -138,10 +138,11 @@ def of_numpy(x: dd.Variable) -> None:
 """
 
 
-@pytest.fixture
-def mypy(tmp_path):
-    """``mypy --strict`` of a user's file: its messages."""
+@pytest.fixture(scope="module")
+def mypy(tmp_path_factory):
+    """``mypy --strict`` of a user's file: its messages.  The package is checked once, and then taken from the cache."""
     pytest.importorskip("mypy")
+    tmp_path = tmp_path_factory.mktemp("user")
 
     def run(source):
         file = tmp_path / "user.py"

@@ -197,4 +197,4 @@ def fixed_quad(func: Callable[..., Any], a: Any, b: Any, args: tuple[Any, ...] =
     return (b - a) / 2.0 * np.sum(w * func(y, *args), axis=-1), None
 
 
-enter(globals(), scipy.integrate, fixed_quad="a b args")
+enter(globals(), scipy.integrate, fixed_quad="a b args", quad="a b args points")

@@ -4,18 +4,25 @@
 
 names the function whose rule is exercised, a program of arrays, and its arguments: arrays, or shapes to be filled with
 fixed random numbers.  `tests/test_rules.py` runs every sample through every check; a rule without a sample fails.
+The modules of samples are imported by the first test that asks for them: to collect tests no array is made.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
+from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import dualdiff.rules.polynomial_package
+import dualdiff.special  # noqa: F401  (likewise)
 from dualdiff.errors import name_of
+from dualdiff.table import RULES
 
 
 class Sample(NamedTuple):
@@ -27,19 +34,20 @@ class Sample(NamedTuple):
 
     def __str__(self) -> str:
         shapes = ",".join(str(np.shape(arg)) for arg in self.args)
-        return f"{name_of(self.function)}-{self.f.__code__.co_firstlineno}-{shapes}"
+        place = f"{Path(self.f.__code__.co_filename).name}:{self.f.__code__.co_firstlineno}"
+        return f"{name_of(self.function)}, {place}, shapes {shapes}"
 
 
-SAMPLES: list[Sample] = []
+_SAMPLES: dict[Any, list[Sample]] = defaultdict(list)
 
 
 def sample(function: Any, f: Callable[..., Any], *args: Any, second: bool = True, duck: bool = True) -> None:
     """Register a sample; a tuple of ints among ``args`` is a shape, anything else an array or number."""
     # Numbers that depend on the function alone: another sample elsewhere does not change them.
-    number = sum(other.function is function for other in SAMPLES)
+    number = len(_SAMPLES[function])
     rng = np.random.default_rng([number, *name_of(function).encode()])
     filled = tuple(rng.uniform(0.2, 0.9, arg) if isinstance(arg, tuple) else arg for arg in args)
-    SAMPLES.append(Sample(function, f, filled, second, duck))
+    _SAMPLES[function].append(Sample(function, f, filled, second, duck))
 
 
 def well_conditioned(n: int, seed: int = 0, batch: tuple[int, ...] = ()) -> np.ndarray[Any, Any]:
@@ -53,7 +61,38 @@ def symmetric(n: int, seed: int = 0, batch: tuple[int, ...] = ()) -> np.ndarray[
     return a + np.swapaxes(a, -1, -2)
 
 
+def functions() -> list[Any]:
+    """The functions whose rules give derivatives, in the order of the table."""
+    return [function for function, rule in RULES.items() if rule.form not in ("passive", "refused")]
+
+
+@functools.cache
 def load_all() -> list[Sample]:
     for module in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{module.name}")
-    return SAMPLES
+    return [sample for samples in _SAMPLES.values() for sample in samples]
+
+
+def samples_of(function: Any) -> list[Sample]:
+    """The samples of one function, of which there is at least one."""
+    load_all()
+    if function not in _SAMPLES:
+        raise LookupError(f"{name_of(function)} has a rule and no sample: see tests/samples")
+    return _SAMPLES[function]
+
+
+@functools.cache
+def _of_declared_forms() -> set[int]:
+    """Of declared rules, the largest sample of each function, and one of each line of samples and set of shapes."""
+    size = lambda sample: (sum(map(np.size, sample.args)), max(map(np.ndim, sample.args)))
+    chosen = [max(samples_of(function), key=size) for function in functions()]
+    by_line = {
+        (sample.f.__code__.co_filename, sample.f.__code__.co_firstlineno, *map(np.shape, sample.args)): sample
+        for sample in load_all()
+    }
+    return {id(sample) for sample in (*chosen, *by_line.values())}
+
+
+def of_their_form(sample: Sample) -> bool:
+    """Whether a law of the form of rules is to be tested at a sample: always, if its rule is written by hand."""
+    return RULES[sample.function].form != "elementwise" or id(sample) in _of_declared_forms()
