@@ -46,7 +46,7 @@ def with_real_part(z, x):
 
 
 def programs():
-    """Every sample of a rule, and functions of `dualdiff.scipy` whose derivatives are linear maps: name, f, args."""
+    """Every sample of a rule, and other programs whose derivatives are linear maps: name, f, args."""
     from dualdiff.scipy import interpolate, linalg
 
     square, complex_square = A[:, :2] + 2.0 * np.eye(2), Z[:, :2] + 2.0 * np.eye(2)
@@ -59,6 +59,8 @@ def programs():
     yield "solve_triangular, conjugate", lambda a, b: linalg.solve_triangular(a, b, 2), (complex_square, W[:2])
     yield "solve_banded", lambda ab, b: linalg.solve_banded((1, 1), ab, b), (bands, A.T)
     yield "solve_sylvester", linalg.solve_sylvester, (square, B[:, :3] + 4.0 * np.eye(3), A)
+    yield "linear", dd.linear(lambda x: square @ x, lambda ct: square.T @ ct), (B[:2, 0],)
+    yield "linear, real to complex", dd.linear(np.fft.fft, np.fft.fft), (A[0],)
     yield "CubicSpline", lambda y: interpolate.CubicSpline(np.arange(4.0), y, bc_type="periodic").c, (closed,)
 
 

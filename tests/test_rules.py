@@ -163,7 +163,9 @@ def test_every_rule_has_a_sample():
     missing = [
         name_of(function)
         for function, rule in RULES.items()
-        if rule.form not in ("passive", "refused") and function not in sampled
+        if rule.form not in ("passive", "refused")
+        and function not in sampled
+        and rule.function is function  # those behind dualdiff.scipy have tests of their own
     ]
     assert not missing
 
