@@ -26,9 +26,9 @@ NumPy's own functions have one file a subject here, scipy.special's in `dualdiff
 the file by its subject and write one declaration in a form of `forms`.
 Importing this package fills `dualdiff.table.RULES`.
 
-    declaring.py        the forms above, for functions of other packages; stand_ins.py: for those that do not dispatch
-    forms.py            the forms, and what a call with Duals does in each; ufuncs.py, ufunc_methods.py: ufuncs
-    call.py, axes.py    what they have in common
+    declaring.py         the forms above, for functions of other packages; stand_ins.py: for those that do not dispatch
+    forms.py, called.py  the forms, and what a call with Duals does in each; ufuncs.py, ufunc_methods.py: ufuncs
+    call.py, axes.py     what they have in common
 """
 
 from ..table import later
