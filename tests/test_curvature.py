@@ -218,5 +218,7 @@ def test_parameters_of_a_network_meet_minimize():
         return np.mean((hidden @ p["out"][0] + p["out"][1] - np.sin(2 * inputs)[:, None]) ** 2)
 
     x0, tree_of = dd.ravel(tree)
-    fit = minimize(dd.value_and_grad(lambda x: loss(tree_of(x))), x0, jac=True, method="L-BFGS-B")
+    fit = minimize(
+        dd.value_and_grad(lambda x: loss(tree_of(x))), x0, jac=True, method="L-BFGS-B", options={"maxiter": 60}
+    )
     assert loss(tree_of(fit.x)) < 0.05 * loss(tree)

@@ -12,6 +12,16 @@ converge, a singular Jacobian, a kink, a weakly active bound raise: there is no 
 
 Cost: with n unknowns, one or two Jacobians of the equations (Hessians of a minimum) beside SciPy's iteration, and one
 evaluation of them for each level of differentiation.
+Raises: ValueError where a solution has no derivative, `UnsupportedFunction` from a part of a result that has none.
+
+>>> import numpy as np
+>>> from dualdiff import derivative, grad
+>>> round(derivative(lambda a: brentq(lambda x: x**2 - a, 0.0, 3.0))(4.0), 12)
+0.25
+>>> def shrunk(penalty):
+...     return np.sum(minimize(lambda w: np.sum((w - 1) ** 2) + penalty * np.sum(w**2), np.zeros(3)).x)
+>>> round(float(grad(shrunk)(1.0)), 9)
+-0.75
 """
 
 from __future__ import annotations
