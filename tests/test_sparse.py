@@ -309,6 +309,22 @@ def test_no_false_alarm_where_terms_cancel(dtype):
     assert len(J._plans) == 1
 
 
+def test_no_false_alarm_where_the_derivative_is_rounding_alone():
+    """x = M⁻¹ M₀ is a unit vector whatever M is: its derivative is 0, and what is computed of it is rounding."""
+
+    def f(x):
+        M = x @ x.mT + np.diag([2.0, 3.5, 5.0])
+        return np.linalg.solve(M, M[0])
+
+    x = np.asfortranarray([[0.41, -0.69, -1.38], [-1.45, 0.94, 1.24], [0.32, 0.69, 0.13]])
+    rng = np.random.default_rng(0)
+    for mode in ("fwd", "rev", "auto"):
+        J = dd.sparse_jacobian(f, mode=mode)
+        for _ in range(20):
+            assert np.abs(J(x).toarray()).max() < 1e-14
+            x = rng.uniform(-1.5, 1.5, (3, 3)).round(2)
+
+
 def test_rows_that_are_nan_or_infinite_are_left_alone():
     J = dd.sparse_jacobian(lambda x: np.sqrt(x) * x[::-1])
     with np.errstate(all="ignore"):
