@@ -254,6 +254,17 @@ def test_a_stale_pattern_is_found_again(f, mode):
         assert_allclose(J(x).toarray(), dd.jacfwd(f)(x), rtol=1e-12, atol=1e-300)
 
 
+def test_a_function_that_is_another_in_every_run_raises():
+    runs = []
+
+    def f(x):
+        runs.append(1)
+        return x[: len(runs) % 4 + 1]
+
+    with pytest.raises(ValueError, match="in every run at one point"):
+        dd.sparse_jacobian(f)(np.ones(5))
+
+
 def test_without_the_check_a_stale_pattern_is_kept():
     J = dd.sparse_jacobian(by_branch, check=False)
     x = np.arange(1.0, 5.0)

@@ -10,9 +10,9 @@ import numpy as np
 from ..pytrees.trees import LEAF
 from .arguments import checked_argnums, selected
 from .checks import ROUNDING, disagree, noise
+from .detection import real_leaves
 from .directions import Point
 from .forward import _check_chunk_size, _check_function
-from .sparse import real_leaves
 from .transformed import Transformed
 
 
