@@ -47,7 +47,13 @@ def with_real_part(z, x):
 
 def programs():
     """Every sample of a rule, and functions of `dualdiff.scipy` whose derivatives are linear maps: name, f, args."""
-    from dualdiff.scipy import interpolate, linalg
+    import scipy.sparse
+
+    from dualdiff.scipy import interpolate, linalg, sparse
+
+    factors = sparse.splu(scipy.sparse.csc_array([[2.0, 1.0], [0.0, 3.0]]))
+    yield "splu", factors.solve, (A[0, :2],)
+    yield "spsolve of one column", lambda b: sparse.spsolve(factors.L @ factors.U, b), (A[:2, :1],)
 
     square, complex_square = A[:, :2] + 2.0 * np.eye(2), Z[:, :2] + 2.0 * np.eye(2)
     bands = np.array([[0.0, 1.0, 1.0], [4.0, 5.0, 6.0], [1.0, 1.0, 0.0]])
@@ -55,6 +61,9 @@ def programs():
     yield from ((str(sample), sample.f, sample.args) for sample in load_all())
     yield "a real part written", with_real_part, (Z, A)
     yield "expm", linalg.expm, (square,)
+    matrix = scipy.sparse.csr_array([[1.0, 2.0], [0.0, 3.0], [4.0, 0.0]])
+    yield "a sparse matrix @ x", lambda x: matrix @ x, (square,)
+    yield "x @ a sparse matrix", lambda x: x @ (matrix * 1j), (A[:, :3],)
     yield "solve_triangular", linalg.solve_triangular, (square, B[:2])
     yield "solve_triangular, conjugate", lambda a, b: linalg.solve_triangular(a, b, 2), (complex_square, W[:2])
     yield "solve_banded", lambda ab, b: linalg.solve_banded((1, 1), ab, b), (bands, A.T)
