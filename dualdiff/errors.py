@@ -93,8 +93,8 @@ _NO_ITERATOR = (
     "  Use np.ndindex(x.shape), np.ndenumerate(x) or x.flat."
 )
 _SPARSE = (
-    "a sparse matrix takes no values that carry derivatives, only one array of them, A @ x: use A.toarray(), or give the "
-    "product a rule with dualdiff.custom_jvp."
+    "a sparse matrix takes no values that carry derivatives, only one array of them, A @ x: use A.toarray(), or give "
+    "the product a rule with dualdiff.custom_jvp."
 )
 _PACKAGES = {
     "scipy.sparse": _SPARSE,
