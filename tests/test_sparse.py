@@ -263,6 +263,7 @@ def test_a_function_that_is_another_in_every_run_raises():
 
     with pytest.raises(ValueError, match="in every run at one point"):
         dd.sparse_jacobian(f)(np.ones(5))
+    assert len(runs) > 3
 
 
 def test_without_the_check_a_stale_pattern_is_kept():
