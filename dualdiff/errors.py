@@ -104,8 +104,8 @@ _NO_ITERATOR = (
     "  Use np.ndindex(x.shape), np.ndenumerate(x) or x.flat."
 )
 _SPARSE = (
-    "a sparse matrix takes no values that carry derivatives: use A.toarray() @ x, or, where A is constant, "
-    "dualdiff.linear(A.dot, A.T.dot)(x)."
+    "a sparse matrix takes no values that carry derivatives, only one array of them, A @ x: use A.toarray(), or, where "
+    "A is constant, dualdiff.linear(A.dot, A.T.dot)(x)."
 )
 _PACKAGES = {
     "scipy.sparse": _SPARSE,

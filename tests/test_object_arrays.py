@@ -156,6 +156,7 @@ def test_program_agrees_with_differences_in_every_mode(f):
         (lambda x: scipy.linalg.solve(np.eye(3), x), "dualdiff.scipy"),
         (lambda x: scipy.special.logsumexp(x), "dualdiff.scipy"),
         (lambda x: scipy.stats.norm.logpdf(x), "dualdiff.scipy"),
+        (lambda x: scipy.sparse.csr_matrix(np.eye(3)) @ list(x), "toarray"),
         (lambda x: np.polynomial.Polynomial.fit(np.arange(3.0), x, 1).coef, "np.polyfit"),
     ],
 )

@@ -254,6 +254,18 @@ def test_a_stale_pattern_is_found_again(f, mode):
         assert_allclose(J(x).toarray(), dd.jacfwd(f)(x), rtol=1e-12, atol=1e-300)
 
 
+def test_a_function_that_is_another_in_every_run_raises():
+    runs = []
+
+    def f(x):
+        runs.append(1)
+        return x[: len(runs) % 4 + 1]
+
+    with pytest.raises(ValueError, match="in every run at one point"):
+        dd.sparse_jacobian(f)(np.ones(5))
+    assert len(runs) > 3
+
+
 def test_without_the_check_a_stale_pattern_is_kept():
     J = dd.sparse_jacobian(by_branch, check=False)
     x = np.arange(1.0, 5.0)
@@ -307,6 +319,22 @@ def test_no_false_alarm_where_terms_cancel(dtype):
     for i in range(5):
         J(np.linspace(0.3, 1.7, 30).astype(dtype) * dtype(1 + i / 7))
     assert len(J._plans) == 1
+
+
+def test_no_false_alarm_where_the_derivative_is_rounding_alone():
+    """x = M⁻¹ M₀ is a unit vector whatever M is: its derivative is 0, and what is computed of it is rounding."""
+
+    def f(x):
+        M = x @ x.mT + np.diag([2.0, 3.5, 5.0])
+        return np.linalg.solve(M, M[0])
+
+    x = np.asfortranarray([[0.41, -0.69, -1.38], [-1.45, 0.94, 1.24], [0.32, 0.69, 0.13]])
+    rng = np.random.default_rng(0)
+    for mode in ("fwd", "rev", "auto"):
+        J = dd.sparse_jacobian(f, mode=mode)
+        for _ in range(20):
+            assert np.abs(J(x).toarray()).max() < 1e-14
+            x = rng.uniform(-1.5, 1.5, (3, 3)).round(2)
 
 
 def test_rows_that_are_nan_or_infinite_are_left_alone():

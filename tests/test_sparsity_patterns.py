@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import dualdiff as dd
 from dualdiff.errors import name_of
 from dualdiff.pytrees.trees import flatten
-from dualdiff.tangents.pattern import reach
+from dualdiff.tangents.reach import reach
 from dualdiff.transforms.colouring import _greedy, _greedy_in_numpy, colour, dense_rows
 from tests.samples import load_all
 from tests.sparse_problems import VECTOR, brusselator, point

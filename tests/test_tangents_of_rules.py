@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.scipy import interpolate, linalg
+from dualdiff.scipy import interpolate, linalg, sparse
 from dualdiff.tangents import MINUS_ONE, ONE, blocks, like_of
 from dualdiff.tangents.dense import Dense
 from dualdiff.transforms.arguments import seeded
@@ -119,6 +120,14 @@ def programs_of_scipy():
     square, complex_square = a[:, :2] + 2.0 * np.eye(2), z[:, :2] + 2.0 * np.eye(2)
     bands = np.array([[0.0, 1.0, 1.0], [4.0, 5.0, 6.0], [1.0, 1.0, 0.0]])
     closed = np.array([0.0, 1.0, 3.0, 0.0])
+    matrix = scipy.sparse.csr_array([[1.0, 2.0], [0.0, 3.0], [4.0, 0.0]])
+    factors = sparse.splu(scipy.sparse.csc_array([[2.0, 1.0], [0.0, 3.0]]))
+    yield "splu", factors.solve, (a[0, :2],)
+    yield "spsolve of one column", lambda b: sparse.spsolve(factors.L @ factors.U, b), (a[:2, :1],)
+    yield "a sparse matrix @ x", lambda x: matrix @ x, (square,)
+    yield "x @ a sparse matrix", lambda x: x @ (matrix * 1j), (a[:, :3],)
+    yield "linear", dd.linear(lambda x: square @ x, lambda ct: square.T @ ct), (b[:2, 0],)
+    yield "linear, real to complex", dd.linear(np.fft.fft, np.fft.fft), (a[0],)
     yield "a real part written", with_real_part, (z, a)
     yield "expm", linalg.expm, (square,)
     yield "solve_triangular", linalg.solve_triangular, (square, b[:2])

@@ -23,7 +23,8 @@ from . import Perturbation, blocks
 from .einsum import terms_of
 from .holding import memory_of
 from .operations import Contract, LinearMap, Node, Pullback
-from .structural_zeros import plain
+from .reach import reach
+from .rows import INDEX, Rows, empty, identity, keys_of, matrix_of, same_rows, stacked, starts_of
 from .sweep import positions_of
 from .tape import Tape
 from .writes import Overwrite
@@ -32,60 +33,6 @@ from .writes import Overwrite
 MOST_ENTRIES = 10**8
 # Entries up to which a union by NumPy is quicker than a sparse matrix.
 _FEW = 256
-_INT = np.int32
-
-
-class Rows:
-    """The pattern of one array: row i are the columns that its entry i, in row-major order, depends on."""
-
-    __slots__ = ("columns", "dtype", "shape", "starts")
-
-    def __init__(self, shape: tuple[int, ...], dtype: Any, starts: Any, columns: Any) -> None:
-        self.shape = shape
-        self.dtype = dtype
-        self.starts = starts
-        self.columns = columns
-
-    @property
-    def ndim(self) -> int:
-        return len(self.shape)
-
-    @property
-    def size(self) -> int:
-        return len(self.starts) - 1
-
-    def labelled(self, shape: tuple[int, ...], dtype: Any) -> Rows:
-        """The same rows as those of an array of another shape and dtype."""
-        return self if self.shape == shape and self.dtype is dtype else Rows(shape, dtype, self.starts, self.columns)
-
-    def take(self, positions: Any, shape: tuple[int, ...], dtype: Any) -> Rows:
-        """Rows by their numbers, counted from 1; 0 is an empty row."""
-        flat = np.ravel(positions)
-        begin = np.concatenate([np.zeros(1, _INT), self.starts[:-1]])[flat]
-        counts = np.concatenate([np.zeros(1, _INT), np.diff(self.starts)])[flat]
-        starts = _starts(counts)
-        total = int(starts[-1])
-        if total == flat.size and (total == 0 or int(counts.min()) == 1):
-            return Rows(shape, dtype, starts, self.columns[begin])
-        begin -= starts[:-1]
-        return Rows(shape, dtype, starts, self.columns[np.repeat(begin, counts) + np.arange(total, dtype=_INT)])
-
-    def part(self, start: int, stop: int, shape: tuple[int, ...], dtype: Any) -> Rows:
-        """Rows ``start`` to ``stop``."""
-        if start == 0 and stop == self.size:
-            return self.labelled(shape, dtype)
-        begin = self.starts[start]
-        return Rows(shape, dtype, self.starts[start : stop + 1] - begin, self.columns[begin : self.starts[stop]])
-
-
-def identity(shape: tuple[int, ...], dtype: Any, first: int) -> Rows:
-    """The pattern of an argument whose entries are the columns from ``first`` on."""
-    n = math.prod(shape)
-    return Rows(shape, dtype, np.arange(n + 1, dtype=_INT), np.arange(first, first + n, dtype=_INT))
-
-
-def empty(shape: tuple[int, ...], dtype: Any) -> Rows:
-    return Rows(shape, dtype, np.zeros(math.prod(shape) + 1, _INT), np.zeros(0, _INT))
 
 
 class Written:
@@ -127,7 +74,7 @@ class Patterns(Perturbation):
     def _broadcast(self, rows: Rows, shape: tuple[int, ...]) -> Rows:
         if rows.shape == shape:
             return rows
-        places = np.arange(1, rows.size + 1, dtype=_INT).reshape(rows.shape)
+        places = np.arange(1, rows.size + 1, dtype=INDEX).reshape(rows.shape)
         if rows.size == math.prod(shape):
             return rows.labelled(shape, rows.dtype)
         self._expect(len(rows.columns) * (math.prod(shape) // max(rows.size, 1)))
@@ -148,15 +95,15 @@ class Patterns(Perturbation):
     def _united(self, a: Rows, b: Rows) -> Rows:
         if a.size == 1:
             columns = np.union1d(a.columns, b.columns)
-            starts = np.array([0, len(columns)], _INT)
+            starts = np.array([0, len(columns)], INDEX)
         elif len(a.columns) + len(b.columns) <= _FEW:
-            keys = np.union1d(_keys(a, self.n), _keys(b, self.n))
+            keys = np.union1d(keys_of(a, self.n), keys_of(b, self.n))
             row, columns = np.divmod(keys, self.n)
-            starts, columns = _starts(np.bincount(row, minlength=a.size)), columns.astype(_INT)
-        elif len(a.columns) == len(b.columns) and _same(a, b):
+            starts, columns = starts_of(np.bincount(row, minlength=a.size)), columns.astype(INDEX)
+        elif len(a.columns) == len(b.columns) and same_rows(a, b):
             return a
         else:
-            whole = _matrix(a, self.n) + _matrix(b, self.n)
+            whole = matrix_of(a, self.n) + matrix_of(b, self.n)
             starts, columns = whole.indptr, whole.indices
         if len(columns) == len(a.columns):
             return a
@@ -171,7 +118,7 @@ class Patterns(Perturbation):
         positions = getattr(move, "positions", None)
         if positions is None:
             positions = positions_of(move, tangents)
-        rows = _stacked(tangents)
+        rows = stacked(tangents)
         return rows.take(positions, like.shape, like.dtype)
 
     def _chosen(self, rows: Rows, axis: int, like: Any) -> Rows:
@@ -182,7 +129,7 @@ class Patterns(Perturbation):
         return self._broadcast(merged.labelled(here, rows.dtype), like.shape).labelled(like.shape, like.dtype)
 
     def view(self, tangent: Rows, move: Callable[[Any], Any], like: Any) -> Rows:
-        places = np.arange(1, tangent.size + 1, dtype=_INT).reshape(1, *tangent.shape)
+        places = np.arange(1, tangent.size + 1, dtype=INDEX).reshape(1, *tangent.shape)
         taken = move(places)
         if taken.size and taken.flags.c_contiguous and np.may_share_memory(taken, places):
             start = int(taken.reshape(-1)[0]) - 1
@@ -196,11 +143,11 @@ class Patterns(Perturbation):
         for rows, shape in parts:
             size = math.prod(shape)
             if rows is None:
-                places.append(np.zeros(shape, _INT))
+                places.append(np.zeros(shape, INDEX))
             else:
-                places.append(np.arange(start, start + size, dtype=_INT).reshape(shape))
+                places.append(np.arange(start, start + size, dtype=INDEX).reshape(shape))
                 start += size
-        return _stacked(given).take(np.concatenate(places, axis=axis), like.shape, like.dtype)
+        return stacked(given).take(np.concatenate(places, axis=axis), like.shape, like.dtype)
 
     def contract(self, tangent: Rows, subscripts: str, operand: Any = None) -> Rows:
         letters, operand_letters, out = terms_of(subscripts)
@@ -227,7 +174,7 @@ class Patterns(Perturbation):
         """The product with a constant array, given by the places of its nonzero entries."""
         free = [c for c in letters if c not in found]
         sizes = [size[c] for c in free]
-        grid = np.indices(sizes, _INT).reshape(len(free), math.prod(sizes))
+        grid = np.indices(sizes, INDEX).reshape(len(free), math.prod(sizes))
         at = {c: index.astype(np.intp)[:, None] for c, index in found.items()}
         at |= {c: index[None, :] for c, index in zip(free, grid, strict=True)}
         shape = tuple(size[c] for c in out)
@@ -249,13 +196,13 @@ class Patterns(Perturbation):
         size = dict(zip(letters, rows.shape, strict=True))
         shape = tuple(size[c] for c in kept)
         order = "".join(c for c in letters if c in kept)
-        group = np.arange(math.prod(shape), dtype=_INT).reshape(shape)
+        group = np.arange(math.prod(shape), dtype=INDEX).reshape(shape)
         group = group.transpose([kept.index(c) for c in order])
         group = group.reshape([size[c] if c in kept else 1 for c in letters])
         group = np.broadcast_to(group, rows.shape).ravel()
         if len(order) == len(letters):
             return rows.take(np.argsort(group) + 1, shape, rows.dtype)
-        return self._merged(rows, group, np.arange(rows.size, dtype=_INT), shape, rows.dtype)
+        return self._merged(rows, group, np.arange(rows.size, dtype=INDEX), shape, rows.dtype)
 
     def _merged(self, rows: Rows, to: Any, of: Any, shape: tuple[int, ...], dtype: Any) -> Rows:
         """Row ``to[i]`` of the result holds row ``of[i]``, for every i."""
@@ -263,8 +210,8 @@ class Patterns(Perturbation):
         if m == 1:
             reached = np.zeros(self.n, bool)
             reached[rows.columns if len(of) >= rows.size else rows.take(of + 1, of.shape, dtype).columns] = True
-            columns = np.flatnonzero(reached).astype(_INT)
-            return Rows(shape, dtype, np.array([0, len(columns)], _INT), columns)
+            columns = np.flatnonzero(reached).astype(INDEX)
+            return Rows(shape, dtype, np.array([0, len(columns)], INDEX), columns)
         from scipy.sparse import csr_array
 
         upper = int(np.diff(rows.starts)[of].sum(dtype=np.int64)) if len(of) else 0
@@ -273,10 +220,10 @@ class Patterns(Perturbation):
         return self._product(which, rows, shape, dtype)
 
     def _product(self, which: Any, rows: Rows, shape: tuple[int, ...], dtype: Any) -> Rows:
-        whole = which @ _matrix(rows, self.n)
+        whole = which @ matrix_of(rows, self.n)
         self._expect(whole.nnz)
         whole.sort_indices()
-        return Rows(shape, dtype, whole.indptr.astype(_INT, copy=False), whole.indices.astype(_INT, copy=False))
+        return Rows(shape, dtype, whole.indptr.astype(INDEX, copy=False), whole.indices.astype(INDEX, copy=False))
 
     def linear_map(
         self, tangent: Rows, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], like: Any
@@ -307,7 +254,7 @@ class Patterns(Perturbation):
             node, item = write.node, write.item
             if node.part is not None and item is not None:
                 # The other part of the complex numbers stays what it was.
-                before = _stacked(sources).take(place, shape, dtype)
+                before = stacked(sources).take(place, shape, dtype)
                 place = np.arange(1, before.size + 1, dtype=np.intp).reshape(1, *shape)
                 sources, start = [before], place.size + 1
                 only = np.zeros_like(place)
@@ -320,7 +267,7 @@ class Patterns(Perturbation):
                     node.put(node.move(place), np.arange(start, start + item.size).reshape(1, *item.shape))
                     sources.append(item)
                     start += item.size
-        chain.whole = _stacked(sources).take(place, shape, dtype)
+        chain.whole = stacked(sources).take(place, shape, dtype)
         chain.before = chain.item = None
         self._expect(len(chain.whole.columns))
         return chain.whole
@@ -401,97 +348,9 @@ def _dense(node: Pullback, tangent_of: Callable[[Node], Any], patterns: Patterns
     given = [rows for parent in node.parents if (rows := tangent_of(parent)) is not None]
     if not given:
         return None
-    stacked = _stacked(given)
-    one = patterns._merged(stacked, np.zeros(stacked.size, _INT), np.arange(stacked.size), (), node.dtype)
+    whole = stacked(given)
+    one = patterns._merged(whole, np.zeros(whole.size, INDEX), np.arange(whole.size), (), node.dtype)
     return patterns._broadcast(one, node.shape).labelled(node.shape, node.dtype)
-
-
-def reach(
-    apply: Callable[[Any], Any],
-    shape: tuple[int, ...],
-    dtype: Any,
-    out: tuple[int, ...],
-    colour: Callable[[Any], Any],
-    expect: Callable[[int], None] = lambda entries: None,
-) -> Any:
-    """The pattern of a linear map that is known by its action, a sparse matrix: by probes of generic numbers.
-
-    Runs of inputs are halved again and again.  Runs that no output depends on together have one colour and are probed
-    together, so that the cost is about ``log(n)`` times the entries in a row, not ``n``, for a map that mixes little.
-    Generic numbers do not cancel by chance; what rounding leaves is counted as reached.
-    """
-    from scipy.sparse import csr_array
-
-    n, m = math.prod(shape), math.prod(out)
-    weights: Any = (2.0 + np.cos(np.arange(1.0, n + 1.0))).astype(np.result_type(dtype, np.float32))
-    if np.dtype(dtype).kind == "c":
-        weights = weights * dtype.type(1.0 + 0.7j)
-    width, parts = (n, n) if n <= 512 else (4 ** math.ceil(math.log(n, 4)), 4)
-    row, run = np.arange(m, dtype=_INT), np.zeros(m, _INT)  # output row[i] depends on inputs of run[i]
-    if n == 0 or m == 0:
-        row, width = row[:0], 1
-        run = row
-    while width > 1:
-        smaller = width // parts
-        colours = colour(csr_array((np.ones(len(row), bool), (row, run)), shape=(m, -(-n // width))))
-        entries = np.arange(n)
-        probe_of = colours[entries // width] * parts + entries % width // smaller
-        probes = (int(colours.max(initial=0)) + 1) * parts
-        at_once = max(1, 2**20 // max(n, m))
-        rows, runs = [], []
-        for start in range(0, probes, at_once):
-            numbers = np.arange(start, min(start + at_once, probes))
-            block = np.where(probe_of == numbers[:, None], weights, weights.dtype.type(0.0))
-            reached = plain(blocks.silently(apply, block.reshape(len(numbers), *shape))).reshape(len(numbers), m) != 0
-            for number, one in zip(numbers.tolist(), reached, strict=True):
-                hit = one[row] & (colours[run] == number // parts)
-                rows.append(row[hit])
-                runs.append(run[hit] * parts + number % parts)
-        row, run = np.concatenate(rows), np.concatenate(runs)
-        expect(len(row))
-        width, parts = smaller, 4
-    return csr_array((np.ones(len(row), bool), (row, run)), shape=(m, n))
-
-
-def _stacked(parts: Sequence[Rows]) -> Rows:
-    """Rows of several arrays, one after the other."""
-    if len(parts) == 1:
-        return parts[0]
-    starts = [parts[0].starts]
-    at = parts[0].starts[-1]
-    for rows in parts[1:]:
-        starts.append(rows.starts[1:] + at)
-        at = at + rows.starts[-1]
-    whole = np.concatenate(starts)
-    return Rows((len(whole) - 1,), parts[0].dtype, whole, np.concatenate([rows.columns for rows in parts]))
-
-
-def _starts(counts: Any) -> Any:
-    starts = np.zeros(len(counts) + 1, _INT)
-    np.cumsum(counts, out=starts[1:])
-    return starts
-
-
-def _keys(rows: Rows, n: int) -> Any:
-    return np.repeat(np.arange(rows.size, dtype=np.int64) * n, np.diff(rows.starts)) + rows.columns
-
-
-def _same(a: Rows, b: Rows) -> bool:
-    return bool(np.array_equal(a.columns, b.columns) and np.array_equal(a.starts, b.starts))
-
-
-def _matrix(rows: Rows, n: int) -> Any:
-    """The rows as a sparse matrix of truth values, on the same memory."""
-    from scipy.sparse import csr_array
-
-    whole = csr_array((np.ones(len(rows.columns), bool), rows.columns, rows.starts), shape=(rows.size, n))
-    whole.has_sorted_indices = whole.has_canonical_format = True
-    return whole
-
-
-def as_matrix(parts: Sequence[tuple[Rows | None, int]], n: int) -> Any:
-    """The patterns of several results, with their sizes, as one sparse matrix of truth values."""
-    return _matrix(_stacked([empty((size,), float) if rows is None else rows for rows, size in parts]), n)
 
 
 def _described(node: Node) -> str:

@@ -8,6 +8,7 @@ reverse.py      vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
 jacobian.py     by the mode that is cheaper: jacobian, hessian, hvp
 sparse.py       sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hessian
 colouring.py    which columns travel together; plans.py: where each entry of a sparse derivative is found
+sparse_derivative.py, detection.py: what sparse_jacobian returns, and how it finds its pattern
 directions.py   a function along many directions at once; checks.py: whether a matrix agrees with it
 operator.py     jacobian_operator; batch.py: batch_jacobian
 workers.py      chunks in several processes, or by any engine with a map; their progress

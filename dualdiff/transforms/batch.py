@@ -9,10 +9,10 @@ import numpy as np
 
 from ..pytrees.trees import LEAF
 from .arguments import checked_argnums, selected
-from .checks import disagree, noise
+from .checks import ROUNDING, disagree, noise
+from .detection import real_leaves
 from .directions import Point
 from .forward import _check_chunk_size, _check_function
-from .sparse import real_leaves
 from .transformed import Transformed
 
 
@@ -82,7 +82,7 @@ def _check_rows(point: Point, jacobians: Any, along: Any, v: Any) -> None:
     scale = lambda rows: np.einsum("nmd,nd->nm", np.abs(jacobians), np.abs(v)).reshape(-1)[rows]
     wrong = disagree(along, expected, scale, jacobians.dtype)
     if wrong.any():
-        wrong &= np.abs(along - expected) > 100.0 * noise(point, v.reshape(-1))
+        wrong &= np.abs(along - expected) > ROUNDING * noise(point, v.reshape(-1))
     if wrong.any():
         rows = np.unique(np.flatnonzero(wrong) // m)
         raise ValueError(

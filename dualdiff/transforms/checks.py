@@ -37,6 +37,10 @@ def gaps(plan: Plan, swept: Swept) -> Any:
     return disagree(swept.along, expected, lambda rows: abs(matrix[rows]) @ np.abs(plan.random), swept.data.dtype)
 
 
+# How many times the rounding that `noise` sees a gap may be.
+ROUNDING = 1000.0
+
+
 class Disagreement(NamedTuple):
     rows: Any
 
@@ -75,14 +79,24 @@ def rounding(point: Point, plan: Plan, swept: Swept) -> Any:
     if isinstance(swept.along, Disagreement):
         return np.zeros(len(swept.along.rows), bool)
     gap = np.abs(swept.along - _shared_matrix(plan, swept.data) @ plan.random)
-    return gap <= 100.0 * noise(point, plan.random)
+    return gap <= ROUNDING * noise(point, plan.random, plan.column_colours)
 
 
-def noise(point: Point, v: Any) -> Any:
-    """How much the derivative along v differs from those along two parts of it, in every entry: only by rounding."""
+def noise(point: Point, v: Any, colours: Any = None) -> Any:
+    """How much the derivative along v differs from those along parts of it, in every entry: only by rounding.
+
+    The parts are random ones and what is left; with ``colours`` also those of each colour, of v and of ones.
+    """
     part = np.random.default_rng(1).random((8, len(v))) * v
     block = point.swept(np.concatenate([v[None], part, v - part]))
-    return np.abs(block[0] - block[1:9] - block[9:]).max(axis=0)
+    most = np.abs(block[0] - block[1:9] - block[9:]).max(axis=0)
+    if colours is not None:
+        number = np.arange(int(colours.max(initial=0)) + 1)[:, None]
+        for whole in (v, np.ones_like(v)):
+            parts = np.where(colours == number, whole, 0.0)
+            block = point.swept(np.concatenate([whole[None], whole[None] - parts.sum(axis=0), parts]))
+            most = np.maximum(most, np.abs(block[0] - block[1:].sum(axis=0)))
+    return most
 
 
 def adjoint_check(record: Recording, plan: Plan, data: Any) -> Any:

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..pytrees.trees import flatten
 from .arguments import checked_argnums, selected
+from .detection import real_leaves, require_scipy
 from .directions import Point, pulled, pushed
 from .forward import _check_function, _dtype_of
 from .reverse import recorded
-from .sparse import real_leaves, require_scipy
 from .transformed import Transformed
 
 

@@ -41,7 +41,8 @@ def mapped(function: Callable[[Any], Any], items: Sequence[Any], workers: Any, p
     count = min(len(items), (os.cpu_count() or 1) if workers == -1 else workers)
     # A fresh process: a fork of one with threads, as those of BLAS, may wait for ever.
     with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
-        return list(_counted(pool.map(function, items), len(items), progress))
+        futures = [pool.submit(function, item) for item in items]
+        return list(_counted((future.result() for future in futures), len(items), progress))
 
 
 def _waited(result: Any) -> Any:
