@@ -94,10 +94,14 @@ def hook(g: Any) -> Any:
         plan = _plan_of(id(g.__code__))
         if plan is None or plan.of is not g.__globals__:
             return _of_new_function(g)
-        return g if plan.code is None else plan.view_of(g)
+        if plan.code is None:
+            return g
+        view = plan.view
+        if view is not None and plan.defaults is g.__defaults__ and plan.kwdefaults is g.__kwdefaults__:
+            return view
+        return plan.view_of(g)
     if kind is BuiltinFunctionType:
-        methods = _OWNERS.get(type(g.__self__))
-        if methods is not None and (found := methods.get(g.__name__)) is not None:
+        if type(g.__self__) in _OWNERS and (found := _OWNERS[type(g.__self__)].get(g.__name__)) is not None:
             return functools.partial(found, g.__self__)
         return g
     if kind in _LEFT_ALONE:
@@ -295,7 +299,12 @@ def adapted(f: Any) -> Any:
             for name, meant in plan.assumed:
                 if namespace.get(name) is not meant:  # it means another module now
                     return _of_new_function(f)
-            return f if plan.code is None else plan.view_of(f)
+            if plan.code is None:
+                return f
+            view = plan.view
+            if view is not None and plan.defaults is f.__defaults__ and plan.kwdefaults is f.__kwdefaults__:
+                return view
+            return plan.view_of(f)
     return hook(f)
 
 

@@ -29,23 +29,26 @@ _lock = threading.RLock()
 class Plan:
     """What is to be done with a function of some code: compiled anew (``code``), or left as written (None)."""
 
-    __slots__ = ("assumed", "code", "of", "reason", "view")
+    __slots__ = ("assumed", "code", "defaults", "kwdefaults", "of", "reason", "view")
 
     def __init__(self, of: dict[str, Any], code: CodeType | None, assumed: Any = (), reason: str = "") -> None:
         self.of = of  # the globals that it was made for
         self.code = code
         self.assumed = assumed  # global names that were taken for the modules they meant
         self.reason = reason
-        self.view: Any = None
+        self.view: Any = None  # kept for a function without cells, and its defaults
+        self.defaults: Any = None
+        self.kwdefaults: Any = None
 
     def view_of(self, f: FunctionType) -> Any:
         view = self.view
-        if view is not None and view.__defaults__ is f.__defaults__ and view.__kwdefaults__ is f.__kwdefaults__:
+        if view is not None and self.defaults is f.__defaults__ and self.kwdefaults is f.__kwdefaults__:
             return view
         made = FunctionType(self.code, f.__globals__, f.__name__, f.__defaults__, f.__closure__)  # type: ignore[arg-type]
         if f.__kwdefaults__ is not None:
             made.__kwdefaults__ = f.__kwdefaults__
         if f.__closure__ is None:  # else it would keep alive what the cells hold
+            self.view, self.defaults, self.kwdefaults = None, f.__defaults__, f.__kwdefaults__
             self.view = made
         return made
 
