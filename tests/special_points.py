@@ -24,12 +24,15 @@ from typing import Any
 import numpy as np
 
 import dualdiff as dd
+from dualdiff.errors import name_of
 from dualdiff.pytrees.trees import flatten
+from dualdiff.table import RULES
 from dualdiff.testing import derivative_at_zero
 from tests.samples import Sample, load_all
 
 KINDS = ("a zero", "zeros", "ties", "equal", "infinite", "empty")
 SAMPLES_OF_ONE = 4  # of each function, the first
+ENDLESS = (np.polyfit, np.roots, np.poly)  # and linear algebra: LAPACK may never come back from an infinite entry
 
 
 @functools.cache
@@ -80,6 +83,8 @@ def verdict(sample: Sample, kind: str) -> tuple[bool, str]:
             plain = leaves(sample.f(*args))
         except Exception:  # plain NumPy has no value there
             return False, ""
+        if not plain:
+            return False, ""
         try:
             return _compared(sample, args, plain, kind)
         except Exception as error:
@@ -101,7 +106,12 @@ def _compared(sample: Sample, args: tuple[Any, ...], plain: list[Any], kind: str
             return True, f"the derivative is {ydot}, of the value {plain}"
     elif kind != "empty":
         along = lambda t: f(*(x + t * d for x, d in zip(args, v, strict=True)))
-        coarse, fine = derivative_at_zero(along, 3e-3), derivative_at_zero(along, 2e-4)
+        try:
+            coarse, fine = derivative_at_zero(along, 3e-3), derivative_at_zero(along, 2e-4)
+        except Exception:  # the shape of the result depends on the values, or beside the point there is none
+            return False, ""
+        if [np.shape(part) for part in fine] != [np.shape(part) for part in plain]:
+            return False, ""
         for d, one, other, finite in zip(ydot, coarse, fine, known, strict=True):
             converged = finite & (np.abs(one - other) < 1e-6 * (1 + np.abs(one)))
             wrong = np.where(converged, ~(np.abs(d - other) < 1e-5 * (1 + np.abs(other))), np.isnan(d) & finite)
@@ -126,11 +136,24 @@ def _adjoint(f: Any, args: Any, v: Any, ydot: Any, rng: Any) -> str:
     return f"the two modes differ: {here} and {there}"
 
 
+def rules() -> list[Any]:
+    """NumPy's functions whose rules give a derivative."""
+    load_all()
+    return [
+        function
+        for function, rule in RULES.items()
+        if rule.form not in ("passive", "refused") and name_of(function).startswith("np.")
+    ]
+
+
 def faults_of(function: Any) -> tuple[set[str], dict[str, str]]:
     """The kinds of points at which a derivative was compared, and what is wrong, by kind."""
     asked, faults = set(), {}
+    endless = name_of(function).startswith("np.linalg.") or function in ENDLESS
     for sample in samples_by_function().get(function, ()):
         for kind in KINDS:
+            if kind == "infinite" and endless:
+                continue
             compared, fault = verdict(sample, kind)
             if compared:
                 asked.add(kind)
