@@ -24,6 +24,8 @@ is known by its transpose is `dualdiff.linear`.
 
 NumPy's own functions have one file a subject here, scipy.special's in `dualdiff.special`: to add one of those, find
 the file by its subject and write one declaration in a form of `forms`.
+Its samples (tests/samples) are asked at zeros, ties, infinities and empty arrays too: what a rule cannot give there is
+an excuse with a reason (tests/excuses.py).
 Importing this package fills `dualdiff.table.RULES`.
 
     declaring.py         the forms above, for functions of other packages; stand_ins.py: for those that do not dispatch
