@@ -1,8 +1,9 @@
 """Every rule of the table against something independent, at every sample.
 
 A test is one law for one rule, and reports each sample that breaks it.  Linearity, blocks, float32, memory layout and
-the agreement of nested modes are properties of the form of a rule: they hold for every sample of the rules written by hand, and for declared rules
-(one partial a line) for the largest sample of each and for one of each way to call them and each set of shapes.
+the agreement of nested modes are properties of the form of a rule: they are asked at every sample of the rules written
+by hand, and of declared rules (one partial a line) at the largest sample of each, and at one of each line of samples
+and set of shapes.
 """
 
 import numpy as np
