@@ -5,6 +5,8 @@
 puts a stand-in in the place of a function for one test.  A check inside a stand-in checks nothing once the function is
 not called any more, so the test fails at its end unless the stand-in ran; ``calls.count`` says how often it did.
 `tests/test_suite.py` finds stand-ins that are put in place in any other way.
+
+Tests marked ``long`` come first, so that of several processes none waits for the last of them.
 """
 
 import functools
@@ -16,6 +18,10 @@ from dualdiff.rules import declaring
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 class Calls:

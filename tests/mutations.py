@@ -52,6 +52,14 @@ FAULTS = [
         f"{RULES} -k second_and_cosh",
     ),
     Fault(
+        "a partial of one declared rule is a constant of reverse mode",
+        "special/elementary.py",
+        "edged(sc.log_expit, lambda y, x: sc.expit(-x))",
+        "edged(sc.log_expit, lambda y, x: sc.expit(\n"
+        '    -(x.value if getattr(getattr(x, "perturbation", None), "mode", "") == "reverse" else x)\n))',
+        f"{RULES} -k over_reverse_and_log_expit",
+    ),
+    Fault(
         "a value is rounded in another way",
         "rules/contractions.py",
         "y = self.function(x, z, **options)\n        if constant(",

@@ -8,6 +8,7 @@ import dualdiff as dd
 from tests.random_programs import check, check_program, programs
 
 
+@pytest.mark.long
 @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(programs())
 def test_random_program(program):

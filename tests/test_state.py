@@ -237,6 +237,7 @@ print("interrupts", count)
 """
 
 
+@pytest.mark.long
 def test_an_interrupted_import_can_be_repeated():
     done = subprocess.run(
         [sys.executable, "-c", IMPORT.replace("{step}", "397")],

@@ -167,12 +167,14 @@ def mypy(tmp_path_factory):
     return run
 
 
+@pytest.mark.long
 def test_a_users_file_passes_mypy_strict_with_the_types_that_it_states(mypy):
     known = sys.version_info >= (3, 12) or np.lib.NumpyVersion(np.__version__) >= "2.2.0"
 
     assert mypy(USER_FILE + OF_NUMPY * known) == []
 
 
+@pytest.mark.long
 def test_what_is_wrong_in_a_users_file_is_found(mypy):
     source = """
         import dualdiff as dd

@@ -84,7 +84,7 @@ def samples_of(function: Any) -> list[Sample]:
 @functools.cache
 def _of_declared_forms() -> set[int]:
     """Of declared rules, the largest sample of each function, and one of each line of samples and set of shapes."""
-    size = lambda sample: (sum(map(np.size, sample.args)), max(map(np.ndim, sample.args)))
+    size = lambda sample: (sample.second, sum(map(np.size, sample.args)), max(map(np.ndim, sample.args)))
     chosen = [max(samples_of(function), key=size) for function in functions()]
     by_line = {
         (sample.f.__code__.co_filename, sample.f.__code__.co_firstlineno, *map(np.shape, sample.args)): sample
