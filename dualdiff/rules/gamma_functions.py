@@ -275,7 +275,9 @@ def _beta_by_steps(a: Any, b: Any) -> Any:
 def _beta_in_first(a: Any, b: Any) -> Any:
     """∂B/∂a: by steps if there are few and the arguments are moderate, else by reflection."""
     low, high = np.minimum(a, b), np.maximum(a, b)
-    few = (low < 0.5) & (low > -_STEPS) & (high < 100.0) & (a != 0) & (b != 0)
+    few = (low < 0.5) & (low > -_STEPS) & (a != 0) & (b != 0)
+    # The product of as many factors must not overflow, in float32 either.
+    few = few & (np.log(np.maximum(plain(high), 1.0)) * np.maximum(-plain(low), 1.0) < 40.0)
     near = few & np.logical_not(is_pole(a) | is_pole(b)) & ((a < 0.1) | (b < 0.1))
     if not np.any(plain(near)):
         return _beta_slope(sc.beta(a, b), a, b)
