@@ -121,6 +121,13 @@ def test_log_ndtr_of_float32_has_its_second_derivative_in_both_tails(x):
     np.testing.assert_allclose(second, float(-m * (m + MP.mpf(x))), rtol=3e-5, atol=1e-38)
 
 
+def test_logcdf_whose_value_overflows_has_its_derivatives():
+    for one in (dd.derivative, dd.grad):
+        with np.errstate(over="ignore"):
+            np.testing.assert_allclose(one(stats.norm.logcdf)(-1e160), 1e160, rtol=1e-15)
+            np.testing.assert_allclose(one(dd.derivative(stats.norm.logcdf))(-1e160), -1.0, rtol=1e-15)
+
+
 @pytest.mark.parametrize("x", [38.0, 40.0, 1e10, 1e200, np.inf])
 def test_second_derivatives_of_the_normal_distribution_far_to_the_right_are_zero(x):
     for f in (sc.log_ndtr, sc.ndtr, sc.erf, sc.erfc):

@@ -1,7 +1,9 @@
 """Ufuncs of `scipy.special`: the gamma function and its kin.
 
 Where two digamma functions cancel, `digamma_step` is their difference; where a zero of 1/Γ meets a pole of ψ, the
-derivative of 1/Γ, which is entire, takes the place of the product.
+derivative of 1/Γ, which is entire, takes the place of the product.  Close to the poles the sines of reflections are
+those of exact sums (`sin_pi_sum`).  Where the mixed second derivative of beta is not known to all digits, beside two
+poles at once, it is NaN.
 """
 
 from __future__ import annotations
