@@ -47,7 +47,8 @@ class Row:
 
     @property
     def passed(self) -> bool:
-        return bool(self.reason) or self.beyond == 0
+        bound, _ = EXCEPTIONS.get(self.function, (1.0, ""))
+        return self.worst <= bound * LIMIT[self.dtype]
 
     def record(self) -> dict[str, Any]:
         return asdict(self) | {"passed": self.passed}
@@ -202,15 +203,15 @@ def swept(
                     worst, at = error, tuple(float(x) for x in args)
             yield Row(
                 case.name, "∂" + "∂".join(str(i) for i in which), dtype, counts["points"], counts["beyond"],
-                counts["lost"], counts["wrong value"], worst, at, EXCEPTIONS.get(case.name, ""),
+                counts["lost"], counts["wrong value"], worst, at, EXCEPTIONS.get(case.name, (1.0, ""))[1],
             )  # fmt: skip
 
 
 # The functions.
 
 
-def elementary(mp: Any) -> Iterator[tuple[str, Any, Any, list[tuple[float, ...]]]]:
-    """name, function, truth, points."""
+def elementary(mp: Any) -> Iterator[tuple[Any, ...]]:
+    """name, function, truth, points; and True where the truth are the partials."""
     positive, unit, every = line(0, math.inf, [1]), line(-1, 1), line()
     pairs = grid((1e-200, 1e-9, 0.3, 2.0, 1e5, 1e150), (-1e120, -7.5, -1e-9, 1e-160, 0.3, 5.5, 1e8, 1e200))
     both = grid((1e-200, 1e-9, 0.3, 2.0, 1e5, 1e150), (1e-160, 1e-9, 0.3, 2.5, 1e8, 1e200))
@@ -220,7 +221,7 @@ def elementary(mp: Any) -> Iterator[tuple[str, Any, Any, list[tuple[float, ...]]
     yield "cbrt", np.cbrt, lambda x: mp.sign(x) * mp.cbrt(abs(x)), every
     yield "exp", np.exp, mp.exp, line(-1e4, 1e4)
     yield "exp2", np.exp2, lambda x: mp.mpf(2) ** x, line(-1e4, 1e4)
-    yield "expm1", np.expm1, mp.expm1, line(-1e4, 1e4)
+    yield "expm1", np.expm1, (mp.exp,), line(-1e4, 1e4), True
     yield "log", np.log, mp.log, positive
     yield "log2", np.log2, lambda x: mp.log(x) / mp.log(2), positive
     yield "log10", np.log10, lambda x: mp.log(x) / mp.log(10), positive
@@ -250,7 +251,7 @@ def elementary(mp: Any) -> Iterator[tuple[str, Any, Any, list[tuple[float, ...]]
 
 
 def special(mp: Any) -> Iterator[tuple[Any, ...]]:
-    """name, function, truth, points; and True where the truth are the partials."""
+    """Likewise."""
     import scipy.special as sc
 
     every, unit = line(), line(0, 1)
@@ -280,7 +281,7 @@ def special(mp: Any) -> Iterator[tuple[Any, ...]]:
     yield "logit", sc.logit, lambda x: log(x / (1 - x)), line(0, 1, [0.5])
     yield "exp10", sc.exp10, lambda x: mp.mpf(10) ** x, line(-1e4, 1e4)
     yield "special.exp2", sc.exp2, lambda x: mp.mpf(2) ** x, line(-1e4, 1e4)
-    yield "special.expm1", sc.expm1, mp.expm1, line(-1e4, 1e4)
+    yield "special.expm1", sc.expm1, (mp.exp,), line(-1e4, 1e4), True
     yield "special.log1p", sc.log1p, mp.log1p, line(-1)
     yield "special.cbrt", sc.cbrt, lambda x: mp.sign(x) * mp.cbrt(abs(x)), every
     yield "exprel", sc.exprel, lambda x: mp.expm1(x) / x, line(-1e5, 1e4)
@@ -580,5 +581,20 @@ def cases(mp: Any) -> list[Case]:
     return found + [Case(*given) for given in special(mp)]
 
 
-# Functions with rows beyond the limits, and why.
-EXCEPTIONS: dict[str, str] = {}
+_CANCELS = "a difference of neighbouring functions, which change slowly here; far out a series takes its place"
+_POWER = "a**(b - 2) is out of range, and the factor b, which is tiny, comes too late"
+_TWO_POLES = "both arguments are close to a pole: nan, no formula with all digits being known"
+
+# Where a limit remains: the largest error over the limit of its type, and why.
+EXCEPTIONS: dict[str, tuple[float, str]] = {
+    "power": (math.inf, _POWER),
+    "float_power": (math.inf, _POWER),
+    "wrightomega": (2.0, "ω/(1 + ω) rounds twice, its derivative once more"),
+    "airye[0]": (20.0, _CANCELS),
+    "airye[2]": (20.0, _CANCELS),
+    "ive(2.5, x)": (4.0, _CANCELS),
+    "struve(0, x)": (4.0, "SciPy's values of the neighbouring orders have this error"),
+    "modstruve(1.5, x)": (40.0, "SciPy's values of the neighbouring orders have this error"),
+    "eval_chebyt(7, x)": (40.0, "SciPy's Gegenbauer polynomials have this error close to their zero"),
+    "beta": (math.inf, _TWO_POLES),
+}

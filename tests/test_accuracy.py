@@ -1,4 +1,6 @@
-"""Derivatives in the tails of functions, against mpmath with 50 digits."""
+"""Derivatives in the tails of functions and close to their poles, against mpmath with 50 digits and more."""
+
+import warnings
 
 import mpmath
 import numpy as np
@@ -7,6 +9,7 @@ import scipy.special as sc
 
 import dualdiff as dd
 import dualdiff.special  # enters its rules
+from benchmarks import accuracy
 from dualdiff.rules.ufuncs import unknown
 from dualdiff.scipy import stats
 from dualdiff.table import RULES
@@ -155,6 +158,13 @@ def test_log_ndtr_of_float32_has_its_second_derivative_in_both_tails(x):
     np.testing.assert_allclose(second, float(-m * (m + MP.mpf(x))), rtol=3e-5, atol=1e-38)
 
 
+def test_logcdf_whose_value_overflows_has_its_derivatives():
+    for one in (dd.derivative, dd.grad):
+        with np.errstate(over="ignore"):
+            np.testing.assert_allclose(one(stats.norm.logcdf)(-1e160), 1e160, rtol=1e-15)
+            np.testing.assert_allclose(one(dd.derivative(stats.norm.logcdf))(-1e160), -1.0, rtol=1e-15)
+
+
 @pytest.mark.parametrize("x", [38.0, 40.0, 1e10, 1e200, np.inf])
 def test_second_derivatives_of_the_normal_distribution_far_to_the_right_are_zero(x):
     for f in (sc.log_ndtr, sc.ndtr, sc.erf, sc.erfc):
@@ -235,3 +245,61 @@ def test_an_inverse_inside_of_its_bounds_is_not_taken_for_one():
     p = np.array([0.01, 0.1, 0.19874, 0.99])  # chndtr(1, 3, 0) = 0.198748...
     slopes = dd.jvp(lambda p: sc.chndtrinc(1.0, 3.0, p), (p,), (np.ones(4),))[1]
     assert np.all(slopes[:3] < -10) and slopes[3] == 0
+
+
+# The whole sweep is a command, python -m benchmarks --only accuracy; here some points of each function.
+SLOW = ("kv(", "kve(", "yv(", "k0", "k1", "y0", "y1", "ndtri", "erfinv", "erfcinv", "hyp", "struve", "modstruve")
+SWEPT = accuracy.context()
+
+
+@pytest.mark.parametrize("case", accuracy.cases(SWEPT), ids=lambda case: case.name)
+def test_derivatives_are_exact_to_rounding_at_some_points_of_the_sweep(case):
+    slow = case.name.startswith(SLOW)
+    count = 1 if slow else 6
+    moderate = [args for args in case.points if all(1e-35 < abs(x) < 1e35 for x in args)]
+    step = max(1, len(moderate) // count)
+    points = moderate[len(case.name) % step :: step][:count]
+    for dtype in ("float64", "float32")[: 1 if slow else 2]:
+        for row in accuracy.swept(case, dtype, SWEPT, points, orders=(1,) if slow else (1, 2)):
+            assert row.passed, f"{row.function} {row.derivative} {row.dtype}: {row.worst:.1e} at {row.at}"
+
+
+def test_every_exception_of_the_sweep_is_one_of_its_functions_and_has_a_reason():
+    names = {case.name for case in accuracy.cases(SWEPT)}
+    assert set(accuracy.EXCEPTIONS) <= names
+    assert all(bound > 1 and reason for bound, reason in accuracy.EXCEPTIONS.values())
+
+
+def test_the_sweep_finds_an_error():
+    wrong = accuracy.Case("x + 1e-12 x²", lambda x: x * (1 + 1e-12 * x), (lambda x: 1 + 0 * x,), [(1.0,), (2.0,)], True)
+    row = next(accuracy.swept(wrong, "float64", SWEPT, orders=(1,)))
+    assert row.beyond == 2 and not row.passed and 3e-12 < row.worst < 5e-12
+
+
+SECOND = [
+    *((n + d, m) for n, d in ((-1, 1e-8), (-1, 1e-12), (-3, -1e-6)) for m in (1.0, 0.5, 3.0)),
+    *((m, n + d) for n, d in ((0, 1e-9), (-1, -1e-6), (-4, 1e-9)) for m in (2.0, 0.3)),
+    (-3 + 1e-6, -2.5), (-2.5, 1.5 + 1e-9), (-1.3, 0.3 + 1e-12),
+    (-30.2, 40.3), (-5.3, 90.0), (-0.5, 0.5), (-1.5, 0.5), (0.05, 0.3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["poch", "beta"])
+def test_second_derivatives_of_gamma_quotients_keep_their_digits_close_to_the_poles(name):
+    f, case = getattr(sc, name), accuracy.Case(name, getattr(sc, name), None, [])
+    case.truth = {
+        "poch": lambda z, m: SWEPT.gamma(z + m) * SWEPT.rgamma(z),
+        "beta": lambda a, b: SWEPT.gamma(a) * SWEPT.gamma(b) * SWEPT.rgamma(a + b),
+    }[name]
+    for args in SECOND:
+        for which in ((0, 0), (0, 1), (1, 0), (1, 1)):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                error = accuracy.error_at(case, tuple(np.float64(x) for x in args), which, SWEPT)
+            assert isinstance(error, str) or error < 1e-12, (f, args, which, error)
+
+
+@pytest.mark.parametrize("args", [(1e-9, 1e-9), (1e-5, -1e-5), (-3 + 1e-9, -2 + 1e-9)])
+def test_mixed_derivative_of_beta_beside_two_poles_is_nan_rather_than_inexact(args):
+    a, b = args
+    assert np.isnan(dd.derivative(lambda b: dd.derivative(lambda a: sc.beta(a, b))(a))(b))

@@ -161,7 +161,7 @@ class Continuous(Distribution):
     def _integral(self, name: str, x: Any, *parameters: Any) -> Any:
         """F and 1 − F, and their logarithms: the slope in z is the density, or the density over the integral."""
         # Infinitely far out, F is constant.
-        z, shapes, inside, undefined, _ = self._standardized(x, *parameters, finite=True)
+        z, shapes, inside, undefined, end = self._standardized(x, *parameters, finite=True)
         perturbation = innermost(duals_in((z, *shapes)))
         if perturbation is None:
             return None
@@ -171,7 +171,7 @@ class Continuous(Distribution):
         if name.startswith("log"):
             logarithm = getattr(self, name)(z0, *shapes0)
             vanished = np.isneginf(stripped(logarithm))
-            if formula is not None and not np.any(vanished):
+            if formula is not None and not np.any(vanished & end):  # a formula knows more where SciPy's value overflows
                 result = formula(z, *shapes)
             else:
                 slope = np.where(vanished, np.inf, np.exp(self.logpdf(z0, *shapes0) - logarithm))

@@ -70,6 +70,12 @@ def _is_tiny(a: Any, b: Any, x: Any, y: Any) -> Any:
     return (np.minimum(x, y) < 1e-20) & (np.maximum(a, b) < 1e5) & (np.minimum(a, b) < 30)
 
 
+def _product_of_powers(a: Any, b: Any, x: Any, y: Any, factor: Any) -> Any:
+    """factor xᵃ⁻¹ yᵇ⁻¹, where the powers alone may underflow."""
+    half, other = np.power(x, 0.5 * (a - 1)), np.power(y, 0.5 * (b - 1))
+    return half * other * factor * other * half
+
+
 def _beta_formula(a: Any, b: Any, x: Any, y: Any) -> Any:
     def power(a: Any, b: Any, x: Any, y: Any) -> Any:
         return np.power(x, a - 1) * np.power(y, b - 1) * _over_beta(a, b)
@@ -81,10 +87,15 @@ def _beta_formula(a: Any, b: Any, x: Any, y: Any) -> Any:
         return np.exp(exponent + norm) * np.sqrt(a / n) * np.sqrt(b) / _SQRT_TAU / x / y
 
     flat = ((x == 0) & (a >= 30)) | ((y == 0) & (b >= 30))
-    small = (x == 0) | (y == 0) | ((a < 30) & (b < 30)) | _is_tiny(a, b, x, y)
+    small = (x == 0) | (y == 0) | ((a < 30) & (b < 30))
     return chosen(
         (
             (flat, lambda a, b, x, y: 0.0 * x, (1.0, 1.0, 0.5, 0.5)),
+            (
+                _is_tiny(a, b, x, y) & (x != 0) & (y != 0),
+                lambda a, b, x, y: _product_of_powers(a, b, x, y, _over_beta(a, b)),
+                (1.0, 1.0, 0.5, 0.5),
+            ),
             (small, power, (1.0, 1.0, 0.5, 0.5)),
             (True, loader, (1.0, 1.0, 0.5, 0.5)),
         ),
@@ -107,8 +118,11 @@ def _beta_in_x(f: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
     slope = chosen(
         (
             (end, lambda f, a, b, x, y: 0.0 * f, (1.0, 1.0, 1.0, 0.5, 0.5)),
-            (tiny, lambda f, a, b, x, y: (a - 1) * np.power(x, a - 2) * np.power(y, b - 1) * _over_beta(a, b),
-             (1.0, 1.0, 1.0, 0.5, 0.5)),
+            (
+                tiny,
+                lambda f, a, b, x, y: (a - 1) * _product_of_powers(a - 1, b, x, y, _over_beta(a, b)),
+                (1.0, 1.0, 1.0, 0.5, 0.5),
+            ),
             (True, lambda f, a, b, x, y: (a - 1) * (f / x), (1.0, 1.0, 1.0, 0.5, 0.5)),
         ),
         f, a, b, x, y,

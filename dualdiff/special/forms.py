@@ -54,13 +54,23 @@ def telling(partial: Any) -> Any:
 def chosen(cases: Sequence[tuple[Any, Callable[..., Any], tuple[Any, ...]]], *args: Any) -> Any:
     """The first case ``(condition, formula, safe arguments)`` whose condition holds, entry by entry.
 
-    Elsewhere its formula gets the safe arguments, so that nothing bad enters its derivative.
-    A last condition of True takes what is left.
+    Elsewhere its formula gets the safe arguments, so that nothing bad enters its derivative; a case that holds nowhere
+    is not evaluated.  A last condition of True takes what is left.
     """
     total: Any = None
     taken: Any = False
-    for condition, formula, safe in cases:
+    *_, last = cases
+    for case in cases:
+        condition, formula, safe = case
         here = condition if taken is False else np.logical_not(taken) & condition
+        if here is not True:
+            everywhere = np.all(here)
+            if total is None and everywhere and np.size(here):
+                return formula(*args)
+            if not np.any(here) and (case is not last or total is not None):
+                continue
+        elif total is None:
+            return formula(*args)
         part = formula(*(np.where(here, arg, other) for arg, other in zip(args, safe, strict=True)))
         total = part if total is None else np.where(here, part, total)
         taken = here if taken is False else taken | here

@@ -1,7 +1,9 @@
 """Ufuncs of `scipy.special`: the gamma function and its kin.
 
 Where two digamma functions cancel, `digamma_step` is their difference; where a zero of 1/Γ meets a pole of ψ, the
-derivative of 1/Γ, which is entire, takes the place of the product.
+derivative of 1/Γ, which is entire, takes the place of the product.  Close to the poles the sines of reflections are
+those of exact sums (`sin_pi_sum`).  Where the mixed second derivative of beta is not known to all digits, beside two
+poles at once, it is NaN.
 """
 
 from __future__ import annotations
@@ -275,7 +277,9 @@ def _beta_by_steps(a: Any, b: Any) -> Any:
 def _beta_in_first(a: Any, b: Any) -> Any:
     """∂B/∂a: by steps if there are few and the arguments are moderate, else by reflection."""
     low, high = np.minimum(a, b), np.maximum(a, b)
-    few = (low < 0.5) & (low > -_STEPS) & (high < 100.0) & (a != 0) & (b != 0)
+    few = (low < 0.5) & (low > -_STEPS) & (a != 0) & (b != 0)
+    # The product of as many factors must not overflow, in float32 either.
+    few = few & (np.log(np.maximum(plain(high), 1.0)) * np.maximum(-plain(low), 1.0) < 40.0)
     near = few & np.logical_not(is_pole(a) | is_pole(b)) & ((a < 0.1) | (b < 0.1))
     if not np.any(plain(near)):
         return _beta_slope(sc.beta(a, b), a, b)
