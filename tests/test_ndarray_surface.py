@@ -255,6 +255,7 @@ def test_every_public_name_of_ndarray_is_there_or_says_why_not():
 
 
 # Members that would lose the derivative, or have no meaning for real numbers, as in NumPy.
+@pytest.mark.usefixtures("as_written")
 @pytest.mark.parametrize(
     ("f", "error"),
     [

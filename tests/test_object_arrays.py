@@ -142,6 +142,7 @@ def test_program_agrees_with_differences_in_every_mode(f):
         assert_allclose(second @ V, curvature, rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.usefixtures("as_written")
 @pytest.mark.parametrize(
     ("f", "hint"),
     [

@@ -260,6 +260,7 @@ def test_condition_that_is_overwritten_afterwards_changes_nothing():
     assert_array_equal(dd.jacfwd(f)(np.array([1.0, 2.0])), [[1.0, 0.0], [0.0, 0.0]])
 
 
+@pytest.mark.usefixtures("as_written")
 @pytest.mark.parametrize(
     "call",
     [
