@@ -401,6 +401,7 @@ def test_second_derivative_at_special_points_is_the_true_one(f, x, expected):
     assert_allclose(dd.grad(dd.grad(f))(x), expected, rtol=rtol, atol=1e-14)
 
 
+@pytest.mark.usefixtures("as_written")
 def test_zeta_is_differentiated_in_its_second_argument_only():
     assert_allclose(partial(sc.zeta, 1, 3.0, 0.7), -3 * sc.zeta(4.0, 0.7), rtol=1e-15)
     with pytest.raises(UnsupportedFunction):
@@ -411,6 +412,7 @@ def test_zeta_is_differentiated_in_its_second_argument_only():
         partial(sc.zetac, 0, 3.0)
 
 
+@pytest.mark.usefixtures("as_written")
 def test_an_argument_without_a_derivative_raises_and_names_itself():
     for f, args, i, name in (
         (sc.gammainc, (2.0, 1.0), 0, "a"),

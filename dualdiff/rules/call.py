@@ -112,6 +112,8 @@ def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:
     """The value and its tangent as a Dual, the tangent in the shape and dtype of the value."""
     if tangent is None or tangent.handle is None:
         return y
+    if type(y) is not np.ndarray and hasattr(type(y), "__takes_calls__"):
+        y = y.value  # SciPy's object was made in adapted code, and calculates with its buffers
     like, wanted = tangent.like, like_of(y)
     handle = tangent.handle
     if like.shape != wanted.shape or like.dtype != wanted.dtype:
