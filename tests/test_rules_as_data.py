@@ -110,6 +110,8 @@ def test_tangent_is_what_the_call_adds_to_the_value(function):
     active, without = set(RULES[function].active), WITHOUT_SAMPLE.get(name_of(function), set())
     observed = [observed_at(sample) for sample in samples_of(function)]
     carried = set().union(*(one.carried for one in observed))
+    if name_of(function) == "np.clip":  # min and max are names of a_min and a_max, which NumPy 2.0 does not list
+        carried -= {"min", "max"} - active
     assert carried <= active
     assert active <= carried | without
     assert sum(one.compared for one in observed) or active <= without
