@@ -108,10 +108,10 @@ def test_tangent_is_what_the_call_adds_to_the_value(function):
     Every active argument carries a derivative in some sample, and no other does.
     """
     active, without = set(RULES[function].active), WITHOUT_SAMPLE.get(name_of(function), set())
+    if np.lib.NumpyVersion(np.__version__) < "2.1.0" and name_of(function) == "np.clip":
+        without = without | {"min", "max"}  # names that clip has from NumPy 2.1 on
     observed = [observed_at(sample) for sample in samples_of(function)]
     carried = set().union(*(one.carried for one in observed))
-    if name_of(function) == "np.clip":  # min and max are names of a_min and a_max, which NumPy 2.0 does not list
-        carried -= {"min", "max"} - active
     assert carried <= active
     assert active <= carried | without
     assert sum(one.compared for one in observed) or active <= without
