@@ -296,3 +296,21 @@ def test_every_writing_function_is_declared_here():
     assert {f.__name__ for f, rule in RULES.items() if rule.form == "writing"} == {
         "copyto", "fill_diagonal", "place", "put", "put_along_axis", "putmask",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.subtract, np.multiply, np.maximum])
+def test_operand_of_at_is_repeated_for_an_index_of_several_axes(ufunc):
+    """NumPy reads beyond the end of the shorter one; what it means is the operand in the shape of the index."""
+    index, x = np.array([[0, 1], [1, 5]]), np.array([0.4, 0.9])
+
+    def f(x, like=np.asarray):
+        y = np.full(6, 0.5, like=x)
+        ufunc.at(y, index, like(x))
+        return y * y
+
+    repeated = lambda x: f(x, lambda x: np.broadcast_to(x, (2, 2)).copy())
+    y, ydot = dd.jvp(lambda x: f(x, lambda x: x), (x,), (np.array([1.0, -2.0]),))
+    assert_array_equal(y, repeated(x))
+    (expected,) = derivative_at_zero(lambda t: repeated(x + t * np.array([1.0, -2.0])), 1e-3)
+    assert_allclose(ydot, expected, rtol=1e-9, atol=1e-12)
+    assert_allclose(dd.jacrev(lambda x: f(x, lambda x: x))(x) @ [1.0, -2.0], expected, rtol=1e-9, atol=1e-12)

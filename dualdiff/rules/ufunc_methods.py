@@ -206,7 +206,7 @@ class UfuncMethods:
         if not exact and perturbation is not None:
             # NumPy's loop over indices may round differently from its loop over arrays.
             value: Any = np.copy(value_of(a, perturbation))
-            operand = () if b is None else (value_of(b, perturbation),)
+            operand = () if b is None else (_as_places(value_of(b, perturbation), places),)
             if type(value) is not Dual and (outer := innermost(operand)) is not None:
                 value = lifted(value, outer)  # to hold what the operand brings
             self.function.at(value, indices, *operand)
@@ -220,16 +220,23 @@ class UfuncMethods:
             self.function.at(a, indices, b)
             return
         y: Any = np.copy(value_of(a, perturbation))
-        operand = value_of(b, perturbation)
+        operand = _as_places(value_of(b, perturbation), places)
         if type(y) is not Dual and (outer := innermost((operand,))) is not None:
             y = lifted(y, outer)  # to hold what the operand brings
         self.function.at(y, indices, operand)
         partials = dict(zip("ab", self.partials, strict=True))
         terms = [(partials["a"], a.tangent)] if a is not value_of(a, perturbation) else []
-        if b is not operand:
+        if b is not value_of(b, perturbation):
             b = b if b.shape == places.shape else np.broadcast_to(b, places.shape)
             terms.append((partials["b"], _summed_by_place(perturbation, b.tangent, places, a.shape)))
         storage.write(a, ..., Dual(y, perturbation.combine(terms, y), perturbation))
+
+
+def _as_places(operand: Any, places: Any) -> Any:
+    """An operand of ``at`` in the shape of an index of several axes: of a shorter one NumPy reads beyond the end."""
+    if places.ndim < 2 or not np.ndim(operand) or np.shape(operand) == places.shape:
+        return operand
+    return np.copy(np.broadcast_to(operand, places.shape))
 
 
 _ADDING = frozenset({np.add, np.subtract})
