@@ -39,7 +39,7 @@ def _get(self: Dual, index: Any) -> Dual:
     if basic and not is_array(value):  # a scalar: its value is a copy, so its tangent must be one
         return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
     index = perturbation.keep(index)
-    if value.shape and value.shape[0] != value.shape[0]:
+    if any(n != n for n in value.shape):  # nan, of a lazy array
         raise errors.unknown_shape(self, value.shape)
     if not basic:
         return Dual(value, perturbation.gather(self.tangent, index, value), perturbation)
