@@ -7,7 +7,7 @@
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays
     mathematics.py  of math, cmath and statistics
-    packages.py     of SciPy
+    packages.py     of SciPy; solvers.py: of scipy.optimize
 
 The transforms call `adapted` and `explain`; nothing else in the package imports this folder.
 

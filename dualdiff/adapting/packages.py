@@ -14,8 +14,9 @@ from typing import Any
 
 from ..values.objects import carries
 from .calls import PACKAGES, enter, hook, view_of
+from .solvers import enter_solvers
 
-_pending = ["special", "linalg", "integrate", "interpolate", "stats"]
+_pending = ["special", "linalg", "integrate", "interpolate", "stats", "optimize"]
 
 
 def arrive() -> None:
@@ -24,6 +25,9 @@ def arrive() -> None:
         if (package := sys.modules.get(f"scipy.{name}")) is not None:
             _pending.remove(name)
             ours = importlib.import_module(f"dualdiff.scipy.{name}")
+            if name == "optimize":
+                enter_solvers(package, ours)
+                continue
             _functions(package, ours)
             if name == "interpolate":
                 _interpolants(package, ours)

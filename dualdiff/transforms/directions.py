@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
+from .. import adapting, errors
 from ..pytrees.trees import unflatten
 from ..tangents.blocks import settle_allocator
 from ..tangents.dense import Dense
@@ -25,7 +25,7 @@ class Point:
     def __init__(
         self, f: Any, args: Any, kwargs: Any, positions: Any, leaves: Any, structures: Any, has_aux: bool, name: str
     ) -> None:
-        self.f, self.args, self.kwargs, self.positions = f, args, kwargs, positions
+        self.f, self.args, self.kwargs, self.positions = adapting.adapted(f), args, kwargs, positions
         self.leaves, self.structures = leaves, structures
         self.has_aux, self.name = has_aux, name
         self.y: Any = None

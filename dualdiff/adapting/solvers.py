@@ -1,0 +1,82 @@
+"""`scipy.optimize` in adapted code: `dualdiff.scipy.optimize` where something that enters carries a derivative.
+
+What a solver is given may carry one in plain sight, or by what a function among its arguments closes over.  SciPy
+solves first, on plain numbers; only where a value of such a function was found to carry a derivative, it is solved
+again with derivatives.  So a solver that nothing enters returns what SciPy returns.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+from .. import errors
+from ..values.levels import duals_in
+from ..values.objects import carries, stripped
+from .buffers import settled, stripped_of
+from .calls import enter, hook
+
+_FUNCTIONS = (FunctionType, MethodType, functools.partial)
+
+
+def enter_solvers(package: ModuleType, ours: ModuleType) -> None:
+    """Enter the stand-ins of a package's functions: of all of them, since none is to be differentiated step by step."""
+    for name in package.__all__:
+        original = getattr(package, name)
+        if isinstance(original, FunctionType):
+            enter(original, _solver(original, getattr(ours, name) if name in ours.__all__ else None))
+
+
+def _solver(original: Any, own: Any) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def solve(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = stripped_of(args, []), stripped_of(kwargs, [])
+        found: list[Any] = [args, kwargs]
+        if not carries(found):
+            found.clear()
+            plain_args = [_on_numbers(arg, found) for arg in args]
+            result = original(*plain_args, **{name: _on_numbers(arg, found) for name, arg in kwargs.items()})
+            if not found:
+                return result
+        if own is None:
+            shapes = [dual.shape for dual in duals_in(found)][:1]
+            raise errors.unsupported(original, "dualdiff.scipy.optimize has no derivative of its solution", shapes)
+        return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
+
+    return solve
+
+
+def _viewed(x: Any) -> Any:
+    """A function as adapted code calls it, for somebody who is not adapted; all else as it is."""
+    if not isinstance(x, _FUNCTIONS):
+        return _in_tree(_viewed, x)
+    view = hook(x)
+    return functools.wraps(x)(lambda *args, **kwargs: settled(view(*args, **kwargs)))
+
+
+def _on_numbers(x: Any, found: list[Any]) -> Any:
+    """A function of plain numbers; what carried a derivative is put into ``found``."""
+    if not isinstance(x, _FUNCTIONS):
+        return _in_tree(lambda item: _on_numbers(item, found), x)
+    view = hook(x)
+
+    @functools.wraps(x)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        y = settled(view(*args, **kwargs))
+        if not carries(y):
+            return y
+        found.append(y)
+        return stripped(y)
+
+    return call
+
+
+def _in_tree(change: Callable[[Any], Any], x: Any) -> Any:
+    """The same for functions in lists, tuples and dicts (constraints, callbacks by name)."""
+    if type(x) is list or type(x) is tuple:
+        return type(x)(map(change, x))
+    if type(x) is dict:
+        return {name: change(item) for name, item in x.items()}
+    return x

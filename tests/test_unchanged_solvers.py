@@ -1,0 +1,117 @@
+"""`scipy.optimize` under its own names, in adapted code: solutions differentiated as solutions, not step by step."""
+
+import numpy as np
+import pytest
+import scipy.optimize
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import brentq
+
+import dualdiff as dd
+
+P = np.array([1.3, 0.7])
+
+
+def root_of_cube(p):
+    return brentq(lambda x: x**3 - p[0] * p[1], 0.0, 3.0)
+
+
+def two_equations(p):
+    return scipy.optimize.fsolve(lambda t: np.array([t[0] ** 2 - p[0], t[1] * t[0] - p[1]]), [1.0, 1.0])
+
+
+def line(p):
+    residual = lambda t: np.array([t[0] * p[0] - 1, t[1] - p[1] * t[0], t[0] + t[1] - 1])
+    return scipy.optimize.least_squares(residual, [1.0, 1.0]).x
+
+
+def on_a_plane(p):
+    plane = {"type": "eq", "fun": lambda w: w[0] + w[1] - p[0]}
+    return scipy.optimize.minimize(lambda w: np.sum((w - p) ** 2), np.zeros(2), constraints=(plane,)).x
+
+
+def at_a_bound(p):
+    loss = lambda t: (t[0] - p[0]) ** 2 + (t[1] - p[1] * t[0]) ** 2
+    return scipy.optimize.minimize(loss, np.full(2, 0.2), bounds=[(0, 1), (0, None)]).x
+
+
+a, b = P
+LEFT = np.array([[a, 0.0], [-b, 1.0], [1.0, 1.0]])
+
+
+def normal_equations(p, t):
+    """The derivative of least squares A t = c in p: AᵀA ṫ = Ȧᵀ (c − A t) − Aᵀ Ȧ t."""
+    c, columns = np.array([1.0, 0.0, 1.0]), []
+    for place, slope in (((0, 0), 1.0), ((1, 0), -1.0)):
+        change = np.zeros((3, 2))
+        change[place] = slope
+        columns.append(np.linalg.solve(LEFT.T @ LEFT, change.T @ (c - LEFT @ t) - LEFT.T @ (change @ t)))
+    return np.stack(columns, axis=1)
+
+
+TRUE = {
+    root_of_cube: lambda p, x: np.array([b, a]) / (3 * (a * b) ** (2 / 3)),
+    two_equations: lambda p, t: np.array([[0.5 / np.sqrt(a), 0.0], [-0.5 * b / a**1.5, 1 / np.sqrt(a)]]),
+    line: normal_equations,
+    on_a_plane: lambda p, w: np.array([[1.0, -0.5], [0.0, 0.5]]),
+    at_a_bound: lambda p, t: np.array([[0.0, 0.0], [0.0, 1.0]]),
+}
+
+
+@pytest.mark.parametrize("f", TRUE, ids=lambda f: f.__name__)
+def test_solution_is_differentiated_under_the_name_that_scipy_has_for_it(f):
+    expected = TRUE[f](P, f(P))
+    for transform in (dd.jacfwd, dd.jacrev):
+        assert_allclose(transform(f)(P), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_second_derivative_of_a_root():
+    r = (a * b) ** (1 / 3)
+    expected = r / 9 * np.array([[-2 / a**2, 1 / (a * b)], [1 / (a * b), -2 / b**2]])
+    assert_allclose(dd.hessian(root_of_cube)(P), expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("f", TRUE, ids=lambda f: f.__name__)
+def test_solver_that_nothing_enters_returns_what_scipy_returns(f):
+    found = []
+
+    def beside(z):
+        found.append(f(P))
+        return z * 2.0
+
+    assert dd.derivative(beside)(1.0) == 2.0
+    assert_array_equal(found[0], f(P))
+    assert type(found[0]) is type(f(P))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda p: scipy.optimize.fmin(lambda t: (t[0] - p[0]) ** 2, [0.0], disp=0),
+        lambda p: scipy.optimize.linprog(p, A_ub=[[-1.0, -1.0]], b_ub=[-1.0]).x,
+        lambda p: scipy.optimize.newton_krylov(lambda t: t - p, np.zeros(2)),
+    ],
+)
+def test_solver_without_a_derivative_is_refused_and_not_run_through(f, capfd):
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(dd.UnsupportedFunction, match="no derivative of its solution"):
+            transform(f)(P)
+    assert capfd.readouterr().err == ""
+
+
+def test_sparse_jacobian_of_a_loop_into_a_plain_buffer():
+    def stencil(x):
+        out = np.zeros(8)
+        for i in range(1, 7):
+            out[i] = x[i - 1] * x[i] - float(x[i + 1])
+        return out
+
+    x = np.linspace(0.3, 1.2, 8)
+    expected = np.zeros((8, 8))
+    for i in range(1, 7):
+        expected[i, i - 1], expected[i, i], expected[i, i + 1] = x[i], x[i - 1], -1.0
+    jacobian = dd.sparse_jacobian(stencil)(x)
+    assert_allclose(jacobian.toarray(), expected, rtol=1e-15)
+    assert jacobian.nnz == 18
+    rows = np.stack([x, x + 1.0])
+    scaled = dd.batch_jacobian(lambda x: np.array([r * float(r[0]) for r in x]))(rows)
+    assert_allclose(scaled, [np.eye(8) * r[0] + np.outer(r, np.eye(8)[0]) for r in rows], rtol=1e-15)
