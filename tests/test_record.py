@@ -3,7 +3,7 @@
 import numpy as np
 
 import dualdiff as dd
-from dualdiff.transforms.reverse import recorded
+from dualdiff.transforms.recording import recorded
 
 W = np.ones((3, 2))
 

@@ -8,7 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
 from dualdiff.testing import derivative_at_zero
-from dualdiff.transforms.reverse import recorded
+from dualdiff.transforms.recording import recorded
 from tests.programs import IN_PLACE
 
 X = np.array([0.3, 0.7, 0.45, 0.9])

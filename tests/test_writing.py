@@ -8,7 +8,7 @@ import dualdiff as dd
 from dualdiff.errors import EscapedDual
 from dualdiff.table import RULES
 from dualdiff.testing import derivative_at_zero
-from dualdiff.transforms.reverse import recorded
+from dualdiff.transforms.recording import recorded
 
 X = np.array([0.3, 0.7, 0.45])
 V = np.array([1.0, -0.5, 2.0])

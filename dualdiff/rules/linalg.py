@@ -31,7 +31,8 @@ from ..tangents.gauges import unknown_turns
 from ..values.dual import Dual, primal
 from ..values.levels import innermost, value_of
 from .call import wrapped, written
-from .contractions import conj, operand, product_of
+from .contractions import conj, operand
+from .einsum import product_of
 from .forms import Composite, TangentRule, composite, custom, tangent_rule
 
 _SMALL = 1e-3  # singular values below this part of the largest are split off in determinants of nested derivatives
@@ -381,10 +382,10 @@ def _complete_qr_tangents(Q: Any, R: Any, da: Tangent) -> tuple[Tangent, Tangent
     X = inverse(H(eye[:n] - Q1[..., :n, :]))
     left, right = (Q1 - eye) @ X, X @ H(Q1[..., n:, :])
     dQ2 = -(dQ1 @ right + left @ dH(dQ1[..., :n, :]) @ right + left @ dH(dQ1[..., n:, :]))
-    return _side_by_side(dQ1, dQ2), _with_zero_rows(dR1, m)
+    return side_by_side(dQ1, dQ2), _with_zero_rows(dR1, m)
 
 
-def _side_by_side(da: Tangent, db: Tangent) -> Tangent:
+def side_by_side(da: Tangent, db: Tangent) -> Tangent:
     shape = (*da.shape[:-1], da.shape[-1] + db.shape[-1])
     like = Like(shape, np.result_type(da.like.dtype, db.like.dtype))
     p = da.perturbation
@@ -412,7 +413,7 @@ def qr(y: Any, a: Any, mode: str = "reduced", *, da: Tangent) -> Any:
     return _complete_qr_tangents(Q, R, da) if mode == "complete" and m > n else _qr_tangents(Q, R, da)
 
 
-def _inverse_gaps(w: Any, same: Any) -> Any:
+def inverse_gaps(w: Any, same: Any) -> Any:
     """1 / (wⱼ − wᵢ), and 0 between those that are the same."""
     return np.where(same, 0.0, 1.0 / np.where(same, 1.0, w[..., None, :] - w[..., :, None]))
 
@@ -422,350 +423,10 @@ def several(same: Any) -> Any:
     return np.sum(same, axis=-2) > 1
 
 
-@tangent_rule(np.linalg.eigh)
-@np.errstate(all="ignore")
-def eigh(y: Any, a: Any, UPLO: str = "L", *, da: Tangent) -> tuple[Tangent, Tangent]:
-    """A V = V W  implies  ẇ = diag(Vᴴ Ȧ V),  V̇ = V (F ∘ Vᴴ Ȧ V),  Fᵢⱼ = 1 / (wⱼ − wᵢ)
-
-    LAPACK makes A real tridiagonal from one end, which leaves the first row of complex V real (of the upper triangle,
-    the last).  Source: LAPACK, zhetrd.
-    """
-    w, V = y
-    da = hermitian_tangent(da, UPLO)
-    middle = H(V) @ da @ V
-    same = alike(w, half_digits(w))
-    F = _inverse_gaps(w, same)
-    U = V @ (middle * F)
-    lost = several(same)
-    if np.iscomplexobj(V) and V.size:
-        end = 0 if UPLO.upper() == "L" else V.shape[-2] - 1
-        U, free = real_by_choice(U, V, V[..., end, :], U[..., end, :])
-        U = U + free_phases(V, free & ~lost, da, F)
-    dw = diagonal(middle).real()
-    if not np.any(lost):
-        return dw, U
-    return shared(dw, w), U + without_derivative(da, lost, V.shape[-2])
-
-
-@tangent_rule(np.linalg.eigvalsh)
-def eigvalsh(y: Any, a: Any, UPLO: Any = "L", *, da: Tangent) -> Tangent:
-    w, V = np.linalg.eigh(a, UPLO)
-    return shared(diagonal(H(V) @ hermitian_tangent(da, UPLO) @ V).real(), w)
-
-
-@tangent_rule(np.linalg.eig)
-@np.errstate(all="ignore")
-def eig(y: Any, a: Any, *, da: Tangent) -> tuple[Tangent, Tangent]:
-    """A V = V W  implies  ẇ = diag(V⁻¹ Ȧ V),  V̇ = V (F ∘ V⁻¹ Ȧ V) + V D,  D diagonal such that LAPACK's norm holds
-
-    With U = V (F ∘ V⁻¹ Ȧ V), the length of vⱼ stays 1 for Re dⱼ = −Re vⱼᴴ uⱼ, its component k real for
-    Im dⱼ = −Im(uₖⱼ / vₖⱼ).
-    """
-    w, V = y
-    left = inverse(V)
-    middle = left @ da @ V
-    same, lost = _confluent(w, V, left)
-    F = _inverse_gaps(w, same)
-    U = V @ (middle * F)
-    length = weighted_sum(U, conj(V), (U.ndim - 2,)).real()
-    d = length
-    lost = several(same) | lost
-    unknown = without_derivative(da, lost, V.shape[-2])
-    if np.iscomplexobj(V) and V.size:
-        size = np.abs(V)
-        # The largest component is the one that is real; of two as large, rounding chose.
-        k = np.argmax(np.where(np.imag(V) == 0, size, 0.5 * size), axis=-2)
-        largest = np.arange(V.shape[-2])[:, None] == k[..., None, :]
-        turn = weighted_sum(U, np.where(largest, 1.0 / np.where(largest, V, 1.0), 0.0), (U.ndim - 2,))
-        d = length + (turn - turn.real())
-        size = primal(size)
-        close = size > np.max(size, axis=-2, keepdims=True) * (1 - 64 * len(k) * float(np.finfo(size.dtype).eps))
-        free = np.sum(close, axis=-2) > 1
-        if not np.iscomplexobj(a):  # real vectors have no phase
-            free = free & np.any(np.imag(primal(V)) != 0, axis=-2)
-        unknown = unknown + free_phases(V, free & ~lost, da, F)
-    dw = _shared_among(diagonal(middle), w, V, left)
-    return dw, U - d.reshape((*d.shape[:-1], 1, d.shape[-1])) * V + unknown
-
-
-def _conditions(V: Any, left: Any) -> Any:
-    """What an error of A of size 1 does to each eigenvalue."""
-    V, left = primal(V), primal(left)
-    with np.errstate(all="ignore"):
-        return np.linalg.norm(V, axis=-2) * np.linalg.norm(left, axis=-1)
-
-
-def _confluent(w: Any, V: Any, left: Any) -> tuple[Any, Any]:
-    """Which eigenvalues are too near to one another for vectors of their own, and which vectors are no basis."""
-    w, condition = primal(w), _conditions(V, left)
-    tolerance = half_digits(w) * np.max(np.abs(w), axis=-1, keepdims=True, initial=0.0) * condition
-    gap = np.abs(w[..., :, None] - w[..., None, :])
-    same = ~(gap > np.maximum(tolerance[..., :, None], tolerance[..., None, :])) | np.eye(w.shape[-1], dtype=bool)
-    return same, ~(condition < 1 / half_digits(w))
-
-
-def _shared_among(dw: Tangent, w: Any, V: Any, left: Any) -> Tangent:
-    """As `shared`, for eigenvalues in no order; those of a defective matrix have no derivative."""
-    known, condition = primal(w), _conditions(V, left)
-    n = w.shape[-1]
-    rounding = 16 * n * float(np.finfo(known.dtype).eps) * np.max(np.abs(known), axis=-1, keepdims=True, initial=0.0)
-    error = rounding * condition
-    same = ~(np.abs(known[..., :, None] - known[..., None, :]) > np.minimum(error[..., :, None], error[..., None, :]))
-    same = same | np.eye(n, dtype=bool)
-    defective = ~(condition < 1 / half_digits(known)) | (several(same) & ~(condition < _DEFECTIVE))
-    if not np.any(several(same)) and not np.any(defective):
-        return dw
-    for _ in range(n.bit_length()):
-        same = same @ same
-    return averaged(dw, same) * np.where(defective, np.nan, 1.0).astype(np.real(w).dtype)
-
-
-_DEFECTIVE = 1e4  # the condition from which equal eigenvalues are taken for those of a matrix without enough vectors
-
-
-@tangent_rule(np.linalg.eigvals)
-@np.errstate(all="ignore")
-def eigvals(y: Any, a: Any, *, da: Tangent) -> Tangent:
-    w, V = np.linalg.eig(a)
-    # Without vectors LAPACK may find the eigenvalues in another order.
-    distance = np.abs(primal(y)[..., :, None] - primal(w)[..., None, :])
-    n = y.shape[-1]
-    unclear: Any = False
-    if n and not np.all(np.diagonal(distance, 0, -2, -1) <= np.min(distance, axis=-1)):
-        nearest = np.argmin(distance, axis=-1)
-        # Too close to one another to tell which derivative is whose.
-        unclear = np.any(np.sort(nearest, axis=-1) != np.arange(n), axis=-1, keepdims=True)
-        nearest = np.where(unclear, np.arange(n), nearest)
-        w = np.take_along_axis(w, nearest, axis=-1)
-        V = np.take_along_axis(V, nearest[..., None, :], axis=-1)
-    left = inverse(V)
-    dw = _shared_among(diagonal(left @ da @ V), w, V, left)
-    return dw * np.where(unclear, np.nan, 1.0) if np.any(unclear) else dw
-
-
 # Singular values.
 
 
-def _values_tangent(P: Tangent, s: Any, shape: tuple[int, ...]) -> Tangent:
-    """Re diag P, and 0 for singular values that are 0 but for rounding, whose second derivative is nan."""
-    ds = shared(diagonal(P).real(), s)
-    away = nonzero(s, shape)
-    # P of a value 0 has vectors without a derivative: as a number, the 0 is multiplied with what they give.
-    return ds * away if type(s) is not Dual or np.all(away) else ds * away.astype(s.dtype)
-
-
-def nonzero(s: Any, shape: tuple[int, ...]) -> Any:
-    known = primal(s)
-    rounding = max(shape[-2:], default=0) * float(np.finfo(known.dtype).eps)
-    return known > rounding * np.max(known, axis=-1, keepdims=True, initial=0.0)
-
-
-@np.errstate(all="ignore")
-def _svd_tangents(U: Any, s: Any, Vh: Any, da: Tangent) -> tuple[Tangent, Tangent, Tangent]:
-    """A = U S Vᴴ, P = Uᴴ Ȧ V:  ṡ = Re diag P,  U̇ = U (F ∘ (P S + S Pᴴ)) + (I − U Uᴴ) Ȧ V S⁻¹,  V̇ alike
-
-    Fᵢⱼ = 1 / (sⱼ² − sᵢ²).  The imaginary part of diag P turns the phase of U.  U and V may have all their columns, of
-    which those beyond S complete a basis.
-
-    LAPACK makes A real and bidiagonal, which leaves the first row of complex V real (of a wide matrix, that of U).
-    With singular values of 0, the null space of the side with fewer of them is known but for its basis; the vectors
-    on the other side do not even go with them as a pair.  Source: LAPACK, zgebrd.
-    """
-    V = H(Vh)
-    m, n = da.shape[-2:]
-    p = s.shape[-1]
-    same, zero = alike(s, half_digits(s)), primal(s)
-    zero = ~(zero > half_digits(s) * np.max(zero, axis=-1, keepdims=True, initial=0.0))
-    U1, V1 = U[..., :, :p], V[..., :, :p]
-    right, left = da @ V1, dH(da) @ U1
-    P = H(U1) @ right
-    dP = dH(P)
-    row, column = s[..., None, :], s[..., :, None]
-    total = np.where(same, 1.0, row + column)
-    F = _inverse_gaps(s, same) / total
-    dU = U1 @ ((P * row + dP * column) * F)
-    dV = V1 @ ((P * column + dP * row) * F)
-    scale = np.where(zero, 0.0, 1.0 / np.where(zero, 1.0, s))[..., None, :]
-    if np.iscomplexobj(U):
-        on = P * np.eye(p, dtype=bool)
-        dU = dU + U1 @ ((on - on.real()) * scale)
-    if m > p:
-        dU = dU + (right - U1 @ P) * scale
-    if n > p:
-        dV = dV + (left - V1 @ dP) * scale
-    lost = several(same) & ~zero  # equal values, not 0
-    gaps = np.maximum(np.abs(F), scale)
-    if np.iscomplexobj(U) and U.size and V.size:
-        dU, dV = _with_common_phase(U1, V1, dU, dV, lost | zero, da, gaps)
-    dU = _with_null_space(U, dU, lost, zero, m < n, da, gaps)
-    dV = _with_null_space(V, dV, lost, zero, m >= n, da, gaps)
-    return dU, _values_tangent(P, s, (m, n)), dH(dV)
-
-
-def _with_common_phase(
-    U: Any, V: Any, dU: Tangent, dV: Tangent, others: Any, da: Tangent, gaps: Any
-) -> tuple[Tangent, Tangent]:
-    """Pairs of vectors turn together, such that the first component of one of them stays real."""
-    m = U.shape[-2]
-    both = np.concatenate([U, V], axis=-2)
-    change = _side_by_side(dU.mT, dV.mT).mT
-    first = 0 if m < V.shape[-2] else m
-    change, free = real_by_choice(change, both, both[..., first, :], change[..., first, :])
-    change = change + free_phases(both, free & ~others, da, gaps)
-    return change[..., :m, :], change[..., m:, :]
-
-
-def _with_null_space(U: Any, dU: Tangent, lost: Any, zero: Any, complete: bool, da: Tangent, gaps: Any) -> Tangent:
-    """U̇ of all columns.  Those beyond S, U₂, stay orthogonal, −U₁ (U̇₁ᴴ U₂); their basis is free.
-
-    On the side of A that has no more columns than S, the null space is that of its zeros, ``complete``; on the other,
-    vectors of zeros are ``lost``, and so are those that complete them to a basis.
-    """
-    m, p = U.shape[-1], zero.shape[-1]
-    null = zero if complete else zero & False
-    lost = lost if complete else lost | zero
-    if m > p:
-        dU = _side_by_side(dU, -(U[..., :, :p] @ (dH(dU) @ U[..., :, p:])))
-        beyond = np.ones((*zero.shape[:-1], m - p), bool)
-        some = np.any(zero, axis=-1, keepdims=True) & (not complete)
-        null, lost = (np.concatenate(pair, axis=-1) for pair in ((null, beyond & ~some), (lost, beyond & some)))
-    dU = dU + without_derivative(da, lost, U.shape[-2])
-    if not np.any(null):
-        return dU
-    together = null[..., :, None] & null[..., None, :]
-    if complete:  # the phase of one vector is that of its pair
-        together = together & (np.sum(null, axis=-1) > 1)[..., None, None]
-    return dU + free_turns(U, together, da, gaps)
-
-
-def _svd_tangent(
-    y: Any, a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False, *, da: Tangent
-) -> Any:
-    if not compute_uv:
-        return svdvals(y, a, dx=da)
-    U, s, Vh = y
-    return _svd_tangents(U, s, Vh, da)
-
-
-def _hermitian_svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = True) -> Any:
-    """A = V W Vᴴ, so the singular values are |w| and the left vectors V sign(w), as in NumPy."""
-    if not compute_uv:
-        w = np.linalg.eigvalsh(a)
-        order = np.argsort(np.abs(w), axis=-1)[..., ::-1]
-        return np.take_along_axis(np.abs(w), order, axis=-1)
-    w, V = np.linalg.eigh(a)
-    order = np.argsort(np.abs(w), axis=-1)[..., ::-1]
-    w, V = np.take_along_axis(w, order, axis=-1), np.take_along_axis(V, order[..., None, :], axis=-1)
-    return V, np.abs(w), H(V * np.sign(w)[..., None, :])
-
-
-_svd = TangentRule(np.linalg.svd, _svd_tangent)
-_svd_of_hermitian = Composite(np.linalg.svd, _hermitian_svd)
-
-
-@custom("tangent", np.linalg.svd, active="a")
-def svd(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermitian: bool = False) -> Any:
-    return (_svd_of_hermitian if hermitian else _svd)(
-        operand(a), full_matrices=full_matrices, compute_uv=compute_uv, hermitian=hermitian
-    )
-
-
-@tangent_rule(np.linalg.svdvals)
-def svdvals(y: Any, x: Any, *, dx: Tangent) -> Tangent:
-    U, s, Vh = np.linalg.svd(x, full_matrices=False)
-    return _values_tangent(H(U) @ dx @ H(Vh), s, x.shape)
-
-
 # Pseudoinverse and least squares.
-
-
-@tangent_rule(np.linalg.pinv)
-def pinv(
-    y: Any, a: Any, rcond: Any = None, hermitian: bool = False, rtol: Any = np._NoValue, *, da: Tangent
-) -> Tangent:
-    """Ṗ = −P Ȧ P + P Pᴴ Ȧᴴ (I − A P) + (I − P A) Ȧᴴ Pᴴ P  where the rank is constant (Golub & Pereyra 1973)
-
-    Singular values below the cutoff count as 0; where they are larger than rounding, `_truncated_pinv` knows them.
-    """
-    if hermitian:
-        a, da = hermitian_of(a, "L"), hermitian_tangent(da, "L")
-    if not a.size:
-        return da.mT
-    if rcond is None:
-        eps = np.finfo(a.dtype).eps
-        rcond = 1e-15 if rtol is np._NoValue else max(a.shape[-2:]) * eps if rtol is None else rtol
-    s = np.linalg.svdvals(primal(a))
-    largest = np.max(s, axis=-1, keepdims=True)
-    dropped = ~(s > np.asarray(rcond)[..., None] * largest)
-    if not np.all(np.where(dropped, s, 0.0) <= 10 * max(a.shape[-2:]) * np.finfo(a.dtype).eps * largest):
-        return _truncated_pinv(a, ~dropped, da)
-    yH, daH = H(y), dH(da)
-    return -(y @ da @ y) + (y @ yH) @ (daH - daH @ a @ y) + (daH - y @ (a @ daH)) @ (yH @ y)
-
-
-def _truncated_pinv(a: Any, kept: Any, da: Tangent) -> Tangent:
-    """P = V g Uᴴ, g = 1/s of the kept, 0 of the dropped:  Vᴴ Ṗ U = Z₁ ∘ E + Z₂ ∘ Eᴴ,  E = Uᴴ Ȧ V
-
-    Z₁ᵢⱼ = (sᵢ gⱼ − gᵢ sⱼ) / (sⱼ² − sᵢ²) and Z₂ᵢⱼ = (sⱼ gⱼ − gᵢ sᵢ) / (sⱼ² − sᵢ²), which are −gᵢ gⱼ and 0 if both are
-    kept or both dropped; outside the singular vectors s is 0.
-    """
-    U, s, Vh = np.linalg.svd(a, full_matrices=False)
-    V = H(Vh)
-    g = np.where(kept, 1.0 / np.where(kept, s, 1.0), 0.0)
-    split = kept[..., :, None] != kept[..., None, :]
-    si, sj, gi, gj = s[..., :, None], s[..., None, :], g[..., :, None], g[..., None, :]
-    gap = np.where(split, 1.0 / np.where(split, sj * sj - si * si, 1.0), 0.0)
-    E, daH = H(U) @ da @ V, dH(da)
-    inside = E * np.where(split, (si * gj - gi * sj) * gap, -gi * gj) + dH(E) * ((sj * gj - gi * si) * gap)
-    rows, columns = daH @ (U * (g * g)[..., None, :]), H(V * (g * g)[..., None, :]) @ daH
-    outside = (rows - V @ (Vh @ rows)) @ H(U) + V @ (columns - (columns @ U) @ H(U))
-    return V @ inside @ H(U) + outside
-
-
-@tangent_rule(np.linalg.lstsq)
-def lstsq(y: Any, a: Any, b: Any, rcond: Any = None, *, da: Tangent, db: Tangent) -> Any:
-    """ẋ = P (ḃ − Ȧ x) + P Pᴴ Ȧᴴ (b − A x) + (I − P A) Ȧᴴ Pᴴ x  for  x = P b,  P the pseudoinverse of A
-
-    The sum of squares has (rᴴ r)˙ = 2 Re rᴴ (ḃ − Ȧ x), since r = b − A x is orthogonal to A ẋ.
-    """
-    x, squares, rank, s = y
-    vector = np.ndim(b) == 1
-    if vector:
-        b, x, db = b[:, None], x[:, None], db.reshape((a.shape[0], 1))
-    if a.dtype != x.dtype:  # the wider one of A and b
-        a = a.astype(x.dtype)
-    # The cut that LAPACK makes; its s may be of another array type than A.
-    eps = np.finfo(s.dtype).eps
-    rcond = max(a.shape) * eps if rcond is None else eps / 2 if rcond < 0 else rcond
-    known = np.linalg.svdvals(primal(a))
-    kept = known > rcond * known[:1]
-    if not np.all(np.sum(kept) == rank):
-        raise np.linalg.LinAlgError("lstsq: a singular value lies at the cutoff; choose another rcond")
-    P = np.linalg.pinv(a, rcond=rcond)
-    truncated = np.any(np.where(kept, 0.0, known) > 10 * max(a.shape) * eps * known[:1])
-    r = b - a @ x
-    change = db - da @ x
-    if da and truncated:
-        dx = _truncated_pinv(a, kept, da) @ b + P @ db
-    elif da:
-        PH, daH = H(P), dH(da)
-        back = daH @ (PH @ x)
-        dx = P @ change + (P @ PH) @ (daH @ r) + (back - P @ (a @ back))
-    else:
-        dx = P @ db
-    d_squares = None
-    if squares.size:
-        d_squares = weighted_sum(change, conj(r) * 2.0, (0,)).real()
-    return dx.reshape(dx.shape[:1]) if vector else dx, d_squares, None, svdvals(s, a, dx=da)
-
-
-@composite(np.linalg.cond, active="x")
-def cond(x: Any, p: Any = None) -> Any:
-    with np.errstate(all="ignore"):
-        if p is None or p in (2, -2):
-            s = np.linalg.svdvals(x)
-            return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-        return np.linalg.norm(x, p, axis=(-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, axis=(-2, -1))
 
 
 # Products of several matrices.

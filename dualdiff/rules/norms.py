@@ -15,7 +15,8 @@ from ..tangents.expression import Tangent, normalized, sum_subscripts
 from ..values.dual import Dual, primal
 from .contractions import conj
 from .forms import TangentRule, tangent_rule
-from .linalg import nonzero, rounding_of, weighted_sum
+from .linalg import rounding_of, weighted_sum
+from .singular_values import nonzero
 
 
 def _sign(x: Any) -> Any:

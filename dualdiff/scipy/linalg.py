@@ -19,8 +19,8 @@ import numpy as np
 import scipy.linalg
 
 from .. import errors
+from ..rules import eigenvectors, norms, singular_values
 from ..rules import linalg as numpy_rules
-from ..rules import norms
 from ..rules.contractions import conj, operand
 from ..rules.linalg import (
     H,
@@ -398,7 +398,7 @@ def eig(
 
 def _vector_tangent(w: Any, V: Any, a: Any, da: Tangent) -> Tangent:
     # Real vectors are those of real eigenvalues, which SciPy has as complex numbers.
-    return numpy_rules.eig((w if np.iscomplexobj(V) else np.real(w), V), a, da=da)[1]
+    return eigenvectors.eig((w if np.iscomplexobj(V) else np.real(w), V), a, da=da)[1]
 
 
 @tangent_rule(scipy.linalg.eigvals)
@@ -424,7 +424,7 @@ def _eigenvalue_tangent(function: Any, w: Any, a: Any, b: Any, homogeneous: bool
         inverse = np.linalg.inv(b)
         a = inverse @ a
         da = inverse @ (da - db @ a)
-    return numpy_rules.eigvals(w, a, da=da)
+    return eigenvectors.eigvals(w, a, da=da)
 
 
 # Singular values, pseudoinverses, norms.
@@ -442,12 +442,12 @@ def svd(
     *,
     da: Tangent,
 ) -> Any:
-    return numpy_rules._svd_tangent(y, a, full_matrices, compute_uv, da=da)
+    return singular_values.svd_tangent(y, a, full_matrices, compute_uv, da=da)
 
 
 @tangent_rule(scipy.linalg.svdvals)
 def svdvals(y: Any, a: Any, overwrite_a: bool = False, check_finite: bool = True, *, da: Tangent) -> Tangent:
-    return numpy_rules.svdvals(y, a, dx=da)
+    return singular_values.svdvals(y, a, dx=da)
 
 
 def _cutoff(a: Any, atol: Any, rtol: Any) -> Any:
@@ -470,7 +470,7 @@ def pinv(
     *,
     da: Tangent,
 ) -> Any:
-    found = numpy_rules.pinv(y[0] if return_rank else y, a, _cutoff(a, atol, rtol), da=da)
+    found = singular_values.pinv(y[0] if return_rank else y, a, _cutoff(a, atol, rtol), da=da)
     return (found, None) if return_rank else found
 
 
@@ -487,7 +487,7 @@ def pinvh(
     da: Tangent,
 ) -> Any:
     a = hermitian_of(a, "L" if lower else "U")
-    found = numpy_rules.pinv(y[0] if return_rank else y, a, _cutoff(a, atol, rtol), da=hermitian(da, lower))
+    found = singular_values.pinv(y[0] if return_rank else y, a, _cutoff(a, atol, rtol), da=hermitian(da, lower))
     return (found, None) if return_rank else found
 
 
@@ -514,7 +514,7 @@ def lstsq(
     values = np.linalg.svdvals(a) if without_values else s
     cond = float(np.finfo(primal(values).dtype).eps) if cond is None else cond
     like_numpy = (x, np.atleast_1d(residues), rank, values)
-    dx, d_residues, _, ds = numpy_rules.lstsq(like_numpy, a, b, cond, da=da, db=db)
+    dx, d_residues, _, ds = singular_values.lstsq(like_numpy, a, b, cond, da=da, db=db)
     if d_residues:  # of a matrix without full rank, SciPy has no residues
         d_residues = d_residues.reshape(np.shape(residues)) * np.where(np.isnan(residues), np.nan, 1.0)
     return dx, d_residues, None, None if without_values else ds

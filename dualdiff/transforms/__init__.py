@@ -4,6 +4,7 @@ arguments.py    what enters and leaves: which arguments, seeds, results
 sharing.py      the same memory in two arguments
 transformed.py  what a transform returns: a function with the name and text of the one it differentiates
 forward.py      jvp, derivative, jacfwd, stop_gradient
+recording.py    one recording of a function; rows.py: Jacobians by rows of it
 reverse.py      vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
 jacobian.py     by the mode that is cheaper: jacobian, hessian, hvp
 sparse.py       sparsity, sparse_jacobian, value_and_sparse_jacobian, sparse_hessian

@@ -13,7 +13,7 @@ import numpy as np
 
 from .directions import Point, pulled
 from .plans import Plan
-from .reverse import Recording
+from .recording import Recording
 
 
 class Swept(NamedTuple):

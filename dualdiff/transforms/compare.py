@@ -21,8 +21,10 @@ import numpy as np
 from ..pytrees.trees import flatten, paths, unflatten
 from ..values.dual import primal
 from . import forward, reverse
+from . import rows as by_rows
 from .arguments import check_leaves, checked_argnums, primal_leaf, result_leaves, selected
 from .jacobian import mode_for_sizes
+from .recording import recorded
 
 _clock = time.perf_counter
 _MOST_ROUNDS = 200  # repeats of what is fast
@@ -257,14 +259,14 @@ class _Problem:
 
     def reverse(self, seconds: float) -> tuple[Any, Mode]:
         largest = max(leaf.size for leaf in self.y)
-        k = min(largest, reverse.rows_at_once(self.n, largest))
+        k = min(largest, by_rows.rows_at_once(self.n, largest))
 
         def rows(stop: int) -> Any:
-            record = reverse.recorded(self.f, self.args, {}, self.positions, "compare_modes")
+            record = recorded(self.f, self.args, {}, self.positions, "compare_modes")
             found, done = [], 0
             for node, y in zip(record.outputs, self.y, strict=True):
                 for start in range(0, min(y.size, stop - done), k):
-                    parts = reverse.rows(record, node, y.shape, start, min(start + k, y.size, stop - done))
+                    parts = by_rows.rows(record, node, y.shape, start, min(start + k, y.size, stop - done))
                     found.append(np.hstack([_flat(part) for part in parts]))
                 done += y.size
             return np.concatenate(found)

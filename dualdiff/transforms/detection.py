@@ -14,7 +14,7 @@ from ..values.dual import Dual
 from .arguments import check_leaves, primal_leaf
 from .colouring import colour
 from .forward import _dtype_of
-from .reverse import recorded
+from .recording import recorded
 
 
 def real_leaves(args: Any, positions: Any, transform: str) -> tuple[list[Any], list[Structure]]:

@@ -15,7 +15,7 @@ from ..tangents.structural_zeros import Supported, has_nan, repeated
 from ..values.dual import Dual
 from .arguments import pair, result_leaves, seeded, warn_if_independent, without
 from .forward import _dtype_of, _tangent_block
-from .reverse import Recording
+from .recording import Recording
 from .sharing import watch
 
 

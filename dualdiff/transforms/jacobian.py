@@ -10,7 +10,9 @@ from ..pytrees.trees import flatten
 from ..values.dual import size_of
 from .arguments import checked_argnums, presented, selected
 from .forward import _check_chunk_size, _check_function, along, by_columns
-from .reverse import by_rows, check_holomorphic, jacrev, recorded, rows_of_jacobian, value_and_gradient, vjp
+from .recording import recorded
+from .reverse import jacrev, value_and_gradient, vjp
+from .rows import by_rows, check_holomorphic, rows_of_jacobian
 from .transformed import P, Transformed
 from .workers import check_workers
 

@@ -12,7 +12,7 @@ from .arguments import checked_argnums, selected
 from .detection import real_leaves, require_scipy
 from .directions import Point, pulled, pushed
 from .forward import _check_function, _dtype_of
-from .reverse import recorded
+from .recording import recorded
 from .transformed import Transformed
 
 

@@ -8,131 +8,27 @@ Every call makes a fresh tape, ended in ``finally``: nothing is left behind by a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .. import adapting, errors
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
-from ..tangents.blocks import settle_allocator
-from ..tangents.operations import Node
-from ..tangents.tape import Tape
-from ..values.dual import Dual, primal, size_of
+from ..values.dual import size_of
 from .arguments import (
-    check_leaves,
     checked_argnums,
-    pair,
     presented,
-    primal_leaf,
-    result_leaves,
     seed_leaf,
-    seeded,
     selected,
-    warn_if_independent,
-    without,
 )
 from .forward import _check_chunk_size, _check_function, _dtype_of
-from .sharing import watch
+from .recording import Recording, own, recorded
+from .rows import by_rows
 from .transformed import P, Transformed
-from .variable import Variable, check_reached, standing_in
-from .workers import check_workers, mapped
+from .variable import Variable
+from .workers import check_workers
 
 # Entries of one block of cotangents in jacrev: one megabyte, so that two or three stay in the cache of a core.
-_CHUNK_ENTRIES = 2**17
-
-
-class Recording(NamedTuple):
-    """A function evaluated once: its results, and the linear program from its arguments to them."""
-
-    tape: Tape
-    inputs: list[Node]
-    primals: list[Any]
-    y: list[Any]
-    structure: Structure
-    outputs: list[Node | None]
-    aux: Any
-
-    def zeros(self, i: int) -> Any:
-        return np.zeros_like(self.primals[i])
-
-
-def recorded(
-    f: Callable[..., Any],
-    args: Sequence[Any],
-    kwargs: dict[str, Any],
-    positions: Sequence[int],
-    transform: str,
-    has_aux: bool = False,
-    weights: Sequence[Variable] = (),
-) -> Recording:
-    """Evaluate ``f`` with the arguments at ``positions``, and captured ``weights``, recorded on a fresh tape."""
-    tape = Tape()
-    f = adapting.adapted(f)
-    try:
-        call = list(args)
-        primals: list[Any] = []
-        inputs: list[Node] = []
-        for i in positions:
-            arg = args[i]
-            if type(arg) is np.ndarray and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
-                node = tape.input(arg)
-                tape.beware(arg)
-                primals.append(arg)
-                inputs.append(node)
-                call[i] = seeded(arg, node, tape)
-                continue
-            leaves, structure = flatten(arg)
-            check_leaves(leaves, arg, f"{transform}: argument {i}")
-            duals = []
-            for leaf, name in zip(leaves, paths(structure, f"argument {i}"), strict=True):
-                leaf = primal_leaf(leaf, f"{transform}: {name}")
-                node = tape.input(leaf)
-                tape.beware(leaf)
-                primals.append(leaf)
-                inputs.append(node)
-                duals.append(seeded(leaf, node, tape))
-            call[i] = duals[0] if structure is LEAF else unflatten(structure, duals)
-        watched = watch(args, call, positions, kwargs) if len(args) > 1 or len(inputs) > 1 or kwargs else None
-        if weights:
-            # Inside another transform with weights= a Variable is already stood in for.
-            values = [weight.value if weight.stand_in() is None else weight.stand_in() for weight in weights]
-            nodes = [tape.input(value) for value in values]
-            for value in values:
-                tape.beware(value)
-            primals += values
-            inputs += nodes
-            duals = [seeded(value, node, tape) for value, node in zip(values, nodes, strict=True)]
-            with standing_in(weights, duals):
-                result = f(*call, **kwargs)
-        else:
-            result = f(*call, **kwargs)
-        if watched is not None:
-            watched.check()
-        aux = None
-        if has_aux:
-            result, aux = pair(result, transform)
-            aux = without(tape, aux)
-        if type(result) is Dual and result.perturbation is tape and not weights:  # the common case
-            node = result.tangent if result.storage is None else tape.current(result.tangent)
-            return Recording(tape, inputs, primals, [result.value], LEAF, [node], aux)
-        leaves, structure = result_leaves(result, transform)
-        if weights:
-            check_reached(leaves, weights)
-        y: list[Any] = []
-        outputs: list[Node | None] = []
-        for leaf in leaves:
-            active = type(leaf) is Dual and leaf.perturbation is tape
-            y.append(leaf.value if active else leaf)
-            outputs.append(tape.current(leaf.tangent) if active else None)
-        warn_if_independent(leaves, tape, transform)
-        return Recording(tape, inputs, primals, y, structure, outputs, aux)
-    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
-        errors.explain(error)
-        adapting.explain(error)
-        raise
-    finally:
-        tape.live = False
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
@@ -418,11 +314,11 @@ def _gradient(
     ]
     found = record.tape.pull(seeds, record.inputs, consume=True, one=True)
     if len(found) == 1 and found[0] is not None and weights_structure is None and type(argnums) is int:
-        row = _own(found[0])
+        row = own(found[0])
         if type(args[argnums]) is np.ndarray:  # the common case
             return row
     rows = iter(
-        [_as_given(record.zeros(i) if row is None else _own(row), record.primals[i]) for i, row in enumerate(found)]
+        [_as_given(record.zeros(i) if row is None else own(row), record.primals[i]) for i, row in enumerate(found)]
     )
     each = tuple(
         next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows, bare=True) for i in positions
@@ -437,13 +333,6 @@ def _gradient(
 def _as_given(row: Any, primal: Any) -> Any:
     """The gradient of a Python float is one."""
     return float(row) if type(primal) is float and type(row) in (np.float64, np.ndarray) else row
-
-
-def _own(row: Any) -> Any:
-    """A gradient that may be written into: no broadcast view of one number."""
-    if type(row) is np.ndarray and not row.flags.writeable:
-        return row.copy()
-    return row
 
 
 def jacrev(
@@ -476,127 +365,3 @@ def jacrev(
         jacrev, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic, workers=workers,
         progress=progress,
     )  # fmt: skip
-
-
-def by_rows(
-    f: Callable[..., Any],
-    argnums: Any,
-    transform: str,
-    chunk_size: int | None = None,
-    has_aux: bool = False,
-    holomorphic: bool = False,
-    workers: Any = None,
-    progress: Any = None,
-) -> Callable[..., Any]:
-    """`jacrev` on behalf of a transform, whose name its errors say."""
-
-    def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
-        positions = selected(argnums, len(args), transform)
-        record = recorded(f, args, kwargs, positions, transform, has_aux)
-        check_holomorphic(record, transform, holomorphic)
-        mapping = None
-        if workers is not None or progress is not None:
-            one = _RowChunk(f, args, kwargs, positions, has_aux, transform, None if workers is not None else record)
-            mapping = lambda chunks: mapped(one, chunks, workers, progress)
-        jacobian = rows_of_jacobian(record, args, positions, argnums, chunk_size, mapping)
-        return (jacobian, record.aux) if has_aux else jacobian
-
-    return jacobian_of_f
-
-
-class _RowChunk:
-    """`rows` as a function of the number of the result and its rows alone, which a worker may get by pickle."""
-
-    def __init__(
-        self, f: Any, args: Any, kwargs: Any, positions: Any, has_aux: bool, transform: str, record: Recording | None
-    ) -> None:
-        self.call = f, args, kwargs, positions, transform, has_aux
-        self.record = record
-
-    def __call__(self, chunk: tuple[int, int, int]) -> list[Any]:
-        record = recorded(*self.call) if self.record is None else self.record
-        i, start, stop = chunk
-        return rows(record, record.outputs[i], np.shape(primal(record.y[i])), start, stop)
-
-
-def check_holomorphic(record: Recording, transform: str, holomorphic: bool) -> None:
-    for x in record.primals:
-        is_complex = _dtype_of(x).kind == "c"
-        if is_complex and not holomorphic:
-            raise TypeError(
-                f"{transform}: an argument is complex, and a function of it has one complex Jacobian only if it is "
-                "holomorphic.\n"
-                f"  If it is, use {transform}(f, holomorphic=True); if not, pull real cotangents back with vjp."
-            )
-        if holomorphic and not is_complex:
-            raise TypeError(
-                f"{transform}: holomorphic=True, but an argument has dtype {_dtype_of(x)}; pass complex ones."
-            )
-    if not holomorphic and any(_dtype_of(y).kind == "c" for y in record.y):
-        raise TypeError(
-            f"{transform}: the result is complex, and reverse mode sends back one real direction of it at a time.\n"
-            "  Use jacfwd, or differentiate the real and imaginary parts."
-        )
-
-
-def rows_of_jacobian(
-    record: Recording,
-    args: Sequence[Any],
-    positions: Sequence[int],
-    argnums: Any,
-    chunk_size: int | None,
-    mapping: Callable[[list[tuple[int, int, int]]], list[Any]] | None = None,
-) -> Any:
-    """The Jacobian of a recording by rows: blocks of unit cotangents, sent back."""
-    shapes = [np.shape(primal(x)) for x in record.primals]
-    n = sum(int(np.prod(shape)) for shape in shapes)
-    jacobians = []
-    chunks: list[list[tuple[int, int, int]]] = []
-    for number, y in enumerate(record.y):
-        m = int(np.size(primal(y)))
-        k = max(1, min(m, chunk_size or rows_at_once(n, m)))
-        settle_allocator(8 * k * n)
-        chunks.append([(number, start, min(start + k, m)) for start in range(0, m, k)])
-    done = None if mapping is None else iter(mapping([chunk for of_one in chunks for chunk in of_one]))
-    for node, y, of_one in zip(record.outputs, record.y, chunks, strict=True):
-        y_shape = np.shape(primal(y))
-        pieces: list[list[Any]] = [[] for _ in shapes]
-        for _, start, stop in of_one:
-            found = rows(record, node, y_shape, start, stop) if done is None else next(done)
-            for i, part in enumerate(found):
-                pieces[i].append(part)
-        wholes = []
-        for i, parts in enumerate(pieces):
-            if not parts:
-                parts = [np.zeros((0, *shapes[i]), record.inputs[i].dtype)]
-            whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            wholes.append(_own(whole.reshape((*y_shape, *shapes[i]))))
-        leaves = iter(wholes)
-        each = tuple(flatten(args[i])[1].build(leaves, bare=True) for i in positions)
-        jacobians.append(each if isinstance(argnums, tuple) else each[0])
-    return jacobians[0] if record.structure is LEAF else unflatten(record.structure, jacobians, bare=True)
-
-
-def rows_at_once(n: int, m: int) -> int:
-    """How many rows of an m × n Jacobian travel together."""
-    return max(1, _CHUNK_ENTRIES // max(m, n, 1))
-
-
-def rows(record: Recording, node: Node | None, y_shape: tuple[int, ...], start: int, stop: int) -> list[Any]:
-    """Unit cotangents ``start`` to ``stop`` of one result, sent back: a block for each input."""
-    found: list[Any] = [None] * len(record.inputs)
-    if node is not None and stop - start == 1:  # one cotangent needs no block
-        seed = np.zeros(y_shape, node.dtype)
-        seed.reshape(-1)[start] = 1.0
-        found = [
-            None if row is None else row[None]
-            for row in record.tape.pull([(node, seed if y_shape else seed[()])], record.inputs, one=True)
-        ]
-    elif node is not None:
-        block = np.zeros((stop - start, int(np.prod(y_shape))), node.dtype)
-        block[np.arange(stop - start), np.arange(start, stop)] = 1.0
-        found = record.tape.pull([(node, block.reshape(stop - start, *y_shape))], record.inputs)
-    return [
-        np.zeros((stop - start, *np.shape(primal(x))), input_node.dtype) if part is None else part
-        for part, x, input_node in zip(found, record.primals, record.inputs, strict=True)
-    ]

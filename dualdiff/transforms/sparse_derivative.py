@@ -16,7 +16,7 @@ from .detection import detected, given_pattern, real_leaves
 from .directions import Point, pulled, pushed
 from .forward import _dtype_of
 from .plans import Plan, plan_for, symmetric_plan
-from .reverse import recorded
+from .recording import recorded
 from .transformed import Transformed
 
 # Entries of one block of directions: 256 megabytes.
