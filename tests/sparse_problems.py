@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.sparse import bratu, brusselator, burgers, heat, rosenbrock
+from benchmarks.sparse import arrowhead, bratu, brusselator, burgers, heat, rosenbrock
 
 
 def stepped(u):
@@ -19,10 +19,6 @@ def with_dense_row(x):
 
 def with_dense_column(x):
     return x[1:] * x[0] + np.sin(x[1:])
-
-
-def arrowhead(x):
-    return np.sum(x[0] * x[1:] ** 2) + np.sum(np.cos(x))
 
 
 def spring_chain(x):
