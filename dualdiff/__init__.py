@@ -9,9 +9,10 @@
     requires-grad style Variable
     unchanged code      adapt, as_written, stand_in
     rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree
-    checking, comparing check_grads, compare_modes
+    checking, comparing check_grads, compare_modes; why is it zero, nan or slow: diagnose; show_versions
     the array type      Dual
-    errors, a warning   UnsupportedFunction, EscapedDual, IndependentResult
+    errors, a warning   DualdiffError: UnsupportedFunction, DerivativeLost, NoDerivative, NoForwardRule, EscapedDual;
+                        DualdiffWarning: IndependentResult
 
 A map of the package, from the ground up; a file imports only from its own folder and from what stands below it:
 
@@ -30,6 +31,7 @@ A map of the package, from the ground up; a file imports only from its own folde
                         custom.py, linear.py, variable.py, compare.py; curvature.py, uncertainty.py, vectors.py
     scipy/              SciPy's functions that do not dispatch, and its solvers, by SciPy's names
     testing.py          check_grads
+    diagnosis/          diagnose: a function run once, watched, and what is to be said of it; show_versions
     __main__.py         python -m dualdiff: the table of what is differentiable
     guide/              how it works, and how to add a rule: two pages to read with the files
 """
@@ -38,7 +40,17 @@ from . import rules as rules  # fills the table of rules
 
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
 from .adapting import adapt, as_written, stand_in
-from .errors import EscapedDual, IndependentResult, UnsupportedFunction
+from .diagnosis import diagnose, show_versions
+from .errors import (
+    DerivativeLost,
+    DualdiffError,
+    DualdiffWarning,
+    EscapedDual,
+    IndependentResult,
+    NoDerivative,
+    NoForwardRule,
+    UnsupportedFunction,
+)
 from .pytrees.trees import register_pytree
 from .testing import check_grads
 from .transforms.batch import batch_jacobian
@@ -57,9 +69,14 @@ from .transforms.vectors import ravel
 from .values.dual import Dual
 
 __all__ = [
+    "DerivativeLost",
     "Dual",
+    "DualdiffError",
+    "DualdiffWarning",
     "EscapedDual",
     "IndependentResult",
+    "NoDerivative",
+    "NoForwardRule",
     "UnsupportedFunction",
     "Variable",
     "adapt",
@@ -70,6 +87,7 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "derivative",
+    "diagnose",
     "elementwise_grad",
     "gauss_newton_product",
     "grad",
@@ -87,6 +105,7 @@ __all__ = [
     "ravel",
     "register_pytree",
     "rules",
+    "show_versions",
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",

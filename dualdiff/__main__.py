@@ -2,6 +2,7 @@
 
 python -m dualdiff                  every function, by what dualdiff does with it
 python -m dualdiff solve bessel     one line for each function whose name contains one of the words
+python -m dualdiff diagnose module:function --args "np.ones(3)"     the report of `dualdiff.diagnose`
 """
 
 from __future__ import annotations
@@ -109,6 +110,9 @@ def matching(found: list[Row], words: list[str]) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table, or the rows that match; 1 if none does."""
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] == ["diagnose"]:
+        return int(importlib.import_module(".diagnosis.shell", __package__).main(given[1:]))
     parser = argparse.ArgumentParser(prog="python -m dualdiff", description="What dualdiff can differentiate.")
     parser.add_argument("words", nargs="*", help="show only functions whose name contains one of these")
     words = parser.parse_args(arguments).words

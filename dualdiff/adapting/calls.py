@@ -319,7 +319,7 @@ class as_written:
     1.0
     >>> dd.derivative(dd.as_written(lambda x: math.exp(x)))(0.0)  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    TypeError: float(x), or a function of the math module, of a Dual of shape (): the derivative would be lost.
+    DerivativeLost: float(x), or a function of the math module, of a Dual of shape (): the derivative would be lost.
     """
 
     def __init__(self, f: Callable[..., Any]) -> None:

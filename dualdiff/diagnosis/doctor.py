@@ -1,0 +1,240 @@
+"""From a function and a point to a `Diagnosis`."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import adapting, errors
+from ..pytrees.trees import flatten, paths
+from ..transforms import compare
+from ..transforms.arguments import checked_argnums, result_leaves, selected
+from ..transforms.recording import Recording, recorded
+from ..values.dual import primal
+from . import costs, dependence, places
+from .findings import Finding, plain
+from .report import Diagnosis, order
+from .watching import Call, Watch
+
+
+def examined(
+    f: Callable[..., Any], args: tuple[Any, ...], argnums: int | Sequence[int] | None, seconds: float
+) -> Diagnosis:
+    """The report on ``f`` at ``args``."""
+    if not callable(f):
+        raise TypeError(f"diagnose: the first argument is a function, not {f!r}; its arguments follow it.")
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds >= 0:
+        raise ValueError(f"diagnose: seconds is a number, 0 or more, not {seconds!r}.")
+    if not args:
+        raise TypeError(f"diagnose: {errors.name_of_user_function(f)} is given no arguments: diagnose(f, x, ...).")
+    positions = _positions(f, args, argnums)
+    report = Diagnosis(errors.name_of_user_function(f), _defined_at(f))
+    expected = _plain_run(report, f, args, positions)
+    watch = Watch()
+    record = _watched_run(report, watch, f, args, positions)
+    report.calls = watch.calls
+    report.findings += watch.findings
+    if record is not None and expected is not None:
+        names = [f"result{path}" for path in paths(record.structure, "")]
+        of_arguments = _names(f, args, positions)
+        _compare(report, expected, record, names)
+        _swallowed(report, watch)
+        found = dependence.Dependence(watch, record, of_arguments, names)
+        report.independent = found.independent
+        report.findings += found.findings
+        _gradient(report, watch, record, of_arguments)
+        if seconds:
+            report.costs = costs.measured(f, args, positions, watch, seconds)
+        report.findings += costs.slow(report.costs, watch, _has_stage())
+    report.findings.sort(key=order)
+    return report
+
+
+def _has_stage() -> bool:
+    import sys
+
+    return hasattr(sys.modules[__name__.partition(".")[0]], "stage")
+
+
+# Arguments.
+
+
+def _positions(f: Any, args: tuple[Any, ...], argnums: Any) -> tuple[int, ...]:
+    if argnums is not None:
+        return selected(checked_argnums(argnums, f, "diagnose"), len(args), "diagnose")
+    kinds = [_kinds(arg) for arg in args]
+    for wanted in ("fc", "fciu"):
+        found = tuple(i for i, of_arg in enumerate(kinds) if of_arg & set(wanted) and of_arg <= set("fciu"))
+        if found:
+            return found
+    return tuple(i for i, of_arg in enumerate(kinds) if of_arg & set("fciu")) or tuple(range(len(args)))
+
+
+def _kinds(arg: Any) -> set[str]:
+    """The kinds of number among the leaves of an argument; "O" for what is none."""
+    try:
+        leaves = flatten(arg)[0]
+    except Exception:
+        return {"O"}
+    return {_kind(leaf) for leaf in leaves}
+
+
+def _kind(leaf: Any) -> str:
+    if hasattr(type(leaf), "__dual__"):
+        return "f"
+    dtype = getattr(leaf, "dtype", None)
+    if isinstance(dtype, np.dtype):
+        return dtype.kind
+    return {float: "f", complex: "c", int: "i"}.get(type(leaf), "O")
+
+
+def _names(f: Any, args: tuple[Any, ...], positions: tuple[int, ...]) -> list[str]:
+    """What the user calls each leaf of the arguments."""
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):
+        parameters = []
+    named = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    found = []
+    for i in positions:
+        name = named[i] if i < len(named) else f"argument {i}"
+        found += paths(flatten(args[i])[1], name)
+    return found
+
+
+def _defined_at(f: Any) -> str:
+    place = places.of_function(f)
+    return "" if place is None else f" ({os.path.basename(place.file)}:{place.line})"
+
+
+# The two runs.
+
+
+def _fresh(args: tuple[Any, ...], positions: tuple[int, ...]) -> list[Any]:
+    return [compare.copied(arg) if i in positions else arg for i, arg in enumerate(args)]
+
+
+def _plain_run(report: Diagnosis, f: Any, args: tuple[Any, ...], positions: tuple[int, ...]) -> Any:
+    """What the function returns for plain arguments, as leaves; an error there is its own."""
+    try:
+        return [np.asarray(primal(leaf)) for leaf in result_leaves(f(*_fresh(args, positions)), "diagnose")[0]]
+    except Exception as error:
+        place = places.of_traceback(error.__traceback__)
+        ours = isinstance(error, TypeError) and str(error).startswith("diagnose:")
+        text = f"{type(error).__name__}: {error}"
+        if ours:
+            text = str(error).removeprefix("diagnose: ")
+        text = f"for plain arguments already, {text}" if not ours else text
+        report.error = error
+        report.findings.append(Finding("raised", text.strip(), place, "" if ours else "call it without dualdiff first"))
+        return None
+
+
+def _watched_run(
+    report: Diagnosis, watch: Watch, f: Any, args: tuple[Any, ...], positions: tuple[int, ...]
+) -> Recording | None:
+    """The recording of the function; None if it was refused, which is a finding then."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            viewed = watch.running(adapting.adapted(f))
+            return recorded(viewed, _fresh(args, positions), {}, positions, "diagnose")
+    except Exception as error:
+        if report.error is None or isinstance(error, errors.DualdiffError):  # not the same error once more
+            report.findings.append(refusal(error, watch))
+        report.error = report.error or error
+        return None
+
+
+def refusal(error: BaseException, watch: Watch) -> Finding:
+    """An error of the differentiated run as what was refused, where, and what to do instead."""
+    said = error
+    while said.__cause__ is not None and (isinstance(said.__cause__, errors.DualdiffError) or _ours(said.__cause__)):
+        said = said.__cause__
+    what, _, fix = str(said).partition("\n")
+    lines = [line.strip() for line in fix.splitlines() if not line.strip().startswith("called with")]
+    notes = [note.removeprefix("dualdiff: ") for note in getattr(error, "__notes__", ())]
+    place = places.of_traceback(error.__traceback__)
+    if place is not None and place.expression and "(" in place.expression and "float(x)" in what:
+        lines.append(
+            "Where that is a compiled function: dualdiff.custom_jvp gives one of yours a rule, "
+            "dualdiff.stand_in has it called instead."
+        )
+    text = what.removeprefix("diagnose: ")
+    if not isinstance(said, (TypeError, RuntimeError, ValueError)) or not (_ours(said) or _ours(error)):
+        text = f"{type(said).__name__}: {text}"
+    if place is not None and place.expression and place.expression != place.text:
+        text = f"{place.expression}: {text}"
+    if not any(call.kind == "refused" for call in watch.calls):
+        _add_refused(watch, place, text)
+    return Finding("refused", text, place, "\n".join([*lines, *notes]))
+
+
+def _add_refused(watch: Watch, place: Any, text: str) -> None:
+    from .naming import Operation
+
+    call = Call("refused", Operation(place.expression if place else "the result", None, (), {}), place, [])
+    call.count, call.reason = 1, text
+    watch.calls.append(call)
+
+
+def _ours(error: BaseException) -> bool:
+    """Whether an error was raised in this package."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return trace is not None and places.owner(trace.tb_frame.f_code.co_filename) == "dualdiff"
+
+
+# What the runs show together.
+
+
+def _compare(report: Diagnosis, expected: list[Any], record: Recording, names: list[str]) -> None:
+    """Whether the differentiated run calculated what the plain one did."""
+    values = [np.asarray(plain(leaf)) for leaf in record.y]
+    if [a.shape for a in values] != [b.shape for b in expected]:
+        text = "the result has another shape or structure when it is differentiated"
+        report.findings.append(Finding("changed", text, None, _CHANGED))
+        return
+    for name, a, b in zip(names, values, expected, strict=True):
+        if not np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"):
+            gap = float(np.nanmax(np.abs(a - b))) if a.dtype.kind in "fciu" and a.size else math.nan
+            text = f"{name} is another value when it is differentiated, by {gap:.3g}"
+            report.findings.append(Finding("changed", text, None, _CHANGED))
+
+
+_CHANGED = (
+    "does the function keep state from one call to the next, draw random numbers, or look at the type of its argument?"
+)
+
+
+def _swallowed(report: Diagnosis, watch: Watch) -> None:
+    for call, text in watch.swallowed:
+        what, _, fix = text.partition("\n")
+        said = f"{call.name}: {what} The function caught that and went on with something else"
+        lines = "\n".join(line.strip() for line in fix.splitlines())
+        report.findings.append(Finding("refused", said, call.place, lines))
+
+
+def _gradient(report: Diagnosis, watch: Watch, record: Recording, arguments: list[str]) -> None:
+    """Where the gradient of the sum of the results stops being finite."""
+    try:
+        found = dependence.not_finite(watch, record, arguments)
+    except Exception as error:
+        report.findings.append(Finding("refused", f"the way back: {str(error).splitlines()[0]}", None))
+        return
+    report.findings += found
+    reached = bool(found) or any(not np.all(np.isfinite(np.asarray(plain(y)))) for y in record.y)
+    if not reached:  # dropped by where, or by a structural zero
+        report.findings[:] = [
+            finding._replace(text=f"{finding.text}; neither the result nor the gradient has it", serious=False)
+            if finding.kind == "not finite"
+            else finding
+            for finding in report.findings
+        ]

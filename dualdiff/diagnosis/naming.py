@@ -1,0 +1,190 @@
+"""Which operation a call into this package is: the function, its arguments, and a name that users know it by.
+
+What is called is told by the frame of the call: NumPy's two protocols have the function among their arguments, the
+operators and methods of a Dual among the variables that they close over, stand-ins of adapted code by their own code.
+"""
+
+from __future__ import annotations
+
+import builtins
+import inspect
+import operator
+import os
+from functools import lru_cache
+from types import CodeType, FrameType, FunctionType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import adapting, errors
+from ..adapting import calls
+from ..table import Rule
+from ..transforms import forward
+from ..values import entries, protocols
+
+_SYMBOLS = {
+    operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/", operator.pow: "**",
+    operator.mod: "%", operator.lt: "<", operator.le: "<=", operator.eq: "==", operator.ne: "!=", operator.gt: ">",
+    operator.ge: ">=",
+}  # fmt: skip
+UFUNCS: dict[Any, Any] = {
+    operator.add: np.add, operator.sub: np.subtract, operator.mul: np.multiply, operator.truediv: np.divide,
+    operator.pow: np.power, operator.mod: np.remainder, operator.lt: np.less, operator.le: np.less_equal,
+    operator.eq: np.equal, operator.ne: np.not_equal, operator.gt: np.greater, operator.ge: np.greater_equal,
+    operator.neg: np.negative, operator.abs: np.absolute, builtins.abs: np.absolute, builtins.int: np.trunc,
+    builtins.round: np.round,
+}  # fmt: skip
+# What is asked of an array, and is no calculation.
+QUIET = frozenset({
+    "shape", "ndim", "size", "dtype", "itemsize", "nbytes", "flags", "strides", "base", "device", "isinstance", "type",
+    "hasattr", "isscalar", "can_cast", "common_type", "min_scalar_type", "result_type", "iscomplexobj", "isrealobj",
+    "may_share_memory", "shares_memory", "diag_indices_from", "tril_indices_from", "triu_indices_from", "einsum_path",
+    "array2string", "array_str", "array_repr", "id", "repr", "str", "format", "print", "callable", "len",
+    "ascontiguousarray", "broadcast_shapes",
+})  # fmt: skip
+_QUIET_METHODS = frozenset({
+    "__len__", "__repr__", "__str__", "__format__", "__iter__", "__array_namespace__", "__dual__", "__get__", "hook",
+    "__init__", "__deepcopy__", "__copy__", "__pandas_priority__", "__hash__", "__bool__", "__reduce_ex__",
+})  # fmt: skip
+
+
+class Operation(NamedTuple):
+    """What a call into this package does."""
+
+    name: str
+    function: Any  # NumPy's or Python's, None where there is none
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    stand_in: bool = False  # called in place of what the user calls
+    quiet: bool = False  # asks, and calculates nothing
+
+
+def operation(frame: FrameType) -> Operation:
+    """The call that a frame of this package runs, asked when it returns."""
+    code, local = frame.f_code, frame.f_locals
+    if code is _UFUNC:
+        function, method = local["ufunc"], local["method"]
+        name = errors.name_of(function) + ("" if method == "__call__" else f".{method}")
+        plain = method == "__call__"
+        return Operation(name, function if plain else None, local["inputs"], local["kwargs"])
+    if code is _FUNCTION:
+        function = local["function"]
+        name = function.__name__
+        return Operation(errors.name_of(function), function, local["args"], local["kwargs"], quiet=name in QUIET)
+    args, kwargs = arguments(frame)
+    original = stand_ins().get(code)
+    if original is None and code.co_filename.startswith(_ADAPTING):
+        original = local.get("original")
+    if original is not None:
+        name = errors.name_of(original).removeprefix("builtins.")
+        return Operation(name, original, args, kwargs, True, name.rpartition(".")[2] in QUIET)
+    if code.co_name == "attribute" and code.co_filename == calls.__file__:
+        return Operation(f".{local['name']}", None, (), {}, quiet=True)
+    if isinstance(rule := local.get("self"), Rule) and code.co_name == "__call__":
+        replaced = getattr(rule.function, "__module__", "") or ""
+        adapted = not isinstance(rule.function, np.ufunc) and replaced.startswith("scipy")
+        return Operation(errors.name_of(rule.function), rule.function, args[1:], kwargs, adapted)
+    if code is _STOP:
+        return Operation("dualdiff.stop_gradient", forward.stop_gradient, args, kwargs)
+    if code is _TRUTH:
+        return Operation("bool", None, args, kwargs)
+    if code is _ARRAY:
+        return Operation("np.asarray", None, args, kwargs)
+    if code.co_filename in _OF_DUALS:
+        return _of_dual(code, local, args, kwargs)
+    return Operation(_public_name(frame), None, args, kwargs, quiet=code.co_name in _QUIET_METHODS)
+
+
+def _of_dual(code: CodeType, local: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operation:
+    """An operator, a method or a property of Dual."""
+    name = code.co_name
+    if (apply := local.get("apply")) in _SYMBOLS:
+        ordered = args[::-1] if name == "reflected" else args
+        return Operation(_SYMBOLS[apply], UFUNCS[apply], ordered, kwargs)
+    if name == "update" and "operate" in local:
+        text = _IN_PLACE.get(local["operate"], "in place")
+        return Operation(text, None, args, kwargs)
+    function = local.get("function", local.get("ufunc"))
+    if isinstance(function, Rule):
+        function = function.function
+    elif isinstance(function, FunctionType) and "rule" in function.__code__.co_freevars:
+        function = inspect.getclosurevars(function).nonlocals["rule"].function
+    if function is not None:
+        ordered = args[::-1] if name == "reflected" else args
+        return Operation(errors.name_of(function), function, ordered, kwargs, quiet=function.__name__ in QUIET)
+    if name in ("_get", "<genexpr>"):
+        return Operation("x[...]", None, args, kwargs)
+    if name == "_set":
+        return Operation("x[...] = y", None, args, kwargs)
+    short = name.lstrip("_") if not name.startswith("__") else name
+    known = {"clip": np.clip, "whole_quotient": np.floor_divide, "divmod": np.floor_divide, "round": np.round}
+    if "ufunc" not in local and name in ("forward", "reflected"):
+        return Operation("//", np.floor_divide, args[::-1] if name == "reflected" else args, kwargs)
+    quiet = name in _QUIET_METHODS or short in QUIET
+    return Operation(f"x.{short}", known.get(short), args, kwargs, quiet=quiet)
+
+
+def arguments(frame: FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a Python function, from the variables of its frame."""
+    code, local = frame.f_code, frame.f_locals
+    count = code.co_argcount + code.co_kwonlyargcount
+    names = code.co_varnames
+    args = tuple(local[name] for name in names[:count] if name in local)
+    if code.co_flags & inspect.CO_VARARGS:
+        args += tuple(local.get(names[count], ()))
+        count += 1
+    kwargs = local.get(names[count], {}) if code.co_flags & inspect.CO_VARKEYWORDS else {}
+    return args, kwargs if isinstance(kwargs, dict) else {}
+
+
+def _public_name(frame: FrameType) -> str:
+    """What users call a function of this package, or one of theirs with a rule of its own."""
+    code, local = frame.f_code, frame.f_locals
+    if code.co_name == "__call__" and (given := getattr(local.get("self"), "__name__", None)):
+        made_by = getattr(local["self"], "_made_by", None)
+        return f"dualdiff.{made_by[0].__name__}({given})" if made_by else str(given)
+    module = frame.f_globals.get("__name__", "dualdiff")
+    if module.startswith("dualdiff.scipy."):
+        return f"{module}.{code.co_name}"
+    return f"dualdiff.{code.co_name.lstrip('_')}"
+
+
+@lru_cache(maxsize=8)
+def _stand_ins(count: int) -> dict[CodeType, Any]:
+    found: dict[CodeType, Any] = {}
+    shared = set()
+    for original, replacement in calls.ORIGINALS:
+        code = getattr(replacement, "__code__", None)
+        if code is not None:
+            if code in found:
+                shared.add(code)
+            found[code] = original
+    return {code: original for code, original in found.items() if code not in shared}
+
+
+def stand_ins() -> dict[CodeType, Any]:
+    """The code of each stand-in, and what it stands for; those that share one code say so in what they close over."""
+    return _stand_ins(len(calls.ORIGINALS))
+
+
+_UFUNC = protocols._array_ufunc.__code__
+_FUNCTION = protocols._array_function.__code__
+_STOP = forward.stop_gradient.__code__
+_TRUTH = entries.truth_of.__code__
+_ARRAY = entries.array_of.__code__
+_ADAPTING = os.path.dirname(str(adapting.__file__)) + os.sep
+_IN_PLACE = {
+    operator.iadd: "+=", operator.isub: "-=", operator.imul: "*=", operator.itruediv: "/=", operator.ipow: "**=",
+    operator.imod: "%=", operator.ifloordiv: "//=", operator.imatmul: "@=",
+}  # fmt: skip
+
+
+def _files_of_duals() -> frozenset[str]:
+    from .. import methods
+    from ..rules import ufuncs
+    from ..values import dual, indexing
+
+    return frozenset(str(module.__file__) for module in (methods, ufuncs, dual, indexing))
+
+
+_OF_DUALS = _files_of_duals()
