@@ -4,6 +4,7 @@
     naming.py      which operation a call into the package is
     watching.py    a run of the function, watched: its calls, and the line that each node of the tape came from
     findings.py    what is worth knowing; kinks.py, precision.py: what one call shows of kinks, nan, and lost digits
+    refusals.py    errors of the run as findings, with the fix
     dependence.py  which results depend on which arguments, where that ended, and where a gradient stops being finite
     timing.py      time and memory by line; costs.py: the modes, staging and sparse Jacobians, measured
     doctor.py      the whole: from a function to a report; report.py: the report as data, text and HTML

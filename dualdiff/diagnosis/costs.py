@@ -23,7 +23,7 @@ from ..transforms.jacobian import jacobian
 from ..transforms.recording import Recording, recorded
 from ..transforms.reverse import grad
 from . import places, timing
-from .findings import Finding
+from .findings import Finding, plain
 from .places import Place
 from .timing import Line
 from .watching import Watch
@@ -91,18 +91,12 @@ def _lines(
     costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, ...], watch: Watch, seconds: float
 ) -> None:
     fresh = lambda: [compare.copied(arg) if i in positions else arg for i, arg in enumerate(args)]
-    direction = {i: tree_map(lambda leaf: np.ones_like(np.asarray(leaf, float)), args[i]) for i in positions}
-
-    viewed = adapting.adapted(f)
 
     def value() -> Any:
         return f(*fresh())
 
     def along() -> Any:
-        of_some = lambda *some: viewed(
-            *[dict(zip(positions, some, strict=True)).get(i, arg) for i, arg in enumerate(args)]
-        )
-        return forward.jvp(of_some, tuple(fresh()[i] for i in positions), tuple(direction.values()))
+        return along_ones(f, args, positions)
 
     def record() -> Recording:
         return recorded(f, fresh(), {}, positions, "diagnose")
@@ -121,6 +115,24 @@ def _lines(
         found["reverse"][line] = found["reverse"].get(line, 0.0) + took
     costs.reverse += sum((back or {}).values())
     _collect(costs, found, names, watch)
+
+
+def along_ones(f: Any, args: tuple[Any, ...], positions: tuple[int, ...]) -> Any:
+    """Forward mode along ones."""
+    viewed = adapting.adapted(f)
+    given = tuple(compare.copied(args[i]) for i in positions)
+    direction = tuple(tree_map(_one, arg) for arg in given)
+
+    def of_some(*some: Any) -> Any:
+        at = dict(zip(positions, some, strict=True))
+        return viewed(*[at.get(i, arg) for i, arg in enumerate(args)])
+
+    return forward.jvp(of_some, given, direction)
+
+
+def _one(leaf: Any) -> Any:
+    leaf = np.asarray(plain(leaf))
+    return np.ones_like(leaf, dtype=None if leaf.dtype.kind in "fc" else float)
 
 
 def _timed(run: Callable[[], Any], seconds: float) -> tuple[float, dict[Any, float], dict[Any, str]]:

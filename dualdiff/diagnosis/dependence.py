@@ -57,7 +57,8 @@ class Dependence:
         return [name for i, name in enumerate(self.arguments) if mask >> i & 1]
 
     def _independent(self) -> None:
-        for name, node in zip(self.results, self.record.outputs, strict=True):
+        for name, node, y in zip(self.results, self.record.outputs, self.record.y, strict=True):
+            serious = getattr(y, "dtype", np.dtype(float if type(y) is float else object)).kind in "fc"
             mask = 0 if node is None else self.masks[node.index]
             for i, argument in enumerate(self.arguments):
                 if mask >> i & 1:
@@ -66,11 +67,8 @@ class Dependence:
                 places = tuple(dict.fromkeys(call.place for call in ends if call.place is not None))
                 self.independent.append(Independence(name, argument, places))
                 text, fix, at = self._reason(i, argument, ends)
-                self.findings.append(
-                    Finding(
-                        "independent", f"{name} does not depend on {argument}: its derivative is 0. {text}", at, fix
-                    )
-                )
+                text = f"{name} does not depend on {argument}: its derivative is 0. {text}"
+                self.findings.append(Finding("independent", text, at, fix, serious))
 
     def _reason(self, i: int, argument: str, ends: list[Call]) -> tuple[str, str, Place | None]:
         """Where a dependence ended, what can be done, and where."""
@@ -80,6 +78,8 @@ class Dependence:
             return "It ends in " + ", ".join(places) + ".", _fix(first), first.place
         uses = [at for at, mask in enumerate(self.masks) if mask >> i & 1]
         calls = [self.watch.owners[at] for at in uses if at < len(self.watch.owners) and self.watch.owners[at] >= 0]
+        if not calls and self.watch.swallowed:
+            return "A refusal was caught before any other use.", "", self.watch.swallowed[0][0].place
         if not calls:
             fix = "is something remembered from an earlier call returned, or is the argument meant to be used?"
             return f"No operation takes {argument}.", fix, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,10 +18,10 @@ from ..transforms import compare
 from ..transforms.arguments import checked_argnums, result_leaves, selected
 from ..transforms.recording import Recording, recorded
 from ..values.dual import primal
-from . import costs, dependence, places
+from . import costs, dependence, places, refusals
 from .findings import Finding, plain
 from .report import Diagnosis, order
-from .watching import Call, Watch
+from .watching import Watch
 
 
 def examined(
@@ -44,7 +45,7 @@ def examined(
         names = [f"result{path}" for path in paths(record.structure, "")]
         of_arguments = _names(f, args, positions)
         _compare(report, expected, record, names)
-        _swallowed(report, watch)
+        report.findings += refusals.swallowed(watch)
         found = dependence.Dependence(watch, record, of_arguments, names)
         report.independent = found.independent
         report.findings += found.findings
@@ -52,13 +53,17 @@ def examined(
         if seconds:
             report.costs = costs.measured(f, args, positions, watch, seconds)
         report.findings += costs.slow(report.costs, watch, _has_stage())
-    report.findings.sort(key=order)
+    report.findings = sorted(_once(report.findings), key=order)
     return report
 
 
-def _has_stage() -> bool:
-    import sys
+def _once(findings: list[Finding]) -> list[Finding]:
+    """Findings without those that say the same of the same line again."""
+    seen = {(f.kind, f.text, f.place and (f.place.file, f.place.line)): f for f in reversed(findings)}
+    return list(reversed(seen.values()))
 
+
+def _has_stage() -> bool:
     return hasattr(sys.modules[__name__.partition(".")[0]], "stage")
 
 
@@ -123,16 +128,21 @@ def _fresh(args: tuple[Any, ...], positions: tuple[int, ...]) -> list[Any]:
 def _plain_run(report: Diagnosis, f: Any, args: tuple[Any, ...], positions: tuple[int, ...]) -> Any:
     """What the function returns for plain arguments, as leaves; an error there is its own."""
     try:
-        return [np.asarray(primal(leaf)) for leaf in result_leaves(f(*_fresh(args, positions)), "diagnose")[0]]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            result = f(*_fresh(args, positions))
     except Exception as error:
-        place = places.of_traceback(error.__traceback__)
-        ours = isinstance(error, TypeError) and str(error).startswith("diagnose:")
-        text = f"{type(error).__name__}: {error}"
-        if ours:
-            text = str(error).removeprefix("diagnose: ")
-        text = f"for plain arguments already, {text}" if not ours else text
         report.error = error
-        report.findings.append(Finding("raised", text.strip(), place, "" if ours else "call it without dualdiff first"))
+        text = f"for plain arguments already, {type(error).__name__}: {error}"
+        fix = "call it without dualdiff first"
+        report.findings.append(Finding("raised", text, places.of_traceback(error.__traceback__), fix))
+        return None
+    try:
+        return [np.asarray(primal(leaf)) for leaf in result_leaves(result, "diagnose")[0]]
+    except TypeError as error:
+        report.error = error
+        what, lines = refusals.parts(str(error).removeprefix("diagnose: "))
+        report.findings.append(Finding("raised", what, None, "\n".join(lines)))
         return None
 
 
@@ -147,49 +157,22 @@ def _watched_run(
             return recorded(viewed, _fresh(args, positions), {}, positions, "diagnose")
     except Exception as error:
         if report.error is None or isinstance(error, errors.DualdiffError):  # not the same error once more
-            report.findings.append(refusal(error, watch))
+            found = refusals.refusal(error, watch)
+            fix = "\n".join(filter(None, [found.fix, _forward(f, args, positions)]))
+            report.findings.append(found._replace(fix=fix))
         report.error = report.error or error
         return None
 
 
-def refusal(error: BaseException, watch: Watch) -> Finding:
-    """An error of the differentiated run as what was refused, where, and what to do instead."""
-    said = error
-    while said.__cause__ is not None and (isinstance(said.__cause__, errors.DualdiffError) or _ours(said.__cause__)):
-        said = said.__cause__
-    what, _, fix = str(said).partition("\n")
-    lines = [line.strip() for line in fix.splitlines() if not line.strip().startswith("called with")]
-    notes = [note.removeprefix("dualdiff: ") for note in getattr(error, "__notes__", ())]
-    place = places.of_traceback(error.__traceback__)
-    if place is not None and place.expression and "(" in place.expression and "float(x)" in what:
-        lines.append(
-            "Where that is a compiled function: dualdiff.custom_jvp gives one of yours a rule, "
-            "dualdiff.stand_in has it called instead."
-        )
-    text = what.removeprefix("diagnose: ")
-    if not isinstance(said, (TypeError, RuntimeError, ValueError)) or not (_ours(said) or _ours(error)):
-        text = f"{type(said).__name__}: {text}"
-    if place is not None and place.expression and place.expression != place.text:
-        text = f"{place.expression}: {text}"
-    if not any(call.kind == "refused" for call in watch.calls):
-        _add_refused(watch, place, text)
-    return Finding("refused", text, place, "\n".join([*lines, *notes]))
-
-
-def _add_refused(watch: Watch, place: Any, text: str) -> None:
-    from .naming import Operation
-
-    call = Call("refused", Operation(place.expression if place else "the result", None, (), {}), place, [])
-    call.count, call.reason = 1, text
-    watch.calls.append(call)
-
-
-def _ours(error: BaseException) -> bool:
-    """Whether an error was raised in this package."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace is not None and places.owner(trace.tb_frame.f_code.co_filename) == "dualdiff"
+def _forward(f: Any, args: tuple[Any, ...], positions: tuple[int, ...]) -> str:
+    """A word on forward mode, where that takes what reverse mode refuses."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            costs.along_ones(f, args, positions)
+    except Exception:
+        return ""
+    return "Forward mode takes it: dualdiff.jvp, derivative, jacfwd."
 
 
 # What the runs show together.
@@ -212,14 +195,6 @@ def _compare(report: Diagnosis, expected: list[Any], record: Recording, names: l
 _CHANGED = (
     "does the function keep state from one call to the next, draw random numbers, or look at the type of its argument?"
 )
-
-
-def _swallowed(report: Diagnosis, watch: Watch) -> None:
-    for call, text in watch.swallowed:
-        what, _, fix = text.partition("\n")
-        said = f"{call.name}: {what} The function caught that and went on with something else"
-        lines = "\n".join(line.strip() for line in fix.splitlines())
-        report.findings.append(Finding("refused", said, call.place, lines))
 
 
 def _gradient(report: Diagnosis, watch: Watch, record: Recording, arguments: list[str]) -> None:

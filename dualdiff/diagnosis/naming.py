@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import adapting, errors
 from ..adapting import calls
+from ..adapting.buffers import Buffer
 from ..table import Rule
 from ..transforms import forward
 from ..values import entries, protocols
@@ -62,28 +63,28 @@ class Operation(NamedTuple):
 def operation(frame: FrameType) -> Operation:
     """The call that a frame of this package runs, asked when it returns."""
     code, local = frame.f_code, frame.f_locals
-    if code is _UFUNC:
+    if code is _UFUNC or code is _UFUNC_OF_BUFFER:
         function, method = local["ufunc"], local["method"]
-        name = errors.name_of(function) + ("" if method == "__call__" else f".{method}")
+        name = name_of(function) + ("" if method == "__call__" else f".{method}")
         plain = method == "__call__"
         return Operation(name, function if plain else None, local["inputs"], local["kwargs"])
-    if code is _FUNCTION:
+    if code is _FUNCTION or code is _FUNCTION_OF_BUFFER:
         function = local["function"]
         name = function.__name__
-        return Operation(errors.name_of(function), function, local["args"], local["kwargs"], quiet=name in QUIET)
+        return Operation(name_of(function), function, local["args"], local["kwargs"], quiet=name in QUIET)
     args, kwargs = arguments(frame)
     original = stand_ins().get(code)
     if original is None and code.co_filename.startswith(_ADAPTING):
         original = local.get("original")
     if original is not None:
-        name = errors.name_of(original).removeprefix("builtins.")
+        name = name_of(original)
         return Operation(name, original, args, kwargs, True, name.rpartition(".")[2] in QUIET)
     if code.co_name == "attribute" and code.co_filename == calls.__file__:
         return Operation(f".{local['name']}", None, (), {}, quiet=True)
     if isinstance(rule := local.get("self"), Rule) and code.co_name == "__call__":
         replaced = getattr(rule.function, "__module__", "") or ""
         adapted = not isinstance(rule.function, np.ufunc) and replaced.startswith("scipy")
-        return Operation(errors.name_of(rule.function), rule.function, args[1:], kwargs, adapted)
+        return Operation(name_of(rule.function), rule.function, args[1:], kwargs, adapted)
     if code is _STOP:
         return Operation("dualdiff.stop_gradient", forward.stop_gradient, args, kwargs)
     if code is _TRUTH:
@@ -111,10 +112,10 @@ def _of_dual(code: CodeType, local: dict[str, Any], args: tuple[Any, ...], kwarg
         function = inspect.getclosurevars(function).nonlocals["rule"].function
     if function is not None:
         ordered = args[::-1] if name == "reflected" else args
-        return Operation(errors.name_of(function), function, ordered, kwargs, quiet=function.__name__ in QUIET)
-    if name in ("_get", "<genexpr>"):
+        return Operation(name_of(function), function, ordered, kwargs, quiet=function.__name__ in QUIET)
+    if name in ("_get", "<genexpr>", "__getitem__"):
         return Operation("x[...]", None, args, kwargs)
-    if name == "_set":
+    if name in ("_set", "__setitem__"):
         return Operation("x[...] = y", None, args, kwargs)
     short = name.lstrip("_") if not name.startswith("__") else name
     known = {"clip": np.clip, "whole_quotient": np.floor_divide, "divmod": np.floor_divide, "round": np.round}
@@ -122,6 +123,12 @@ def _of_dual(code: CodeType, local: dict[str, Any], args: tuple[Any, ...], kwarg
         return Operation("//", np.floor_divide, args[::-1] if name == "reflected" else args, kwargs)
     quiet = name in _QUIET_METHODS or short in QUIET
     return Operation(f"x.{short}", known.get(short), args, kwargs, quiet=quiet)
+
+
+def name_of(function: Any) -> str:
+    """The name a user would type, without the private modules that SciPy has its functions in."""
+    parts = errors.name_of(function).removeprefix("builtins.").split(".")
+    return ".".join([*(part for part in parts[:-1] if not part.startswith("_")), parts[-1]])
 
 
 def arguments(frame: FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -169,6 +176,8 @@ def stand_ins() -> dict[CodeType, Any]:
 
 _UFUNC = protocols._array_ufunc.__code__
 _FUNCTION = protocols._array_function.__code__
+_UFUNC_OF_BUFFER = Buffer.__array_ufunc__.__code__
+_FUNCTION_OF_BUFFER = Buffer.__array_function__.__code__
 _STOP = forward.stop_gradient.__code__
 _TRUTH = entries.truth_of.__code__
 _ARRAY = entries.array_of.__code__
@@ -181,10 +190,11 @@ _IN_PLACE = {
 
 def _files_of_duals() -> frozenset[str]:
     from .. import methods
+    from ..adapting import buffers
     from ..rules import ufuncs
     from ..values import dual, indexing
 
-    return frozenset(str(module.__file__) for module in (methods, ufuncs, dual, indexing))
+    return frozenset(str(module.__file__) for module in (methods, ufuncs, dual, indexing, buffers))
 
 
 _OF_DUALS = _files_of_duals()

@@ -72,7 +72,9 @@ def _fix_of(name: str) -> str:
 # Digits.
 
 
-def digits(findings: Findings, call: Any, operation: Any, operands: list[Any], value: Any, nodes: list[Any]) -> None:
+def digits(
+    findings: Findings, call: Any, operation: Any, operands: list[Any], active: list[Any], value: Any, nodes: list[Any]
+) -> None:
     """Cancellation and steep partials: where the relative error of an operand grows beyond `LOST`."""
     numbers = [a for a in operands if a is not None and a.dtype.kind in "fc"]
     if value is None or value.size > _MOST_ENTRIES or value.dtype.kind not in "fc" or not numbers:
@@ -89,12 +91,11 @@ def digits(findings: Findings, call: Any, operation: Any, operands: list[Any], v
         products = operation.function(np.abs(numbers[0]), np.abs(numbers[1]))
         growth, what = _largest(products, value), "cancels"
     elif isinstance(operation.function, np.ufunc) and len(nodes) == 1:
-        for partial in nodes[0].held():
+        for partial, x in zip(nodes[0].held(), active, strict=False):
             slope = None if isinstance(partial, Trivial) else array_of(partial)
-            for x in numbers:
-                if slope is not None and slope.dtype.kind in "fc" and np.all(np.isfinite(slope)):
-                    with_x = _largest(np.abs(slope) * np.abs(x), value) if _fits(slope, x, value) else 1.0
-                    growth, what = max((growth, what), (with_x, "is steep"))
+            if slope is not None and x is not None and slope.dtype.kind in "fc" and np.all(np.isfinite(slope)):
+                with_x = _largest(np.abs(slope) * np.abs(x), value) if _fits(slope, x, value) else 1.0
+                growth, what = max((growth, what), (with_x, "is steep"))
     if growth > LOST:
         text = (
             f"{operation.name} {what}: errors of its operands are {growth:.1g} times as large in the result, relative "

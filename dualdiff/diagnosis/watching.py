@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..adapting import calls
 from ..pytrees.trees import flatten
 from ..tangents.tape import Tape
 from ..tangents.views import ViewNow
@@ -31,6 +32,7 @@ from .kinks import kinks
 from .places import Place
 
 _REMEMBERED = errors.remembered.__code__
+_ADAPTING = calls.__file__  # as_written and its kin, when they are the function itself
 
 KINDS = ("differentiated", "adapted", "passive", "stopped", "refused")
 
@@ -123,7 +125,7 @@ class Watch:
                 self._open.append(Open(frame, (caller.f_code, caller.f_lasti), caller.f_lineno or 0, self._count()))
                 return
             if whose == "dualdiff":
-                if caller.f_code is self.start:
+                if caller.f_code is self.start and frame.f_code.co_filename != _ADAPTING:
                     self._open.append(Open(frame, None, 0, self._count()))
                 return  # a call within this package
             caller = caller.f_back
@@ -153,8 +155,10 @@ class Watch:
             kind = "stopped"
         elif made or new:
             kind = "adapted" if operation.stand_in else "differentiated"
-        elif given:
+        elif _is_plain(result):
             kind = "passive"
+        else:
+            return  # an iterator, say, of what is still to come
         number = self._call(kind, operation, opened, given)
         call = self.calls[number]
         call.count += 1
@@ -179,7 +183,8 @@ class Watch:
             operands, value = [array_of(arg) for arg in operation.args], results_of(result)
             precision.not_finite(self.findings, call, operation, operands, value, nodes)
             kinks(self.findings, call, operation, operands, value, result)
-            precision.digits(self.findings, call, operation, operands, value, nodes)
+            active = [array_of(arg) for arg in operation.args if self._own(arg) is not None]
+            precision.digits(self.findings, call, operation, operands, active, value, nodes)
 
     def _own(self, dual: Any) -> Any:
         """The part of a Dual that belongs to the tape watched, below perturbations of transforms inside."""
@@ -206,6 +211,13 @@ def _returns(frame: FrameType) -> bool:
     """Whether a frame that ends returns, rather than lets an error through."""
     name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
     return name.startswith(("RETURN", "YIELD", "SEND", "INSTRUMENTED_RETURN", "INSTRUMENTED_YIELD"))
+
+
+def _is_plain(result: Any) -> bool:
+    """Whether a result is a number, an array, a truth value or a text, or some of these."""
+    if type(result) in (tuple, list):
+        return all(map(_is_plain, result))
+    return isinstance(result, (bool, int, float, complex, str, np.ndarray, np.generic)) or hasattr(result, "value")
 
 
 def _reason(name: str, result: Any) -> str:
