@@ -6,6 +6,7 @@ derivative comes out ends the dependence of what went into it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from ..tangents import blocks
 from ..tangents.sweep import OneSweep
 from ..transforms.recording import Recording
-from .findings import Finding
+from .findings import Finding, plain
 from .places import Place
 from .watching import Call, Watch
 
@@ -139,26 +140,60 @@ def _fix(call: Call) -> str:
     return "if the derivative is to pass, leave the rounding out, or give it a rule with dualdiff.custom_jvp"
 
 
-# Where a gradient stops being finite.
+# The gradient itself: where it is 0 though something depends, and where it stops being finite.
 
 
-def gradient(record: Recording) -> list[Any]:
-    """The gradient of the sum of all results, by argument (None for zero)."""
-    with np.errstate(all="ignore"):
-        return record.tape.pull(_seeds(record), record.inputs, one=True)
-
-
-def _seeds(record: Recording) -> list[Any]:
-    return [
-        (node, np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1.0))
+def _pulled(record: Recording, weight: Callable[[Any], Any]) -> list[Any]:
+    """Cotangents of the arguments (None for zero) from some of the results."""
+    seeds = [
+        (node, np.asarray(weight(node.shape)).astype(node.dtype) if node.shape else node.dtype.type(weight(())))
         for node in record.outputs
         if node is not None
     ]
+    with np.errstate(all="ignore"):
+        return record.tape.pull(seeds, record.inputs, one=True)
+
+
+def zeros(found: Dependence) -> list[Finding]:
+    """Arguments that results depend on, and with respect to which the derivative is 0 here, whole or in entries.
+
+    Of a sum of the results with random weights: what is 0 there is 0 in each.
+    """
+    record, rng = found.record, np.random.default_rng(0)
+    rows = _pulled(record, lambda shape: rng.uniform(0.5, 1.0, shape))
+    findings = []
+    for i, (name, row) in enumerate(zip(found.arguments, rows, strict=True)):
+        if row is None or not any(found.masks[node.index] >> i & 1 for node in record.outputs if node is not None):
+            continue
+        zero = np.asarray(plain(row)) == 0
+        count = int(np.count_nonzero(zero))
+        if not count:
+            continue
+        ends = [call for call, given in found.lost if name in given]
+        where = f" Part of it ends in {ends[0].name} at {ends[0].place} ({_how(ends[0])})." if ends else ""
+        if count == zero.size:
+            call = _call_of(found.watch, blocks.silently(_first_step, record, _nonzero))
+            text = (
+                f"the derivative of every result with respect to {name} is exactly 0 here, though results depend on it."
+            )
+            if call is not None and not ends:
+                where = f" On its way back it becomes 0 in {call.name}."
+            place = ends[0].place if ends else call.place if call is not None else None
+            fix = "a factor 0, a saturated function, terms that cancel: try another point"
+            findings.append(Finding("zero", text + where, place, fix))
+        else:
+            index = tuple(int(k) for k in np.argwhere(zero)[0])
+            first = f"{name}[{', '.join(map(str, index))}]"
+            text = (
+                f"the derivative with respect to {name} is exactly 0 in {count} of {zero.size} entries, first {first}."
+            )
+            findings.append(Finding("zero", text + where, ends[0].place if ends else None, serious=False))
+    return findings
 
 
 def not_finite(watch: Watch, record: Recording, arguments: list[str]) -> list[Finding]:
     """Where the gradient becomes nan or infinite on its way back, if it does."""
-    found = gradient(record)
+    found = _pulled(record, np.ones)
     bad = [
         (name, "nan" if np.any(np.isnan(row)) else "infinite")
         for name, row in zip(arguments, found, strict=True)
@@ -167,13 +202,9 @@ def not_finite(watch: Watch, record: Recording, arguments: list[str]) -> list[Fi
     if not bad:
         return []
     which = " and ".join(f"{name} is {what}" for name, what in bad)
-    at = blocks.silently(_first_step, record)
-    if at is None:
+    call = _call_of(watch, blocks.silently(_first_step, record, lambda cotangent: bool(np.all(np.isfinite(cotangent)))))
+    if call is None:
         return [Finding("not finite", f"the gradient of {which}")]
-    number = watch.owners[at] if at < len(watch.owners) else -1
-    if number < 0:
-        return [Finding("not finite", f"the gradient of {which}")]
-    call = watch.calls[number]
     text = f"the gradient of {which}; on its way back it is finite down to {call.name}, and not beyond"
     fix = (
         "choose a plain operand before the call: np.where(ok, x, 1.0) inside, np.where(ok, ..., 0.0) outside; "
@@ -182,24 +213,33 @@ def not_finite(watch: Watch, record: Recording, arguments: list[str]) -> list[Fi
     return [Finding("not finite", text, call.place, fix)]
 
 
-def _first_step(record: Recording) -> int | None:
-    """The first node, from the results back, that makes a cotangent that is not finite of one that is."""
+def _nonzero(cotangent: Any) -> bool:
+    return bool(np.any(cotangent))
+
+
+def _call_of(watch: Watch, at: int | None) -> Call | None:
+    number = watch.owners[at] if at is not None and at < len(watch.owners) else -1
+    return watch.calls[number] if number >= 0 else None
+
+
+def _first_step(record: Recording, good: Callable[[Any], bool]) -> int | None:
+    """The first node, from the results back, whose cotangent is good and that makes none of it that is."""
     tape = record.tape
     n = len(tape.nodes)
     sweep: Any = OneSweep([None] * n, bytearray(n))
-    for node, cotangent in _seeds(record):
-        sweep.send(node, cotangent)
+    for node in record.outputs:
+        if node is not None:
+            sweep.send(node, np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1.0))
     for at in range(n - 1, len(record.inputs) - 1, -1):
         cotangent = sweep.found[at]
         if cotangent is None:
             continue
         sweep.found[at] = None
         node = tape.nodes[at]
-        if not np.all(np.isfinite(cotangent)):
-            return at
+        if not good(cotangent):
+            continue
         node.pull_one(cotangent, sweep)
-        for parent in node.sources():
-            sent = sweep.found[parent.index]
-            if sent is not None and not np.all(np.isfinite(sent)):
-                return at
+        sent = [found for parent in node.sources() if (found := sweep.found[parent.index]) is not None]
+        if sent and not all(map(good, sent)) and not (good is _nonzero and any(map(good, sent))):
+            return at
     return None

@@ -49,7 +49,7 @@ def examined(
         found = dependence.Dependence(watch, record, of_arguments, names)
         report.independent = found.independent
         report.findings += found.findings
-        _gradient(report, watch, record, of_arguments)
+        _gradient(report, found, of_arguments)
         if seconds:
             report.costs = costs.measured(f, args, positions, watch, seconds)
         report.findings += costs.slow(report.costs, watch, _has_stage())
@@ -197,10 +197,12 @@ _CHANGED = (
 )
 
 
-def _gradient(report: Diagnosis, watch: Watch, record: Recording, arguments: list[str]) -> None:
+def _gradient(report: Diagnosis, depends: dependence.Dependence, arguments: list[str]) -> None:
     """Where the gradient of the sum of the results stops being finite."""
+    record = depends.record
     try:
-        found = dependence.not_finite(watch, record, arguments)
+        report.findings += dependence.zeros(depends)
+        found = dependence.not_finite(depends.watch, record, arguments)
     except Exception as error:
         report.findings.append(Finding("refused", f"the way back: {str(error).splitlines()[0]}", None))
         return

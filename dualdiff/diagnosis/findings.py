@@ -16,7 +16,8 @@ from .places import Place
 class Finding(NamedTuple):
     """Something worth knowing: ``kind``, what it is, where, and what can be done.
 
-    Kinds: "refused", "raised", "independent", "lost", "cache", "kink", "not finite", "digits", "slow", "changed".
+    Kinds: "refused", "raised", "changed", "cache", "not finite", "independent", "zero", "lost", "digits", "kink",
+    "slow".
     """
 
     kind: str

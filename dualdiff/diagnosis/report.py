@@ -218,5 +218,17 @@ def _broken(text: str) -> str:
 
 def order(finding: Finding) -> Any:
     """The most serious first."""
-    kinds = ("raised", "refused", "changed", "cache", "not finite", "independent", "lost", "digits", "kink", "slow")
+    kinds = (
+        "raised",
+        "refused",
+        "changed",
+        "cache",
+        "not finite",
+        "independent",
+        "zero",
+        "lost",
+        "digits",
+        "kink",
+        "slow",
+    )
     return not finding.serious, kinds.index(finding.kind)
