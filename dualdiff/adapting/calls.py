@@ -337,6 +337,9 @@ class as_written:
     def __reduce__(self) -> Any:
         return as_written, (self.f,)
 
+    def __repr__(self) -> str:
+        return f"<as_written {self.f!r}>"
+
 
 class Adapted:
     """What `adapt` returns of a function that needs help."""
@@ -356,6 +359,9 @@ class Adapted:
 
     def __reduce__(self) -> Any:
         return getattr(sys.modules[_OURS], "adapt"), (self.f,)  # noqa: B009
+
+    def __repr__(self) -> str:
+        return f"<adapt of {self.f!r}>"
 
 
 INSTANCES[as_written] = lambda g: g

@@ -28,21 +28,47 @@ def diagnose(
 ) -> Diagnosis:
     """Why is my derivative zero, infinite, nan, refused or slow?  A report on ``f`` at the point ``args``.
 
-    The function runs once with plain arguments and once recorded and watched.  The report says, with the file and
-    line of each: what was refused, and the fix; which results do not depend on which arguments, and where that was
-    lost (a cache, whole numbers, a comparison, `stop_gradient`); kinks that the point sits on, and the convention
-    taken; the first value and the first partial that is nan or infinite, and where the gradient becomes so; where
-    digits are lost; what each line costs in time and memory, the better mode, and whether staging or a sparse Jacobian
-    would pay.  Print it, show it in a notebook, or ask its attributes: see `dualdiff.diagnosis.report.Diagnosis`.
+    It says, with the file and line of each: what was refused, and the fix; which results do not depend on which
+    arguments, and where that was lost (a cache, whole numbers, a comparison, `stop_gradient`); kinks that the point
+    sits on, and the convention taken; the first value and the first partial that is nan or infinite, and where the
+    gradient becomes so; where digits are lost; what each line costs in time and memory, the better mode, and whether
+    staging or a sparse Jacobian would pay.
 
-    ``argnums``: the arguments to differentiate; None for all that hold real or complex numbers, whole ones if there
-    are no others.  They may be pytrees.
-    ``seconds``: about what is spent on measuring, in which ``f`` runs a few hundred times at most; 0 measures nothing.
-    Cost: the watched run takes some 20 µs for each operation more.
-    What ``f`` does in other threads is recorded, but has no lines.
-    Raises: TypeError if ``f`` is no function or ``argnums`` no position; never for what ``f`` does: an error of its
-    own, or a refusal, is part of the report.
+    Parameters
+    ----------
+    f : callable
+        The function, as it would be given to `grad` or `jacobian`.
+    *args : array, number or tree
+        Its arguments.
+    argnums : int or sequence of int, optional
+        The arguments to differentiate.  None takes all that hold real or complex numbers, or whole ones if there are
+        no others.
+    seconds : float, default 0.5
+        About how long is measured; 0 measures nothing.
 
+    Returns
+    -------
+    dualdiff.diagnosis.report.Diagnosis
+        Print it, show it in a notebook, or ask its attributes (``findings``, ``calls``, ``independent``, ``lines``,
+        ``modes``, ``ways``, ...).
+
+    Raises
+    ------
+    TypeError
+        If ``f`` is no function or ``argnums`` no int; never for what ``f`` does: a refusal, or an error of its own, is
+        part of the report.
+    ValueError
+        If ``argnums`` names no argument, or ``seconds`` is negative.
+
+    Notes
+    -----
+    Cost: ``f`` runs once with plain arguments and once recorded and watched, which takes some 20 µs more for each
+    operation; measuring runs it a few hundred times more, for ``seconds`` or a little longer.
+    What ``f`` does in threads of its own is recorded, but has no lines.  Time by line is measured under a tracer, and
+    scaled to what a run takes without one: compare lines with each other.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> import dualdiff as dd
     >>> def loss(x):
@@ -61,6 +87,12 @@ def diagnose(
 def show_versions() -> None:
     """Print what a report of a bug should have: versions of dualdiff, Python, NumPy with its BLAS, and the rest.
 
+    Notes
+    -----
+    Cost: some milliseconds; nothing is imported to find out.
+
+    Examples
+    --------
     >>> import dualdiff as dd
     >>> dd.show_versions()  # doctest: +ELLIPSIS
     dualdiff ...
