@@ -291,7 +291,7 @@ def test_a_constant_that_is_not_finite_is_said_to_come_from_outside():
         (lambda x: np.sqrt(x + 1.0) - np.sqrt(x), 1e12, "-"),
         (lambda x: np.sin(x * 1e12), 1.0, "np.sin"),
         (lambda x: np.sum(np.array([1e12, -1e12, 1.0]) * x), np.ones(3), "np.sum"),
-        (lambda x: np.array([1e12, -1e12, 1.0]) @ x, np.ones(3), "np.matmul"),
+        (lambda x: np.array([1e12, -1e12, 1.0]) @ x, np.ones(3), "@"),
         (lambda x: 1.0 - np.cos(x), 1e-7, "-"),
     ],
 )
@@ -349,7 +349,8 @@ def compared_with_an_equal(x):
         (lambda x: np.sum(np.where(x > 1.5, x**2, x)), "branches differ by 0.75: a jump"),
         (lambda x: np.sum(np.where(x > 1.5, x - 1.5, 0.0)), "meet: a kink"),
         (compared_with_an_equal, ">= compares equal numbers"),
-        (lambda x: max(x[0], 0.5) * x[1], "compares equal numbers"),
+        (lambda x: max(x[0], 0.5) * x[1], "max of equal numbers"),
+        (lambda x: min([x[1], x[0], x[0] * 1.0]), "min of equal numbers"),
         (lambda x: math.fabs(x[0] - 0.5) + x[1], "at 0"),
     ],
 )
@@ -461,7 +462,12 @@ def test_a_refusal_of_reverse_mode_alone_says_that_forward_mode_takes_it():
 
 @pytest.mark.parametrize(
     ("argument", "words"),
-    [({"w": X, "name": "a"}, "argument 0['name'] is a str"), (np.array([True]), "dtype bool"), ("text", "str"), (None, "")],
+    [
+        ({"w": X, "name": "a"}, "argument 0['name'] is a str"),
+        (np.array([True]), "dtype bool"),
+        ("text", "str"),
+        (None, ""),
+    ],
 )
 def test_arguments_that_cannot_be_differentiated_are_reported(argument, words):
     report = diagnosed(lambda p: 1.0, argument)
@@ -588,7 +594,7 @@ def test_the_hooks_of_python_are_as_before_and_nothing_is_kept():
     finally:
         sys.setprofile(None)
         sys.settrace(before)
-    assert "Dual" in seen
+    assert len(seen) > 2
 
 
 def test_arguments_are_not_changed_and_writes_are_as_in_grad():
@@ -672,7 +678,7 @@ def summed(model, x):
         (Model(X, 1.0), (X,)),
         (Model(X, 1.0).method, (X,)),
         (summed, (Model(X, 1.0), X)),
-        (functools.partial(summed, Model(X, 1.0)), (X,)),
+        (functools.partial(np.multiply, X), (X,)),
         (dd.grad(summed), (Model(X, 1.0), X)),
         (dd.adapt(summed), (Model(X, 1.0), X)),
         (np.sin, (X,)),
@@ -680,7 +686,7 @@ def summed(model, x):
         (lambda x: x**2, (3,)),
         (lambda x: x**2, (np.float32(3.0),)),
         (lambda x: x**2, (np.arange(3),)),
-        (lambda x: [x[0] * x[1], {"c": x[0]}], ([1.0, 2.0],)),
+        (lambda x: [x[0] * x[1], {"c": x[0] / x[1]}], ([1.0, 2.0],)),
         (lambda x: np.sum(x), (np.zeros((0, 2)),)),
         (lambda x: x * 2.0, (np.ones((2, 3))[:, ::2],)),
         (lambda z: np.abs(z) ** 2, (1.0 + 2.0j,)),
@@ -900,7 +906,7 @@ def test_code_without_a_source_has_a_number_still():
 
 # From the shell.
 
-MODULE = '''
+MODULE = """
 import numpy as np
 
 def smooth(x, n=2):
@@ -914,7 +920,7 @@ class Model:
         return np.sum(x * x)
 
 START = np.ones(3)
-'''
+"""
 
 
 @pytest.fixture
@@ -932,7 +938,7 @@ def module(tmp_path, monkeypatch):
         (["planted_module:smooth", "--args", "START, 3"], 0, "calls: 2 differentiated"),
         (["planted_module:Model.energy", "--args", "START"], 0, "np.sum"),
         (["planted_module.py:lost", "--args", "START * 0.5"], 1, "planted_module.py:8: independent"),
-        (["planted_module:smooth", "--args", "[1.0, 'a']"], 1, "refused"),
+        (["planted_module:smooth", "--args", "np.array([True])"], 1, "refused"),
     ],
 )
 def test_from_the_shell(module, capsys, arguments, code, words):

@@ -195,7 +195,9 @@ def test_html_of_a_sparse_jacobian_draws_each_entry_in_the_colour_of_its_directi
     tags = checked(J._repr_html_())
     drawn = [attrs for tag, attrs in tags.seen if tag == "rect"]
 
-    assert {(int(r["y"]), int(r["x"])) for r in drawn} == set(zip(*map(np.ndarray.tolist, matrix.nonzero()), strict=True))
+    assert {(int(r["y"]), int(r["x"])) for r in drawn} == set(
+        zip(*map(np.ndarray.tolist, matrix.nonzero()), strict=True)
+    )
     fills = {int(r["x"]): r["fill"] for r in drawn}
     assert len(set(fills.values())) == len(set(J.colors.tolist())) == 2
     assert all((fills[i] == fills[j]) == (J.colors[i] == J.colors[j]) for i in range(6) for j in range(6))

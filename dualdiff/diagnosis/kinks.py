@@ -84,6 +84,15 @@ def _of_extremes(operation: Any, operands: list[Any], value: Any) -> str:
     return ""
 
 
+def _of_several(operation: Any, operands: list[Any], value: Any) -> str:
+    numbers = operands if len(operands) > 1 else list(operands[0]) if operands and np.ndim(operands[0]) == 1 else []
+    if value is None or np.ndim(value) or any(x is None or np.ndim(x) for x in numbers) or operation.kwargs.get("key"):
+        return ""
+    if sum(bool(x == value) for x in numbers) < 2:
+        return ""
+    return f"{operation.name} of equal numbers: the derivative is that of the first"
+
+
 def _word(extreme: Any) -> str:
     return "the largest" if "max" in extreme.__name__ else "the smallest"
 
@@ -172,6 +181,7 @@ _KINKS: dict[Any, Callable[..., str]] = {
     **dict.fromkeys((np.absolute, np.fabs, math.fabs), _at_zero("derivative 0 is taken, the mean of both sides")),
     **dict.fromkeys((np.sign, np.heaviside), _at_zero("a jump, derivative 0 is taken")),
     **dict.fromkeys((np.maximum, np.minimum, np.fmax, np.fmin), _of_two),
+    **dict.fromkeys((max, min), _of_several),
     **dict.fromkeys((np.max, np.min, np.nanmax, np.nanmin, np.ptp), _of_extremes),
     **dict.fromkeys((np.sort, np.median, np.nanmedian, np.percentile, np.quantile, np.partition), _of_position),
     **dict.fromkeys((np.linalg.norm, np.hypot, math.hypot, np.std), _of_zero_result),

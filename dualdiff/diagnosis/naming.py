@@ -25,12 +25,13 @@ from ..values import entries, protocols
 
 _SYMBOLS = {
     operator.add: "+", operator.sub: "-", operator.mul: "*", operator.truediv: "/", operator.pow: "**",
-    operator.mod: "%", operator.lt: "<", operator.le: "<=", operator.eq: "==", operator.ne: "!=", operator.gt: ">",
-    operator.ge: ">=",
+    operator.mod: "%", operator.matmul: "@", operator.floordiv: "//", operator.lt: "<", operator.le: "<=",
+    operator.eq: "==", operator.ne: "!=", operator.gt: ">", operator.ge: ">=",
 }  # fmt: skip
 UFUNCS: dict[Any, Any] = {
     operator.add: np.add, operator.sub: np.subtract, operator.mul: np.multiply, operator.truediv: np.divide,
-    operator.pow: np.power, operator.mod: np.remainder, operator.lt: np.less, operator.le: np.less_equal,
+    operator.pow: np.power, operator.mod: np.remainder, operator.matmul: np.matmul,
+    operator.floordiv: np.floor_divide, operator.lt: np.less, operator.le: np.less_equal,
     operator.eq: np.equal, operator.ne: np.not_equal, operator.gt: np.greater, operator.ge: np.greater_equal,
     operator.neg: np.negative, operator.abs: np.absolute, builtins.abs: np.absolute, builtins.int: np.trunc,
     builtins.round: np.round,
@@ -60,8 +61,8 @@ class Operation(NamedTuple):
     quiet: bool = False  # asks, and calculates nothing
 
 
-def operation(frame: FrameType) -> Operation:
-    """The call that a frame of this package runs, asked when it returns."""
+def operation(frame: FrameType, given: Any = None) -> Operation:
+    """The call that a frame of this package runs, asked when it returns; ``given`` are arguments asked before."""
     code, local = frame.f_code, frame.f_locals
     if code is _UFUNC or code is _UFUNC_OF_BUFFER:
         function, method = local["ufunc"], local["method"]
@@ -72,7 +73,7 @@ def operation(frame: FrameType) -> Operation:
         function = local["function"]
         name = function.__name__
         return Operation(name_of(function), function, local["args"], local["kwargs"], quiet=name in QUIET)
-    args, kwargs = arguments(frame)
+    args, kwargs = arguments(frame) if given is None else given
     original = stand_ins().get(code)
     if original is None and code.co_filename.startswith(_ADAPTING):
         original = local.get("original")
@@ -102,10 +103,11 @@ def _of_dual(code: CodeType, local: dict[str, Any], args: tuple[Any, ...], kwarg
     if (apply := local.get("apply")) in _SYMBOLS:
         ordered = args[::-1] if name == "reflected" else args
         return Operation(_SYMBOLS[apply], UFUNCS[apply], ordered, kwargs)
-    if name == "update" and "operate" in local:
-        text = _IN_PLACE.get(local["operate"], "in place")
-        return Operation(text, None, args, kwargs)
+    if name == "update":
+        return Operation(_IN_PLACE.get(local.get("operate", apply) or operator.iadd, "in place"), None, args, kwargs)
     function = local.get("function", local.get("ufunc"))
+    if name == "method" and function is None:  # of a buffer
+        function = getattr(np, str(local.get("name")), None)
     if isinstance(function, Rule):
         function = function.function
     elif isinstance(function, FunctionType) and "rule" in function.__code__.co_freevars:
@@ -119,7 +121,7 @@ def _of_dual(code: CodeType, local: dict[str, Any], args: tuple[Any, ...], kwarg
         return Operation("x[...] = y", None, args, kwargs)
     short = name.lstrip("_") if not name.startswith("__") else name
     known = {"clip": np.clip, "whole_quotient": np.floor_divide, "divmod": np.floor_divide, "round": np.round}
-    if "ufunc" not in local and name in ("forward", "reflected"):
+    if not code.co_freevars and name in ("forward", "reflected"):
         return Operation("//", np.floor_divide, args[::-1] if name == "reflected" else args, kwargs)
     quiet = name in _QUIET_METHODS or short in QUIET
     return Operation(f"x.{short}", known.get(short), args, kwargs, quiet=quiet)
@@ -129,6 +131,11 @@ def name_of(function: Any) -> str:
     """The name a user would type, without the private modules that SciPy has its functions in."""
     parts = errors.name_of(function).removeprefix("builtins.").split(".")
     return ".".join([*(part for part in parts[:-1] if not part.startswith("_")), parts[-1]])
+
+
+def arguments_before(frame: FrameType) -> Any:
+    """The arguments of a stand-in when it is called: it may go on with others under their names."""
+    return arguments(frame) if frame.f_code.co_filename.startswith(_STANDING_IN) else None
 
 
 def arguments(frame: FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -182,6 +189,7 @@ _STOP = forward.stop_gradient.__code__
 _TRUTH = entries.truth_of.__code__
 _ARRAY = entries.array_of.__code__
 _ADAPTING = os.path.dirname(str(adapting.__file__)) + os.sep
+_STANDING_IN = tuple(str(module.__file__) for module in (adapting.builtins, adapting.mathematics))
 _IN_PLACE = {
     operator.iadd: "+=", operator.isub: "-=", operator.imul: "*=", operator.itruediv: "/=", operator.ipow: "**=",
     operator.imod: "%=", operator.ifloordiv: "//=", operator.imatmul: "@=",

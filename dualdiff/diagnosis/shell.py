@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
         module = _module(module_name)
         f = functools.reduce(getattr, name.split("."), module)
         args = eval(f"({given.args},)" if given.args.strip() else "()", {"np": np, **vars(module)})
-    except (ImportError, AttributeError, SyntaxError, NameError, FileNotFoundError) as error:
+    except Exception as error:
         parser.error(f"{type(error).__name__}: {error}")
     if not args:
         parser.error('the function is given no arguments: --args "np.ones(3)".')

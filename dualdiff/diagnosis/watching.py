@@ -64,11 +64,12 @@ class Call:
 class Open:
     """A call that has not returned."""
 
-    __slots__ = ("at", "frame", "line", "refusal", "remembered", "start")
+    __slots__ = ("at", "frame", "given", "line", "refusal", "remembered", "start")
 
     def __init__(self, frame: FrameType, at: tuple[CodeType, int] | None, line: int, start: int) -> None:
         self.frame, self.at, self.line, self.start = frame, at, line, start
         self.refusal, self.remembered = "", False
+        self.given = naming.arguments_before(frame)
 
 
 class Watch:
@@ -139,7 +140,7 @@ class Watch:
         tape, count = self.tape, self._count()
         if tape is None:
             return
-        operation = naming.operation(frame)
+        operation = naming.operation(frame, opened.given)
         given = [d for d in map(self._own, duals_in(operation.args, operation.kwargs)) if d is not None]
         made = [d for d in map(self._own, duals_in(result)) if d is not None]
         if isinstance(result, np.ndarray) and result.dtype == object:
