@@ -3,6 +3,7 @@
 A line that is to be named carries the comment ``# here``.
 """
 
+import cProfile
 import ctypes
 import dataclasses
 import functools
@@ -38,6 +39,7 @@ def diagnosed(f, *args, **options):
     """The report, which is also shown as text and HTML."""
     report = dd.diagnose(f, *args, **({"seconds": 0} | options))
     assert str(report) and report._repr_html_()
+    assert not any("could not be looked at" in note for note in report.notes), report.notes
     return report
 
 
@@ -595,6 +597,29 @@ def test_the_hooks_of_python_are_as_before_and_nothing_is_kept():
         sys.setprofile(None)
         sys.settrace(before)
     assert len(seen) > 2
+
+
+def test_a_profiler_goes_on_after_it():
+    profiler = cProfile.Profile()
+    profiler.enable()
+    dd.diagnose(np.sum, X, seconds=0)
+    sorted([3, 1, 2])
+    profiler.disable()
+
+    assert any("sorted" in str(entry.code) for entry in profiler.getstats())
+
+
+def test_a_fault_of_the_watching_itself_is_a_note_and_no_error(patched):
+    from dualdiff.diagnosis import naming
+
+    def fails(frame, given=None):
+        raise ZeroDivisionError("planted")
+
+    patched(naming, "operation", fails)
+    report = dd.diagnose(lambda x: np.sum(x * x), X, seconds=0)
+
+    assert report.refusal is None and report.independent == []
+    assert "2 calls could not be looked at: ZeroDivisionError: planted" in report.notes
 
 
 def test_arguments_are_not_changed_and_writes_are_as_in_grad():

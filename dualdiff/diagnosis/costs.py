@@ -203,9 +203,15 @@ def _modes(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, ..
     costs.modes = _try(costs, "the modes", run)
 
 
-def _usual(costs: Costs) -> float:
-    """Seconds of the whole derivative in the better mode, which compare_modes may have estimated."""
-    return math.nan if costs.modes is None else min(mode.time for mode in costs.modes.modes[:2])
+def _dense(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, ...], seconds: float) -> float:
+    """Seconds of the whole derivative in the better mode, measured, or estimated where that would take long."""
+    modes = costs.modes
+    assert modes is not None
+    estimate = min(mode.time for mode in modes.modes[:2])
+    if estimate > max(1.0, 4 * seconds) or modes.n_inputs * modes.n_outputs > compare._MOST_ENTRIES:
+        return estimate
+    whole = jacobian(f, _argnums(positions), mode=modes.recommended)
+    return compare._least(lambda: whole(*args), max(seconds / 8, 2 * estimate))
 
 
 def _staging(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, ...], seconds: float) -> None:
@@ -247,11 +253,12 @@ def _sparse(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, .
         J = sparse.sparse_jacobian(f, _argnums(positions))
         J(*args)
         took = compare._least(lambda: J(*args), seconds / 8)
+        dense = _dense(costs, f, args, positions, seconds)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         costs.ways.append(Way("sparse Jacobian", False, math.nan, f"not measured: {reason}"))
         return
-    factor = _usual(costs) / took
+    factor = dense / took
     costs.ways.append(
         Way(
             "sparse Jacobian",

@@ -53,6 +53,8 @@ def examined(
         if seconds:
             report.costs = costs.measured(f, args, positions, watch, seconds)
         report.findings += costs.slow(report.costs, watch, _has_stage())
+    if watch.faults:
+        report.notes.append(f"{len(watch.faults)} calls could not be looked at: {watch.faults[0]}")
     report.findings = sorted(_once(report.findings), key=order)
     return report
 

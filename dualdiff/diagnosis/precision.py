@@ -56,7 +56,7 @@ def _of(operands: list[Any], where: Any) -> str:
             entry = np.broadcast_to(operand, shape)[tuple(np.argwhere(where)[0])] if shape else operand.reshape(-1)[0]
         except ValueError:
             return ""
-        shown.append(f"{entry:.6g}")
+        shown.append(f"{entry.item():.6g}")
     return f", of {' and '.join(shown)}" if shown else ""
 
 

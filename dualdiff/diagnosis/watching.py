@@ -82,6 +82,7 @@ class Watch:
         self.owners: list[int] = []  # of each node: the number of its call, or -1
         self.findings = Findings()
         self.swallowed: list[tuple[Call, str]] = []  # refusals that did not come out of the function
+        self.faults: list[str] = []  # of the watching itself
         self._known: dict[Any, int] = {}
         self._open: list[Open] = []
 
@@ -97,7 +98,7 @@ class Watch:
             try:
                 return f(*args, **kwargs)
             finally:
-                sys.setprofile(before)
+                restored(before)
 
         watched.__name__ = getattr(f, "__name__", type(f).__name__)
         return watched
@@ -105,6 +106,14 @@ class Watch:
     # The hook.
 
     def _see(self, frame: FrameType, event: str, arg: Any) -> None:
+        try:
+            self._look(frame, event, arg)
+        except RecursionError:  # the function is at the end of the stack, and will say so itself
+            return
+        except Exception as error:  # an error here would be raised in the user's function
+            self.faults.append(f"{type(error).__name__}: {error}")
+
+    def _look(self, frame: FrameType, event: str, arg: Any) -> None:
         if event == "call":
             code = frame.f_code
             if code is not self.start and places.owner_of(frame) == "dualdiff":
@@ -206,6 +215,15 @@ class Watch:
             shapes = [np.shape(plain(arg)) for arg in operation.args if is_number(arg)]
             self.calls.append(Call(kind, operation, place, shapes))
         return number
+
+
+def restored(before: Any) -> None:
+    """The profile hook as it was; a profiler in C hands out itself, and is switched on again."""
+    if before is None or callable(before):
+        sys.setprofile(before)
+    else:
+        sys.setprofile(None)
+        before.enable()
 
 
 def _returns(frame: FrameType) -> bool:
