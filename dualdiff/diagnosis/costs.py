@@ -81,9 +81,8 @@ def _try(costs: Costs, what: str, run: Callable[[], Any]) -> Any:
     try:
         return run()
     except Exception as error:
-        costs.notes.append(
-            f"{what} was not measured: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-        )
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        costs.notes.append(f"{what}: not measured: {said}")
         return None
 
 

@@ -23,9 +23,9 @@ def _where(mask: Any, text: str) -> str:
 
 def kinks(findings: Findings, call: Any, operation: Any, operands: list[Any], value: Any, result: Any) -> None:
     """Look at one call that has just returned."""
-    if operation.function not in _KINKS or any(a is not None and a.size > _MOST_ENTRIES for a in operands):
+    if operation.function not in KINKS or any(a is not None and a.size > _MOST_ENTRIES for a in operands):
         return
-    text = _KINKS[operation.function](operation, operands, value)
+    text = KINKS[operation.function](operation, operands, value)
     if operation.function in _BRANCHES:
         ties = _tied(operands, value)
         if type(result) is np.ndarray and ties is not None and np.any(ties):
@@ -177,7 +177,7 @@ def _where_at_a_tie(findings: Findings, operation: Any, operands: list[Any]) -> 
 
 _COMPARISONS = (np.less, np.less_equal, np.greater, np.greater_equal, np.equal, np.not_equal)
 _BRANCHES = frozenset(_COMPARISONS)
-_KINKS: dict[Any, Callable[..., str]] = {
+KINKS: dict[Any, Callable[..., str]] = {
     **dict.fromkeys((np.absolute, np.fabs, math.fabs), _at_zero("derivative 0 is taken, the mean of both sides")),
     **dict.fromkeys((np.sign, np.heaviside), _at_zero("a jump, derivative 0 is taken")),
     **dict.fromkeys((np.maximum, np.minimum, np.fmax, np.fmin), _of_two),

@@ -47,9 +47,20 @@ def shown(file: str) -> str:
     return file if relative.startswith("..") else relative
 
 
-@lru_cache(maxsize=4096)
+OWNERS: dict[str, str] = {}  # of the files met so far, but for "<string>", which says nothing
+
+
 def owner(file: str) -> str:
     """Whose a file is: "dualdiff", "numpy", "library" or "user"."""
+    found = OWNERS.get(file)
+    if found is None:
+        found = _owner(file)
+        if file != "<string>":
+            OWNERS[file] = found
+    return found
+
+
+def _owner(file: str) -> str:
     if file.startswith(_OURS):
         return "dualdiff"
     if file.startswith((_NUMPY, "<__array_function__")):

@@ -28,9 +28,10 @@ from ..values.dual import Dual
 from ..values.levels import duals_in
 from . import naming, places, precision
 from .findings import Findings, array_of, is_number, plain, results_of
-from .kinks import kinks
+from .kinks import KINKS, kinks
 from .places import Place
 
+_ERRORS = errors.__file__
 _REMEMBERED = errors.remembered.__code__
 _ADAPTING = calls.__file__  # as_written and its kin, when they are the function itself
 
@@ -84,6 +85,7 @@ class Watch:
         self.swallowed: list[tuple[Call, str]] = []  # refusals that did not come out of the function
         self.faults: list[str] = []  # of the watching itself
         self._known: dict[Any, int] = {}
+        self._codes: list[Any] = []
         self._open: list[Open] = []
 
     def running(self, f: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,28 +108,35 @@ class Watch:
     # The hook.
 
     def _see(self, frame: FrameType, event: str, arg: Any) -> None:
-        try:
-            self._look(frame, event, arg)
-        except RecursionError:  # the function is at the end of the stack, and will say so itself
-            return
-        except Exception as error:  # an error here would be raised in the user's function
-            self.faults.append(f"{type(error).__name__}: {error}")
-
-    def _look(self, frame: FrameType, event: str, arg: Any) -> None:
+        # Most events are of calls within this package, or of functions in C: they end here.
         if event == "call":
-            code = frame.f_code
-            if code is not self.start and places.owner_of(frame) == "dualdiff":
-                self._enter(frame)
+            if places.OWNERS.get(frame.f_code.co_filename) == "user":
+                return
+            caller = frame.f_back
+            inner = caller is not None and places.OWNERS.get(caller.f_code.co_filename) == "dualdiff"
+            if inner and caller.f_code is not self.start:  # type: ignore[union-attr]
+                return
+            self._guarded(self._enter, frame)
         elif event == "return" and self._open:
             if self._open[-1].frame is frame:
-                self._leave(self._open.pop(), arg)
-            elif frame.f_code.co_filename == errors.__file__:  # what it says of the call that runs
+                self._guarded(self._leave, self._open.pop(), arg)
+            elif frame.f_code.co_filename == _ERRORS:  # what it says of the call that runs
                 if frame.f_code is _REMEMBERED:
                     self._open[-1].remembered = True
                 elif isinstance(arg, Exception):
                     self._open[-1].refusal = str(arg)
 
+    def _guarded(self, step: Callable[..., None], *args: Any) -> None:
+        try:
+            step(*args)
+        except RecursionError:  # the function is at the end of the stack, and will say so itself
+            return
+        except Exception as error:  # an error here would be raised in the user's function
+            self.faults.append(f"{type(error).__name__}: {error}")
+
     def _enter(self, frame: FrameType) -> None:
+        if frame.f_code is self.start or places.owner_of(frame) != "dualdiff":
+            return
         caller = frame.f_back
         while caller is not None:
             whose = places.owner_of(caller)
@@ -189,11 +198,13 @@ class Watch:
             call.nbytes += sum(dual.nbytes for dual in made)
             call.scalars += any(not dual.shape for dual in made)
         nodes = tape.nodes[opened.start : count]
+        if operation.function not in KINKS and precision.unremarkable(operation, result, nodes):
+            return
         with np.errstate(all="ignore"):
             operands, value = [array_of(arg) for arg in operation.args], results_of(result)
+            active = [array_of(arg) for arg in operation.args if self._own(arg) is not None]
             precision.not_finite(self.findings, call, operation, operands, value, nodes)
             kinks(self.findings, call, operation, operands, value, result)
-            active = [array_of(arg) for arg in operation.args if self._own(arg) is not None]
             precision.digits(self.findings, call, operation, operands, active, value, nodes)
 
     def _own(self, dual: Any) -> Any:
@@ -207,10 +218,11 @@ class Watch:
         return int((tangent.node if type(tangent) is ViewNow else tangent).index)
 
     def _call(self, kind: str, operation: naming.Operation, opened: Open, given: list[Any]) -> int:
-        key = (opened.at, operation.name, kind)
+        key = (opened.at and (id(opened.at[0]), opened.at[1]), operation.name, kind)  # a code's own hash reads it all
         number = self._known.get(key)
         if number is None:
             number = self._known[key] = len(self.calls)
+            self._codes.append(opened.at)  # so that its id stays its own
             place = None if opened.at is None else places.of_code(*opened.at, opened.line)
             shapes = [np.shape(plain(arg)) for arg in operation.args if is_number(arg)]
             self.calls.append(Call(kind, operation, place, shapes))
