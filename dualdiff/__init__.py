@@ -97,7 +97,7 @@ __all__ = [
     "value_and_sparse_jacobian",
     "vjp",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # the one place
 
 
 def __dir__() -> list[str]:
