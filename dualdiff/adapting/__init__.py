@@ -28,13 +28,28 @@ __all__ = ["adapt", "adapted", "as_written", "builtins", "creation", "explain", 
 
 
 def adapt(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as every transform runs it: ``f`` itself if nothing in it needs help; a decorator too.
+    """Return the function as every transform runs it, which is ``f`` itself if nothing in it needs help.
 
     Calls in it, and in the Python functions that it calls, find what they call replaced where NumPy has no hook:
     ``float``, ``math``, ``np.zeros`` and arrays made of numbers, ``isinstance``, SciPy's functions, ...
-    ``adapt(adapt(f)) is adapt(f)``.  Transforms adapt by themselves; `as_written` says that they should not.
+    Transforms adapt by themselves; `as_written` says that they should not.  It is a decorator too.
+
+    Parameters
+    ----------
+    f : callable
+        Any function.
+
+    Returns
+    -------
+    callable
+        A view of it, compiled anew from its source; ``adapt(adapt(f)) is adapt(f)``.
+
+    Notes
+    -----
     Cost: some milliseconds once for each function; 0.1 to 0.5 µs for each call in it.
 
+    Examples
+    --------
     >>> import math
     >>> import numpy as np
     >>> import dualdiff as dd

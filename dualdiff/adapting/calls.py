@@ -48,10 +48,26 @@ _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
 def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
     """Declare what is called in place of ``original`` in adapted functions: ``stand_in(original)(replacement)``.
 
-    Meant for functions that neither NumPy's protocols nor a view of their source reaches, compiled ones say; the
-    replacement receives Duals, and is typically a `custom_jvp` function.  A later declaration replaces an earlier one.
-    On arguments that carry no derivative it should return what the original returns.
+    Meant for functions that neither NumPy's protocols nor a view of their source reaches, compiled ones say.  A later
+    declaration replaces an earlier one.
 
+    Parameters
+    ----------
+    original : callable
+        The function that adapted code calls.
+
+    Returns
+    -------
+    callable
+        A decorator of the replacement, which receives Duals and is typically a `custom_jvp` function.  On arguments
+        that carry no derivative it should return what the original returns.
+
+    Notes
+    -----
+    Cost: none but that of the replacement.
+
+    Examples
+    --------
     >>> import math
     >>> import numpy as np
     >>> import dualdiff as dd
@@ -309,10 +325,21 @@ def adapted(f: Any) -> Any:
 
 
 class as_written:
-    """A function that runs as written, and with it what it calls: ``dd.grad(dd.as_written(f))``; a decorator too.
+    """Function that runs as written, and with it what it calls: ``dd.grad(dd.as_written(f))``; a decorator too.
 
     What `adapt` would help with (``float``, ``math``, arrays made by ``np.zeros``) then raises.
 
+    Parameters
+    ----------
+    f : callable
+        Any function.
+
+    Notes
+    -----
+    Cost: one call more.
+
+    Examples
+    --------
     >>> import math
     >>> import dualdiff as dd
     >>> dd.derivative(lambda x: math.exp(x))(0.0)

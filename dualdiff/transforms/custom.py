@@ -28,15 +28,31 @@ from .variable import constants_standing_in
 
 
 class custom_jvp:
-    """A function with a derivative rule of its own.
+    """Function with a derivative rule of its own, for both modes.
 
-    The rule receives the primals and their tangents, as two tuples, and returns the result and its tangent.
-    Each tangent looks like an array of its primal's shape; the rule must be linear in the tangents, which is tried
-    with plain numbers at the first call for each shape (the rule runs three times more).
-    ``nondiff_argnums`` are arguments that are no numbers: they come first, before the two tuples.
-    Higher derivatives differentiate the rule itself.
-    Raises: TypeError for a rule that is not linear, or for a derivative in one of ``nondiff_argnums``.
+    The rule, declared with ``defjvp``, receives the primals and their tangents, as two tuples, and returns the result
+    and its tangent.  Each tangent looks like an array of its primal's shape.  Higher derivatives differentiate the rule
+    itself.
 
+    Parameters
+    ----------
+    f : callable
+        The function; also used as a decorator.
+    nondiff_argnums : tuple of int, default ()
+        Arguments that are no numbers: they come first in the rule, before the two tuples.
+
+    Raises
+    ------
+    TypeError
+        For a rule that is not linear in the tangents, or for a derivative in one of ``nondiff_argnums``.
+
+    Notes
+    -----
+    Cost: that of the rule; that it is linear is tried with plain numbers at the first call for each shape (the rule
+    runs three times more).
+
+    Examples
+    --------
     >>> import numpy as np
     >>> import dualdiff as dd
     >>> @dd.custom_jvp
@@ -145,14 +161,34 @@ class custom_jvp:
 
 
 class custom_vjp:
-    """A function with a rule of its own for reverse mode; forward mode raises (`custom_jvp` serves both).
+    """Function with a rule of its own for reverse mode; forward mode raises (`custom_jvp` serves both).
 
-    ``fwd(*args)`` returns the result and whatever ``bwd`` needs; ``bwd(residuals, cotangent)`` returns a tuple with one
-    cotangent for each argument (None for zero), of its shape.  ``nondiff_argnums`` come first in ``bwd``.
+    The rule is declared with ``defvjp(fwd, bwd)``: ``fwd(*args)`` returns the result and whatever ``bwd`` needs;
+    ``bwd(residuals, cotangent)`` returns a tuple with one cotangent for each argument (None for zero), of its shape.
     Higher derivatives differentiate ``fwd`` and ``bwd`` themselves; where ``fwd`` calls the function, `hessian` and
-    `hvp` go back twice.  What ``bwd`` needs of values that carry a
-    derivative comes to it by the residuals: after the function has returned, it can no longer use what it closes over.
+    `hvp` go back twice.  What ``bwd`` needs of values that carry a derivative comes to it by the residuals: after the
+    function has returned, it can no longer use what it closes over.
 
+    Parameters
+    ----------
+    f : callable
+        The function; also used as a decorator.
+    nondiff_argnums : tuple of int, default ()
+        Arguments that are no numbers: they come first in ``bwd``.
+
+    Raises
+    ------
+    TypeError
+        In forward mode.
+    ValueError
+        For a cotangent that has not the shape of its argument.
+
+    Notes
+    -----
+    Cost: that of ``fwd`` and ``bwd``.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> import dualdiff as dd
     >>> @dd.custom_vjp
