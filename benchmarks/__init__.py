@@ -11,5 +11,5 @@ nist.py, modes.py   fits of certified data; forward against reverse mode
 startup.py          fresh processes
 peers.py            other packages on the same functions
 figures.py          the limits of the design
-check.py            losses against committed.json
+check.py            losses against committed.json, counted.py: of derivatives with a form of their own
 """
