@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -200,4 +200,43 @@ class Perturbation:
 
     def like(self, tangent: Any) -> Like:
         """Shape and dtype of the primal that a tangent belongs to."""
+        raise NotImplementedError
+
+    # The way back: a cotangent is of the same kind as a tangent, and travels from an operation of a record to its
+    # parents (operations.py).  Cotangents know +, unary -, ``dtype``, ``real`` and ``astype``; what else they meet is:
+
+    def times(self, partial: Any, cotangent: Any) -> Any:
+        """The product with a partial that broadcasts to the cotangent, neither cast nor copied."""
+        raise NotImplementedError
+
+    def summed_to(self, cotangent: Any, shape: tuple[int, ...]) -> Any:
+        """The sum over the axes along which an array of ``shape`` was repeated."""
+        raise NotImplementedError
+
+    def parts(self, cotangent: Any) -> tuple[Any, ...]:
+        """The blocks that a cotangent consists of; what is written into them is written into it, if it is memory."""
+        raise NotImplementedError
+
+    def whole(self, parts: Sequence[Any]) -> Any:
+        """The cotangent of such blocks."""
+        raise NotImplementedError
+
+    def spread(self, cotangent: Any, index: Any, shape: tuple[int, ...]) -> Any:
+        """Repeated to a shape along axes that ``index``, of blocks, inserts."""
+        raise NotImplementedError
+
+    def pull_back(self, cotangent: Any, transpose: Callable[[Any], Any]) -> Any:
+        """`linear_map` by a transpose alone."""
+        raise NotImplementedError
+
+    def memory(self, cotangent: Any) -> bool:
+        """Whether a cotangent of an array is NumPy's, to be added into in place."""
+        raise NotImplementedError
+
+    def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Any:
+        """The zero cotangent of an array, with as many directions as another has."""
+        raise NotImplementedError
+
+    def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
+        """``total[index] += cotangent`` for a basic index."""
         raise NotImplementedError

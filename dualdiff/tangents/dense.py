@@ -8,7 +8,8 @@ A block may be a `Dual` of an outer level; then each operation below is differen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,13 @@ _BOOL = np.dtype(bool)
 _FLOAT64 = np.dtype(np.float64)
 _float64 = np.float64
 _ndarray = np.ndarray
+
+
+def product(partial: Any, cotangent: Any) -> Any:
+    if getattr(partial, "dtype", None) is _BOOL:
+        return np.where(partial, cotangent, 0.0)
+    # In the other order np.float64 would leave Python's complex, which has no dtype.
+    return cotangent * partial if type(partial) is complex else partial * cotangent
 
 
 class Dense(Perturbation):
@@ -157,6 +165,41 @@ class Dense(Perturbation):
 
     def like(self, tangent: Any) -> Like:
         return Like(tangent.shape[1:], tangent.dtype)
+
+    # The way back.
+
+    times = staticmethod(product)
+
+    def summed_to(self, cotangent: Any, shape: tuple[int, ...]) -> Any:
+        return blocks.unbroadcast(cotangent, shape)
+
+    def parts(self, cotangent: Any) -> tuple[Any, ...]:
+        return (cotangent,)
+
+    def whole(self, parts: Sequence[Any]) -> Any:
+        return parts[0]
+
+    def spread(self, cotangent: Any, index: Any, shape: tuple[int, ...]) -> Any:
+        block = cotangent[index]
+        shape = (len(cotangent), *shape)
+        if type(block) is not _ndarray or math.prod(shape) > 4096:
+            return np.broadcast_to(block, shape)
+        whole = np.empty(shape, block.dtype)  # a small one is written out, which is quicker
+        whole[...] = block
+        return whole
+
+    def pull_back(self, cotangent: Any, transpose: Callable[[Any], Any]) -> Any:
+        return transpose(cotangent)
+
+    def memory(self, cotangent: Any) -> bool:
+        return type(cotangent) is _ndarray
+
+    def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Any:
+        return np.zeros((self.k, *shape), dtype)
+
+    def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
+        view = blocks.view(total, index)
+        np.add(view, cotangent, view)
 
 
 def _fits_diagonal(partial: Any, total: Any, identity: Any) -> bool:
