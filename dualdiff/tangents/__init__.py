@@ -149,9 +149,30 @@ class Perturbation:
         """`rearrange` for one entry, which owns its memory."""
         return self.rearrange((tangent,), lambda block: blocks.get(block, index).copy(), like)
 
-    def assign(self, buffer: Any, index: Any, item: Any) -> None:
-        """``buffer[index] = item`` for the tangent of a Dual and its aliases; ``item`` a tangent, None for zero."""
+    # Writes (values/storage.py).  A kind whose tangents are memory has `put` and makes room for what it is given; an
+    # immutable one has `after_write`.
+
+    def put(self, tangent: Any, index: Any, item: Any) -> None:
+        """``tangent[index] = item`` in memory; ``item`` a tangent, None for zero."""
         raise NotImplementedError
+
+    def has_room(self, tangent: Any, item: Any) -> bool:
+        """Whether a tangent can hold another, which may be of an outer level."""
+        return True
+
+    def with_room(self, tangent: Any, item: Any) -> Any:
+        """A tangent that shows the same and has room for ``item``."""
+        raise NotImplementedError
+
+    def after_write(self, before: Any, views: Sequence[tuple[Any, Any]], index: Any, item: Any) -> Any:
+        """The tangent of a buffer after ``view[index] = item``, the view being that to which ``views`` lead.
+
+        Each of these is a move of blocks and something, or None and a basic index; ``item`` a tangent, None for zero.
+        """
+        raise NotImplementedError
+
+    def expect_writes(self) -> None:
+        """A buffer that has views is written: from here on the tangent of a view may be out of date."""
 
     def current(self, tangent: Any) -> Any:
         """The tangent of a Dual as another Dual may hold it: of a view, that of now."""

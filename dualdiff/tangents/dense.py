@@ -137,8 +137,14 @@ class Dense(Perturbation):
         shape, dtype = (self.k, *np.shape(value)), dtype_of(plain)
         return np.zeros(shape, dtype, like=plain) if is_array(plain) else np.zeros(shape, dtype)
 
-    def assign(self, buffer: Any, index: Any, item: Any) -> None:
-        blocks.put(buffer.tangent, index, 0.0 if item is None else item)
+    def put(self, tangent: Any, index: Any, item: Any) -> None:
+        blocks.put(tangent, index, 0.0 if item is None else item)
+
+    def has_room(self, tangent: Any, item: Any) -> bool:
+        return type(item) is not Dual or type(tangent) is Dual
+
+    def with_room(self, tangent: Any, item: Any) -> Any:
+        return Dual(tangent, item.perturbation.zeros(tangent), item.perturbation)
 
     def expect_infinity(self) -> None:
         if type(self) is Dense:

@@ -128,8 +128,14 @@ class Single(Perturbation):
         dtype = dtype_of(plain)
         return np.zeros(plain.shape, dtype, like=plain) if is_array(plain) else dtype.type(0)
 
-    def assign(self, buffer: Any, index: Any, item: Any) -> None:
-        buffer.tangent[index] = 0.0 if item is None else item
+    def put(self, tangent: Any, index: Any, item: Any) -> None:
+        tangent[index] = 0.0 if item is None else item
+
+    def has_room(self, tangent: Any, item: Any) -> bool:
+        return type(item) is not Dual or type(tangent) is Dual
+
+    def with_room(self, tangent: Any, item: Any) -> Any:
+        return Dual(tangent, item.perturbation.zeros(tangent), item.perturbation)
 
     def owned(self, tangent: Any) -> Any:
         return blocks.copied(tangent)

@@ -16,8 +16,6 @@ from typing import Any
 
 import numpy as np
 
-from ..values import storage
-from ..values.dual import Dual
 from . import Like, Trivial, blocks
 from .blocks import plain as plain
 from .dense import Dense, joined, product
@@ -136,16 +134,15 @@ class Supported(Dense):
         block = super().zeros(value)
         return Marked(block, np.zeros(block.shape, bool))
 
-    def assign(self, buffer: Any, index: Any, item: Any) -> None:
-        if item is not None and type(item.block) is Dual and type(buffer.tangent.block) is not Dual:
-            # A plain block is to hold the tangent of an outer level.
-            root = buffer.storage.living()[0]
-            whole, outer = root.tangent.block, item.block.perturbation
-            root.tangent = Marked(Dual(whole, outer.zeros(whole), outer), root.tangent.support)
-            storage.remake(buffer.storage)
-        block, support = buffer.tangent
-        blocks.put(block, index, 0.0 if item is None else item.block)
-        blocks.put(support, index, 0.0 if item is None else item.support)
+    def put(self, tangent: Marked, index: Any, item: Marked | None) -> None:
+        for part, written in zip(tangent, (None, None) if item is None else item, strict=True):
+            super().put(part, index, written)
+
+    def has_room(self, tangent: Marked, item: Marked) -> bool:
+        return super().has_room(tangent.block, item.block)
+
+    def with_room(self, tangent: Marked, item: Marked) -> Marked:
+        return Marked(super().with_room(tangent.block, item.block), tangent.support)
 
     def owned(self, tangent: Marked) -> Marked:
         return Marked(np.copy(tangent.block), np.copy(tangent.support))

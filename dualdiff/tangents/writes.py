@@ -15,6 +15,7 @@ from .blocks import plain
 from .dense import Dense
 from .operations import LinearMap, Node, Rearrange, View, zero_tangent
 from .sweep import Sweep, positions_of
+from .views import PARTS, Index, Place
 
 _ndarray = np.ndarray
 _BOOL = np.dtype(bool)
@@ -148,6 +149,30 @@ class OverwriteAt(Overwrite):
 
     def put(self, view: Any, item: Any) -> None:
         blocks.put(view, self.at, 0.0 if item is None else item)
+
+
+def overwritten(
+    number: int, before: Node, views: Sequence[tuple[Any, Any]], index: Any, item: Node | None
+) -> Overwrite:
+    """The operation that writes an item into a view of a buffer: see `Perturbation.after_write`."""
+    part, moves, indexed = None, [], True
+    for move, at in views:
+        if move in PARTS:
+            part = PARTS[move]
+        elif move is None:
+            moves.append(Index(at))
+        else:
+            moves.append(move)
+            indexed = False
+    basic = is_basic(index)
+    place = Place([*moves, lambda block: blocks.view(block, index)] if basic else moves)
+    if indexed or keeps_memory(place, before):
+        if basic:
+            return Overwrite(number, before, place, item, part)
+        return OverwriteAt(number, before, place, index, item, part)
+    at = places_of(place, before)
+    at = at if basic else tuple(places[index] for places in at)
+    return OverwriteAt(number, before, Place([]), at, item, part)
 
 
 def spare_buffers(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[int, Overwrite]:
