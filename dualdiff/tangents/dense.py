@@ -43,6 +43,10 @@ class Dense(Perturbation):
         self.identity: Any = None
         self.first = 0
 
+    def expect_unit_directions(self, seed: Any, first: int) -> None:
+        """The seed of the only argument, a vector, has unit vectors for directions, from number ``first`` on."""
+        self.identity, self.first = seed, first
+
     def owned(self, tangent: Any) -> Any:
         self.identity = None
         return blocks.copied(tangent)
