@@ -36,9 +36,12 @@ def by_columns(f: Callable[..., Any], argnums: Any, transform: str, options: Opt
         k = min(n, chunk_size or columns_at_once(n))
         settle_allocator(8 * k * n)
         chunks = [(start, min(start + k, n)) for start in range(0, n, max(k, 1))] or [(0, 0)]
-        one = Chunk(given)
         columns: Columns | None = None
-        done = map(one, chunks) if workers is None and progress is None else mapped(one, chunks, workers, progress)
+        done: Any = (
+            (swept(given, start, stop) for start, stop in chunks)
+            if workers is None and progress is None
+            else mapped(Chunk(given), chunks, workers, progress)
+        )
         for (start, stop), found in zip(chunks, done, strict=True):
             columns = columns or Columns(n, len(found.leaves))
             columns.add(found.leaves, start, stop)
@@ -84,7 +87,9 @@ def swept(given: Arguments, start: int, stop: int) -> Results:
 def _swept(given: Arguments, perturbation: Dense, start: int, stop: int) -> Results:
     seeds = unit_directions(given.leaves, start, stop, perturbation)
     results = given.evaluated(perturbation, seeds, warn=start == 0)
-    return results._replace(leaves=[tangent_block(leaf, perturbation) for leaf in results.leaves])
+    for i, leaf in enumerate(results.leaves):
+        results.leaves[i] = tangent_block(leaf, perturbation)
+    return results
 
 
 def sweep(f: Any, args: Any, kwargs: Any, positions: Any, trees: Any, leaves: Any, start: int, stop: int) -> Results:

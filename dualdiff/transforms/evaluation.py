@@ -70,7 +70,7 @@ class Arguments:
     ``leaves`` are their numbers and arrays in order, as they enter the function; ``names`` what errors call them.
     """
 
-    __slots__ = ("args", "f", "has_aux", "kwargs", "leaves", "names", "positions", "structures", "transform")
+    __slots__ = ("args", "f", "has_aux", "kwargs", "leaves", "names", "positions", "size", "structures", "transform")
 
     def __init__(
         self,
@@ -83,6 +83,7 @@ class Arguments:
     ) -> None:
         self.f, self.args, self.kwargs, self.positions = f, args, kwargs, positions
         self.transform, self.has_aux = transform, has_aux
+        self.size = 0  # the number of entries of all leaves
         self.leaves: list[Any] = []
         self.names: list[str] = []
         self.structures: list[Structure] = []
@@ -90,18 +91,16 @@ class Arguments:
             leaves, structure = flatten(args[i])
             check_leaves(leaves, args[i], f"{transform}: argument {i}")
             names = paths(structure, f"argument {i}")
-            self.leaves += [primal_leaf(leaf, f"{transform}: {name}") for leaf, name in zip(leaves, names, strict=True)]
+            for leaf, name in zip(leaves, names, strict=True):
+                leaf = primal_leaf(leaf, f"{transform}: {name}")
+                self.leaves.append(leaf)
+                self.size += size_of(leaf)
             self.names += names
             self.structures.append(structure)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For workers: leaves are made anew from the arguments."""
         return Arguments, (self.f, self.args, self.kwargs, self.positions, self.transform, self.has_aux)
-
-    @property
-    def size(self) -> int:
-        """The number of entries of all leaves."""
-        return sum(map(size_of, self.leaves))
 
     def evaluated(self, perturbation: Perturbation, tangents: Iterable[Any], warn: bool = True) -> Results:
         """The results of the function with each leaf a Dual that has one of the tangents."""
@@ -158,5 +157,7 @@ def tangent_of(leaf: Any, perturbation: Perturbation) -> Any:
 
 def tangent_block(leaf: Any, perturbation: Perturbation) -> Any:
     """The tangent of a result as a block that no other result has."""
-    block = perturbation.block_of(tangent_of(leaf, perturbation))
-    return np.copy(block, order="K") if type(leaf) is Dual and leaf.shares else block
+    if type(leaf) is not Dual or leaf.perturbation is not perturbation:
+        return perturbation.block_of(tangent_of(leaf, perturbation))
+    block = perturbation.block_of(leaf.tangent)
+    return np.copy(block, order="K") if leaf.shares else block
