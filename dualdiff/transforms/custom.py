@@ -23,7 +23,7 @@ from ..values.dual import Dual, primal
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
 from .arguments import presented
-from .forward import _check_function
+from .refusals import check_function
 from .variable import constants_standing_in
 
 
@@ -67,7 +67,7 @@ class custom_jvp:
     """
 
     def __init__(self, f: Callable[..., Any], nondiff_argnums: tuple[int, ...] = ()) -> None:
-        _check_function(f, "custom_jvp")
+        check_function(f, "custom_jvp")
         functools.update_wrapper(self, f)
         self.f = f
         self.nondiff_argnums = _positions(nondiff_argnums, "custom_jvp")
@@ -200,7 +200,7 @@ class custom_vjp:
     """
 
     def __init__(self, f: Callable[..., Any], nondiff_argnums: tuple[int, ...] = ()) -> None:
-        _check_function(f, "custom_vjp")
+        check_function(f, "custom_vjp")
         functools.update_wrapper(self, f)
         self.f = f
         self.nondiff_argnums = _positions(nondiff_argnums, "custom_vjp")
