@@ -3,6 +3,7 @@
     views.py        a function, compiled anew from its own source with its calls hooked
     rewriting.py    what is hooked in a source, and what cannot need it
     calls.py        the hook: what is called in place of what the user calls; adapt, as_written, stand_in
+    classes.py      classes that are called, and what the standard library writes around functions
     buffers.py      arrays that may come to hold Duals
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays
@@ -20,11 +21,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import builtins, creation, mathematics, packages
+from . import builtins, classes, creation, mathematics, packages
 from .buffers import settled
 from .calls import adapt_with, adapted, as_written, explain, stand_in
 
-__all__ = ["adapt", "adapted", "as_written", "builtins", "creation", "explain", "mathematics", "packages", "stand_in"]
+__all__ = ["adapt", "adapted", "as_written", "builtins", "classes", "creation", "explain", "mathematics", "packages", "stand_in"]
 
 
 def adapt(f: Callable[..., Any]) -> Callable[..., Any]:

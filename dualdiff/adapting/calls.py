@@ -16,7 +16,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,14 +34,17 @@ INSTANCES: dict[type, Callable[[Any], Any]] = {}
 # Called before a function or class of a package is first looked at: root of its module -> what enters stand-ins.
 PACKAGES: dict[str, Callable[[], None]] = {}
 
-# The hook of classes in patterns (``case float():``), from builtins.py.
+# The hook of classes in patterns (``case float():``), from builtins.py; of classes that are called, and the plans of
+# functions that are viewed in a way of their own, from classes.py.
 PATTERN: list[Callable[[Any], Any]] = [lambda cls: cls]
+OF_CLASS: list[Callable[[type], Any]] = [lambda cls: cls]
+SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code, namespace: None]
 
 _plans = ByCode()
 _plan_of = _plans.get
 _OURS = __name__.partition(".")[0]
-_LEFT = frozenset({"numpy", _OURS})
-_LEFT_FILES = tuple(os.path.join(os.path.dirname(str(sys.modules[name].__file__)), "") for name in _LEFT)
+LEFT = frozenset({"numpy", _OURS})
+_LEFT_FILES = tuple(os.path.join(os.path.dirname(str(sys.modules[name].__file__)), "") for name in LEFT)
 _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
 
 
@@ -113,7 +116,7 @@ def hook(g: Any) -> Any:
     if (found := INSTANCES.get(kind)) is not None:
         return found(g)
     if isinstance(g, type):
-        return _of_class(g)
+        return OF_CLASS[0](g)
     return _of_instance(g, kind)
 
 
@@ -148,7 +151,9 @@ def _planned(f: FunctionType) -> Plan:
     root = module.partition(".")[0] if isinstance(module, str) else ""
     if (arrive := PACKAGES.get(root)) is not None:
         arrive()
-    if code.co_filename.startswith(_LEFT_FILES) or (root in sys.stdlib_module_names and _in_stdlib(code.co_filename)):
+    if (special := SPECIAL[0](code, namespace)) is not None:
+        plan = special
+    elif code.co_filename.startswith(_LEFT_FILES) or (_is_stdlib(root, code) and not _is_seen_through(root, code)):
         plan = Plan(namespace, None)
     else:
         plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls)), needs_none)
@@ -158,58 +163,24 @@ def _planned(f: FunctionType) -> Plan:
     return plan
 
 
-def _in_stdlib(file: str) -> bool:
-    return file.startswith("<frozen") or (file.startswith(_STDLIB) and "site-packages" not in file)
+def _is_stdlib(root: str, code: CodeType) -> bool:
+    file = code.co_filename
+    return root in sys.stdlib_module_names and (
+        file.startswith("<frozen") or (file.startswith(_STDLIB) and "site-packages" not in file)
+    )
 
 
-_constructors: dict[int, tuple[Any, Any, Any, Any]] = {}
+# Of the standard library, what calculates in Python, and what stands around a function of the user's.
+CALCULATING = frozenset({"statistics", "random"})
+_AROUND = frozenset({
+    "singledispatch.<locals>.wrapper", "singledispatchmethod.__get__.<locals>._method",
+    "_singledispatchmethod_get.__call__", "partialmethod.__get__.<locals>._method",
+    "partialmethod._make_unbound_method.<locals>._method", "replace", "_replace",
+})  # fmt: skip
 
 
-def _of_class(cls: type) -> Any:
-    """A class; where only its ``__init__`` needs help, a function that makes the instance and runs the view of that."""
-    kept = _constructors.get(id(cls))
-    if kept is not None:
-        _, init, code, found = kept
-        if cls.__init__ is init and getattr(init, "__code__", None) is code:  # type: ignore[misc]
-            return found() or cls
-    init = cls.__init__  # type: ignore[misc]
-    found = _constructor(cls, init)
-    if (known := KNOWN.get(id(cls))) is not None:
-        return known
-    key = id(cls)
-    alive = weakref.ref(cls, lambda _, kept=_constructors: kept.pop(key, None))  # type: ignore[misc]
-    # The constructor holds the class, so the class holds nothing by it; it is made anew when it is gone.
-    _constructors[key] = (alive, init, getattr(init, "__code__", None), found)
-    return found() or cls
-
-
-def _constructor(cls: type, init: Any) -> Callable[[], Any]:
-    """A function of nothing that gives the constructor, or None for the class itself."""
-    nothing = lambda: None
-    root = cls.__module__.partition(".")[0] if isinstance(cls.__module__, str) else ""
-    if root in _LEFT or root in sys.stdlib_module_names or root == "builtins":
-        return nothing
-    if (arrive := PACKAGES.get(root)) is not None:
-        arrive()
-    own_new: Any = cls.__new__
-    if type(cls) is not type or own_new is not object.__new__ or type(init) is not FunctionType:
-        return nothing
-    if view_of(init) is init:
-        return nothing
-    here = weakref.ref(cls)
-
-    def construct_of() -> Any:
-        known = here()
-        viewed = view_of(init)
-
-        def construct(*args: Any, **kwargs: Any) -> Any:
-            made: Any = object.__new__(known)  # type: ignore[arg-type]
-            viewed(made, *args, **kwargs)
-            return made
-
-        return construct
-
-    return construct_of
+def _is_seen_through(root: str, code: CodeType) -> bool:
+    return root in CALCULATING or (root in ("functools", "dataclasses", "copy") and code.co_qualname in _AROUND)
 
 
 def _of_instance(g: Any, kind: type) -> Any:
@@ -243,27 +214,35 @@ def needs_none(g: Any) -> bool:
 
 
 def attribute(x: Any, name: str) -> Any:
-    """``x.name``, where a property's getter is viewed."""
+    """``x.name``, where the getter of a property, or of a descriptor of the user's, is viewed."""
     kind = type(x)
     if kind in _PLAIN:
         return getattr(x, name)
-    if kind is super:
-        descriptor = _after(x, name)
-        x_itself = x.__self__
+    for cls in kind.__mro__ if kind is not super else _behind(x):
+        if name in cls.__dict__:
+            descriptor = cls.__dict__[name]
+            break
     else:
-        descriptor = getattr(kind, name, None)
-        x_itself = x
-    if type(descriptor) is property:
+        return getattr(x, name)
+    sort = type(descriptor)
+    if sort is FunctionType:
+        return getattr(x, name)
+    if sort is property:
         getter = descriptor.fget
         if type(getter) is FunctionType and (view := view_of(getter)) is not getter and _is_ordinary(kind):
-            return view(x_itself)
-    elif type(descriptor) is functools.cached_property and name not in getattr(x, "__dict__", {name: None}):
+            return view(x.__self__ if kind is super else x)
+    elif sort is functools.cached_property:
         getter = descriptor.func
-        if type(getter) is FunctionType and (view := view_of(getter)) is not getter and _is_ordinary(kind):
-            value = x.__dict__[name] = view(x)
+        kept = getattr(x, "__dict__", None)
+        if kept is not None and name not in kept and type(getter) is FunctionType and _is_ordinary(kind):
+            value = kept[name] = view_of(getter)(x)
             return value
     elif name == "__class__" and (kind is Dual or hasattr(kind, "__dual__")):
         return type(primal(x if kind is Dual else x.__dual__()))
+    elif type(getting := getattr(sort, "__get__", None)) is FunctionType and kind is not super and _is_ordinary(kind):
+        overriding = hasattr(sort, "__set__") or hasattr(sort, "__delete__")
+        if overriding or name not in getattr(x, "__dict__", ()):
+            return view_of(getting)(descriptor, x, kind)
     return getattr(x, name)
 
 
@@ -271,17 +250,15 @@ _PLAIN = {np.ndarray, np.float64, float, int, str, list, tuple, dict, type(np), 
 
 
 def _is_ordinary(kind: type) -> bool:
-    getting: Any = kind.__getattribute__
-    return kind is super or (getting is object.__getattribute__ and not hasattr(kind, "__getattr__"))
+    """Whether ``x.name`` asks the class first, in C, and nobody else where that fails."""
+    slots: Any = type(object.__getattribute__)
+    return kind is super or (type(kind.__getattribute__) is slots and not hasattr(kind, "__getattr__"))
 
 
-def _after(bound: Any, name: str) -> Any:
-    """What ``super().name`` finds: the first class behind the one that asks."""
+def _behind(bound: Any) -> Any:
+    """The classes in which ``super()`` looks: those behind the one that asks."""
     order = bound.__self_class__.__mro__
-    for cls in order[order.index(bound.__thisclass__) + 1 :]:
-        if name in vars(cls):
-            return vars(cls)[name]
-    return None
+    return order[order.index(bound.__thisclass__) + 1 :]
 
 
 # Where it begins.
