@@ -120,7 +120,8 @@ def hook(g: Any) -> Any:
     return _of_instance(g, kind)
 
 
-_LEFT_ALONE = {np.ufunc, type(np.sum), type("".join), type(str.join)}
+_DISPATCHER = type(np.sum)
+_LEFT_ALONE = {np.ufunc, _DISPATCHER, type("".join), type(str.join)}
 
 # Methods in C that need help: type of the owner -> name -> stand-in that receives the owner first.
 _OWNERS: dict[type, dict[str, Callable[..., Any]]] = {}
@@ -156,7 +157,7 @@ def _planned(f: FunctionType) -> Plan:
     elif code.co_filename.startswith(_LEFT_FILES) or (_is_stdlib(root, code) and not _is_seen_through(root, code)):
         plan = Plan(namespace, None)
     else:
-        plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls)), needs_none)
+        plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls), hook_with_lists), needs_none)
         if plan.code is not None:
             _plans.leave(plan.code, namespace)
     _plans.put(code, plan)
@@ -191,20 +192,44 @@ def _of_instance(g: Any, kind: type) -> Any:
     return g if viewed is call else MethodType(viewed, g)
 
 
+# NumPy asks arrays among the arguments for help, and not lists of numbers, which it makes arrays of by itself.
+
+# Called with a list and a ufunc, or a function of NumPy, in place of that: makes arrays of lists that need it.
+OF_LISTS: list[Callable[..., Any]] = [lambda g, *args, **kwargs: g(*args, **kwargs)]
+
+
+def hook_with_lists(g: Any) -> Any:
+    """`hook` where there are lists among the arguments."""
+    kind = type(g)
+    if (kind is np.ufunc or (kind is _DISPATCHER and g not in _OF_SEQUENCES)) and id(g) not in KNOWN:
+        return functools.partial(OF_LISTS[0], g)
+    return hook(g)
+
+
+# Functions of lists of arrays, and those to which shapes and axes are given.
+_OF_SEQUENCES = frozenset(
+    getattr(np, name)
+    for name in """
+    concatenate concat stack hstack vstack dstack column_stack row_stack block meshgrid select choose piecewise lexsort
+    ix_ broadcast_arrays reshape broadcast_to transpose permute_dims moveaxis tile roll rollaxis squeeze expand_dims
+    flip rot90 zeros_like ones_like empty_like full_like result_type may_share_memory shares_memory unravel_index
+    ravel_multi_index apply_over_axes array_equal
+    """.split()
+    if hasattr(np, name)
+) | {np.linalg.multi_dot}
+
+
 # What no hook need ever look at.
 
-_NO_HELP = (BuiltinFunctionType, np.ufunc)
-
-
-def needs_none(g: Any) -> bool:
+def needs_none(g: Any, lists: bool) -> bool:
     """Whether a call of what a global name means never needs help, so that the call may stand as it is written."""
     if id(g) in KNOWN:
         return False
     kind = type(g)
     if kind is np.ufunc:
-        return g is getattr(np, g.__name__, None)
-    if kind.__name__ == "_ArrayFunctionDispatcher" and kind.__module__.startswith("numpy"):
-        return True
+        return not lists and g is getattr(np, g.__name__, None)
+    if kind is _DISPATCHER:
+        return not lists or g in _OF_SEQUENCES
     if kind is BuiltinFunctionType:
         return getattr(g, "__module__", None) == "builtins"
     return kind is type and (g.__module__ == "builtins" or g is np.random.RandomState)
