@@ -4,6 +4,7 @@
     rewriting.py    what is hooked in a source, and what cannot need it
     calls.py        the hook: what is called in place of what the user calls; adapt, as_written, stand_in
     classes.py      classes that are called, and what the standard library writes around functions
+    explaining.py   why a function was not adapted, with the error that came of it
     buffers.py      arrays that may come to hold Duals
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays
@@ -23,9 +24,23 @@ from typing import Any
 
 from . import builtins, classes, creation, mathematics, packages
 from .buffers import settled
-from .calls import adapt_with, adapted, as_written, explain, stand_in
+from .calls import adapt_with, adapted, as_written, instances, stand_in
+from .explaining import explain
 
-__all__ = ["adapt", "adapted", "as_written", "builtins", "classes", "creation", "explain", "mathematics", "packages", "stand_in"]
+__all__ = [
+    "adapt",
+    "adapted",
+    "as_written",
+    "builtins",
+    "classes",
+    "creation",
+    "explain",
+    "instances",
+    "mathematics",
+    "packages",
+    "settled",
+    "stand_in",
+]
 
 
 def adapt(f: Callable[..., Any]) -> Callable[..., Any]:

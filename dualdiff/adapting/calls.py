@@ -16,7 +16,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
-from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, TracebackType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -41,7 +41,7 @@ OF_CLASS: list[Callable[[type], Any]] = [lambda cls: cls]
 SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code, namespace: None]
 
 _plans = ByCode()
-_plan_of = _plans.get
+plan_of = _plans.get
 _OURS = __name__.partition(".")[0]
 LEFT = frozenset({"numpy", _OURS})
 _LEFT_FILES = tuple(os.path.join(os.path.dirname(str(sys.modules[name].__file__)), "") for name in LEFT)
@@ -84,6 +84,11 @@ def enter(original: Any, replacement: Any) -> None:
     KNOWN[id(original)] = replacement
 
 
+def instances(kind: type, called: Callable[[Any], Any]) -> None:
+    """Say what is called in place of an instance of a class."""
+    INSTANCES[kind] = called
+
+
 # The hook of calls.
 
 
@@ -94,7 +99,7 @@ def hook(g: Any) -> Any:
         return found
     kind = type(g)
     if kind is FunctionType:
-        plan = _plan_of(id(g.__code__))
+        plan = plan_of(id(g.__code__))
         if plan is None or plan.of is not g.__globals__:
             return _of_new_function(g)
         if plan.code is None:
@@ -140,7 +145,7 @@ def _of_new_function(f: FunctionType) -> Any:
 
 def view_of(f: Any) -> Any:
     """The view of a Python function; itself if no call in it needs a hook, or if it is left as it is."""
-    plan = _plan_of(id(f.__code__))
+    plan = plan_of(id(f.__code__))
     if plan is None or plan.of is not f.__globals__:
         plan = _planned(f)
     return f if plan.code is None else plan.view_of(f)
@@ -213,13 +218,14 @@ _OF_SEQUENCES = frozenset(
     concatenate concat stack hstack vstack dstack column_stack row_stack block meshgrid select choose piecewise lexsort
     ix_ broadcast_arrays reshape broadcast_to transpose permute_dims moveaxis tile roll rollaxis squeeze expand_dims
     flip rot90 zeros_like ones_like empty_like full_like result_type may_share_memory shares_memory unravel_index
-    ravel_multi_index apply_over_axes array_equal
+    ravel_multi_index apply_over_axes array_equal histogramdd
     """.split()
     if hasattr(np, name)
 ) | {np.linalg.multi_dot}
 
 
 # What no hook need ever look at.
+
 
 def needs_none(g: Any, lists: bool) -> bool:
     """Whether a call of what a global name means never needs help, so that the call may stand as it is written."""
@@ -296,7 +302,7 @@ def adapted(f: Any) -> Any:
     if not ON:
         return f
     if type(f) is FunctionType:
-        plan, namespace = _plan_of(id(f.__code__)), f.__globals__
+        plan, namespace = plan_of(id(f.__code__)), f.__globals__
         if plan is not None and plan.of is namespace:
             for name, meant in plan.assumed:
                 if namespace.get(name) is not meant:  # it means another module now
@@ -362,25 +368,6 @@ class Adapted:
 
 INSTANCES[as_written] = lambda g: g
 INSTANCES[Adapted] = lambda g: hook(g.f)
-
-
-# Why not.
-
-
-def explain(error: BaseException) -> None:
-    """Say with an error which functions on its way ran as written, and why."""
-    if not ON or any("runs as written" in note for note in getattr(error, "__notes__", ())):
-        return
-    trace: TracebackType | None = error.__traceback__
-    while trace is not None:
-        plan = _plans.get(id(trace.tb_frame.f_code))
-        if plan is not None and plan.reason:
-            error.add_note(
-                f"dualdiff: {trace.tb_frame.f_code.co_qualname} runs as written ({plan.reason}); "
-                "float(), math and np.zeros take no derivative there."
-            )
-            return
-        trace = trace.tb_next
 
 
 _adapted_of: weakref.WeakValueDictionary[int, Adapted] = weakref.WeakValueDictionary()

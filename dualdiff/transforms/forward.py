@@ -129,12 +129,14 @@ def _one_sweep(
             else:
                 ydot.append(perturbation.direction_of(_zero_tangent(leaf, perturbation)))
         return unflatten(structure, y), unflatten(structure, ydot, bare=True), *aux
-    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+    except Exception as error:
         errors.explain(error)
-        adapting.explain(error)
+        adapting.explain(error, perturbation.refused)
         raise
     finally:
         perturbation.live = False
+        if perturbation.refused is not None:
+            errors.unmute()
 
 
 def _repeated_sweep(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool) -> tuple[Any, ...]:
@@ -400,12 +402,14 @@ def _sweep(
         if start == 0:
             warn_if_independent(y_leaves, perturbation, transform)
         return [_tangent_block(leaf, perturbation) for leaf in y_leaves], y_structure, aux
-    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+    except Exception as error:
         errors.explain(error)
-        adapting.explain(error)
+        adapting.explain(error, perturbation.refused)
         raise
     finally:
         perturbation.live = False
+        if perturbation.refused is not None:
+            errors.unmute()
 
 
 class _Columns:

@@ -110,12 +110,14 @@ def recorded(
             outputs.append(tape.current(leaf.tangent) if active else None)
         warn_if_independent(leaves, tape, transform)
         return Recording(tape, inputs, primals, y, structure, outputs, aux)
-    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
+    except Exception as error:
         errors.explain(error)
-        adapting.explain(error)
+        adapting.explain(error, tape.refused)
         raise
     finally:
         tape.live = False
+        if tape.refused is not None:
+            errors.unmute()
 
 
 def own(row: Any) -> Any:
