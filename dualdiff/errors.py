@@ -245,7 +245,7 @@ def _printed(kind: Any, error: Any, trace: Any) -> None:
 def from_c(error: BaseException, text: str) -> TypeError:
     return TypeError(
         f"{text}\n  This was refused in compiled code, which reported it as {type(error).__name__}: {error}.\n"
-        "  In a function that is adapted (dd.adapt) calls of SciPy's functions are replaced by those of dualdiff.scipy; "
+        "  In a function that is adapted (dd.adapt) SciPy's functions are replaced by those of dualdiff.scipy; "
         "or call these yourself."
     )
 

@@ -8,7 +8,9 @@
     buffers.py      arrays that may come to hold Duals
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays
+    iterators.py    np.nditer
     mathematics.py  of math, cmath and statistics
+    threads.py      of threading and concurrent.futures
     packages.py     of SciPy; solvers.py: of scipy.optimize
 
 The transforms call `adapted` and `explain`; nothing else in the package imports this folder.
@@ -22,7 +24,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import builtins, classes, creation, mathematics, packages
+from . import builtins, classes, creation, iterators, mathematics, packages, threads
 from .buffers import settled
 from .calls import adapt_with, adapted, as_written, instances, stand_in
 from .explaining import explain
@@ -36,10 +38,12 @@ __all__ = [
     "creation",
     "explain",
     "instances",
+    "iterators",
     "mathematics",
     "packages",
     "settled",
     "stand_in",
+    "threads",
 ]
 
 

@@ -212,16 +212,15 @@ def hook_with_lists(g: Any) -> Any:
 
 
 # Functions of lists of arrays, and those to which shapes and axes are given.
-_OF_SEQUENCES = frozenset(
-    getattr(np, name)
-    for name in """
-    concatenate concat stack hstack vstack dstack column_stack row_stack block meshgrid select choose piecewise lexsort
-    ix_ broadcast_arrays reshape broadcast_to transpose permute_dims moveaxis tile roll rollaxis squeeze expand_dims
-    flip rot90 zeros_like ones_like empty_like full_like result_type may_share_memory shares_memory unravel_index
-    ravel_multi_index apply_over_axes array_equal histogramdd
-    """.split()
-    if hasattr(np, name)
-) | {np.linalg.multi_dot}
+_SEQUENCES = {
+    "concatenate", "concat", "stack", "hstack", "vstack", "dstack", "column_stack", "row_stack", "block",
+    "meshgrid", "select", "choose", "piecewise", "lexsort", "ix_", "broadcast_arrays", "reshape",
+    "broadcast_to", "transpose", "permute_dims", "moveaxis", "tile", "roll", "rollaxis", "squeeze",
+    "expand_dims", "flip", "rot90", "zeros_like", "ones_like", "empty_like", "full_like", "result_type",
+    "may_share_memory", "shares_memory", "unravel_index", "ravel_multi_index", "apply_over_axes", "array_equal",
+    "histogramdd",
+}  # fmt: skip
+_OF_SEQUENCES = {getattr(np, name) for name in _SEQUENCES if hasattr(np, name)} | {np.linalg.multi_dot}
 
 
 # What no hook need ever look at.
@@ -261,19 +260,19 @@ def attribute(x: Any, name: str) -> Any:
     if sort is property:
         getter = descriptor.fget
         if type(getter) is FunctionType and (view := view_of(getter)) is not getter and _is_ordinary(kind):
-            return view(x.__self__ if kind is super else x)
+            return _got(view, x.__self__ if kind is super else x, kind, name)
     elif sort is functools.cached_property:
         getter = descriptor.func
         kept = getattr(x, "__dict__", None)
         if kept is not None and name not in kept and type(getter) is FunctionType and _is_ordinary(kind):
-            value = kept[name] = view_of(getter)(x)
+            value = kept[name] = _got(view_of(getter), x, kind, name)
             return value
     elif name == "__class__" and (kind is Dual or hasattr(kind, "__dual__")):
         return type(primal(x if kind is Dual else x.__dual__()))
     elif type(getting := getattr(sort, "__get__", None)) is FunctionType and kind is not super and _is_ordinary(kind):
         overriding = hasattr(sort, "__set__") or hasattr(sort, "__delete__")
         if overriding or name not in getattr(x, "__dict__", ()):
-            return view_of(getting)(descriptor, x, kind)
+            return _got(lambda x: view_of(getting)(descriptor, x, kind), x, kind, name)
     return getattr(x, name)
 
 
@@ -281,9 +280,20 @@ _PLAIN = {np.ndarray, np.float64, float, int, str, list, tuple, dict, type(np), 
 
 
 def _is_ordinary(kind: type) -> bool:
-    """Whether ``x.name`` asks the class first, in C, and nobody else where that fails."""
+    """Whether ``x.name`` asks the class first, in C."""
     slots: Any = type(object.__getattribute__)
-    return kind is super or (type(kind.__getattribute__) is slots and not hasattr(kind, "__getattr__"))
+    return kind is super or type(kind.__getattribute__) is slots
+
+
+def _got(getter: Any, x: Any, kind: type, name: str) -> Any:
+    """What a getter returns, or where it finds nothing ``__getattr__``."""
+    asked_then: Any = getattr(kind, "__getattr__", None)
+    if asked_then is None:
+        return getter(x)
+    try:
+        return getter(x)
+    except AttributeError:
+        return hook(asked_then)(x, name)
 
 
 def _behind(bound: Any) -> Any:

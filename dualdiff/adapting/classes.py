@@ -72,7 +72,7 @@ def _constructor(cls: type, init: Any, new: Any, by_metaclass: bool = True) -> C
             if type(made) is known:
                 initialize(made, *args, **kwargs)
             elif isinstance(made, known):
-                hook(type(made).__init__)(made, *args, **kwargs)  # type: ignore[misc]
+                hook(type(made).__init__)(made, *args, **kwargs)
             return made
 
         return construct

@@ -29,7 +29,8 @@ _COMMON = frozenset({
 class Rewriter(ast.NodeTransformer):
     """Hooks the calls of one top-level statement, but for those that cannot need it.
 
-    ``needs_none`` says of an object whether a call of it never does, lists among its arguments or not.  ``assumed`` collects the global names that were
+    ``needs_none`` says of an object whether a call of it never does, with lists among its arguments or without.
+    ``assumed`` collects the global names that were
     looked up for that, and the modules that they meant.
     """
 
@@ -210,10 +211,10 @@ _MAKING_LISTS = frozenset({"list", "tuple", "sorted"})
 def names_of_lists(statement: ast.stmt) -> set[str]:
     """The names that a statement binds to lists or tuples, empty ones too: they may be filled later."""
     found: set[str] = set()
-    for _ in range(2):  # a list may be made of one that stands below
-        for node in ast.walk(statement):
-            if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and node.value is not None:
-                if may_be_list(node.value, found) or (isinstance(node.value, ast.List) and not node.value.elts):
-                    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                    found |= {target.id for target in targets if isinstance(target, ast.Name)}
+    bindings = [node for node in ast.walk(statement) if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr))]
+    for node in [*bindings, *bindings]:  # a list may be made of one that stands below
+        value = node.value
+        if isinstance(value, ast.List) or (value is not None and may_be_list(value, found)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
     return found
