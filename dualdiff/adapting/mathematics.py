@@ -45,6 +45,10 @@ def _complex_number(x: Any) -> Any:
     return number_of(x, complex) if _is_active(x) else x
 
 
+def _any_number(x: Any) -> Any:
+    return number_of(x, complex if np.iscomplexobj(plain_value(x)) else float) if _is_active(x) else x
+
+
 def _function(module: Any, name: str, tangent: Callable[..., Any], number: Callable[[Any], Any] = _number) -> None:
     """A function of numbers: the value by itself, the derivatives those of ``tangent``, of the same numbers."""
     original = getattr(module, name, None)
@@ -204,8 +208,8 @@ def _norm(*xs: Any) -> Any:
 
 
 _of_sequences("fsum", _sum)
-_of_sequences("prod", _prod)
-_of_sequences("sumprod", lambda p, q: _sum(a * b for a, b in zip(p, q, strict=True)))
+_of_sequences("prod", _prod, number=_any_number)
+_of_sequences("sumprod", lambda p, q: _sum(a * b for a, b in zip(p, q, strict=True)), number=_any_number)
 _of_sequences("dist", lambda p, q: _norm(*(a - b for a, b in zip(p, q, strict=True))))
 _function(math, "hypot", lambda *xs: _norm(*xs))
 
