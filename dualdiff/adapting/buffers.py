@@ -238,14 +238,14 @@ def turn(buffer: Buffer, perturbation: Any) -> None:
 def _follow(view: Any, shared: Any, memory: Any) -> None:
     parent, (function, *arguments), _ = view.origin
     fresh = function(parent, *arguments)
-    if type(fresh) is not Dual or fresh.storage is not shared:
+    if type(fresh) is not Dual or (fresh.storage is not shared and view.value.size):
         view.value = None
         raise TypeError(
             f"a Dual is written into an array of shape {memory.shape} of which there is a view that cannot hold a "
             "derivative (by view(dtype), as_strided, ...).\n  Take the view later, or work on a copy."
         )
     view.value, view.tangent, view.perturbation = fresh.value, fresh.tangent, fresh.perturbation
-    view.origin = fresh.origin
+    view.origin, view.storage = fresh.origin, fresh.storage
     view.__class__ = Dual
 
 
