@@ -177,8 +177,9 @@ def check_sprinkled(sprinkled, tally=None):
         found, found_dot = dd.jvp(f, program.values(), v)
         found_again, pullback = dd.vjp(f, *program.values())
         found_bar = pullback(y_bar)
+    nested = any("dd." in line for line in program.lines)  # sums in the memory order of what is differentiated
     for values in (found, found_again):
-        assert all(map(_same, values, y)), "values"
+        assert all(np.allclose(a, b, rtol=1e-12) if nested else _same(a, b) for a, b in zip(values, y, strict=True))
     single = any(np.asarray(leaf).dtype in (np.float32, np.complex64) for leaf in (*x, *y))
     rtol = 2e-3 if single else 1e-9
     for what, one, other in (("jvp", found_dot, ydot), ("vjp", found_bar, x_bar)):
