@@ -175,7 +175,11 @@ class Problem:
                 )
         if self.steps and has_stages(self.method):
             return RungeKuttaSteps(self.rate, self.method, self.steps, begin)
-        return CollocationSteps(self.rate, self.steps, begin)
+        return CollocationSteps(self.rate, self.steps, begin, None if self.method is Radau else self._tolerance)
+
+    def _tolerance(self, y: Any) -> Any:
+        rtol, atol = self.solver_options.get("rtol", 1e-3), self.solver_options.get("atol", 1e-6)
+        return atol + rtol * np.abs(y)
 
     def _root(self, event: Event, at: float, value: Any) -> tuple[Any, Any]:
         """The time of an event and the state then."""

@@ -21,8 +21,10 @@ import scipy.integrate
 import scipy.sparse
 from scipy.integrate import DOP853, RK23, RK45, OdeSolver
 
+from ..tangents.dense import Dense
 from ..transforms.forward import jacfwd
 from ..transforms.sparse import sparse_jacobian
+from ..values.dual import Dual
 from ..values.objects import fused
 from .implicit import numbers
 from .rates import Rate, combined, levels_in
@@ -41,6 +43,7 @@ _RADAU = np.array(
 )
 # From this many unknowns on, the Jacobian is tried as a sparse one, and is one if so few entries can be nonzero.
 _LARGE, _SPARSE = 50, 0.2
+_MOST_PARTS = 16
 
 
 class Step(NamedTuple):
@@ -172,68 +175,114 @@ class CollocationSteps(Steps):
     """Collocation at the points of Radau IIA: (1 - h A J) U' = y' + h A f', with U the numbers of SciPy's solution.
 
     The numbers satisfy the equations up to a constant, which is taken for one: so they stay what they are.
+    ``close`` says how far from SciPy's interpolant a cubic may be: where it is not as close, a step is divided, so that
+    methods of high order with their long steps lose nothing between them.
     """
 
-    def __init__(self, rate: Rate, steps: list[Step], start: Any) -> None:
+    def __init__(self, rate: Rate, steps: list[Step], start: Any, close: Callable[[Any], Any] | None = None) -> None:
         super().__init__(steps, start)
-        self.rate = rate
-        self.between: list[list[Any]] = []
+        self.rate, self.close = rate, close
         self._jacobian = jacobian_in_y(rate.constant())
+        self._within: dict[int, CollocationSteps] = {}
+        self._between: dict[int, list[Any]] = {}
         y = start
         for step in steps:
-            stages = self._stages(step, y)
-            y = combined(step.y, [(1.0, stages[-1])])
-            self.between.append(stages)
+            y = combined(step.y, [(1.0, self._stages(step, y, last=True)[-1])])
             self.states.append(y)
 
-    def _stages(self, step: Step, y: Any) -> list[Any]:
+    def _stages(self, step: Step, y: Any, last: bool) -> list[Any]:
+        """The states at the three points, or only the last of them, which is that at the end of the step."""
         h = step.t - step.t_old
         times = step.t_old + h * _NODES
         values = [*step.inside(times[:2]).T, step.y]
-        stages, solve, taken = list(values), None, 0
+        stages, newton, taken = list(values), None, 0
         while True:
             slopes = [self.rate(t, u) for t, u in zip(times, stages, strict=True)]
-            if levels_in(y, *slopes) <= taken:
+            levels = levels_in(y, *slopes)
+            if levels <= taken:
                 return stages
-            zero = np.zeros_like(step.y)
-            residuals = [
-                combined(
-                    zero,
-                    [(1.0, y), (-1.0, u), *((float(h * a), k) for a, k in zip(row, slopes, strict=True))],
-                )
-                for row, u in zip(_RADAU, stages, strict=True)
-            ]
-            if solve is None:
-                solve = self._newton(times, values, h)
-            change = solve(np.concatenate(residuals))
-            n = len(step.y)
-            stages = [
-                combined(value, [(1.0, u), (1.0, change[i * n : (i + 1) * n])])
-                for i, (value, u) in enumerate(zip(values, stages, strict=True))
-            ]
+            if newton is None:
+                newton = self._newton(times, values, h)
             taken += 1
-            if levels_in(y, *slopes) <= taken:
+            stages = newton(y, slopes, stages, values, last and levels == taken)
+            if levels == taken:
                 return stages
 
-    def _newton(self, times: Any, values: list[Any], h: Any) -> Callable[[Any], Any]:
-        """What solves the three stages' linear equations."""
+    def _newton(self, times: Any, values: list[Any], h: Any) -> Callable[..., list[Any]]:
+        """The step  U + M⁻¹ (y - U + h A f),  M = 1 - h A J,  and the numbers of U kept."""
         jacobians = [self._jacobian(t, u) for t, u in zip(times, values, strict=True)]
         n = len(values[0])
         if scipy.sparse.issparse(jacobians[0]):
             blocks = [[-h * a * J for a, J in zip(row, jacobians, strict=True)] for row in _RADAU]
             whole = scipy.sparse.csc_array(scipy.sparse.identity(3 * n) + scipy.sparse.block_array(blocks))
-            return splu(whole).solve
-        # rows of blocks: M[i, :, j, :] = δᵢⱼ - h aᵢⱼ Jⱼ
+            solve = splu(whole).solve
+
+            def by_factors(y: Any, slopes: list[Any], stages: list[Any], values: list[Any], last: bool) -> list[Any]:
+                zero = np.zeros_like(values[0])
+                residuals = [
+                    combined(zero, [(1.0, y), (-1.0, u), *((float(h * a), k) for a, k in zip(row, slopes, strict=True))])
+                    for row, u in zip(_RADAU, stages, strict=True)
+                ]
+                change = solve(np.concatenate(residuals))
+                parts = [change[i * n : (i + 1) * n] for i in range(3)]
+                found = [combined(v, [(1.0, u), (1.0, d)]) for v, u, d in zip(values, stages, parts, strict=True)]
+                return found[2:] if last else found
+
+            return by_factors
+        # M[i, :, j, :] = δᵢⱼ - h aᵢⱼ Jⱼ
         M = np.einsum("ij,jkl->ikjl", -h * _RADAU, np.stack(jacobians)).reshape(3 * n, 3 * n)
-        inverse = np.linalg.inv(np.eye(3 * n) + M)
-        return lambda r: inverse @ r
+        inverse = np.linalg.inv(np.eye(3 * n) + M).reshape(3 * n, 3, n)
+        of_start = np.sum(inverse, axis=1)
+        of_slopes = np.einsum("aik,ij->ajk", inverse, h * _RADAU).reshape(3 * n, 3 * n)
+        both = np.hstack([of_start, of_slopes])
+
+        def by_inverse(y: Any, slopes: list[Any], stages: list[Any], values: list[Any], last: bool) -> list[Any]:
+            if last and levels_in(*stages) == 0:
+                return [combined(values[2], [(1.0, both[2 * n :] @ np.concatenate([y, *slopes]))])]
+            linear = both @ np.concatenate([y, *slopes])
+            if levels_in(*stages):
+                linear = linear - inverse.reshape(3 * n, 3 * n) @ np.concatenate(stages)
+            parts = [linear[i * n : (i + 1) * n] for i in range(3)]
+            found = [combined(v, [(1.0, u), (1.0, d)]) for v, u, d in zip(values, stages, parts, strict=True)]
+            return found[2:] if last else found
+
+        return by_inverse
 
     def inside(self, i: int, t: Any) -> list[tuple[Any, Any]]:
         step = self.steps[i]
+        if i in self._within:
+            within = self._within[i]
+            return within.inside(min(int(np.searchsorted(self._sign * within.times, self._sign * t)), len(within.steps)) - 1, t)
+        if i not in self._between:
+            if (parts := self._parts(step)) > 1:
+                self._within[i] = CollocationSteps(self.rate, _divided(step, parts), self.states[i])
+                return self.inside(i, t)
+            self._between[i] = self._stages(step, self.states[i], last=False)
+        return list(zip(self._weights(step, t), [self.states[i], *self._between[i]], strict=True))
+
+    @staticmethod
+    def _weights(step: Step, t: Any) -> list[float]:
         x = (t - step.t_old) / (step.t - step.t_old)
         nodes = [0.0, *_NODES]
-        weights = [np.prod([(x - b) / (a - b) for b in nodes if b != a]) for a in nodes]
-        return list(zip(map(float, weights), [self.states[i], *self.between[i]], strict=True))
+        return [float(np.prod([(x - b) / (a - b) for b in nodes if b != a])) for a in nodes]
+
+    def _parts(self, step: Step) -> int:
+        if self.close is None:
+            return 1
+        times = step.t_old + (step.t - step.t_old) * np.array([0.0, *_NODES, 0.4, 0.85])
+        values = step.inside(times).T
+        worst = 0.0
+        for t, value in zip(times[4:], values[4:], strict=True):
+            cubic = sum(w * v for w, v in zip(self._weights(step, t), values, strict=False))
+            worst = max(worst, np.max(np.abs(cubic - value) / self.close(step.y), initial=0.0))
+        return int(min(np.ceil(worst**0.25), _MOST_PARTS)) if worst > 1 else 1
+
+
+def _divided(step: Step, parts: int) -> list[Step]:
+    """A step as several short ones along its interpolant."""
+    times = np.linspace(step.t_old, step.t, parts + 1)
+    values = [step.y_old, *step.inside(times[1:-1]).T, step.y]
+    return [Step(times[j], times[j + 1], values[j], values[j + 1], step.inside) for j in range(parts)]
 
 
 def jacobian_in_y(rate: Rate) -> Callable[[Any, Any], Any]:
@@ -247,14 +296,29 @@ def jacobian_in_y(rate: Rate) -> Callable[[Any, Any], Any]:
         now[0] = t
         y = np.array(y, dtype=float)
         if not chosen:
-            chosen.append(dense)
+            chosen.append(None)
             if y.size >= _LARGE:
                 sparse = sparse_jacobian(f)
                 found = sparse(y)
                 if found.nnz <= _SPARSE * y.size**2:
                     chosen[0] = sparse
                     return scipy.sparse.csc_matrix(found)
-        J = chosen[0](y)
-        return scipy.sparse.csc_matrix(J) if scipy.sparse.issparse(J) else numbers(fused(J))
+        if chosen[0] is not None:
+            return scipy.sparse.csc_matrix(chosen[0](y))
+        J = _of_one_sweep(rate, t, y)
+        return J if np.all(np.isfinite(J)) else numbers(fused(dense(y)))
 
     return at
+
+
+def _of_one_sweep(rate: Rate, t: Any, y: Any) -> Any:
+    """What `jacfwd` does, without its care for infinite partials: for small systems most of its time."""
+    n = y.size
+    perturbation = Dense(n)
+    try:
+        k = rate(t, Dual(y, np.eye(n), perturbation))
+        if type(k) is Dual and k.perturbation is perturbation:
+            return np.copy(numbers(perturbation.block_of(perturbation.current(k.tangent)))).T
+        return np.zeros((n, n))
+    finally:
+        perturbation.live = False
