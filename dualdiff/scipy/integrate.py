@@ -22,8 +22,10 @@ from .. import errors
 from ..rules.contractions import operand
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
+from .boundary_values import solve_bvp, solve_bvp_as_written
 from .forms import composite, enter, without_rule
-from .initial_values import solve_ivp as solve_ivp
+from .initial_values import solve_ivp, solve_ivp_as_written
+from .lsoda import odeint, odeint_as_written
 from .quadrature import quad as quad
 
 
@@ -204,4 +206,13 @@ enter(
     fixed_quad="a b args",
     quad="a b args points",
     solve_ivp="fun t_span y0 t_eval events args",
+    odeint="func y0 t args",
+    solve_bvp="fun bc x S",
 )
+
+# A value does not depend on whether it is differentiated: no Jacobian is supplied that the user's program does not give.
+IN_ADAPTED_CODE = {
+    "solve_ivp": solve_ivp_as_written,
+    "odeint": odeint_as_written,
+    "solve_bvp": solve_bvp_as_written,
+}

@@ -220,7 +220,9 @@ class CollocationSteps(Steps):
             def by_factors(y: Any, slopes: list[Any], stages: list[Any], values: list[Any], last: bool) -> list[Any]:
                 zero = np.zeros_like(values[0])
                 residuals = [
-                    combined(zero, [(1.0, y), (-1.0, u), *((float(h * a), k) for a, k in zip(row, slopes, strict=True))])
+                    combined(
+                        zero, [(1.0, y), (-1.0, u), *((float(h * a), k) for a, k in zip(row, slopes, strict=True))]
+                    )
                     for row, u in zip(_RADAU, stages, strict=True)
                 ]
                 change = solve(np.concatenate(residuals))
@@ -252,7 +254,9 @@ class CollocationSteps(Steps):
         step = self.steps[i]
         if i in self._within:
             within = self._within[i]
-            return within.inside(min(int(np.searchsorted(self._sign * within.times, self._sign * t)), len(within.steps)) - 1, t)
+            return within.inside(
+                min(int(np.searchsorted(self._sign * within.times, self._sign * t)), len(within.steps)) - 1, t
+            )
         if i not in self._between:
             if (parts := self._parts(step)) > 1:
                 self._within[i] = CollocationSteps(self.rate, _divided(step, parts), self.states[i])
