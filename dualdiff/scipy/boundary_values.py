@@ -135,8 +135,8 @@ class Collocation:
         self.fun, self.bc, self.parameters, self.x = fun, bc, parameters, x
         self.n, self.m = result.y.shape
         self.z = np.concatenate([result.y.T.ravel(), result.p]) if parameters else result.y.T.ravel()
-        self.S = None if S is None else fused(S) if carries(S) else np.asarray(S)
-        self.D = None if S is None else np.linalg.pinv(np.eye(self.n) - self.S)
+        self.S: Any = None if S is None else fused(S) if carries(S) else np.asarray(S)
+        self.D: Any = None if self.S is None else np.linalg.pinv(np.eye(self.n) - self.S)
 
     def parts(self, z: Any) -> tuple[Any, Any]:
         n, m = self.n, self.m
@@ -216,7 +216,7 @@ class Collocation:
             raise errors.no_solution(
                 "solve_bvp", "its equations are singular there: the solution is not an isolated function of what enters"
             )
-        return factors.solve  # type: ignore[no-any-return]
+        return factors.solve
 
     def solution(self, z: Any, solve: Callable[[Any], Any]) -> tuple[Any, Any, Any]:
         """States, parameters and slopes, with the derivatives that enter the equations here."""

@@ -27,6 +27,7 @@ from .rates import Rate, carried_to, levels_in
 from .results import Withheld, with_value
 from .roots import driver
 from .trajectories import CollocationSteps, RungeKuttaSteps, has_stages, jacobian_in_y, recording
+from .variational import AugmentedSteps
 
 METHODS: dict[str, type[OdeSolver]] = {
     "RK23": RK23, "RK45": RK45, "DOP853": DOP853, "Radau": Radau, "BDF": BDF, "LSODA": LSODA,
@@ -173,13 +174,34 @@ class Problem:
                     'solve_ivp: sensitivity="adjoint" runs backwards, as grad, vjp and jacrev do; in forward mode\n'
                     '  take sensitivity="forward" or "replay".'
                 )
+        if self.sensitivity == "forward":
+            return self._augmented(begin)
         if self.steps and has_stages(self.method):
             return RungeKuttaSteps(self.rate, self.method, self.steps, begin)
         return CollocationSteps(self.rate, self.steps, begin, None if self.method is Radau else self._tolerance)
 
+    def _tolerances(self) -> tuple[Any, Any]:
+        return self.solver_options.get("rtol", 1e-3), self.solver_options.get("atol", 1e-6)
+
     def _tolerance(self, y: Any) -> Any:
-        rtol, atol = self.solver_options.get("rtol", 1e-3), self.solver_options.get("atol", 1e-6)
+        rtol, atol = self._tolerances()
         return atol + rtol * np.abs(y)
+
+    def _augmented(self, begin: Any) -> Any:
+        kept = ("max_step", "first_step", "min_step")
+        options = {name: self.solver_options[name] for name in kept if name in self.solver_options}
+        end = float(self.steps[-1].t) if self.steps else self.end
+
+        def solve(fun: Callable[..., Any], z0: Any, rtol: Any, atol: Any) -> Any:
+            run = solve_ivp(
+                fun, (self.start, end), z0, self.method, None, True,
+                sensitivity="forward", rtol=rtol, atol=atol, **options,
+            )  # fmt: skip
+            if not run.success:
+                raise errors.no_solution("solve_ivp", f"the variational equations: {run.message}")
+            return run.sol
+
+        return AugmentedSteps(self.rate, begin, (self.start, end), solve, *self._tolerances())
 
     def _root(self, event: Event, at: float, value: Any) -> tuple[Any, Any]:
         """The time of an event and the state then."""
