@@ -45,9 +45,8 @@ def solve_bvp_as_written(given: dict[str, Any]) -> Any:
 
 def _solved(given: dict[str, Any], supply: bool) -> Any:
     given = dict(given)
-    stripped = [without_derivatives(given[name]) for name in ("fun", "bc")]
-    fun, bc = map(Watched, stripped)
-    entered = any(new is not given[name] for new, name in zip(stripped, ("fun", "bc"), strict=True))
+    fun, bc = (Watched(without_derivatives(given[name])) for name in ("fun", "bc"))
+    entered = fun.f is not given["fun"] or bc.f is not given["bc"]
     options = plain({name: value for name, value in given.items() if not callable(value)})
     for name in ("fun_jac", "bc_jac"):
         if callable(given[name]):
@@ -62,7 +61,7 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
     with_parameters = given["p"] is not None and np.size(numbers(given["p"])) > 0
     x = fused(given["x"]) if carries(given["x"]) else None
     moving = Collocation(given["fun"], given["bc"], result, with_parameters, _nodes(x, result.x), given["S"])
-    constant = Collocation(*stripped, result, with_parameters, result.x, options["S"])
+    constant = Collocation(fun.f, bc.f, result, with_parameters, result.x, options["S"])
     y, p, f = moving.solution(*constant.polished())
     found = {"x": moving.x, "y": y, "yp": f} | ({"p": p} if with_parameters else {})
     whole = completed("solve_bvp", result, found)

@@ -21,7 +21,7 @@ from .. import errors
 from ..transforms.forward import jvp
 from ..values.levels import innermost
 from ..values.objects import carries, fused
-from .callbacks import Watched, differentiable, plain
+from .callbacks import differentiable, plain
 from .implicit import Solution, numbers, with_derivatives
 from .rates import Rate, carried_to, levels_in
 from .results import Withheld, with_value
@@ -89,7 +89,7 @@ class Problem:
         self.supply = supply
         self.solver_options = plain(self.options)
         if callable(jac := self.solver_options.get("jac")):
-            self.solver_options["jac"] = Watched(jac, args)
+            self.solver_options["jac"] = Rate(jac, args).plain
 
     def by_scipy(self) -> Any:
         options = self.solver_options
@@ -195,7 +195,7 @@ class Problem:
         def solve(fun: Callable[..., Any], z0: Any, rtol: Any, atol: Any) -> Any:
             run = solve_ivp(
                 fun, (self.start, end), z0, self.method, None, True,
-                sensitivity="forward", rtol=rtol, atol=atol, **options,
+                rtol=rtol, atol=atol, **options,
             )  # fmt: skip
             if not run.success:
                 raise errors.no_solution("solve_ivp", f"the variational equations: {run.message}")

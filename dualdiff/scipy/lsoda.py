@@ -14,7 +14,7 @@ import scipy.integrate
 
 from .. import errors
 from ..values.objects import carries, fused
-from .callbacks import Watched, differentiable, plain
+from .callbacks import differentiable, plain
 from .implicit import numbers
 from .rates import Rate, carried_to, levels_in
 from .results import Withheld, with_value
@@ -46,7 +46,7 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
     rate = Rate(func if given["tfirst"] else _swapped(func), args)
     options = plain(given)
     if Dfun is not None:
-        options["Dfun"] = Watched(Dfun, args)
+        options["Dfun"] = Rate(Dfun, args).plain
     elif supply and options["ml"] is None and options["mu"] is None:
         options |= _exact(rate, y0, t, bool(options["col_deriv"]))
     call = rate.plain if options["tfirst"] else _swapped(rate.plain)

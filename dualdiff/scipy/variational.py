@@ -1,8 +1,8 @@
 """Forward sensitivities: the variational equations S' = J S + ∂f/∂θ beside y' = f, under SciPy's control of errors.
 
 A Dual of forward mode holds y and its directions S; f of it holds y' and S'.  So the augmented system needs no more
-than f, and what f closes over enters by itself.  An outer level enters by the augmented solution, which is one of
-`solve_ivp` in turn.
+than f, and what f closes over enters by itself.  An outer level enters by the augmented solution, whose steps are
+taken again with derivatives in turn.
 
 Conventions: an entry of S is as small, beside its largest value on the way, as the tolerances let y be beside its own.
 Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, section I.14; Hindmarsh et al., CVODES.
@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ..tangents import Perturbation
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from .implicit import numbers
 from .rates import Rate, combined
 
-_PILOT = 1e-3
+# A first solution, of which only the sizes of its entries are used: its tolerance, and no control of S at all.
+_PILOT, _FREE = 1e-3, 1e200
 
 
 class AugmentedSteps:
@@ -59,8 +59,9 @@ class AugmentedSteps:
 
         n, whole = self.n, z0.shape[0]
         absolute = np.broadcast_to(np.asarray(atol, float), (n,))
-        free = np.concatenate([absolute, np.full(whole - n, 1e200)])
-        sizes = np.max(np.abs(_sampled(solve(augmented, numbers(z0), max(np.max(rtol), _PILOT), free), times)), axis=1)
+        free = np.concatenate([absolute, np.full(whole - n, _FREE)])
+        pilot = solve(lambda t, z: numbers(augmented(t, z)), numbers(z0), max(np.max(rtol), _PILOT), free)
+        sizes = np.max(np.abs(pilot(pilot.ts)), axis=1)
         of_y, of_s = sizes[:n], sizes[n:].reshape(self.k, n)
         share = np.where(of_y > 0, absolute / np.where(of_y > 0, of_y, 1.0), np.max(rtol))
         scaled = np.where(of_s > 0, share * of_s, absolute).ravel()
@@ -80,18 +81,8 @@ class AugmentedSteps:
 
     def _state(self, z: Any) -> Any:
         p: Any = self.perturbation
-        return Dual(z[: self.n], _seed(p, np.reshape(z[self.n :], (self.k, self.n))), p)
+        return Dual(z[: self.n], p.seed(np.reshape(z[self.n :], (self.k, self.n))), p)
 
     def at(self, t: Any, value: Any) -> Any:
         y = self._state(self.solution(t))
         return combined(numbers(y) if value is None else value, [(1.0, y)])
-
-
-def _seed(perturbation: Perturbation, block: Any) -> Any:
-    return perturbation.seed(block)
-
-
-def _sampled(solution: Any, times: tuple[float, float]) -> Any:
-    """Values of a continuous solution at its steps; of what is there, the numbers."""
-    ts = np.asarray(numbers(solution.ts))
-    return numbers(solution(ts))
