@@ -17,7 +17,7 @@ import numpy as np
 from ..values.objects import carries, fused, stripped
 from .builtins import with_primal
 from .calls import PACKAGES, enter, hook, view_of
-from .solvers import enter_solvers
+from .solvers import enter_integrators, enter_solvers
 
 _pending = ["special", "linalg", "integrate", "interpolate", "stats", "optimize"]
 
@@ -32,6 +32,8 @@ def arrive() -> None:
                 enter_solvers(package, ours)
                 continue
             _functions(package, ours)
+            if name == "integrate":
+                enter_integrators(package, ours)
             if name == "interpolate":
                 _interpolants(package, ours)
             if name == "stats":
