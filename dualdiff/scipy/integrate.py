@@ -23,6 +23,7 @@ from ..rules.contractions import operand
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
 from .forms import composite, enter, without_rule
+from .cubature import dblquad as dblquad, nquad as nquad, quad_vec as quad_vec, tplquad as tplquad
 from .quadrature import quad as quad
 
 
@@ -197,4 +198,13 @@ def fixed_quad(func: Callable[..., Any], a: Any, b: Any, args: tuple[Any, ...] =
     return (b - a) / 2.0 * np.sum(w * func(y, *args), axis=-1), None
 
 
-enter(globals(), scipy.integrate, fixed_quad="a b args", quad="a b args points")
+enter(
+    globals(),
+    scipy.integrate,
+    fixed_quad="a b args",
+    quad="a b args points wvar",
+    quad_vec="a b points",
+    dblquad="a b gfun hfun args",
+    tplquad="a b gfun hfun qfun rfun args",
+    nquad="ranges args opts",
+)
