@@ -29,6 +29,10 @@ from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
 from .boundary_values import solve_bvp as solve_bvp
 from .boundary_values import solve_bvp_as_written
+from .cubature import dblquad as dblquad
+from .cubature import nquad as nquad
+from .cubature import quad_vec as quad_vec
+from .cubature import tplquad as tplquad
 from .forms import composite, enter, without_rule
 from .initial_values import solve_ivp as solve_ivp
 from .initial_values import solve_ivp_as_written
@@ -212,7 +216,11 @@ enter(
     globals(),
     scipy.integrate,
     fixed_quad="a b args",
-    quad="a b args points",
+    quad="a b args points wvar",
+    quad_vec="a b points",
+    dblquad="a b gfun hfun args",
+    tplquad="a b gfun hfun qfun rfun args",
+    nquad="ranges args opts",
     solve_ivp="fun t_span y0 t_eval events args",
     odeint="func y0 t args",
     solve_bvp="fun bc x S",
