@@ -6,6 +6,7 @@
     findings.py    what is worth knowing; kinks.py, precision.py: what one call shows of kinks, nan, and lost digits
     refusals.py    errors of the run as findings, with the fix
     dependence.py  which results depend on which arguments, where that ended, and where a gradient stops being finite
+    way_back.py    the way back through a record, node by node
     timing.py      time and memory by line; costs.py: the modes, staging and sparse Jacobians, measured
     doctor.py      the whole: from a function to a report; report.py: the report as data, text and HTML
     shell.py       ``python -m dualdiff diagnose module:function --args "np.ones(3)"``

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..tangents import blocks
-from ..tangents.sweep import OneSweep
 from ..transforms.recording import Recording
 from .findings import Finding, plain
 from .places import Place
 from .watching import Call, Watch
+from .way_back import steps
 
 
 class Independence(NamedTuple):
@@ -224,22 +224,11 @@ def _call_of(watch: Watch, at: int | None) -> Call | None:
 
 def _first_step(record: Recording, good: Callable[[Any], bool]) -> int | None:
     """The first node, from the results back, whose cotangent is good and that makes none of it that is."""
-    tape = record.tape
-    n = len(tape.nodes)
-    sweep: Any = OneSweep([None] * n, bytearray(n))
-    for node in record.outputs:
-        if node is not None:
-            sweep.send(node, np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1.0))
-    for at in range(n - 1, len(record.inputs) - 1, -1):
-        cotangent = sweep.found[at]
-        if cotangent is None:
-            continue
-        sweep.found[at] = None
-        node = tape.nodes[at]
+    for node, cotangent, sweep in steps(record):
         if not good(cotangent):
             continue
-        node.pull_one(cotangent, sweep)
+        node.pull(cotangent, sweep)
         sent = [found for parent in node.sources() if (found := sweep.found[parent.index]) is not None]
         if sent and not all(map(good, sent)) and not (good is _nonzero and any(map(good, sent))):
-            return at
+            return node.index
     return None

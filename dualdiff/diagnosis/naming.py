@@ -154,8 +154,9 @@ def arguments(frame: FrameType) -> tuple[tuple[Any, ...], dict[str, Any]]:
 def _public_name(frame: FrameType) -> str:
     """What users call a function of this package, or one of theirs with a rule of its own."""
     code, local = frame.f_code, frame.f_locals
-    if code.co_name == "__call__" and (given := getattr(local.get("self"), "__name__", None)):
-        made_by = getattr(local["self"], "_made_by", None)
+    called = local.get("self") if code.co_name == "__call__" else local.get("g") if code.co_name == "call" else None
+    if given := getattr(called, "__name__", None):
+        made_by = getattr(called, "_made_by", None)
         return f"dualdiff.{made_by[0].__name__}({given})" if made_by else str(given)
     module = frame.f_globals.get("__name__", "dualdiff")
     if module.startswith("dualdiff.scipy."):

@@ -14,15 +14,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..tangents import blocks
 from ..tangents.holding import memory_of
-from ..tangents.sweep import OneSweep
 from ..transforms.recording import Recording
 from . import places
 from .places import Place
 from .watching import Watch
+from .way_back import steps
 
 _clock = time.perf_counter
 _Line = tuple[str, int]
@@ -114,21 +112,11 @@ def way_back(watch: Watch, record: Recording) -> dict[_Line, float]:
 
 
 def _way_back(watch: Watch, record: Recording, found: dict[_Line, float]) -> None:
-    tape = record.tape
-    n = len(tape.nodes)
-    sweep: Any = OneSweep([None] * n, bytearray(n))
-    for node in record.outputs:
-        if node is not None:
-            sweep.send(node, np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1.0))
-    for at in range(n - 1, len(record.inputs) - 1, -1):
-        cotangent = sweep.found[at]
-        if cotangent is None:
-            continue
-        sweep.found[at] = None
+    for node, cotangent, sweep in steps(record):
         begin = _clock()
-        tape.nodes[at].pull_one(cotangent, sweep)
+        node.pull(cotangent, sweep)
         took = _clock() - begin
-        line = _line_of(watch, at)
+        line = _line_of(watch, node.index)
         if line is not None:
             found[line] = found.get(line, 0.0) + took
 
