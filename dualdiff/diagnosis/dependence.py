@@ -201,7 +201,8 @@ def not_finite(watch: Watch, record: Recording, arguments: list[str]) -> list[Fi
     ]
     if not bad:
         return []
-    which = " and ".join(f"{name} is {what}" for name, what in bad)
+    kinds = dict.fromkeys(what for _, what in bad)
+    which = "; ".join(f"{', '.join(name for name, of in bad if of == what)} is {what}" for what in kinds)
     call = _call_of(watch, blocks.silently(_first_step, record, lambda cotangent: bool(np.all(np.isfinite(cotangent)))))
     if call is None:
         return [Finding("not finite", f"the gradient of {which}")]
@@ -211,6 +212,37 @@ def not_finite(watch: Watch, record: Recording, arguments: list[str]) -> list[Fi
         "a factor 0 that is calculated does not make an infinite derivative 0"
     )
     return [Finding("not finite", text, call.place, fix)]
+
+
+def digits(watch: Watch, record: Recording, findings: list[Finding]) -> list[Finding]:
+    """The findings, those of lost digits that hardly reach the results as such that are only to be known.
+
+    An error in an operand reaches the results by the cotangent of what comes out; half of their digits may go.
+    """
+    sizes = watch.findings.sizes
+    if not sizes:
+        return findings
+    reached: dict[int, float] = {}
+    blocks.silently(_reach, record, reached)
+    largest = max((float(np.max(np.abs(plain(y)), initial=0.0)) for y in record.y), default=0.0)
+    found = []
+    for finding in findings:
+        at = sizes.get((finding.place, finding.text)) if finding.kind == "digits" else None
+        if at is not None:
+            error = reached.get(at[0], 0.0) * at[1] * float(np.finfo(float).eps)
+            if not error > _LOST_OF_RESULTS * largest:
+                finding = finding._replace(text=f"{finding.text}; little of that reaches the results", serious=False)
+        found.append(finding)
+    return found
+
+
+_LOST_OF_RESULTS = 1e-8
+
+
+def _reach(record: Recording, reached: dict[int, float]) -> None:
+    for node, cotangent, sweep in steps(record):
+        reached[node.index] = float(np.max(np.abs(plain(cotangent)), initial=0.0))
+        node.pull(cotangent, sweep)
 
 
 def _nonzero(cotangent: Any) -> bool:

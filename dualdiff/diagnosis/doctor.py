@@ -50,6 +50,7 @@ def examined(
         report.independent = found.independent
         report.findings += found.findings
         _gradient(report, found, of_arguments)
+        report.findings = dependence.digits(watch, record, report.findings)
         if seconds:
             report.costs = costs.measured(f, args, positions, watch, seconds)
         report.findings += costs.slow(report.costs, watch, _has_stage())

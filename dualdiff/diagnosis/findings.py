@@ -37,6 +37,7 @@ class Findings(list[Finding]):
     def __init__(self) -> None:
         super().__init__()
         self._seen: set[Any] = set()
+        self.sizes: dict[tuple[Any, str], tuple[int, float]] = {}  # of lost digits: their node, what they are lost from
         self.tied: list[tuple[Any, Any, Any]] = []  # truth values that hang on a tie: a reference, the ties, the call
 
     def note(self, key: Any, kind: str, text: str, call: Any, fix: str = "", serious: bool = True) -> None:

@@ -114,7 +114,7 @@ def digits(
     numbers = [a for a in operands if a is not None and a.dtype.kind in "fc"]
     if value is None or value.size > _MOST_ENTRIES or value.dtype.kind not in "fc" or not numbers:
         return
-    growth, what = 1.0, ""
+    growth, what, size = 1.0, "", max(float(np.max(np.abs(x), initial=0.0)) for x in numbers)
     if operation.function in (np.add, np.subtract) and len(numbers) == 2:
         growth, what = _largest(np.maximum(np.abs(numbers[0]), np.abs(numbers[1])), value), "cancels"
     elif operation.function is np.sum or operation.name in ("np.add.reduce", "x.sum", "sum"):
@@ -131,12 +131,15 @@ def digits(
             if slope is not None and x is not None and slope.dtype.kind in "fc" and np.all(np.isfinite(slope)):
                 with_x = _largest(np.abs(slope) * np.abs(x), value) if _fits(slope, x, value) else 1.0
                 growth, what = max((growth, what), (with_x, "is steep"))
+                size = max(size, float(np.max(np.abs(slope), initial=0.0)) * float(np.max(np.abs(x), initial=0.0)))
     if growth > LOST:
         text = (
             f"{operation.name} {what}: errors of its operands are {growth:.1g} times as large in the result, relative "
             f"to it, so about {min(16, round(math.log10(growth)))} of 16 digits are lost"
         )
         fix = "write it another way (np.log1p, np.expm1, np.hypot, a difference of squares as a product), or scale"
+        if nodes and findings.first(("digits", id(call))):
+            findings.sizes[call.place, text] = (nodes[-1].index, size)
         findings.note(("digits", id(call)), "digits", text, call, fix)
     for node in nodes:
         for partial in node.held():
