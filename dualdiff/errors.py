@@ -24,6 +24,10 @@ class EscapedDual(RuntimeError):
     """A `Dual` was used after the transform that made it had returned."""
 
 
+class NotStaged(UserWarning):
+    """A staged function runs as it is, without a program: what it does cannot be written down as NumPy calls."""
+
+
 class IndependentResult(UserWarning):
     """The result of a transform does not depend on the arguments: all its derivatives are zero.
 
@@ -51,12 +55,12 @@ def remembered(shape: tuple[int, ...]) -> str:
     )
 
 
-def warn(text: str) -> None:
-    """Warn of an `IndependentResult`, at the place where the user's code called this package (or NumPy)."""
+def warn(text: str, category: type[Warning] = IndependentResult) -> None:
+    """Warn, at the place where the user's code called this package (or NumPy)."""
     frame, depth = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "numpy"):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(text, IndependentResult, stacklevel=depth)
+    warnings.warn(text, category, stacklevel=depth)
 
 
 def no_forward_rule(name: str) -> NoForwardRule:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import errors
+from . import kinds
 
 if TYPE_CHECKING:
     from .dual import Dual
@@ -71,7 +72,7 @@ def anchor(dual: Dual, borrowed: bool = False) -> Storage:
 def _refuse_scalar(value: Any) -> None:
     while hasattr(value, "perturbation"):
         value = value.value
-    if isinstance(value, (np.generic, float, int, complex)):
+    if kinds.is_number(value):
         plain = type(value)
         name = plain.__name__ if plain.__module__ == "builtins" else f"{plain.__module__}.{plain.__name__}"
         raise TypeError(f"{name!r} object does not support item assignment")  # as NumPy says
@@ -137,7 +138,7 @@ def _in_memory(value: Any) -> bool:
     """Whether the innermost value is NumPy's, whose views share memory; of others that is not known."""
     while hasattr(value, "perturbation"):
         value = value.value
-    return isinstance(value, (np.ndarray, np.generic, float, int, complex))
+    return kinds.in_memory(value)
 
 
 def copied(value: Any) -> Any:

@@ -1,0 +1,238 @@
+"""From one run to one program: trace, simplify, write, compile."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..errors import name_of_user_function
+from ..pytrees.trees import Structure, flatten, paths
+from . import passes
+from .emission import Miss, NotANumber, Writer, compiled, errstate_line, last_uses
+from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, mapped
+from .tracing import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
+
+_ndarray = np.ndarray
+_DYNAMIC = (np.ndarray, np.generic)
+
+
+class Program:
+    """One compiled program: what it takes, what it gives, and what it stands for."""
+
+    def __init__(
+        self, run: Callable[..., Any], text: str, structure: Structure, saves: tuple[int, ...],
+        trace_length: int, key: Any, guards: list[str], imports: list[str], constants: dict[str, Any],
+    ) -> None:  # fmt: skip
+        self.run = run
+        self.text = text
+        self.structure = structure
+        self.saves = saves  # the positions of arguments that it writes, to be put back where a guard fails
+        self.records = trace_length
+        self.key = key
+        self.guards = guards
+        self.imports = imports
+        self.constants = constants
+        self.calls = 0
+        self.misses = 0
+
+    @property
+    def lines(self) -> int:
+        return self.text.count("\n") - 1
+
+    @property
+    def single(self) -> bool:
+        return self.structure.container is None
+
+    def __repr__(self) -> str:
+        return f"<program of {self.lines} lines, {len(self.guards)} guards, {self.calls} calls>"
+
+
+def is_dynamic(leaf: Any) -> bool:
+    """Whether an argument is an input of the program; ints, bools, strings and the like are part of its key."""
+    kind = type(leaf)
+    return kind is _ndarray or kind is float or kind is complex or isinstance(leaf, np.generic)
+
+
+def copied_argument(leaf: Any) -> Any:
+    """An argument for a run of its own, laid out as the caller's."""
+    if type(leaf) is not _ndarray:
+        return leaf
+    from ..values.storage import copied
+
+    copy = copied(leaf)
+    if not leaf.flags.writeable:
+        copy.flags.writeable = False
+    return copy
+
+
+def traced_run(
+    f: Callable[..., Any], leaves: list[Any], structure: Structure
+) -> tuple[Trace, list[int | None], Any, Structure]:
+    """Run ``f(*args, **kwargs)`` on traced values; the trace, the inputs' numbers and the leaves of the result."""
+    if active() is not None:
+        raise StagingRefused("staging within a staged run")
+    trace = Trace()
+    traced: list[Any] = []
+    inputs: list[int | None] = []
+    for leaf in leaves:
+        if not is_dynamic(leaf):
+            traced.append(leaf)
+            inputs.append(None)
+            continue
+        example = copied_argument(leaf)
+        number = trace.variable(example)
+        kind = TracedArray if type(leaf) is _ndarray else TracedScalar if isinstance(leaf, np.generic) else TracedNumber
+        traced.append(kind(trace, example, number))
+        inputs.append(number)
+    args, kwargs = structure.build(iter(traced), bare=True)
+    activate(trace)
+    try:
+        result = f(*args, **kwargs)
+        results, result_structure = flatten(result)
+        outputs = []
+        for leaf in results:
+            if type(leaf) in KINDS or type(leaf) is _ndarray:
+                outputs.append(arguments(trace, leaf))
+            elif isinstance(leaf, (np.generic, float, int, complex, str, type(None))):
+                outputs.append(leaf)
+            else:
+                raise StagingRefused(f"the function returned a {type(leaf).__name__}")
+    finally:
+        activate(None)
+        trace.ended = True
+    return trace, inputs, outputs, result_structure
+
+
+def program_of(
+    f: Callable[..., Any], leaves: list[Any], structure: Structure, key: Any, options: passes.Options
+) -> Program:
+    """Trace ``f`` at these arguments, and compile what it did."""
+    trace, inputs, outputs, result_structure = traced_run(f, leaves, structure)
+    parameters = [x for x in inputs if x is not None]
+    steps, outputs = passes.simplified(trace, parameters, outputs, options)
+    steps = with_separate_results(trace, steps, parameters, outputs)
+    saves = _written_arguments(trace, steps, inputs)
+    name = _identifier(name_of_user_function(f), "program")
+    names = _argument_names(f, structure, inputs)
+    writer = Writer(trace.variables, trace.constants, names)
+    body = written(writer, steps, outputs, parameters)
+    head = f"def {name}({', '.join(names[number] for number in parameters)}):"
+    writer.namespace["NotANumber"] = NotANumber
+    before = set(writer.namespace)
+    run, text = compiled(name, [head, *body], writer.namespace)
+    guards = [step.line for step in steps if step.how == "guard"]
+    constants = {k: v for k, v in writer.namespace.items() if k in before and type(v) is _ndarray}
+    return Program(
+        run, text, result_structure, saves, len(trace.instructions), key, guards, list(writer.imports.values()), constants
+    )
+
+
+def written(writer: Writer, steps: list[Instruction], outputs: Any, parameters: list[int]) -> list[str]:
+    """The lines of a program."""
+    lines: list[str] = []
+    last = last_uses(steps, outputs)
+    state = None
+    shown = ""
+    for i, step in enumerate(steps):
+        if step.errstate != state:
+            state = step.errstate
+            if state is not None:
+                lines.append("    " + errstate_line(state))
+        indent = "    " if state is None else "        "
+        for j, text in enumerate(writer.statement(step)):
+            comment = ""
+            if not j and step.line and step.line != shown:
+                comment, shown = f"  # {_place(step.line)}", step.line
+            lines.append(indent + text + comment)
+        dying = [
+            writer.name(number)
+            for number, at in last.items()
+            if at == i and number not in parameters and number not in writer.inline
+            and _is_large(writer.variables[number])
+        ]
+        if dying:
+            lines.append(f"{indent}del {', '.join(sorted(dying))}")
+    lines.append("    return " + (writer.value(outputs[0]) if len(outputs) == 1 else writer.value(tuple(outputs))))
+    return lines
+
+
+def _is_large(variable: Any) -> bool:
+    return variable.kind == "array" and int(np.prod(variable.shape)) > 512
+
+
+def _place(line: str) -> str:
+    file, _, number = line.rpartition(":")
+    return f"{file.replace(chr(92), '/').rpartition('/')[2]}:{number}"
+
+
+def with_separate_results(
+    trace: Trace, steps: list[Instruction], parameters: list[int], outputs: list[Any]
+) -> list[Instruction]:
+    """Copies of results that are views of arguments, of constants or of each other."""
+    steps = list(steps)
+    taken = {trace.variables[number].root for number in parameters}
+    for i, out in enumerate(outputs):
+        if type(out) is Constant:
+            example = trace.constants[out.number]
+        elif type(out) is Ref and trace.variables[out.number].kind == "array":
+            root = trace.variables[out.number].root
+            if root not in taken:
+                taken.add(root)
+                continue
+            example = None
+        else:
+            continue
+        number = len(trace.variables)
+        known = trace.variables[out.number] if example is None else None
+        shape = example.shape if known is None else known.shape
+        dtype = example.dtype if known is None else known.dtype
+        trace.variables.append(type(trace.variables[0])("array", shape, dtype, (), number, 0) if trace.variables
+                               else _variable(shape, dtype, number))
+        steps.append(Instruction("method", "copy", (out, "K"), {}, Ref(number)))
+        outputs[i] = Ref(number)
+    return steps
+
+
+def _variable(shape: Any, dtype: Any, number: int) -> Any:
+    from .record import Variable
+
+    return Variable("array", shape, dtype, (), number, 0)
+
+
+def _written_arguments(trace: Trace, steps: list[Instruction], inputs: list[int | None]) -> tuple[int, ...]:
+    roots = {trace.variables[number].root for step in steps for number in step.written}
+    return tuple(i for i, number in enumerate(inputs) if number is not None and number in roots)
+
+
+def _identifier(name: str, otherwise: str) -> str:
+    name = name.rpartition(".")[2]
+    return name if name.isidentifier() and not keyword.iskeyword(name) else otherwise
+
+
+def _argument_names(f: Any, structure: Structure, inputs: list[int | None]) -> dict[int, str]:
+    """The names of a program's parameters: the user's own where they are names."""
+    import inspect
+
+    try:
+        known = list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):
+        known = []
+    places = paths(structure, "")
+    names: dict[int, str] = {}
+    used = {"np", "math", "Miss", "NotANumber"}
+    for number, place in zip(inputs, places, strict=True):
+        if number is None:
+            continue
+        group, rest = place[1:2], place[3:]
+        parts = [part.strip("'\"") for part in rest.replace("]", "").replace(".", "[").split("[") if part]
+        if group == "0" and parts and parts[0].isdigit() and int(parts[0]) < len(known):
+            parts[0] = known[int(parts[0])]
+        name = _identifier("_".join(parts) if parts else "x", f"x{number}")
+        if name[0].isdigit() or name in used or name[0] in "KCF" or (name[0] == "v" and name[1:].isdigit()):
+            name = f"x{number}"
+        used.add(name)
+        names[number] = name
+    return names

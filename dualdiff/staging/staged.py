@@ -1,0 +1,242 @@
+"""`stage`: which program is for which arguments, and the unstaged function where none is.
+
+A program is for one structure, shape, dtype and memory layout of the arguments, one value of those that are no floats,
+and one way through the branches: what was asked of values while it was traced are its guards.  Where a guard fails
+another variant is traced; where too many have been, or where the function cannot be written down, the unstaged function
+runs and a warning says why.  Nothing is ever wrong, only slower.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import adapting, errors
+from ..pytrees.trees import Structure, flatten
+from ..transforms.transformed import Transformed
+from ..values.objects import carries
+from .emission import Miss, NotANumber
+from .passes import Options
+from .programs import Program, copied_argument, is_dynamic, program_of
+from .record import StagingRefused, active
+
+_ndarray = np.ndarray
+
+
+class Staged(Transformed):
+    """A staged function: called as the function itself; see `stage`."""
+
+    def __init__(self, f: Callable[..., Any], variants: int, check: bool, options: Options, **made: Any) -> None:
+        super().__init__(self._run, stage, f, **made)
+        self.f = f
+        self.variants = variants
+        self.check = check
+        self.options = options
+        self._programs: dict[Any, list[Program]] = {}
+        self._refused: dict[Any, str] = {}
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs:
+            key = []
+            for arg in args:
+                kind = type(arg)
+                if kind is _ndarray:
+                    key += (arg.shape, arg.dtype, arg.strides)
+                elif kind is float:
+                    key.append(float)
+                else:
+                    break
+            else:
+                programs = self._programs.get(tuple(key))
+                if programs is not None and not programs[0].saves:
+                    try:
+                        result = programs[0].run(*args)
+                    except Miss:
+                        return self._run(*args)
+                    program = programs[0]
+                    program.calls += 1
+                    if program.single:
+                        return result
+                    return program.structure.build(iter(result), bare=True)
+        return self._run(*args, **kwargs)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        if active() is not None or carries(args) or carries(kwargs):
+            return self._unstaged(*args, **kwargs)
+        leaves, structure = flatten((args, kwargs))
+        key = key_of(leaves, structure)
+        dynamic = [leaf for leaf in leaves if is_dynamic(leaf)]
+        if key is None or key in self._refused:
+            return self._unstaged(*args, **kwargs)
+        programs = self._programs.get(key, ())
+        for i, program in enumerate(programs):
+            done, result = self._attempt(program, dynamic)
+            if done:
+                if i:
+                    self._programs[key] = [program, *(other for other in programs if other is not program)]
+                return result
+            if result is NotANumber:
+                return self._unstaged(*args, **kwargs)
+        if len(programs) >= self.variants:
+            self._give_up(key, f"it has more than {self.variants} ways through its branches", programs[0].guards)
+            return self._unstaged(*args, **kwargs)
+        return self._traced(key, leaves, structure, args, kwargs)
+
+    def _unstaged(self, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(self.f, Transformed):
+            return self.f(*args, **kwargs)
+        return adapting.adapt(self.f)(*args, **kwargs)
+
+    def _attempt(self, program: Program, leaves: list[Any]) -> tuple[bool, Any]:
+        saved = [leaves[i].copy() for i in program.saves]
+        try:
+            if program.saves and len(leaves) > 1 and _overlap(leaves):
+                return False, NotANumber
+            result = program.run(*leaves)
+        except Miss as miss:
+            program.misses += 1
+            for i, copy in zip(program.saves, saved, strict=True):
+                leaves[i][...] = copy
+            return False, type(miss)
+        program.calls += 1
+        if program.single:
+            return True, result
+        return True, program.structure.build(iter(result), bare=True)
+
+    def _traced(self, key: Any, leaves: list[Any], structure: Structure, args: Any, kwargs: Any) -> Any:
+        with self._lock:
+            try:
+                program = program_of(self.f, leaves, structure, key, self.options)
+            except Exception as error:
+                # What the unstaged function raises too is the user's to see.
+                result = self._unstaged(*args, **kwargs)
+                reason = str(error).partition("\n")[0]
+                if not isinstance(error, StagingRefused):
+                    reason = f"{type(error).__name__}: {reason}"
+                if not isinstance(error, NotANumber):
+                    self._give_up(key, reason, [])
+                return result
+            if not self.check:
+                self._programs.setdefault(key, []).insert(0, program)
+                return self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])[1]
+            trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
+            try:
+                found: Any = program.run(*trial)
+            except Miss as miss:
+                found = miss
+            result = self._unstaged(*args, **kwargs)
+            expected = flatten(result)[0]
+            given = [found] if program.single else found
+            if isinstance(found, Miss) or not all(map(same, given, expected)) or len(given) != len(expected):
+                self._give_up(
+                    key,
+                    "run once more, it gave another result: it depends on something besides its arguments "
+                    "(a counter, random numbers, a file, the time)",
+                    [],
+                )
+                return result
+            self._programs[key] = [program, *self._programs.get(key, ())]
+            return result
+
+    def _give_up(self, key: Any, reason: str, lines: list[str]) -> None:
+        self._refused[key] = reason
+        where = f" ({lines[0]})" if lines else ""
+        name = errors.name_of_user_function(self.f)
+        errors.warn(f"{name} is not staged, and runs as it is: {reason}{where}.", errors.NotStaged)
+
+    def source(self, *args: Any, **kwargs: Any) -> str:
+        """The program for these arguments, as text."""
+        return self.program(*args, **kwargs).text
+
+    def program(self, *args: Any, **kwargs: Any) -> Program:
+        """The program for these arguments; StagingRefused where there is none."""
+        leaves, structure = flatten((args, kwargs))
+        key = key_of(leaves, structure)
+        if key is None:
+            raise StagingRefused("an argument is no number, array, string or None")
+        if key not in self._programs:
+            if key not in self._refused:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", errors.NotStaged)
+                    self(*map_copied(args), **dict(zip(kwargs, map_copied(kwargs.values()), strict=True)))
+            if key in self._refused:
+                raise StagingRefused(f"{errors.name_of_user_function(self.f)} is not staged: {self._refused[key]}.")
+        return self._programs[key][0]
+
+    @property
+    def programs(self) -> list[Program]:
+        return [program for variants in self._programs.values() for program in variants]
+
+
+def map_copied(trees: Any) -> list[Any]:
+    copies = []
+    for tree in trees:
+        leaves, structure = flatten(tree)
+        copies.append(structure.build(iter([copied_argument(leaf) for leaf in leaves]), bare=True))
+    return copies
+
+
+def stage(
+    f: Callable[..., Any], *, variants: int = 8, check: bool = True, compile: str | None = None
+) -> Staged:
+    """A function, or a transform of one, as a plain NumPy program that is written at its first call."""
+    if not callable(f):
+        raise TypeError(f"stage: the first argument is a function, not {f!r}; call it as stage(f)(x).")
+    if isinstance(f, Staged):
+        return f
+    return Staged(f, variants, check, Options())
+
+
+def key_of(leaves: list[Any], structure: Structure) -> Any:
+    """What a program is for; None where an argument is none of these."""
+    key: list[Any] = []
+    for leaf in leaves:
+        kind = type(leaf)
+        if kind is _ndarray:
+            key += (leaf.shape, leaf.dtype, leaf.strides)
+        elif kind is float or kind is complex or isinstance(leaf, np.generic):
+            key.append(kind)
+        elif kind in (int, bool, str, bytes):
+            key += (kind, leaf)
+        elif callable(leaf):
+            key.append(leaf)
+        else:
+            return None
+    if _is_flat(structure):
+        return tuple(key)
+    return (str(structure), *key)
+
+
+def _is_flat(structure: Structure) -> bool:
+    """Whether all arguments are positional and no trees."""
+    positional, named = structure.children
+    return not named.children and all(child.container is None for child in positional.children)
+
+
+def _overlap(leaves: list[Any]) -> bool:
+    arrays = [leaf for leaf in leaves if type(leaf) is _ndarray]
+    return any(np.may_share_memory(a, b) for i, a in enumerate(arrays) for b in arrays[i + 1 :])
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two results are the same to the last bit, and of one type."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (str, type(None))):
+        return bool(a == b)
+    x, y = np.asarray(a), np.asarray(b)
+    if x.shape != y.shape or x.dtype != y.dtype:
+        return False
+    return x.tobytes() == y.tobytes() or bool(np.array_equal(x, y, equal_nan=x.dtype.kind in "fc") and _same_signs(x, y))
+
+
+def _same_signs(x: Any, y: Any) -> bool:
+    """Zeros of one sign; nans may differ in theirs."""
+    if x.dtype.kind == "c":
+        return _same_signs(x.real, y.real) and _same_signs(x.imag, y.imag)
+    return bool(np.all((np.signbit(x) == np.signbit(y)) | np.isnan(x))) if x.dtype.kind == "f" else True
