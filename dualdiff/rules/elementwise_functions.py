@@ -20,6 +20,7 @@ from ..table import RULES, Rule, register
 from ..tangents import MINUS_ONE, ONE, Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
+from ..values.kinds import ARRAYS
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
 from .call import number, perturbation_of, wrapped_parts, written
@@ -145,7 +146,7 @@ def sech_squared(x: Any) -> Any:
         e = np.exp(-2 * np.where(np.real(x) < 0, -x, x))  # of the sign that does not overflow
         return 4 * e / ((1 + e) * (1 + e))
     y = quietly(np.cosh, x)  # whose overflow gives the right 0, beyond 710
-    if type(y) is np.ndarray:
+    if type(y) in ARRAYS:
         np.reciprocal(y, out=y)
         return np.multiply(y, y, out=y)
     y = 1 / y

@@ -29,6 +29,7 @@ from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values import storage as shared
 from ..values.dual import Dual, is_array, may_share_memory, primal
+from ..values.kinds import ARRAYS
 from ..values.levels import duals_in, innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import (
@@ -140,7 +141,7 @@ class Gather:
     def __call__(self, *tangents: Any) -> Any:
         flat = [tangent.reshape(tangent.shape[0], math.prod(tangent.shape[1:])) for tangent in tangents]
         whole = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
-        if type(whole) is not np.ndarray:  # others may take a flat list of places only
+        if type(whole) not in ARRAYS:  # others may take a flat list of places only
             places = self.positions.ravel()
             taken = np.take(whole, np.maximum(places - 1, 0), axis=1) if whole.shape[1] else whole
             if self.holes:

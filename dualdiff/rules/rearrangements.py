@@ -19,6 +19,7 @@ from ..tangents import ONE, Perturbation, blocks
 from ..tangents.expression import Tangent, normalized
 from ..values import storage as shared
 from ..values.dual import Dual, is_array, may_share_memory, primal
+from ..values.kinds import ARRAYS
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, wrapped, written
@@ -170,7 +171,7 @@ def _diagonal(block: Any, offset: int, axis1: int, axis2: int) -> Any:
         n = min(square.shape[-2:])
         return np.einsum("...ii->...i", square[..., :n, :n])
     part = np.diagonal(block, offset, axis1, axis2)
-    if type(part) is np.ndarray and block.flags.writeable:
+    if type(part) in ARRAYS and block.flags.writeable:
         part.setflags(write=True)
     return part
 

@@ -23,7 +23,21 @@ _UFUNCS = {
 }  # fmt: skip
 _UNARY = {"__neg__": "-", "__pos__": "+", "__invert__": "~"}
 # How tightly an expression binds: 0 needs brackets everywhere, 9 nowhere.
-_BINDING = {"**": 7, "*": 5, "/": 5, "//": 5, "%": 5, "@": 5, "+": 4, "-": 4, "<<": 3, ">>": 3, "&": 2, "^": 1.5, "|": 1}
+_BINDING = {
+    "**": 7,
+    "*": 5,
+    "/": 5,
+    "//": 5,
+    "%": 5,
+    "@": 5,
+    "+": 4,
+    "-": 4,
+    "<<": 3,
+    ">>": 3,
+    "&": 2,
+    "^": 1.5,
+    "|": 1,
+}
 
 
 class Miss(Exception):

@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import name_of_user_function
 from ..pytrees.trees import Structure, flatten, paths
 from . import passes
-from .emission import Miss, NotANumber, Writer, compiled, errstate_line, last_uses
-from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, mapped
+from .emission import NotANumber, Writer, compiled, errstate_line, last_uses
+from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active
 from .tracing import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
 
 _ndarray = np.ndarray
@@ -126,7 +126,15 @@ def program_of(
     guards = [step.line for step in steps if step.how == "guard"]
     constants = {k: v for k, v in writer.namespace.items() if k in before and type(v) is _ndarray}
     return Program(
-        run, text, result_structure, saves, len(trace.instructions), key, guards, list(writer.imports.values()), constants
+        run,
+        text,
+        result_structure,
+        saves,
+        len(trace.instructions),
+        key,
+        guards,
+        list(writer.imports.values()),
+        constants,
     )
 
 
@@ -150,7 +158,9 @@ def written(writer: Writer, steps: list[Instruction], outputs: Any, parameters: 
         dying = [
             writer.name(number)
             for number, at in last.items()
-            if at == i and number not in parameters and number not in writer.inline
+            if at == i
+            and number not in parameters
+            and number not in writer.inline
             and _is_large(writer.variables[number])
         ]
         if dying:
@@ -189,8 +199,11 @@ def with_separate_results(
         known = trace.variables[out.number] if example is None else None
         shape = example.shape if known is None else known.shape
         dtype = example.dtype if known is None else known.dtype
-        trace.variables.append(type(trace.variables[0])("array", shape, dtype, (), number, 0) if trace.variables
-                               else _variable(shape, dtype, number))
+        trace.variables.append(
+            type(trace.variables[0])("array", shape, dtype, (), number, 0)
+            if trace.variables
+            else _variable(shape, dtype, number)
+        )
         steps.append(Instruction("method", "copy", (out, "K"), {}, Ref(number)))
         outputs[i] = Ref(number)
     return steps

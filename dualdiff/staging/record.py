@@ -69,9 +69,7 @@ class Instruction:
         self.errstate = errstate
 
     def replaced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Instruction:
-        return Instruction(
-            self.how, self.what, args, kwargs, self.out, self.written, self.line, self.errstate
-        )
+        return Instruction(self.how, self.what, args, kwargs, self.out, self.written, self.line, self.errstate)
 
     def __repr__(self) -> str:
         return f"{self.out} = {self.how} {self.what} {self.args} {self.kwargs or ''}"

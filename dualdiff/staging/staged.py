@@ -181,9 +181,7 @@ def map_copied(trees: Any) -> list[Any]:
     return copies
 
 
-def stage(
-    f: Callable[..., Any], *, variants: int = 8, check: bool = True, compile: str | None = None
-) -> Staged:
+def stage(f: Callable[..., Any], *, variants: int = 8, check: bool = True, compile: str | None = None) -> Staged:
     """A function, or a transform of one, as a plain NumPy program that is written at its first call."""
     if not callable(f):
         raise TypeError(f"stage: the first argument is a function, not {f!r}; call it as stage(f)(x).")
@@ -232,7 +230,9 @@ def same(a: Any, b: Any) -> bool:
     x, y = np.asarray(a), np.asarray(b)
     if x.shape != y.shape or x.dtype != y.dtype:
         return False
-    return x.tobytes() == y.tobytes() or bool(np.array_equal(x, y, equal_nan=x.dtype.kind in "fc") and _same_signs(x, y))
+    return x.tobytes() == y.tobytes() or bool(
+        np.array_equal(x, y, equal_nan=x.dtype.kind in "fc") and _same_signs(x, y)
+    )
 
 
 def _same_signs(x: Any, y: Any) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import operator
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,6 +19,7 @@ import numpy as np
 from ..table import RULES
 from ..values import kinds
 from ..values.dual import Dual
+from .emission import NotANumber
 from .record import Instruction, Ref, StagingRefused, Trace, active
 
 _ndarray = np.ndarray
@@ -34,6 +35,22 @@ class Traced:
         self.trace = trace
         self.example = example
         self.number = number
+
+    # What the engine asks of a value (`dualdiff.values.kinds`).
+
+    @property
+    def memory(self) -> Any:
+        return self.example
+
+    def has_nan(self) -> bool:
+        """A guard: where a nan comes up, the program is not the answer."""
+        example = self.example
+        if np.asarray(example).dtype.kind not in "fc":
+            return False
+        if np.any(np.isnan(example)):
+            raise NotANumber("a nan came up")
+        self.trace.add(Instruction("guard", "nan", (Ref(self.number),), {}))
+        return False
 
     # What would leave the record.
 
@@ -92,6 +109,17 @@ class TracedNumber(Traced):
     """In place of a Python number."""
 
     __slots__ = ()
+    shape = ()
+    ndim = 0
+    size = 1
+
+    @property
+    def dtype(self) -> Any:
+        return np.result_type(type(self.example))
+
+    @property
+    def is_python_float(self) -> bool:
+        return type(self.example) is float
 
     @property
     def real(self) -> Any:
@@ -128,9 +156,7 @@ class TracedArray(Traced):
         self.example[examples(index)] = examples(item)
         trace = self.trace
         written = (self.number,)
-        trace.add(
-            Instruction("set", None, (Ref(self.number), *arguments(trace, (index, item))), {}, None, written)
-        )
+        trace.add(Instruction("set", None, (Ref(self.number), *arguments(trace, (index, item))), {}, None, written))
 
     def __len__(self) -> int:
         return len(self.example)
@@ -379,11 +405,13 @@ _BY_VALUE = frozenset(
         np.unique_values, np.compress, np.extract, np.repeat, np.delete, np.insert, np.trim_zeros, np.union1d,
         np.intersect1d, np.setdiff1d, np.setxor1d, np.bincount, np.roots, np.poly, np.linalg.eig, np.linalg.eigvals,
         np.linalg.lstsq, np.real_if_close, np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges,
-        np.arange, np.linspace, np.array_split, np.split, np.polydiv, np.polymul, np.polyadd, np.polysub, np.emath.sqrt,
-        np.emath.log, np.emath.log2, np.emath.log10, np.emath.logn, np.emath.power, np.emath.arccos, np.emath.arcsin,
-        np.emath.arctanh, np.tile, np.pad, np.roll, np.resize, np.vander, np.tri, np.eye, np.full, np.zeros, np.ones,
+        np.arange, np.polydiv, np.polymul, np.polyadd, np.polysub, np.emath.sqrt, np.emath.log, np.emath.log2,
+        np.emath.log10, np.emath.logn, np.emath.power, np.emath.arccos, np.emath.arcsin, np.emath.arctanh,
     }
 )  # fmt: skip
+# The same where another argument than the first is traced: a count, a length, an index.
+_OF_ARRAYS = frozenset({np.array_split, np.split, np.tile, np.pad, np.roll, np.resize, np.vander, np.take})
+_BY_OTHERS = _OF_ARRAYS | {np.tri, np.eye, np.full, np.zeros, np.ones, np.linspace, np.empty}
 
 
 def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
@@ -393,10 +421,14 @@ def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
         return what in ("nonzero", "compress", "repeat")
     if what is np.where:
         return len(args) == 1
-    if isinstance(what, np.ufunc) or type(what) is tuple:
+    if how in ("operator", "attribute") or isinstance(what, np.ufunc) or type(what) is tuple:
         return False
     if what in _BY_VALUE:
         return True
+    if what in _BY_OTHERS:
+        return any(True for _ in inputs_of((tuple(args[1:]), dict(kwargs)))) or (what not in _OF_ARRAYS and any(
+            True for _ in inputs_of(tuple(args[:1]))
+        ))
     return getattr(what, "__module__", "").split(".")[0] != "numpy"
 
 
@@ -419,7 +451,7 @@ def _written(function: Any, args: Any, kwargs: Any) -> list[Any]:
 _WRITERS = frozenset({np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis})
 
 
-@lru_cache(maxsize=None)
+@cache
 def _out_place(function: Any) -> int | None:
     """Where ``out`` stands among the positional arguments of a function."""
     try:

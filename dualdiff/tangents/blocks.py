@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..values.indexing import is_basic
+from ..values.kinds import ARRAYS
 
 _ALL = slice(None)
 _add_reduce = np.add.reduce
@@ -60,7 +61,7 @@ def silently(function: Callable[..., Any], *args: Any) -> Any:
 
 def summed(array: Any, axis: Any) -> Any:
     """The sum over axes; other arrays than NumPy's may know the function and not the ufunc's method."""
-    return _add_reduce(array, axis=axis) if type(array) is np.ndarray else np.sum(array, axis)
+    return _add_reduce(array, axis=axis) if type(array) in ARRAYS else np.sum(array, axis)
 
 
 def copied(array: Any) -> Any:
@@ -72,7 +73,7 @@ def get(block: Any, index: Any) -> Any:
     """``block[i][index]`` for every i."""
     if type(index) is slice:
         return block[_ALL, index]
-    if type(index) is np.ndarray and index.dtype.kind == "i":
+    if type(index) in ARRAYS and index.dtype.kind == "i":
         return np.take(block, index, axis=1)  # which, unlike block[:, index], lays the block out as the value
     if type(index) is not tuple:
         index = (index,)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
+from ..values.kinds import ARRAYS
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
 from .dense import Dense, as_block, real_part
 from .einsum import contracted, pulled
@@ -105,14 +107,14 @@ class Combine(Node):
                 term = cotangent
             elif partial is MINUS_ONE:
                 term = -cotangent
-            elif type(partial) is _ndarray and partial.dtype is not _BOOL:
+            elif type(partial) in ARRAYS and partial.dtype is not _BOOL:
                 term = partial * cotangent
             else:
                 term = _times(partial, cotangent)
             if parent.shape != shape:
                 term = unbroadcast(as_block(term), parent.shape)[0]
             at = parent.index
-            if found[at] is None and type(term) is _ndarray and term.dtype is parent.dtype:
+            if found[at] is None and type(term) in ARRAYS and term.dtype is parent.dtype:
                 found[at] = term  # what send() does most often
             else:
                 sweep.send(parent, term)
@@ -179,7 +181,7 @@ class Rearrange(Node):
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         if self.positions is None:
             self.positions = getattr(self.move, "positions", None)
-        memory = type(plain(cotangent)) is _ndarray
+        memory = type(plain(cotangent)) in ARRAYS
         if self.positions is None and memory and len(self.parents) == 1 and sweep.send_into_view(self, cotangent):
             return
         if self.positions is None:
@@ -327,14 +329,14 @@ class Contract(Node):
         sweep.send(self.parent, block)
 
     def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
-        if self.operand is not None or not isinstance(cotangent, _PLAIN):
+        if self.operand is not None or not (isinstance(cotangent, _PLAIN) or kinds.in_memory(cotangent)):
             super().pull_one(cotangent, sweep)
             return
         _, order, spread = pulled(self.subscripts)
         if order is not None or spread is None:
             super().pull_one(cotangent, sweep)
             return
-        whole = np.empty(self.parent.shape, self.dtype)
+        whole = _empty(self.parent.shape, self.dtype, cotangent)
         whole[...] = cotangent[spread[1:]] if self.shape else cotangent  # type: ignore[index]
         sweep.send(self.parent, whole)
 
@@ -440,6 +442,10 @@ def zero_tangent(node: Node, forward: Dense) -> Any:
 # Cotangent blocks.
 
 
+def _empty(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
+    return np.empty(shape, dtype) if isinstance(like, _PLAIN) else np.empty(shape, dtype, like=like)
+
+
 def _times(partial: Any, cotangent: Any) -> Any:
     if getattr(partial, "dtype", None) is _BOOL:
         return np.where(partial, cotangent, 0.0)
@@ -449,8 +455,8 @@ def _times(partial: Any, cotangent: Any) -> Any:
 
 def _spread(block: Any, shape: tuple[int, ...]) -> Any:
     """The block repeated to a shape; a small one is written out, which is quicker than `np.broadcast_to`."""
-    if type(block) is _ndarray and math.prod(shape) <= 4096:
-        whole = np.empty(shape, block.dtype)
+    if type(block) in ARRAYS and math.prod(shape) <= 4096:
+        whole = kinds.empty(shape, block.dtype, block)
         whole[...] = block
         return whole
     return np.broadcast_to(block, shape)

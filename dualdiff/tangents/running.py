@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..values.kinds import ARRAYS
 from . import blocks
 from .dense import Careful, Dense, as_block, warn_outer
 from .holding import Holding
@@ -64,9 +65,7 @@ class Running(Holding):
         if len(inputs) > 1:
             # Each cotangent is the caller's own, though a sum sends one to both of its terms.
             result = [
-                cotangent
-                if cotangent is None or sweep.owned[i] or type(cotangent) is not _ndarray
-                else cotangent.copy()
+                cotangent if cotangent is None or sweep.owned[i] or type(cotangent) not in ARRAYS else cotangent.copy()
                 for i, cotangent in enumerate(result)
             ]
         return result

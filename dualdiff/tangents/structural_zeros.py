@@ -18,6 +18,7 @@ import numpy as np
 
 from ..values import storage
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS, NUMBERS
 from . import Like, Trivial, blocks
 from .dense import Dense, joined
 from .einsum import contracted
@@ -118,7 +119,7 @@ class Supported(Dense):
     def as_buffer(self, tangent: Marked, value: Any) -> Marked:
         block = super().as_buffer(tangent.block, value)
         support = np.copy(tangent.support)
-        if type(plain(block)) is np.ndarray:  # laid out alike, so that the same views are views of both
+        if type(plain(block)) in ARRAYS:  # laid out alike, so that the same views are views of both
             support = np.empty_like(plain(block), _BOOL)
             support[...] = tangent.support
         return Marked(block, support)
@@ -199,7 +200,10 @@ def has_nan(block: Any) -> bool:
         block = plain(block)
         if hasattr(block, "__dask_graph__"):
             return False  # not calculated yet, and not to be calculated for a question
-        if type(block) is not np.ndarray:
+        if type(block) in ARRAYS or type(block) in NUMBERS:
+            if type(block) is not np.ndarray:
+                return bool(block.has_nan())
+        else:
             return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
     if block.dtype.char in "df":
         # A sum of squares is NaN if and only if an entry is, and so is the largest entry.  The first is quicker for

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..values import kinds
+from ..values.kinds import ARRAYS
 from .dense import real_part
 from .structural_zeros import plain
 
@@ -42,7 +44,7 @@ class Sweep:
         total = self.found[at]
         if total is None:
             self.found[at] = block
-        elif self.owned[at] and type(total) is _ndarray and type(block) is _ndarray:
+        elif self.owned[at] and type(total) in ARRAYS and type(block) in ARRAYS:
             np.add(total, block, total)
         else:
             self.found[at] = total + block
@@ -59,13 +61,15 @@ class Sweep:
         """Add a block to a view of the cotangent of a node."""
         at = parent.index
         total = self.found[at]
-        if type(block) is not _ndarray or not (total is None or type(total) is _ndarray):
+        if type(block) not in ARRAYS or not (total is None or type(total) in ARRAYS):
             self.send(parent, _put_back(move, block, parent))
             return
         if self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype:
             block = real_part(block, parent.dtype)
         if total is None:
-            self.found[at] = total = _zeros((len(block), *parent.shape), parent.dtype if self.cast else block.dtype)
+            self.found[at] = total = kinds.zeros(
+                (len(block), *parent.shape), parent.dtype if self.cast else block.dtype, block
+            )
             self.owned[at] = 1
             move(total)[...] = block
             return
@@ -89,7 +93,7 @@ def takes_view(node: Rearrange) -> bool:
     probe = np.empty((1, *node.parents[0].shape), bool)
     view = node.move(probe)
     if (
-        type(view) is not _ndarray
+        type(view) not in ARRAYS
         or view.size > probe.size
         or not view.flags.writeable
         or not np.may_share_memory(view, probe)
@@ -120,7 +124,7 @@ class OneSweep:
         total = self.found[at]
         if total is None:
             self.found[at] = cotangent
-        elif self.owned[at] and type(total) is _ndarray and type(cotangent) is _ndarray:
+        elif self.owned[at] and type(total) in ARRAYS and type(cotangent) in ARRAYS:
             np.add(total, cotangent, total)
         else:
             self.found[at] = total + cotangent
@@ -137,10 +141,18 @@ class OneSweep:
         """The cotangent of a node as an array of our own, to add into; None where a Dual is in the way."""
         at = parent.index
         total = self.found[at]
-        if not isinstance(cotangent, _PLAIN) or not (total is None or type(total) is _ndarray):
+        if not (isinstance(cotangent, _PLAIN) or kinds.in_memory(cotangent)) or not (
+            total is None or type(total) in ARRAYS
+        ):
             return None
         if not self.owned[at]:
-            self.found[at] = total = _zeros(parent.shape, parent.dtype) if total is None else total.copy()
+            if total is not None:
+                total = total.copy()
+            elif isinstance(cotangent, _PLAIN):
+                total = _zeros(parent.shape, parent.dtype)
+            else:
+                total = np.zeros(parent.shape, parent.dtype, like=cotangent)
+            self.found[at] = total
             self.owned[at] = 1
         return total
 
@@ -209,7 +221,7 @@ def scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> li
     sizes = [int(np.prod(shape)) for shape in shapes]
     total = sum(sizes)
     flat = np.ravel(positions)
-    if type(plain(cotangent)) is not _ndarray:
+    if type(plain(cotangent)) not in ARRAYS:
         sums = _gathered_back(flat, cotangent, total)
         return [
             sums[:, stop - size : stop].reshape((k, *shape))
@@ -228,7 +240,7 @@ def scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> li
 def _add_at(sums: Any, flat: Any, values: Any) -> None:
     """``sums[:, flat] += values`` for zeros ``sums``, where positions may come more than once."""
     k, total = sums.shape
-    if type(sums) is not _ndarray or type(values) is not _ndarray:
+    if type(sums) not in ARRAYS or type(values) not in ARRAYS:
         columns: Any = (slice(None), flat)
         np.add.at(sums, columns, values)
     elif k > 1 and np.bincount(flat, minlength=1).max(initial=0) <= 1:
@@ -246,7 +258,7 @@ def _add_at(sums: Any, flat: Any, values: Any) -> None:
 
 def _put_back(move: Callable[[Any], Any], block: Any, parent: Node) -> Any:
     """Zeros of the shape of a node, with the block in the view of them that ``move`` takes."""
-    if type(plain(block)) is not _ndarray:
+    if type(plain(block)) not in ARRAYS:
         flat = np.ravel(positions_of(move, (parent,)))
         whole = _gathered_back(flat, block, math.prod(parent.shape))
         return whole.reshape((block.shape[0], *parent.shape))
@@ -262,7 +274,7 @@ def _gathered_back(positions: Any, cotangent: Any, size: int) -> Any:
     compared with all that there are.
     """
     k = cotangent.shape[0]
-    if type(positions) is not _ndarray:
+    if type(positions) not in ARRAYS:
         here = positions[:, None] == np.arange(1, size + 1)
         return np.sum(np.where(here, cotangent.reshape((k, -1, 1)), 0.0), axis=1)
     nothing = np.zeros((k, 1), cotangent.dtype, like=cotangent)

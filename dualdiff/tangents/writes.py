@@ -10,6 +10,7 @@ import numpy as np
 
 from ..values.dual import Dual, primal
 from ..values.indexing import is_basic
+from ..values.kinds import ARRAYS
 from . import blocks
 from .dense import Dense
 from .operations import LinearMap, Node, Rearrange, View, zero_tangent
@@ -47,12 +48,12 @@ class Overwrite(Node):
         view[...] = 0.0 if item is None else blocks.expand(item, view.ndim - 1)
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        if type(plain(cotangent)) is not _ndarray:
+        if type(plain(cotangent)) not in ARRAYS:
             self._pull_apart(cotangent, sweep)
             return
         # A buffer that is written n times has one cotangent, which each write takes its own part of.
         rest = cotangent
-        if not (sweep.owned[self.index] and type(rest) is _ndarray and rest.flags.c_contiguous):
+        if not (sweep.owned[self.index] and type(rest) in ARRAYS and rest.flags.c_contiguous):
             rest = np.copy(rest, order="C")
         view = self.move(rest)
         part = self.taken(view if self.part is None else getattr(view, self.part))

@@ -20,6 +20,7 @@ from ..rules.call import wrapped
 from ..tangents import Like, Perturbation
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
+from ..values.kinds import ARRAYS
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
 from .arguments import presented
@@ -110,7 +111,7 @@ class custom_jvp:
         def ydot(tangents: list[Any]) -> list[Any]:
             # What is differentiated, as copies that the rule may write into; the rest as it is in the call itself.
             values = [
-                x.copy() if type(leaf) is Dual and type(x) is np.ndarray else x
+                x.copy() if type(leaf) is Dual and type(x) in ARRAYS else x
                 for x, leaf in zip(plain, leaves, strict=True)
             ]
             pair = self._pair(rule, unflatten(structure, values), unflatten(structure, tangents, bare=True))

@@ -20,6 +20,7 @@ from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan, repeated
 from ..values import foreign
 from ..values.dual import Dual, is_array, primal, size_of
+from ..values.kinds import ARRAYS
 from ..values.objects import carries, fused
 from .arguments import (
     check_leaves,
@@ -92,7 +93,7 @@ _PLAIN = frozenset({np.ndarray, np.float64, float})
 def _any_nan(tree: Any) -> bool:
     if type(tree) is np.float64:
         return bool(tree != tree)
-    return any(has_nan(leaf) for leaf in (flatten(tree)[0] if type(tree) is not np.ndarray else (tree,)))
+    return any(has_nan(leaf) for leaf in (flatten(tree)[0] if type(tree) not in ARRAYS else (tree,)))
 
 
 def _a(given: Any) -> str:
@@ -105,7 +106,7 @@ def _one_sweep(
     try:
         f = adapting.adapted(f)
         args = [_with_tangent(primals[i], tangents[i], i, perturbation, transform) for i in range(len(primals))]
-        if len(args) == 1 and type(primals[0]) is np.ndarray:
+        if len(args) == 1 and type(primals[0]) in ARRAYS:
             result = f(*args)
         else:
             watched = watch(primals, args, range(len(args)), {})
@@ -155,7 +156,7 @@ def _direction(result: Dual) -> Any:
 
 def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation, transform: str) -> Any:
     """One argument of `jvp` as a Dual, or a tree of Duals."""
-    if type(x) is np.ndarray and type(v) is np.ndarray and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape != ():
+    if type(x) in ARRAYS and type(v) in ARRAYS and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape != ():
         return seeded(x, v if type(perturbation) is Single else perturbation.seed(v[None]), perturbation)
     leaves, structure = flatten(x)
     check_leaves(leaves, x, f"{transform}: primals[{i}]")
@@ -418,7 +419,7 @@ class _Columns:
 
     def add(self, blocks: list[Any], start: int, stop: int) -> None:
         for i, block in enumerate(blocks):
-            if stop - start == self.n or type(block) is not np.ndarray:
+            if stop - start == self.n or type(block) not in ARRAYS:
                 self.pieces[i].append(block)
                 continue
             if self.filled[i] is None:
@@ -446,7 +447,7 @@ def _seed_columns(leaves: list[Any], start: int, stop: int, perturbation: Dense)
             directions = np.arange(first, last)
             block[directions - start, directions - at] = 1.0
         block = block.reshape(stop - start, *shape)
-        if is_array(leaf) and type(primal(leaf)) is not np.ndarray:  # tangents are of the kind of their values
+        if is_array(leaf) and type(primal(leaf)) not in ARRAYS:  # tangents are of the kind of their values
             block = np.zeros_like(primal(leaf), dtype=block.dtype, shape=block.shape) + block
         dual = seeded(leaf, perturbation.seed(block), perturbation)
         duals.append(dual)
@@ -479,7 +480,7 @@ def _constant(x: Any) -> Any:
         value = value.value
     value = primal(whole)
     # A copy: later writes to x would else change the constant, and writes to the constant x's value alone.
-    return value.copy() if type(value) is np.ndarray else value
+    return value.copy() if type(value) in ARRAYS else value
 
 
 def _carries(leaf: Any, perturbation: Perturbation) -> bool:

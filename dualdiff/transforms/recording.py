@@ -12,6 +12,7 @@ from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS
 from .arguments import (
     check_leaves,
     pair,
@@ -58,7 +59,7 @@ def recorded(
         inputs: list[Node] = []
         for i in positions:
             arg = args[i]
-            if type(arg) is np.ndarray and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
+            if type(arg) in ARRAYS and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
                 node = tape.input(arg)
                 tape.beware(arg)
                 primals.append(arg)
@@ -120,6 +121,6 @@ def recorded(
 
 def own(row: Any) -> Any:
     """A gradient that may be written into: no broadcast view of one number."""
-    if type(row) is np.ndarray and not row.flags.writeable:
+    if type(row) in ARRAYS and not row.flags.writeable:
         return row.copy()
     return row

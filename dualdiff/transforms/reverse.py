@@ -15,6 +15,7 @@ import numpy as np
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..values.dual import size_of
+from ..values.kinds import ARRAYS
 from .arguments import (
     checked_argnums,
     presented,
@@ -315,13 +316,13 @@ def _gradient(
     found = record.tape.pull(seeds, record.inputs, consume=True, one=True)
     if len(found) == 1 and found[0] is not None and weights_structure is None and type(argnums) is int:
         row = own(found[0])
-        if type(args[argnums]) is np.ndarray:  # the common case
+        if type(args[argnums]) in ARRAYS:  # the common case
             return row
     rows = iter(
         [_as_given(record.zeros(i) if row is None else own(row), record.primals[i]) for i, row in enumerate(found)]
     )
     each = tuple(
-        next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows, bare=True) for i in positions
+        next(rows) if type(args[i]) in ARRAYS else flatten(args[i])[1].build(rows, bare=True) for i in positions
     )
     gradient = each if argnums is None or isinstance(argnums, tuple) else each[0]
     if weights_structure is None:

@@ -214,7 +214,11 @@ def holds(x: Any, most: int = 1000) -> bool:
         item = pending.pop()
         if is_carrier(item):
             return True
-        if (type(item) in PLAIN and type(item) not in _TRANSPARENT) or id(item) in seen or isinstance(item, (type, ModuleType)):
+        if (
+            (type(item) in PLAIN and type(item) not in _TRANSPARENT)
+            or id(item) in seen
+            or isinstance(item, (type, ModuleType))
+        ):
             continue
         seen.add(id(item))
         pending += islice(parts(item), most)

@@ -1,7 +1,8 @@
 """The kinds of plain values: which types are arrays that live in memory as ndarrays do, and which are numbers.
 
 `ARRAYS` are written in place, their views share memory, and they know ``strides``, ``flags`` and ``base``.  Whatever
-is done with an ndarray is done with them in the same way.  Another kind (`dualdiff.staging.tracing`) enters by
+is done with an ndarray is done with them in the same way; ``memory`` is the ndarray that holds their entries, and
+``has_nan()`` answers for them.  Another kind (`dualdiff.staging.tracing`) enters by
 `register`; the usual types are tested for first, so that it costs them nothing.
 """
 
@@ -15,6 +16,7 @@ _PLAIN_NUMBERS = (np.generic, float, int, complex)
 
 ARRAYS: set[type] = {np.ndarray}
 NUMBERS: set[type] = set()
+OTHERS: set[type] = set()  # the arrays and numbers that are not NumPy's and Python's own
 # Those of which nothing is to be asked: neither wrappers of other packages, nor anything that could hide a Dual.
 PLAIN: set[type] = {
     np.ndarray, float, int, complex, bool, str, bytes, type(None), slice, type(...), type, list, tuple, dict,
@@ -26,12 +28,30 @@ def register(arrays: tuple[type, ...], numbers: tuple[type, ...]) -> None:
     """Another kind of values, which behave as NumPy's arrays and numbers do."""
     ARRAYS.update(arrays)
     NUMBERS.update(numbers)
+    OTHERS.update((*arrays, *numbers))
     PLAIN.update((*arrays, *numbers))
+
+
+def innermost(value: Any) -> Any:
+    """What is below all levels of a value."""
+    while hasattr(value, "perturbation"):
+        value = value.value
+    return value
 
 
 def is_number(value: Any) -> bool:
     """Whether a value is an immutable scalar: one of NumPy's, or a Python number."""
     return isinstance(value, _PLAIN_NUMBERS) or type(value) in NUMBERS
+
+
+def zeros(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
+    """Zeros of the kind of an array, to be written into."""
+    return np.zeros(shape, dtype) if type(like) is np.ndarray else np.zeros(shape, dtype, like=like)
+
+
+def empty(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
+    """An array of the kind of another, of which every entry will be written."""
+    return np.empty(shape, dtype) if type(like) is np.ndarray else np.empty(shape, dtype, like=like)
 
 
 def in_memory(value: Any) -> bool:

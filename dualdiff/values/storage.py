@@ -24,6 +24,7 @@ import numpy as np
 
 from .. import errors
 from . import kinds
+from .kinds import ARRAYS
 
 if TYPE_CHECKING:
     from .dual import Dual
@@ -60,7 +61,7 @@ def held() -> bool:
 
 def anchor(dual: Dual, borrowed: bool = False) -> Storage:
     """Give a Dual storage, its tangent laid out as its value."""
-    if type(dual.value) is not np.ndarray:
+    if type(dual.value) not in ARRAYS:
         _refuse_scalar(dual.value)
     dual.storage = storage = Storage(dual, borrowed)
     tangent = dual.perturbation.as_buffer(dual.tangent, dual.value)
@@ -157,7 +158,7 @@ def copied(value: Any) -> Any:
 
 def _as_strided(fresh: Any, original: Any) -> Any:
     """The entries of ``fresh`` with gaps and directions like those of ``original``, which needs no more memory."""
-    if type(fresh) is not np.ndarray or fresh.strides == original.strides:
+    if type(fresh) not in ARRAYS or fresh.strides == original.strides:
         return fresh
     long_axes = [axis for axis in range(fresh.ndim) if fresh.shape[axis] > 1]
     if any(original.strides[axis] == 0 for axis in long_axes):  # one entry seen many times
@@ -186,6 +187,12 @@ def _store(buffer: Dual, part: str, index: Any, item: Any) -> None:
 def _make_room(buffer: Dual, part: str, item: Any) -> None:
     """Lift a plain value or tangent that is to hold a Dual; a Dual lifts itself when it is written."""
     Dual = type(buffer)
+    held = getattr(buffer, part)
+    if type(held) is np.ndarray and type(kinds.innermost(item)) in kinds.OTHERS:
+        assert buffer.storage is not None
+        root = buffer.storage.living()[0]
+        setattr(root, part, np.array(getattr(root, part), like=kinds.innermost(item)))
+        remake(buffer.storage)
     if type(item) is Dual and type(getattr(buffer, part)) is not Dual:
         assert buffer.storage is not None
         root = buffer.storage.living()[0]
