@@ -28,11 +28,11 @@ _ndarray = np.ndarray
 class Traced:
     """What the three kinds share."""
 
-    __slots__ = ("example", "number", "trace")
+    __slots__ = ("example", "number", "run")
     __array_priority__ = 500.0
 
     def __init__(self, trace: Trace, example: Any, number: int) -> None:
-        self.trace = trace
+        self.run = trace
         self.example = example
         self.number = number
 
@@ -49,7 +49,7 @@ class Traced:
             return False
         if np.any(np.isnan(example)):
             raise NotANumber("a nan came up")
-        self.trace.add(Instruction("guard", "nan", (Ref(self.number),), {}))
+        self.run.add(Instruction("guard", "nan", (Ref(self.number),), {}))
         return False
 
     # What would leave the record.
@@ -93,16 +93,16 @@ class Traced:
         if not leaves_alone((*inputs, *kwargs.values())):
             return NotImplemented
         if method == "__call__":
-            return recorded(self.trace, "call", ufunc, ufunc, inputs, kwargs, _outputs(kwargs))
+            return recorded(self.run, "call", ufunc, ufunc, inputs, kwargs, _outputs(kwargs))
         written = inputs[:1] if method == "at" else _outputs(kwargs)
-        return recorded(self.trace, "call", (ufunc, method), getattr(ufunc, method), inputs, kwargs, written)
+        return recorded(self.run, "call", (ufunc, method), getattr(ufunc, method), inputs, kwargs, written)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if not leaves_alone((*args, *kwargs.values())):
             return NotImplemented
         if function in _ABOUT:  # of shapes and dtypes, which the program fixes
             return function(*examples(args), **examples(kwargs))
-        return recorded(self.trace, "call", function, function, args, kwargs, _written(function, args, kwargs))
+        return recorded(self.run, "call", function, function, args, kwargs, _written(function, args, kwargs))
 
 
 class TracedNumber(Traced):
@@ -154,7 +154,7 @@ class TracedArray(Traced):
                 "Make the array with np.zeros_like(x) or np.zeros(n, like=x)."
             )
         self.example[examples(index)] = examples(item)
-        trace = self.trace
+        trace = self.run
         written = (self.number,)
         trace.add(Instruction("set", None, (Ref(self.number), *arguments(trace, (index, item))), {}, None, written))
 
@@ -254,7 +254,7 @@ def arguments(trace: Trace, tree: Any) -> Any:
     """Arguments as the record holds them."""
     kind = type(tree)
     if kind in KINDS:
-        if tree.trace is not trace:
+        if tree.run is not trace:
             raise StagingRefused("a traced value of another run is used")
         return Ref(tree.number)
     if kind is _ndarray:
@@ -353,15 +353,15 @@ def _out(out: Any) -> Any:
 
 
 def guarded(x: Traced, answer: Any, how: str) -> Any:
-    x.trace.add(Instruction("guard", how, (Ref(x.number), answer), {}))
+    x.run.add(Instruction("guard", how, (Ref(x.number), answer), {}))
     return answer
 
 
 def attribute(x: Traced, name: str) -> Any:
     result = getattr(x.example, name)
-    out = wrapped(x.trace, result, [x] if type(x) is TracedArray else [])
+    out = wrapped(x.run, result, [x] if type(x) is TracedArray else [])
     if out is not x:
-        x.trace.add(Instruction("attribute", name, (Ref(x.number),), {}, _out(out)))
+        x.run.add(Instruction("attribute", name, (Ref(x.number),), {}, _out(out)))
     return out
 
 
@@ -373,7 +373,7 @@ def call_method(x: Traced, name: str, *args: Any, **kwargs: Any) -> Any:
         return function(x, *args, **kwargs)
     written = [x] if name in _WRITING_METHODS else [kwargs["out"]] if kwargs.get("out") is not None else []
     method = lambda example, *args, **kwargs: getattr(example, name)(*args, **kwargs)
-    return recorded(x.trace, "method", name, method, (x, *args), kwargs, written)
+    return recorded(x.run, "method", name, method, (x, *args), kwargs, written)
 
 
 def lifted(array: Any) -> Any:
@@ -482,12 +482,12 @@ def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: Any, other: Any) -> Any:
         if not _is_operand(other):
             return NotImplemented
-        return recorded(self.trace, "operator", name, apply, (self, other), {})
+        return recorded(self.run, "operator", name, apply, (self, other), {})
 
     def reflected(self: Any, other: Any) -> Any:
         if not _is_operand(other):
             return NotImplemented
-        return recorded(self.trace, "operator", name, apply, (other, self), {})
+        return recorded(self.run, "operator", name, apply, (other, self), {})
 
     return forward, reflected
 
@@ -503,14 +503,14 @@ def _in_place(name: str) -> Callable[..., Any]:
     def update(self: Any, other: Any) -> Any:
         if not _is_operand(other):
             return NotImplemented
-        return recorded(self.trace, "operator", name, apply, (self, other), {}, (self,))
+        return recorded(self.run, "operator", name, apply, (self, other), {}, (self,))
 
     return update
 
 
 def _unary(name: str) -> Callable[..., Any]:
     apply = getattr(operator, name)
-    return lambda self: recorded(self.trace, "operator", name, apply, (self,), {})
+    return lambda self: recorded(self.run, "operator", name, apply, (self,), {})
 
 
 def _method(name: str) -> Callable[..., Any]:
@@ -536,7 +536,7 @@ def _get_item(self: Any, index: Any) -> Any:
     if not leaves_alone(index if type(index) is tuple else (index,)):
         raise StagingRefused("a traced value is indexed by a Dual")
     apply = lambda example, index: example[index]
-    return recorded(self.trace, "get", None, apply, (self, index), {})
+    return recorded(self.run, "get", None, apply, (self, index), {})
 
 
 def _set_real(name: str) -> Callable[..., None]:
