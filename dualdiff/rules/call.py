@@ -14,7 +14,7 @@ from ..tangents import ONE, Like, Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values import storage as shared
 from ..values.dual import Dual, primal
-from ..values.kinds import ARRAYS
+from ..values.kinds import ARRAYS, as_array
 from ..values.levels import duals_in, value_of
 from ..values.objects import fused
 
@@ -29,7 +29,7 @@ def number(arg: Any) -> Any:
     arg = fused(arg)
     if getattr(arg, "dtype", None) is _OBJECT or isinstance(arg, Decimal):
         raise errors.strange_objects(arg)
-    return np.asarray(arg) if isinstance(arg, (list, tuple)) else arg
+    return as_array(arg) if isinstance(arg, (list, tuple)) else arg
 
 
 def tangent_of(arg: Any, perturbation: Perturbation) -> Tangent:

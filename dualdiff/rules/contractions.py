@@ -22,6 +22,7 @@ from ..table import Rule, register
 from ..tangents import ONE, Like, like_of
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
 from ..values.dual import Dual
+from ..values import kinds
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, perturbation_of, refuse_narrowing, tangent_of, wrapped, written
@@ -148,11 +149,11 @@ def bilinear(
 def operand(x: Any) -> Any:
     """A factor as an array (or number): lists and object arrays of Duals are made one."""
     x = fused(x)
-    return np.asarray(x) if isinstance(x, (list, tuple)) else x
+    return kinds.as_array(x) if isinstance(x, (list, tuple)) else x
 
 
 def as_array(x: Any) -> Any:
-    return x if hasattr(x, "shape") else np.asarray(x)
+    return x if hasattr(x, "shape") else kinds.as_array(x)
 
 
 def conj(x: Any) -> Any:

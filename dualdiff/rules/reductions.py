@@ -24,7 +24,7 @@ from ..table import RULES, Rule, register
 from ..tangents import Perturbation, blocks, like_of
 from ..tangents.expression import Tangent, normalized, sum_subscripts
 from ..values.dual import Dual
-from ..values.kinds import ARRAYS
+from ..values.kinds import ARRAYS, as_array
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .axes import along, axes_of, rows_of, tangent_rows
@@ -137,7 +137,7 @@ def selected(d: Tangent, where: Any) -> Tangent:
 
 
 def _mask(where: Any) -> Any:
-    return where if hasattr(where, "dtype") else np.asarray(where, dtype=bool)
+    return where if hasattr(where, "dtype") else as_array(where, bool)
 
 
 def total(d: Tangent, axis: Any, y: Any) -> Tangent:

@@ -367,6 +367,8 @@ def quietly(function: Callable[..., Any], *args: Any) -> Any:
 # NumPy keeps its error state in the context: in a copy of one of these it holds for one call, and an interrupt cannot
 # leave it behind.  Half the time of np.errstate.
 _raising, _silent = contextvars.Context(), contextvars.Context()
+AT_EDGE = contextvars.ContextVar("AT_EDGE", default=False)  # whether errors are raised by `at_edge`, not by the user
+_raising.run(AT_EDGE.set, True)
 _raising.run(np.seterr, divide="raise", over="raise", invalid="raise", under="ignore")
 _silent.run(np.seterr, all="ignore")
 

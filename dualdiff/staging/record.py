@@ -15,7 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..rules.ufuncs import AT_EDGE
+
 _ndarray = np.ndarray
+_SILENT = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
 _ACTIVE = threading.local()
 
 
@@ -164,6 +167,8 @@ class Trace:
             raise StagingRefused("a traced value was used in another thread")
         state = np.geterr()
         if state != self.errstate:
+            if AT_EDGE.get():
+                state = _SILENT
             if any(how in ("raise", "call", "log") for how in state.values()):
                 raise StagingRefused("np.errstate asks for errors, on which the program could not depend")
             instruction.errstate = state

@@ -174,6 +174,9 @@ class TracedArray(Traced):
             return self.item()
         return [part.tolist() if type(part) is TracedArray else part.item() for part in self]
 
+    def setflags(self, write: Any = None, align: Any = None, uic: Any = None) -> None:
+        self.example.setflags(write, align, uic)  # what a write then raises it raises while traced
+
     @property
     def base(self) -> Any:
         return self.example.base
@@ -390,7 +393,7 @@ def _copied(array: Any, order: str) -> Any:
 
 _WRITING_METHODS = frozenset({"fill", "put", "itemset", "sort", "partition", "setfield", "byteswap"})
 _REFUSED_METHODS = frozenset(
-    {"tobytes", "tofile", "dump", "dumps", "resize", "setflags", "data", "ctypes", "getfield", "to_device"}
+    {"tobytes", "tofile", "dump", "dumps", "resize", "data", "ctypes", "getfield", "to_device"}
 )
 _ABOUT = frozenset(
     {
@@ -426,9 +429,9 @@ def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
     if what in _BY_VALUE:
         return True
     if what in _BY_OTHERS:
-        return any(True for _ in inputs_of((tuple(args[1:]), dict(kwargs)))) or (what not in _OF_ARRAYS and any(
-            True for _ in inputs_of(tuple(args[:1]))
-        ))
+        return any(True for _ in inputs_of((tuple(args[1:]), dict(kwargs)))) or (
+            what not in _OF_ARRAYS and any(True for _ in inputs_of(tuple(args[:1])))
+        )
     return getattr(what, "__module__", "").split(".")[0] != "numpy"
 
 

@@ -185,7 +185,9 @@ class Rearrange(Node):
         if self.positions is None and memory and len(self.parents) == 1 and sweep.send_into_view(self, cotangent):
             return
         if self.positions is None:
-            self.positions = positions_of(self.move, self.parents, None if memory else cotangent)
+            self.positions = positions_of(
+                self.move, self.parents, None if type(plain(cotangent)) is _ndarray else cotangent
+            )
         parts = scatter(self.positions, cotangent, [parent.shape for parent in self.parents])
         for parent, part in zip(self.parents, parts, strict=True):
             sweep.send(parent, part)

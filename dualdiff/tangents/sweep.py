@@ -44,7 +44,7 @@ class Sweep:
         total = self.found[at]
         if total is None:
             self.found[at] = block
-        elif self.owned[at] and type(total) in ARRAYS and type(block) in ARRAYS:
+        elif self.owned[at] and type(total) in ARRAYS and type(block) is type(total):
             np.add(total, block, total)
         else:
             self.found[at] = total + block
@@ -77,6 +77,9 @@ class Sweep:
             self.found[at] = total = total.copy()
             self.owned[at] = 1
         view = move(total)
+        if type(view) is not type(block):
+            self.found[at] = total = total + kinds.zeros((), total.dtype, block)  # of the kind that takes both
+            view = move(total)
         np.add(view, block, view)
 
     def send_into_view(self, node: Rearrange, block: Any) -> bool:
@@ -124,7 +127,7 @@ class OneSweep:
         total = self.found[at]
         if total is None:
             self.found[at] = cotangent
-        elif self.owned[at] and type(total) in ARRAYS and type(cotangent) in ARRAYS:
+        elif self.owned[at] and type(total) in ARRAYS and type(cotangent) is type(total):
             np.add(total, cotangent, total)
         else:
             self.found[at] = total + cotangent
@@ -154,6 +157,8 @@ class OneSweep:
                 total = np.zeros(parent.shape, parent.dtype, like=cotangent)
             self.found[at] = total
             self.owned[at] = 1
+        if type(total) is _ndarray and type(cotangent) in kinds.OTHERS:
+            self.found[at] = total = np.array(total, like=cotangent)
         return total
 
 

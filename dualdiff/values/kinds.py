@@ -54,6 +54,20 @@ def empty(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
     return np.empty(shape, dtype) if type(like) is np.ndarray else np.empty(shape, dtype, like=like)
 
 
+def as_array(x: Any, dtype: Any = None) -> Any:
+    """``np.asarray`` of an array, a number, or a list of them, of any kind."""
+    other = _other_in(x)
+    return np.asarray(x, dtype) if other is None else np.asarray(x, dtype, like=other)
+
+
+def _other_in(x: Any) -> Any:
+    if type(x) in OTHERS:
+        return x
+    if isinstance(x, (list, tuple)):
+        return next((found for item in x if (found := _other_in(item)) is not None), None)
+    return None
+
+
 def in_memory(value: Any) -> bool:
     """Whether a plain value is known to be an array in memory, or a number."""
     return isinstance(value, (np.ndarray, *_PLAIN_NUMBERS)) or type(value) in ARRAYS or type(value) in NUMBERS
