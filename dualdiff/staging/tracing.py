@@ -380,11 +380,18 @@ def call_method(x: Traced, name: str, *args: Any, **kwargs: Any) -> Any:
 
 
 def lifted(array: Any) -> Any:
-    """A fresh plain array of the running trace, as a traced one that may be written."""
+    """A fresh plain array of the running trace, as a traced one that may be written; a number as one."""
     trace = active()
-    if trace is None or type(array) is not _ndarray or array.dtype.kind not in "fc":
+    if trace is None:
         return array
-    return recorded(trace, "call", np.copy, _copied, (array,), {"order": "K"})
+    if type(array) is _ndarray and array.dtype.kind in "fc":
+        return recorded(trace, "call", np.copy, _copied, (array,), {"order": "K"})
+    if type(array) in _LIFTED:
+        return recorded(trace, "call", type(array), type(array), (array.item(),), {})
+    return array
+
+
+_LIFTED = frozenset({np.float64, np.float32, np.complex128, np.complex64})
 
 
 def _copied(array: Any, order: str) -> Any:
@@ -584,4 +591,4 @@ def _install() -> None:
 
 
 _install()
-kinds.register(arrays=(TracedArray,), numbers=(TracedScalar, TracedNumber))
+kinds.register(arrays=(TracedArray,), numbers=(TracedScalar, TracedNumber), lifting=lifted)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.kinds import ARRAYS
 from . import blocks
 from .dense import Careful, Dense, as_block, warn_outer
@@ -44,6 +45,8 @@ class Running(Holding):
         Cotangents are blocks, or with ``one`` arrays of the shape of their nodes.  ``consume`` frees the record.
         """
         n = len(self.nodes)
+        if kinds.OTHERS:
+            seeds = [(node, kinds.lift(cotangent)) for node, cotangent in seeds]
         sweep: Any = (OneSweep if one else Sweep)([None] * n, bytearray(n))
         start = 0
         for node, cotangent in seeds:

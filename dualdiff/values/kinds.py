@@ -24,8 +24,9 @@ PLAIN: set[type] = {
 }  # fmt: skip
 
 
-def register(arrays: tuple[type, ...], numbers: tuple[type, ...]) -> None:
-    """Another kind of values, which behave as NumPy's arrays and numbers do."""
+def register(arrays: tuple[type, ...], numbers: tuple[type, ...], lifting: Any) -> None:
+    """Another kind of values, which behave as NumPy's arrays and numbers do; ``lifting`` makes them of plain ones."""
+    _LIFTS.append(lifting)
     ARRAYS.update(arrays)
     NUMBERS.update(numbers)
     OTHERS.update((*arrays, *numbers))
@@ -52,6 +53,14 @@ def zeros(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
 def empty(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
     """An array of the kind of another, of which every entry will be written."""
     return np.empty(shape, dtype) if type(like) is np.ndarray else np.empty(shape, dtype, like=like)
+
+
+_LIFTS: list[Any] = []
+
+
+def lift(x: Any) -> Any:
+    """A plain array or number that is to meet, or to hold, values of another kind: as one of that kind, if it is on."""
+    return _LIFTS[-1](x) if _LIFTS else x
 
 
 def as_array(x: Any, dtype: Any = None) -> Any:
