@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .record import Constant, Instruction, Ref, refs
+from .record import Constant, Instruction, Ref
 
 _OPERATORS = {
     "__add__": "+", "__sub__": "-", "__mul__": "*", "__truediv__": "/", "__floordiv__": "//", "__mod__": "%",
@@ -21,6 +21,7 @@ _OPERATORS = {
 _UFUNCS = {
     np.add: "+", np.subtract: "-", np.multiply: "*", np.true_divide: "/",
 }  # fmt: skip
+_FUNCTIONS = {"__add__": np.add, "__sub__": np.subtract, "__mul__": np.multiply, "__truediv__": np.true_divide}
 _UNARY = {"__neg__": "-", "__pos__": "+", "__invert__": "~"}
 # How tightly an expression binds: 0 needs brackets everywhere, 9 nowhere.
 _BINDING = {
@@ -252,6 +253,17 @@ class Writer:
             return [right]
         return [f"{self._targets(step.out)} = {right}"]
 
+    def taking(self, step: Instruction, operand: int) -> list[str]:
+        """A result written into the buffer of an operand, whose name it takes."""
+        name = self.name(operand)
+        first = type(step.args[0]) is Ref and step.args[0].number == operand
+        symbol = _OPERATORS[step.what] if step.how == "operator" else _UFUNCS.get(step.what)
+        self.names[step.out.number] = name
+        if first and symbol is not None and len(step.args) == 2:
+            return [f"{name} {symbol}= {self.value(step.args[1])}"]
+        function = _FUNCTIONS[step.what] if step.how == "operator" else step.what
+        return [f"{self.function(function)}({self._given(step.args, {})}, out={name})"]
+
     def _targets(self, out: Any) -> str:
         if type(out) is Ref:
             return self.name(out.number)
@@ -311,14 +323,3 @@ def compiled(name: str, lines: list[str], namespace: dict[str, Any]) -> tuple[Ca
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     exec(compile(text, filename, "exec"), namespace)
     return namespace[name], text
-
-
-def last_uses(steps: list[Instruction], outputs: Any) -> dict[int, int]:
-    """The position of the last instruction that takes each variable; of results the end."""
-    last: dict[int, int] = {}
-    for i, step in enumerate(steps):
-        for number in refs((step.args, step.kwargs)):
-            last[number] = i
-    for number in refs(outputs):
-        last[number] = len(steps)
-    return last

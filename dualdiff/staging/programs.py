@@ -11,8 +11,9 @@ import numpy as np
 from ..errors import name_of_user_function
 from ..pytrees.trees import Structure, flatten, paths
 from . import passes
-from .emission import NotANumber, Writer, compiled, errstate_line, last_uses
-from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active
+from .buffers import Layout, laid_out
+from .emission import NotANumber, Writer, compiled, errstate_line
+from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
 from .tracing import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
 
 _ndarray = np.ndarray
@@ -114,11 +115,13 @@ def program_of(
     parameters = [x for x in inputs if x is not None]
     steps, outputs = passes.simplified(trace, parameters, outputs, options)
     steps = with_separate_results(trace, steps, parameters, outputs)
+    program = passes.Program(trace, steps, parameters, outputs)
+    layout = laid_out(program, "nest" in options.names, "reuse" in options.names)
     saves = _written_arguments(trace, steps, inputs)
     name = _identifier(name_of_user_function(f), "program")
     names = _argument_names(f, structure, inputs)
     writer = Writer(trace.variables, trace.constants, names)
-    body = written(writer, steps, outputs, parameters)
+    body = written(writer, program, layout)
     head = f"def {name}({', '.join(names[number] for number in parameters)}):"
     writer.namespace["NotANumber"] = NotANumber
     before = set(writer.namespace)
@@ -138,35 +141,68 @@ def program_of(
     )
 
 
-def written(writer: Writer, steps: list[Instruction], outputs: Any, parameters: list[int]) -> list[str]:
+_WIDTH = 88  # of an expression that is written where it is used
+
+
+def written(writer: Writer, program: passes.Program, layout: Layout) -> list[str]:
     """The lines of a program."""
     lines: list[str] = []
-    last = last_uses(steps, outputs)
+    outputs, parameters, variables = program.outputs, program.parameters, program.variables
+    last = last_uses(program, layout)
     state = None
     shown = ""
-    for i, step in enumerate(steps):
+    for i, step in enumerate(program.steps):
+        if type(step.out) is Ref and step.out.number in layout.inlined:
+            expression = writer.right_side(step)
+            if len(expression.text) <= _WIDTH:
+                writer.inline[step.out.number] = expression
+                continue
         if step.errstate != state:
             state = step.errstate
             if state is not None:
                 lines.append("    " + errstate_line(state))
         indent = "    " if state is None else "        "
-        for j, text in enumerate(writer.statement(step)):
+        taken = layout.taken.get(step.out.number) if type(step.out) is Ref else None
+        for j, text in enumerate(writer.statement(step) if taken is None else writer.taking(step, taken)):
             comment = ""
             if not j and step.line and step.line != shown:
                 comment, shown = f"  # {_place(step.line)}", step.line
             lines.append(indent + text + comment)
         dying = [
             writer.name(number)
-            for number, at in last.items()
-            if at == i
-            and number not in parameters
-            and number not in writer.inline
-            and _is_large(writer.variables[number])
+            for number in last.get(i, ())
+            if number not in parameters and number not in writer.inline and _is_large(variables[number])
         ]
         if dying:
             lines.append(f"{indent}del {', '.join(sorted(dying))}")
     lines.append("    return " + (writer.value(outputs[0]) if len(outputs) == 1 else writer.value(tuple(outputs))))
     return lines
+
+
+def last_uses(program: passes.Program, layout: Layout) -> dict[int, list[int]]:
+    """By position, the variables that no later statement names."""
+    steps = program.steps
+    consumer: dict[int, int] = {}
+    for i in range(len(steps) - 1, -1, -1):
+        for number in refs((steps[i].args, steps[i].kwargs, steps[i].out)):
+            consumer.setdefault(number, i)
+    final = list(range(len(steps)))
+    for i in range(len(steps) - 1, -1, -1):
+        out = steps[i].out
+        if type(out) is Ref and out.number in layout.inlined:
+            final[i] = final[consumer[out.number]] if consumer[out.number] != i else len(steps)
+    last: dict[int, int] = {}
+    for i, step in enumerate(steps):
+        for number in refs((step.args, step.kwargs, step.out)):
+            last[number] = max(last.get(number, 0), final[i])
+    for number in refs(program.outputs):
+        last[number] = len(steps)
+    moved = set(layout.taken.values())  # their names live on
+    by_position: dict[int, list[int]] = {}
+    for number, at in last.items():
+        if number not in moved:
+            by_position.setdefault(at, []).append(number)
+    return by_position
 
 
 def _is_large(variable: Any) -> bool:

@@ -127,12 +127,12 @@ class Staged(Transformed):
             trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
             try:
                 found: Any = program.run(*trial)
-            except Miss as miss:
-                found = miss
+            except Exception as error:
+                found = error
             result = self._unstaged(*args, **kwargs)
             expected = flatten(result)[0]
             given = [found] if program.single else found
-            if isinstance(found, Miss) or not all(map(same, given, expected)) or len(given) != len(expected):
+            if isinstance(found, Exception) or not all(map(same, given, expected)) or len(given) != len(expected):
                 self._give_up(
                     key,
                     "run once more, it gave another result: it depends on something besides its arguments "
