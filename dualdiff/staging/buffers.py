@@ -75,6 +75,8 @@ def _nested(program: Program) -> tuple[set[int], list[int]]:
 
 
 def _takes_expressions(user: Instruction, number: int, step: Instruction, variable: Variable) -> bool:
+    if user.how == "writeable":
+        return False
     if user.how == "guard":
         return bool(user.what == "bool")
     if number in user.written:

@@ -242,6 +242,8 @@ class Writer:
     def statement(self, step: Instruction) -> list[str]:
         if step.how == "guard":
             return self._guard(step)
+        if step.how == "writeable":
+            return [f"{self.value(step.args[0], 9)}.flags.writeable = True"]
         if step.how == "set":
             target = self.value(step.args[0], 9)
             return [f"{target}[{self._index(step.args[1])}] = {self.value(step.args[2])}"]

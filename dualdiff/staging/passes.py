@@ -83,7 +83,7 @@ def without_result(step: Instruction) -> Instruction:
 
 def is_pure(step: Instruction) -> bool:
     """Whether an instruction only makes its result: no write, no guard, no function of the user's among its arguments."""
-    if step.written or step.how in ("guard", "set"):
+    if step.written or step.how in ("guard", "set", "writeable"):
         return False
     return not _has_callable((step.args, step.kwargs))
 

@@ -8,8 +8,10 @@ holds where the answer is the same) or refused (``float``, text, hash, conversio
 
 from __future__ import annotations
 
+import dis
 import inspect
 import operator
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, NoReturn
@@ -41,6 +43,10 @@ class Traced:
     @property
     def memory(self) -> Any:
         return self.example
+
+    def called(self, function: Callable[..., Any], *args: Any) -> Any:
+        """A function of plain arrays, as one call."""
+        return recorded(self.run, "call", function, function, (self, *args), {})
 
     def has_nan(self) -> bool:
         """A guard: where a nan comes up, the program is not the answer."""
@@ -93,6 +99,12 @@ class Traced:
         if not leaves_alone((*inputs, *kwargs.values())):
             return NotImplemented
         if method == "__call__":
+            if not kwargs and not isinstance(inputs[0], Traced) and ufunc in _OPERATOR_OF:
+                frame = sys._getframe(1)
+                if frame.f_code.co_code[frame.f_lasti] == _BINARY_OP:
+                    # ``number * traced``: an operator of NumPy's scalars may round in another way than the ufunc.
+                    name = _OPERATOR_OF[ufunc]
+                    return recorded(self.run, "operator", name, getattr(operator, name), inputs, {})
             return recorded(self.run, "call", ufunc, ufunc, inputs, kwargs, _outputs(kwargs))
         written = inputs[:1] if method == "at" else _outputs(kwargs)
         return recorded(self.run, "call", (ufunc, method), getattr(ufunc, method), inputs, kwargs, written)
@@ -175,7 +187,8 @@ class TracedArray(Traced):
         return [part.tolist() if type(part) is TracedArray else part.item() for part in self]
 
     def setflags(self, write: Any = None, align: Any = None, uic: Any = None) -> None:
-        self.example.setflags(write, align, uic)  # what a write then raises it raises while traced
+        if write is not None:
+            self.flags.writeable = write
 
     @property
     def base(self) -> Any:
@@ -183,7 +196,7 @@ class TracedArray(Traced):
 
     @property
     def flags(self) -> Any:
-        return self.example.flags
+        return _Flags(self)
 
     @property
     def flat(self) -> Any:
@@ -192,6 +205,25 @@ class TracedArray(Traced):
     @flat.setter
     def flat(self, item: Any) -> None:
         self.flat[...] = item
+
+
+class _Flags:
+    """``x.flags``, of which ``writeable`` may be set."""
+
+    def __init__(self, array: TracedArray) -> None:
+        self.__dict__["array"] = array
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.array.example.flags, name)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.array.example.flags[name]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        array = self.array
+        setattr(array.example.flags, name, value)  # what a write then raises it raises while traced
+        if name == "writeable" and value:
+            array.run.add(Instruction("writeable", None, (Ref(array.number),), {}))
 
 
 class _Flat:
@@ -484,6 +516,12 @@ def describe(example: Any) -> str:
 
 
 # Operators, attributes and methods.
+
+_BINARY_OP = dis.opmap["BINARY_OP"]
+_OPERATOR_OF = {
+    np.add: "__add__", np.subtract: "__sub__", np.multiply: "__mul__", np.true_divide: "__truediv__",
+    np.floor_divide: "__floordiv__", np.remainder: "__mod__", np.power: "__pow__", np.matmul: "__matmul__",
+}  # fmt: skip
 
 
 def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
