@@ -21,8 +21,8 @@ from .. import errors
 from ..table import Rule, register
 from ..tangents import ONE, Like, like_of
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
-from ..values.dual import Dual
 from ..values import kinds
+from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, perturbation_of, refuse_narrowing, tangent_of, wrapped, written

@@ -169,7 +169,9 @@ class Elementwise(UfuncMethods, Rule):
             plain, mask = stripped(args), stripped(where)
             scratch = stripped(out[0] if isinstance(out, tuple) else out)
             if getattr(np, self.function.__name__, None) == self.function:
-                self.function(*plain, out=None if scratch is None else np.copy(scratch, order="K"), where=mask, **options)
+                self.function(
+                    *plain, out=None if scratch is None else np.copy(scratch, order="K"), where=mask, **options
+                )
             else:  # loops of SciPy write out of bounds where they are masked (1.15 to 1.18)
                 chosen = np.broadcast_arrays(*plain, mask)
                 self.function(*(arg[chosen[-1]] for arg in chosen[:-1]), **options)

@@ -169,9 +169,10 @@ class Writer:
                 return Text(f"np.{item.__name__}")
             if item in (float, int, bool, complex):
                 return Text(item.__name__)
-        if isinstance(item, np.generic) and item.dtype.kind in "fiub":
-            if item.dtype.kind != "f" or np.isfinite(item):
-                return Text(f"np.{item.dtype.name}({item.item()!r})")
+        if isinstance(item, np.generic) and (
+            item.dtype.kind in "iub" or (item.dtype.char in "dfe" and np.isfinite(item))
+        ):
+            return Text(f"np.{item.dtype.name}({item.item()!r})")
         if callable(item):
             return Text(self.function(item))
         name = f"C{len(self.namespace)}"

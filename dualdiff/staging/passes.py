@@ -20,7 +20,9 @@ from .record import Constant, Instruction, Ref, Trace, Variable, mapped, refs
 
 _ndarray = np.ndarray
 _FOLDED = 2**20  # bytes of the largest constant that folding makes
-ALL = frozenset({"fold", "views", "copies", "stores", "identities", "common", "dead", "nest", "reuse", "blocks", "floats"})
+ALL = frozenset(
+    {"fold", "views", "copies", "stores", "identities", "common", "dead", "direct", "nest", "reuse", "blocks", "floats"}
+)
 
 
 class Options(NamedTuple):
@@ -82,7 +84,7 @@ def without_result(step: Instruction) -> Instruction:
 
 
 def is_pure(step: Instruction) -> bool:
-    """Whether an instruction only makes its result: no write, no guard, no function of the user's among its arguments."""
+    """Whether an instruction only makes its result: no write, no guard, no function of the user's in it."""
     if step.written or step.how in ("guard", "set", "writeable"):
         return False
     return not _has_callable((step.args, step.kwargs))
@@ -391,7 +393,12 @@ def identities(program: Program) -> Program:
                 value = number_in(item, out, x)
                 if value is None and type(item) in (float, np.float64) and type(x) is Ref:
                     kind = program.variables[x.number]
-                    if (kind.kind, kind.shape, kind.dtype, kind.strides) == (out.kind, out.shape, out.dtype, out.strides):
+                    if (kind.kind, kind.shape, kind.dtype, kind.strides) == (
+                        out.kind,
+                        out.shape,
+                        out.dtype,
+                        out.strides,
+                    ):
                         value = float(item)
                 if value is None:
                     continue
@@ -449,6 +456,46 @@ def _state(step: Instruction) -> Any:
     return None if step.errstate is None else tuple(step.errstate.items())
 
 
+# The same by a shorter way.
+
+
+def direct(program: Program) -> Program:
+    """NumPy's functions as the calls that they make themselves."""
+    return program._replace(steps=[_direct(program, step) for step in program.steps])
+
+
+def _direct(program: Program, step: Instruction) -> Instruction:
+    if step.how != "call" or type(step.what) is tuple or step.written:
+        return step
+    args, kwargs = step.args, step.kwargs
+    how, what = step.how, step.what
+    array = bool(args) and _is_array(program, args[0])
+    if what is np.sum and array and len(args) <= 2 and set(kwargs) <= {"axis", "keepdims"}:
+        axis = args[1] if len(args) == 2 else kwargs.get("axis")
+        what, args, kwargs = (np.add, "reduce"), args[:1], {**kwargs, "axis": axis}
+    elif what is np.moveaxis and array and not kwargs and all(type(x) is int for x in args[1:]):
+        ndim = len(program.variables[args[0].number].shape)
+        source, target = (x % ndim for x in args[1:])
+        order = [axis for axis in range(ndim) if axis != source]
+        order.insert(target, source)
+        how, what, args = "method", "transpose", (args[0], *order)
+    elif what is np.matmul and not kwargs and array and _is_array(program, args[1]):
+        how, what = "operator", "__matmul__"
+    elif what is np.copy and array and kwargs == {"order": "K"}:
+        how, what, args, kwargs = "method", "copy", (args[0], "K"), {}
+    elif what in (np.zeros, np.empty) and len(args) == 2 and not kwargs and args[1] == np.dtype(np.float64):
+        args = args[:1]
+    elif what is np.full and kwargs.get("dtype") == np.dtype(np.float64) and isinstance(args[1], float):
+        kwargs = {}
+    else:
+        return step
+    return Instruction(how, what, args, kwargs, step.out, step.written, step.line, step.errstate)
+
+
+def _is_array(program: Program, item: Any) -> bool:
+    return type(item) is Ref and program.variables[item.number].kind == "array"
+
+
 _PASSES: list[tuple[str, Callable[[Program], Program]]] = [
     ("dead", dead),
     ("views", views),
@@ -461,4 +508,5 @@ _PASSES: list[tuple[str, Callable[[Program], Program]]] = [
     ("views", views),
     ("common", common),
     ("dead", dead),
+    ("direct", direct),
 ]

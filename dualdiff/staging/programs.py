@@ -24,12 +24,13 @@ class Program:
     """One compiled program: what it takes, what it gives, and what it stands for."""
 
     def __init__(
-        self, run: Callable[..., Any], text: str, structure: Structure, saves: tuple[int, ...],
+        self, run: Callable[..., Any], text: str, structure: Structure, whole: bool, saves: tuple[int, ...],
         trace_length: int, key: Any, guards: list[str], imports: list[str], constants: dict[str, Any],
     ) -> None:  # fmt: skip
         self.run = run
         self.text = text
         self.structure = structure
+        self.whole = whole  # whether it returns the tree of results, or a tuple of its leaves
         self.saves = saves  # the positions of arguments that it writes, to be put back where a guard fails
         self.records = trace_length
         self.key = key
@@ -43,9 +44,9 @@ class Program:
     def lines(self) -> int:
         return self.text.count("\n") - 1
 
-    @property
-    def single(self) -> bool:
-        return self.structure.container is None
+    def __call__(self, *leaves: Any) -> Any:
+        result = self.run(*leaves)
+        return result if self.whole else self.structure.build(iter(result), bare=True)
 
     def __repr__(self) -> str:
         return f"<program of {self.lines} lines, {len(self.guards)} guards, {self.calls} calls>"
@@ -121,7 +122,7 @@ def program_of(
     name = _identifier(name_of_user_function(f), "program")
     names = _argument_names(f, structure, inputs)
     writer = Writer(trace.variables, trace.constants, names)
-    body = written(writer, program, layout)
+    body, whole = written(writer, program, layout, result_structure)
     head = f"def {name}({', '.join(names[number] for number in parameters)}):"
     writer.namespace["NotANumber"] = NotANumber
     before = set(writer.namespace)
@@ -132,6 +133,7 @@ def program_of(
         run,
         text,
         result_structure,
+        whole,
         saves,
         len(trace.instructions),
         key,
@@ -144,10 +146,10 @@ def program_of(
 _WIDTH = 88  # of an expression that is written where it is used
 
 
-def written(writer: Writer, program: passes.Program, layout: Layout) -> list[str]:
-    """The lines of a program."""
+def written(writer: Writer, program: passes.Program, layout: Layout, structure: Structure) -> tuple[list[str], bool]:
+    """The lines of a program, and whether it returns the tree of results itself."""
     lines: list[str] = []
-    outputs, parameters, variables = program.outputs, program.parameters, program.variables
+    parameters, variables = program.parameters, program.variables
     last = last_uses(program, layout)
     state = None
     shown = ""
@@ -175,8 +177,36 @@ def written(writer: Writer, program: passes.Program, layout: Layout) -> list[str
         ]
         if dying:
             lines.append(f"{indent}del {', '.join(sorted(dying))}")
-    lines.append("    return " + (writer.value(outputs[0]) if len(outputs) == 1 else writer.value(tuple(outputs))))
-    return lines
+    result, whole = result_text(writer, structure, program.outputs)
+    lines.append("    return " + result)
+    return lines, whole
+
+
+def result_text(writer: Writer, structure: Structure, outputs: list[Any]) -> tuple[str, bool]:
+    """The result of a program as text, and whether that is the tree itself or the tuple of its leaves."""
+    rest = iter(outputs)
+
+    def build(part: Structure) -> str:
+        if part.container is None:
+            return writer.value(next(rest))
+        if part.container is dict:
+            texts = dict(zip(part.names, [build(child) for child in part.children], strict=True))
+            return "{" + ", ".join(f"{name!r}: {texts[name]}" for name in part.example) + "}"
+        items = ", ".join(map(build, part.children))
+        if part.container is list:
+            return f"[{items}]"
+        return f"({items},)" if len(part.children) == 1 else f"({items})"
+
+    if _is_plain(structure):
+        return build(structure), True
+    return writer.value(tuple(outputs)), False
+
+
+def _is_plain(structure: Structure) -> bool:
+    if structure.container is None:
+        return True
+    named = structure.container is not dict or all(type(name) is str for name in structure.names)
+    return structure.container in (tuple, list, dict) and named and all(map(_is_plain, structure.children))
 
 
 def last_uses(program: passes.Program, layout: Layout) -> dict[int, list[int]]:

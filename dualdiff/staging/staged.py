@@ -11,11 +11,13 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from .. import adapting, errors
+from ..pytrees.kinds import sorted_keys
 from ..pytrees.trees import Structure, flatten
 from ..transforms.transformed import Transformed
 from ..values.objects import carries
@@ -41,37 +43,31 @@ class Staged(Transformed):
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not kwargs:
-            key = []
-            for arg in args:
-                kind = type(arg)
-                if kind is _ndarray:
-                    key += (arg.shape, arg.dtype, arg.strides)
-                elif kind is float:
-                    key.append(float)
-                else:
-                    break
-            else:
-                programs = self._programs.get(tuple(key))
-                if programs is not None and not programs[0].saves:
+        key: list[Any] = []
+        leaves: list[Any] = []
+        if _walk((args, kwargs) if kwargs else args, key, leaves):
+            programs = self._programs.get(tuple(key))
+            if programs is not None:
+                program = programs[0]
+                if program.whole and not program.saves:
                     try:
-                        result = programs[0].run(*args)
+                        result = program.run(*leaves)
                     except Miss:
-                        return self._run(*args)
-                    program = programs[0]
+                        return self._run(*args, **kwargs)
                     program.calls += 1
-                    if program.single:
-                        return result
-                    return program.structure.build(iter(result), bare=True)
+                    return result
         return self._run(*args, **kwargs)
 
     def _run(self, *args: Any, **kwargs: Any) -> Any:
         if active() is not None or carries(args) or carries(kwargs):
             return self._unstaged(*args, **kwargs)
-        leaves, structure = flatten((args, kwargs))
-        key = key_of(leaves, structure)
-        dynamic = [leaf for leaf in leaves if is_dynamic(leaf)]
-        if key is None or key in self._refused:
+        parts: list[Any] = []
+        dynamic: list[Any] = []
+        key = tuple(parts) if _walk((args, kwargs) if kwargs else args, parts, dynamic) else None
+        if key is None:
+            self._warn_once("an argument is no number, array, string or None, nor a list, tuple or dict of them")
+            return self._unstaged(*args, **kwargs)
+        if key in self._refused:
             return self._unstaged(*args, **kwargs)
         programs = self._programs.get(key, ())
         for i, program in enumerate(programs):
@@ -85,6 +81,7 @@ class Staged(Transformed):
         if len(programs) >= self.variants:
             self._give_up(key, f"it has more than {self.variants} ways through its branches", programs[0].guards)
             return self._unstaged(*args, **kwargs)
+        leaves, structure = flatten((args, kwargs))
         return self._traced(key, leaves, structure, args, kwargs)
 
     def _unstaged(self, *args: Any, **kwargs: Any) -> Any:
@@ -97,16 +94,14 @@ class Staged(Transformed):
         try:
             if program.saves and len(leaves) > 1 and _overlap(leaves):
                 return False, NotANumber
-            result = program.run(*leaves)
+            result = program(*leaves)
         except Miss as miss:
             program.misses += 1
             for i, copy in zip(program.saves, saved, strict=True):
                 leaves[i][...] = copy
             return False, type(miss)
         program.calls += 1
-        if program.single:
-            return True, result
-        return True, program.structure.build(iter(result), bare=True)
+        return True, result
 
     def _traced(self, key: Any, leaves: list[Any], structure: Structure, args: Any, kwargs: Any) -> Any:
         with self._lock:
@@ -126,13 +121,13 @@ class Staged(Transformed):
                 return self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])[1]
             trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
             try:
-                found: Any = program.run(*trial)
+                found: Any = program(*trial)
             except Exception as error:
                 found = error
             result = self._unstaged(*args, **kwargs)
             expected = flatten(result)[0]
-            given = [found] if program.single else found
-            if isinstance(found, Exception) or not all(map(same, given, expected)) or len(given) != len(expected):
+            given = [] if isinstance(found, Exception) else flatten(found)[0]
+            if len(given) != len(expected) or not all(map(same, given, expected)):
                 self._give_up(
                     key,
                     "run once more, it gave another result: it depends on something besides its arguments "
@@ -149,14 +144,17 @@ class Staged(Transformed):
         name = errors.name_of_user_function(self.f)
         errors.warn(f"{name} is not staged, and runs as it is: {reason}{where}.", errors.NotStaged)
 
+    def _warn_once(self, reason: str) -> None:
+        if reason not in self._refused.values():
+            self._give_up(reason, reason, [])
+
     def source(self, *args: Any, **kwargs: Any) -> str:
         """The program for these arguments, as text."""
         return self.program(*args, **kwargs).text
 
     def program(self, *args: Any, **kwargs: Any) -> Program:
         """The program for these arguments; StagingRefused where there is none."""
-        leaves, structure = flatten((args, kwargs))
-        key = key_of(leaves, structure)
+        key = self._key(args, kwargs)
         if key is None:
             raise StagingRefused("an argument is no number, array, string or None")
         if key not in self._programs:
@@ -167,6 +165,10 @@ class Staged(Transformed):
             if key in self._refused:
                 raise StagingRefused(f"{errors.name_of_user_function(self.f)} is not staged: {self._refused[key]}.")
         return self._programs[key][0]
+
+    def _key(self, args: Any, kwargs: Any) -> Any:
+        parts: list[Any] = []
+        return tuple(parts) if _walk((args, kwargs) if kwargs else args, parts, []) else None
 
     @property
     def programs(self) -> list[Program]:
@@ -190,30 +192,38 @@ def stage(f: Callable[..., Any], *, variants: int = 8, check: bool = True, compi
     return Staged(f, variants, check, Options())
 
 
-def key_of(leaves: list[Any], structure: Structure) -> Any:
-    """What a program is for; None where an argument is none of these."""
-    key: list[Any] = []
-    for leaf in leaves:
-        kind = type(leaf)
-        if kind is _ndarray:
-            key += (leaf.shape, leaf.dtype, leaf.strides)
-        elif kind is float or kind is complex or isinstance(leaf, np.generic):
-            key.append(kind)
-        elif kind in (int, bool, str, bytes):
-            key += (kind, leaf)
-        elif callable(leaf):
-            key.append(leaf)
-        else:
-            return None
-    if _is_flat(structure):
-        return tuple(key)
-    return (str(structure), *key)
+_SIMPLE = frozenset({int, bool, str, bytes, type(None)})
 
 
-def _is_flat(structure: Structure) -> bool:
-    """Whether all arguments are positional and no trees."""
-    positional, named = structure.children
-    return not named.children and all(child.container is None for child in positional.children)
+def _walk(tree: Any, key: list[Any], leaves: list[Any]) -> bool:
+    """What a program is for, and its inputs, in the order of `flatten`; whether all arguments are of that kind."""
+    kind = type(tree)
+    if kind is _ndarray:
+        key += (tree.shape, tree.dtype, tree.strides)
+        leaves.append(tree)
+    elif kind is float or kind is complex or kind is np.float64:
+        key.append(kind)
+        leaves.append(tree)
+    elif kind is tuple or kind is list:
+        key += (kind, len(tree))
+        for item in tree:
+            if not _walk(item, key, leaves):
+                return False
+    elif kind is dict:
+        key.append(tuple(tree))
+        for name in sorted_keys(tree):
+            if not _walk(tree[name], key, leaves):
+                return False
+    elif kind in _SIMPLE:
+        key += (kind, tree)
+    elif isinstance(tree, np.generic):
+        key.append(kind)
+        leaves.append(tree)
+    elif kind is FunctionType:
+        key.append(tree)
+    else:
+        return False
+    return True
 
 
 def _overlap(leaves: list[Any]) -> bool:
