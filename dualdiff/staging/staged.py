@@ -162,6 +162,8 @@ class Staged(Transformed):
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", errors.NotStaged)
                     self(*map_copied(args), **dict(zip(kwargs, map_copied(kwargs.values()), strict=True)))
+            if key not in self._programs and key not in self._refused:
+                raise StagingRefused("a nan came up in the run that was to be written down; try other arguments")
             if key in self._refused:
                 raise StagingRefused(f"{errors.name_of_user_function(self.f)} is not staged: {self._refused[key]}.")
         return self._programs[key][0]

@@ -47,12 +47,12 @@ def is_number(value: Any) -> bool:
 
 def zeros(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
     """Zeros of the kind of an array, to be written into."""
-    return np.zeros(shape, dtype) if type(like) is np.ndarray else np.zeros(shape, dtype, like=like)
+    return np.zeros(shape, dtype, like=like) if type(like) in OTHERS else np.zeros(shape, dtype)
 
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
     """An array of the kind of another, of which every entry will be written."""
-    return np.empty(shape, dtype) if type(like) is np.ndarray else np.empty(shape, dtype, like=like)
+    return np.empty(shape, dtype, like=like) if type(like) in OTHERS else np.empty(shape, dtype)
 
 
 _LIFTS: list[Any] = []
