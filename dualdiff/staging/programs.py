@@ -14,6 +14,7 @@ from . import passes
 from .buffers import Layout, laid_out
 from .emission import NotANumber, Writer, compiled, errstate_line
 from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
+from .scalars import lowered
 from .tracing import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
 
 _ndarray = np.ndarray
@@ -126,7 +127,25 @@ def program_of(
     head = f"def {name}({', '.join(names[number] for number in parameters)}):"
     writer.namespace["NotANumber"] = NotANumber
     before = set(writer.namespace)
-    run, text = compiled(name, [head, *body], writer.namespace)
+    lines = [head, *body]
+    found = lowered(program, names) if "floats" in options.names else None
+    if found is not None:
+        results, writer_of_results = found[1], Writer(trace.variables, trace.constants, names)
+        returned, whole_tree = result_text(writer_of_results, result_structure, results, texts=True)
+        if whole_tree == whole:
+            lines = [
+                head,
+                "    try:",
+                *(f"        {line}" for line in found[0]),
+                f"        return {returned}",
+                "    except (OverflowError, ValueError, ZeroDivisionError):  # where NumPy has inf or nan",
+                f"        return {name}_in_numpy({', '.join(names[number] for number in parameters)})",
+                "",
+                "",
+                head.replace(f"def {name}(", f"def {name}_in_numpy("),
+                *body,
+            ]
+    run, text = compiled(name, lines, writer.namespace)
     guards = [step.line for step in steps if step.how == "guard"]
     constants = {k: v for k, v in writer.namespace.items() if k in before and type(v) is _ndarray}
     return Program(
@@ -182,13 +201,13 @@ def written(writer: Writer, program: passes.Program, layout: Layout, structure: 
     return lines, whole
 
 
-def result_text(writer: Writer, structure: Structure, outputs: list[Any]) -> tuple[str, bool]:
+def result_text(writer: Writer, structure: Structure, outputs: list[Any], texts: bool = False) -> tuple[str, bool]:
     """The result of a program as text, and whether that is the tree itself or the tuple of its leaves."""
-    rest = iter(outputs)
+    rest = iter(outputs if texts else [writer.value(out) for out in outputs])
 
     def build(part: Structure) -> str:
         if part.container is None:
-            return writer.value(next(rest))
+            return str(next(rest))
         if part.container is dict:
             texts = dict(zip(part.names, [build(child) for child in part.children], strict=True))
             return "{" + ", ".join(f"{name!r}: {texts[name]}" for name in part.example) + "}"
@@ -199,7 +218,7 @@ def result_text(writer: Writer, structure: Structure, outputs: list[Any]) -> tup
 
     if _is_plain(structure):
         return build(structure), True
-    return writer.value(tuple(outputs)), False
+    return f"({', '.join(rest)},)", False
 
 
 def _is_plain(structure: Structure) -> bool:
