@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import adapting
 from ..errors import name_of_user_function
 from ..pytrees.trees import Structure, flatten, paths
+from ..transforms.transformed import Transformed
 from . import passes
 from .buffers import Layout, laid_out
 from .emission import NotANumber, Writer, compiled, errstate_line
@@ -91,6 +93,8 @@ def traced_run(
         traced.append(kind(trace, example, number))
         inputs.append(number)
     args, kwargs = structure.build(iter(traced), bare=True)
+    if not isinstance(f, Transformed):
+        f = adapting.adapt(f)
     activate(trace)
     try:
         result = f(*args, **kwargs)

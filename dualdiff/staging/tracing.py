@@ -44,9 +44,21 @@ class Traced:
     def memory(self) -> Any:
         return self.example
 
-    def called(self, function: Callable[..., Any], *args: Any) -> Any:
+    def called(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """A function of plain arrays, as one call."""
-        return recorded(self.run, "call", function, function, (self, *args), {})
+        return recorded(self.run, "call", function, function, args, kwargs)
+
+    def as_number(self, kind: type) -> Any:
+        """``float(x)`` and ``complex(x)``"""
+        if type(self.example) is kind:
+            return self
+        if isinstance(self.example, (np.ndarray, np.generic)) and type(self.example.item()) is kind:
+            return call_method(self, "item")
+        return recorded(self.run, "call", kind, kind, (self,), {})
+
+    @property
+    def __class__(self) -> type:  # type: ignore[override]
+        return type(self.example)  # so that isinstance answers as for the plain value
 
     def has_nan(self) -> bool:
         """A guard: where a nan comes up, the program is not the answer."""

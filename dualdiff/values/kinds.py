@@ -63,17 +63,23 @@ def lift(x: Any) -> Any:
     return _LIFTS[-1](x) if _LIFTS else x
 
 
+def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """A function of plain arrays and numbers, compiled perhaps, also where they are of another kind."""
+    other = other_in((args, tuple(kwargs.values()))) if OTHERS else None
+    return function(*args, **kwargs) if other is None else other.called(function, *args, **kwargs)
+
+
 def as_array(x: Any, dtype: Any = None) -> Any:
     """``np.asarray`` of an array, a number, or a list of them, of any kind."""
-    other = _other_in(x)
+    other = other_in(x)
     return np.asarray(x, dtype) if other is None else np.asarray(x, dtype, like=other)
 
 
-def _other_in(x: Any) -> Any:
+def other_in(x: Any) -> Any:
     if type(x) in OTHERS:
         return x
     if isinstance(x, (list, tuple)):
-        return next((found for item in x if (found := _other_in(item)) is not None), None)
+        return next((found for item in x if (found := other_in(item)) is not None), None)
     return None
 
 

@@ -191,7 +191,7 @@ def _as_strided(fresh: Any, original: Any) -> Any:
     if type(fresh) not in ARRAYS or fresh.strides == original.strides:
         return fresh
     if type(fresh) in kinds.OTHERS:
-        return fresh.called(_as_strided, original)
+        return fresh.called(_as_strided, fresh, original)
     long_axes = [axis for axis in range(fresh.ndim) if fresh.shape[axis] > 1]
     if any(original.strides[axis] == 0 for axis in long_axes):  # one entry seen many times
         return fresh
