@@ -24,6 +24,10 @@ class EscapedDual(RuntimeError):
     """A `Dual` was used after the transform that made it had returned."""
 
 
+class StagingRefused(TypeError):
+    """What a function does cannot be written down as a program of NumPy calls (`stage`)."""
+
+
 class NotStaged(UserWarning):
     """A staged function runs as it is, without a program: what it does cannot be written down as NumPy calls."""
 

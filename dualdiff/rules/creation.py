@@ -65,7 +65,9 @@ def full_like(
 def _plain(function: Any, like: Dual, args: Any, kwargs: Any) -> Any:
     """The array itself, of the kind that the value of ``like`` is."""
     value = like.value
-    if (isinstance(value, (np.ndarray, np.generic)) and type(value) not in OTHERS) or not hasattr(value, "__array_function__"):
+    if (isinstance(value, (np.ndarray, np.generic)) and type(value) not in OTHERS) or not hasattr(
+        value, "__array_function__"
+    ):
         return function(*args, **kwargs)
     return function(*args, **kwargs, like=value)
 

@@ -1,9 +1,9 @@
 """Programs of few numbers in plain Python: floats, ``math`` and no array at all between arguments and results.
 
-The instructions are run once more, on *places* in place of entries: an array is an array of the numbers of its places,
-so that views, writes, reshapes and joins are NumPy's own, on those.  An elementwise operation makes a place for each
-entry, a sum a chain of additions in NumPy's order.  What comes out is one list of scalar operations, in which equal ones
-are one.
+The instructions are run once more, on *places* in place of entries: an array is an array of the numbers of its
+places, so that views, writes, reshapes and joins are NumPy's own, on those.  An elementwise operation makes a place for
+each entry, a sum a chain of additions in NumPy's order.  What comes out is one list of scalar operations, in which equal
+ones are one.
 
 Every function is used only where it agrees with NumPy's to the last bit on this machine (`agrees`); what raises in
 Python where NumPy has an infinity or a nan (`ERRORS`) is left to the NumPy program.
@@ -270,6 +270,8 @@ class Lowering:
                         raise NotScalar("another dtype")
                     args, kwargs = args[:1], {k: v for k, v in kwargs.items() if k != "dtype"}
                 return what(*[self.places_in(arg) for arg in args], **{k: self.raw(v) for k, v in kwargs.items()})
+            if getattr(what, "__module__", None) == "math" and not kwargs:
+                return self.places.make(f"math.{what.__name__}", *[int(self.value(arg)) for arg in args])
             if isinstance(what, np.ufunc) and not kwargs:
                 return self.elementwise(step, what, args)
         raise NotScalar(f"{how} {what}")
@@ -349,7 +351,7 @@ class Lowering:
     def guard(self, step: Instruction) -> None:
         if step.what == "nan":
             self.guards.append((len(self.places.operations), step, np.array(self.value(step.args[0]))))
-        elif step.what == "bool":
+        elif step.what in ("bool", "int"):
             self.guards.append((len(self.places.operations), step, self.value(step.args[0])))
         else:
             raise NotScalar(f"a guard of {step.what}")
@@ -551,6 +553,10 @@ class _Text:
     def _guard(self, step: Instruction, places: Any) -> None:
         if step.what == "bool":
             self.body.append(f"if {'not ' if step.args[1] else ''}({self.text[int(places)][0]}):")
+            self.body.append("    raise Miss")
+            return
+        if step.what == "int":
+            self.body.append(f"if int({self.text[int(places)][0]}) != {step.args[1]}:")
             self.body.append("    raise Miss")
             return
         self._finite(np.ravel(places).tolist())

@@ -56,9 +56,6 @@ class Traced:
             return call_method(self, "item")
         return recorded(self.run, "call", kind, kind, (self,), {})
 
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
-        return type(self.example)  # so that isinstance answers as for the plain value
 
     def has_nan(self) -> bool:
         """A guard: where a nan comes up, the program is not the answer."""
@@ -483,6 +480,8 @@ def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
         return any(True for _ in inputs_of((tuple(args[1:]), dict(kwargs)))) or (
             what not in _OF_ARRAYS and any(True for _ in inputs_of(tuple(args[:1])))
         )
+    if getattr(what, "__module__", None) == "math":  # of floats a float, or an int
+        return False
     return getattr(what, "__module__", "").split(".")[0] != "numpy"
 
 
@@ -609,6 +608,7 @@ def _set_real(name: str) -> Callable[..., None]:
 
 
 def _install() -> None:
+    kind: Any
     for kind in (TracedArray, TracedScalar, TracedNumber):
         for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "divmod", "and", "or", "xor",
                      "lshift", "rshift"):  # fmt: skip
@@ -624,7 +624,7 @@ def _install() -> None:
         for name in ("neg", "pos", "abs", "invert"):
             setattr(kind, f"__{name}__", _unary(f"__{name}__"))
     for kind, plain in ((TracedArray, _ndarray), (TracedScalar, np.float64)):
-        kind.__getitem__ = _get_item  # type: ignore[attr-defined]
+        setattr(kind, "__getitem__", _get_item)  # noqa: B010
         for name in ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides", "device"):
             setattr(kind, name, _about(name))
         for name in ("T", "mT", "real", "imag"):
@@ -636,8 +636,10 @@ def _install() -> None:
         for name in dir(plain):
             if not name.startswith("_") and not hasattr(kind, name):
                 setattr(kind, name, _method(name))
+    # isinstance answers as for the plain value.
+    setattr(Traced, "__class__", property(lambda self: type(self.example)))  # noqa: B010
     for kind in KINDS:  # defining __eq__ takes the inherited one away
-        kind.__hash__ = Traced.__hash__  # type: ignore[method-assign]
+        setattr(kind, "__hash__", Traced.__hash__)  # noqa: B010
 
 
 _install()

@@ -103,7 +103,7 @@ class Single(Perturbation):
     def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Any:
         if like.ndim == 1 and all(shape == (1,) for _, shape in parts):
             # Scalars, most of the time: an array made of them is quicker than arrays of them laid end to end.
-            scalars = [0.0 if tangent is None else tangent for tangent, _ in parts]
+            scalars: list[Any] = [0.0 if tangent is None else tangent for tangent, _ in parts]
             if all(type(scalar) in _SCALARS for scalar in scalars):
                 return np.array(scalars, like.dtype)
             others = [scalar for scalar in scalars if type(scalar) not in _SCALARS]
