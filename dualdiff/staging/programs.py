@@ -82,7 +82,7 @@ class Programs(list[Program]):
     """The programs of a staged function; prints as a table."""
 
     def __str__(self) -> str:
-        rows = [("program", "lines", "guards", "calls", "misses", "for")]
+        rows: list[tuple[str, ...]] = [("program", "lines", "guards", "calls", "misses", "for")]
         for one in self:
             what = ", ".join(_described(known) for known in one.parameters.values())
             rows.append((one.name, *map(str, (one.lines, len(one.guards), one.calls, one.misses)), what))

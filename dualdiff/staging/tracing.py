@@ -9,6 +9,7 @@ holds where the answer is the same) or refused (``float``, text, hash, conversio
 from __future__ import annotations
 
 import dis
+import functools
 import inspect
 import operator
 import sys
@@ -32,6 +33,7 @@ class Traced:
 
     __slots__ = ("example", "number", "run")
     __array_priority__ = 500.0
+    __class__ = property(lambda self: type(self.example))  # isinstance answers as for the value
 
     def __init__(self, trace: Trace, example: Any, number: int) -> None:
         self.run = trace
@@ -55,7 +57,6 @@ class Traced:
         if isinstance(self.example, (np.ndarray, np.generic)) and type(self.example.item()) is kind:
             return call_method(self, "item")
         return recorded(self.run, "call", kind, kind, (self,), {})
-
 
     def has_nan(self) -> bool:
         """A guard: where a nan comes up, the program is not the answer."""
@@ -182,7 +183,7 @@ class TracedArray(Traced):
     def __len__(self) -> int:
         return len(self.example)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self: Any) -> Iterator[Any]:
         if self.example.ndim == 0:
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(len(self.example)))
@@ -190,7 +191,7 @@ class TracedArray(Traced):
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
 
-    def tolist(self) -> Any:
+    def tolist(self: Any) -> Any:
         if self.example.ndim == 0:
             return self.item()
         return [part.tolist() if type(part) is TracedArray else part.item() for part in self]
@@ -238,7 +239,7 @@ class _Flags:
 class _Flat:
     """``x.flat``: its entries in row-major order, written through."""
 
-    def __init__(self, array: TracedArray) -> None:
+    def __init__(self, array: Any) -> None:
         self.array = array
 
     def _places(self, index: Any) -> Any:
@@ -461,8 +462,10 @@ _BY_VALUE = frozenset(
     }
 )  # fmt: skip
 # The same where another argument than the first is traced: a count, a length, an index.
-_OF_ARRAYS = frozenset({np.array_split, np.split, np.tile, np.pad, np.roll, np.resize, np.vander, np.take})
-_BY_OTHERS = _OF_ARRAYS | {np.tri, np.eye, np.full, np.zeros, np.ones, np.linspace, np.empty}
+_OF_ARRAYS: frozenset[Any] = frozenset(
+    {np.array_split, np.split, np.tile, np.pad, np.roll, np.resize, np.vander, np.take}
+)
+_BY_OTHERS: frozenset[Any] = _OF_ARRAYS | {np.tri, np.eye, np.full, np.zeros, np.ones, np.linspace, np.empty}
 
 
 def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
@@ -630,14 +633,12 @@ def _install() -> None:
         for name in ("T", "mT", "real", "imag"):
             if hasattr(plain, name):
                 setter = _set_real(name) if kind is TracedArray and name in ("real", "imag") else None
-                setattr(kind, name, property(lambda self, name=name: attribute(self, name), setter))
+                setattr(kind, name, property(functools.partial(attribute, name=name), setter))
         for name in _REFUSED_METHODS:
             setattr(kind, name, _refused(name))
         for name in dir(plain):
             if not name.startswith("_") and not hasattr(kind, name):
                 setattr(kind, name, _method(name))
-    # isinstance answers as for the plain value.
-    setattr(Traced, "__class__", property(lambda self: type(self.example)))  # noqa: B010
     for kind in KINDS:  # defining __eq__ takes the inherited one away
         setattr(kind, "__hash__", Traced.__hash__)  # noqa: B010
 
