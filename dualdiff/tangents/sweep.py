@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..values import kinds
-from ..values.kinds import ARRAYS
+from ..values.kinds import ARRAYS, PYTHON_NUMBERS
 from .dense import real_part
 from .structural_zeros import plain
 
@@ -38,8 +38,11 @@ class Sweep:
 
     def send(self, parent: Node, block: Any) -> None:
         """Add a block to the cotangent of a node."""
-        if type(block) is float or (self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype):
-            block = real_part(parent.dtype.type(block) if type(block) is float else block, parent.dtype)
+        if type(block) in PYTHON_NUMBERS or (
+            self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype
+        ):
+            block = kinds.as_scalar(block, parent.dtype) if kinds.is_python_float(block) else block
+            block = real_part(block, parent.dtype)
         at = parent.index
         total = self.found[at]
         if total is None:
@@ -94,7 +97,10 @@ class Sweep:
 def takes_view(node: Rearrange) -> bool:
     """Whether a rearrangement of one tangent takes a view that shows no entry twice."""
     probe = np.empty((1, *node.parents[0].shape), bool)
-    view = node.move(probe)
+    try:
+        view = node.move(probe)
+    except TypeError:  # a plain array does not take an index of that kind, which is no basic one
+        return False
     if (
         type(view) not in ARRAYS
         or view.size > probe.size
@@ -120,8 +126,10 @@ class OneSweep:
 
     def send(self, parent: Node, cotangent: Any) -> None:
         """Add to the cotangent of a node."""
-        if type(cotangent) is float or (cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype):
-            cotangent = parent.dtype.type(cotangent) if type(cotangent) is float else cotangent
+        if type(cotangent) in PYTHON_NUMBERS or (
+            cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype
+        ):
+            cotangent = kinds.as_scalar(cotangent, parent.dtype) if kinds.is_python_float(cotangent) else cotangent
             cotangent = real_part(cotangent, parent.dtype)
         at = parent.index
         total = self.found[at]

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
+from ..values import kinds
 from ..values.dual import size_of
 from ..values.kinds import ARRAYS
 from .arguments import (
@@ -333,7 +334,9 @@ def _gradient(
 
 def _as_given(row: Any, primal: Any) -> Any:
     """The gradient of a Python float is one."""
-    return float(row) if type(primal) is float and type(row) in (np.float64, np.ndarray) else row
+    if kinds.is_python_float(primal) and kinds.type_of(row) in (np.float64, np.ndarray):
+        return kinds.as_python_float(row)
+    return row
 
 
 def jacrev(
