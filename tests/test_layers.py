@@ -11,14 +11,14 @@ ROOT = Path(dualdiff.__file__).parent
 
 # From the ground up: a file or folder of the first level imports only from the floors below its own.
 FLOORS = [
-    ["errors"],
+    ["errors", "guide"],
     ["table"],
     ["values"],
     ["pytrees", "tangents"],
     ["rules"],
     ["adapting", "methods", "special"],
     ["transforms"],
-    ["scipy", "testing"],
+    ["scipy", "staging", "testing"],
     [""],  # dualdiff itself: its __init__.py
     ["__main__"],
 ]

@@ -21,9 +21,10 @@ import numpy as np
 
 from .. import errors
 from ..table import RULES
-from ..values import storage
+from ..values import kinds, storage
 from ..values.dual import Cells, Dual
 from ..values.indexing import is_basic
+from ..values.kinds import ARRAYS
 from ..values.levels import duals_in, innermost
 from ..values.objects import carries, fused
 
@@ -55,7 +56,7 @@ class Buffer(Cells):
 
     def __getitem__(self, index: Any) -> Any:
         part = self.value[index]
-        if type(part) is _ndarray:
+        if type(part) in ARRAYS:
             if is_basic(index):
                 return _attached(part, self, (operator.getitem, index))
             return buffered(part)
@@ -187,7 +188,9 @@ def stripped_of(tree: Any, found: list[Buffer]) -> Any:
 
 def buffered(array: Any) -> Any:
     """A fresh array as a buffer, if its numbers can have derivatives."""
-    if type(array) is _ndarray and array.dtype.kind in "fc":
+    if kinds.OTHERS:
+        array = kinds.lift(array)
+    if type(array) in ARRAYS and array.dtype.kind in "fc":
         return Buffer(array)
     return array
 
@@ -238,14 +241,14 @@ def turn(buffer: Buffer, perturbation: Any) -> None:
 def _follow(view: Any, shared: Any, memory: Any) -> None:
     parent, (function, *arguments), _ = view.origin
     fresh = function(parent, *arguments)
-    if type(fresh) is not Dual or fresh.storage is not shared:
+    if type(fresh) is not Dual or (fresh.storage is not shared and view.value.size):
         view.value = None
         raise TypeError(
             f"a Dual is written into an array of shape {memory.shape} of which there is a view that cannot hold a "
             "derivative (by view(dtype), as_strided, ...).\n  Take the view later, or work on a copy."
         )
     view.value, view.tangent, view.perturbation = fresh.value, fresh.tangent, fresh.perturbation
-    view.origin = fresh.origin
+    view.origin, view.storage = fresh.origin, fresh.storage
     view.__class__ = Dual
 
 
@@ -296,7 +299,7 @@ def _with_views(
     result: Any, buffers: list[Buffer], again: Any, duals: Any, function: Any, args: Any, kwargs: Any
 ) -> Any:
     """What a function returned, with views of buffers as such."""
-    if type(result) is _ndarray:
+    if type(result) in ARRAYS:
         for buffer in buffers:
             if result is buffer.value:
                 return buffer
@@ -304,7 +307,7 @@ def _with_views(
                 if duals or len(buffers) > 1:
                     return _turned_first(buffers, duals, function, args, kwargs, again[-1])
                 return _attached(result, buffer, again)
-        return buffered(result) if "out" not in kwargs and result.base is None else result
+        return buffered(result) if "out" not in kwargs and (result.base is None or result.size == 0) else result
     if type(result) in (list, tuple) or hasattr(result, "_fields"):
         parts = [
             _with_views(part, buffers, (*again[:-1], (*again[-1], i)), duals, function, args, kwargs)
@@ -364,11 +367,11 @@ def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     def forward(self: Any, other: Any) -> Any:
         result = apply(self.value, plain(other))
-        return buffered(result) if type(result) is _ndarray else result
+        return buffered(result) if type(result) in ARRAYS else result
 
     def reflected(self: Any, other: Any) -> Any:
         result = apply(plain(other), self.value)
-        return buffered(result) if type(result) is _ndarray else result
+        return buffered(result) if type(result) in ARRAYS else result
 
     return forward, reflected
 
@@ -397,12 +400,12 @@ def _method_of(name: str) -> Callable[..., Any]:
                 return getattr(self, name)(*args, **kwargs)
             return function(self, *args, **kwargs)
         result = getattr(self.value, name)(*map(plain, args), **{key: plain(arg) for key, arg in kwargs.items()})
-        if type(result) is _ndarray:
+        if type(result) in ARRAYS:
             if "out" in kwargs and type(kwargs["out"]) is Buffer:
                 return kwargs["out"]
             if np.may_share_memory(result, self.value):
                 return _attached(result, self, (_method_again, name, args, kwargs))
-            if name in _COPYING:
+            if name in _COPYING or result.size == 0:  # no memory to be shared
                 return buffered(result)
         return result
 
@@ -431,7 +434,7 @@ def _viewing(name: str) -> property:
         part = getattr(self.value, name)
         if part is self.value:
             return self
-        if not np.may_share_memory(part, self.value):  # the imaginary part of real numbers
+        if name == "imag" and self.value.dtype.kind != "c":  # new zeros
             return part
         return _attached(part, self, (_attribute_again, name))
 

@@ -16,11 +16,12 @@ import numpy as np
 
 from ..rules.call import wrapped
 from ..tangents.expression import Tangent
+from ..values import kinds
 from ..values.dual import Dual
 from ..values.objects import carries
 from .buffers import plain
 from .builtins import is_dual, number_of, plain_value, presented, with_primal
-from .calls import PACKAGES, enter
+from .calls import PACKAGES, enter, hook
 
 _PLAIN = frozenset({float, int, np.float64, bool, complex})
 
@@ -33,7 +34,7 @@ def _value(x: Any) -> Any:
     if type(x) in _PLAIN:
         return x
     if isinstance(x, (list, tuple)):
-        return type(x)([_value(item) for item in x]) if not hasattr(x, "_fields") else tuple(map(_value, x))
+        return [_value(item) for item in x]
     return plain_value(x) if is_dual(x) else x
 
 
@@ -45,6 +46,10 @@ def _complex_number(x: Any) -> Any:
     return number_of(x, complex) if _is_active(x) else x
 
 
+def _any_number(x: Any) -> Any:
+    return number_of(x, complex if np.iscomplexobj(plain_value(x)) else float) if _is_active(x) else x
+
+
 def _function(module: Any, name: str, tangent: Callable[..., Any], number: Callable[[Any], Any] = _number) -> None:
     """A function of numbers: the value by itself, the derivatives those of ``tangent``, of the same numbers."""
     original = getattr(module, name, None)
@@ -53,8 +58,8 @@ def _function(module: Any, name: str, tangent: Callable[..., Any], number: Calla
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if not any(map(_is_active, args)) and not any(map(_is_active, kwargs.values())):
-            return original(*args, **kwargs)
-        value = original(*map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
+            return kinds.call(original, *args, **kwargs)
+        value = kinds.call(original, *map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
         with np.errstate(all="ignore"):
             found = tangent(*map(number, args), **{key: number(arg) for key, arg in kwargs.items()})
         return presented(with_primal(found, value))
@@ -106,7 +111,7 @@ _function(math, "nextafter", lambda x, y, **steps: x)
 def _asked(module: Any, *names: str) -> None:
     def enter_one(original: Any) -> None:
         def function(*args: Any, **kwargs: Any) -> Any:
-            return original(*map(_asked_of, args), **{key: _asked_of(arg) for key, arg in kwargs.items()})
+            return kinds.call(original, *map(_asked_of, args), **{key: _asked_of(arg) for key, arg in kwargs.items()})
 
         function.__name__ = original.__name__
         enter(original, function)
@@ -129,8 +134,8 @@ def _pair(name: str, parts: Callable[[Any, Any, Any], Any]) -> None:
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if len(args) != 1 or kwargs or not _is_active(args[0]):
-            return original(*args, **kwargs)
-        first, second = original(_value(args[0]))
+            return kinds.call(original, *args, **kwargs)
+        first, second = kinds.call(original, _value(args[0]))
         return parts(_number(args[0]), first, second)
 
     function.__name__ = name
@@ -153,9 +158,12 @@ def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, nu
 
     def function(*args: Any, **kwargs: Any) -> Any:
         args = tuple(list(arg) if hasattr(arg, "__next__") else arg for arg in args)
-        if not carries(args) and not carries(kwargs):
-            return original(*map(plain, args), **kwargs)
-        value = original(*map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
+        listed = tuple(list(arg) if _is_collection(arg) else arg for arg in args)
+        if carries(listed):
+            args = listed
+        elif not carries(kwargs):
+            return kinds.call(original, *map(plain, args), **kwargs)
+        value = kinds.call(original, *map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
         given = [list(map(number, arg)) if _is_iterable(arg) else number(arg) for arg in args]
         named = {key: list(map(number, arg)) if _is_iterable(arg) else number(arg) for key, arg in kwargs.items()}
         with np.errstate(all="ignore"):
@@ -163,6 +171,11 @@ def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, nu
 
     function.__name__ = name
     enter(original, function)
+
+
+def _is_collection(x: Any) -> bool:
+    """A set, the values of a dict, a deque, ...: what `carries` does not look into."""
+    return not isinstance(x, (list, tuple, str, bytes, np.ndarray)) and not is_dual(x) and hasattr(x, "__iter__")
 
 
 def _is_iterable(x: Any) -> bool:
@@ -196,8 +209,8 @@ def _norm(*xs: Any) -> Any:
 
 
 _of_sequences("fsum", _sum)
-_of_sequences("prod", _prod)
-_of_sequences("sumprod", lambda p, q: _sum(a * b for a, b in zip(p, q, strict=True)))
+_of_sequences("prod", _prod, number=_any_number)
+_of_sequences("sumprod", lambda p, q: _sum(a * b for a, b in zip(p, q, strict=True)), number=_any_number)
 _of_sequences("dist", lambda p, q: _norm(*(a - b for a, b in zip(p, q, strict=True))))
 _function(math, "hypot", lambda *xs: _norm(*xs))
 
@@ -319,8 +332,31 @@ _FORMULAS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+def _quantile(p: Any) -> Any:
+    """z with Φ(z) = p, for a p that may be a Dual: dz/dp = √(2π) exp(z²/2)."""
+    slope = lambda p: math.sqrt(2.0 * math.pi) * np.exp(0.5 * _quantile(p) ** 2)
+    return with_primal(_with_slope(p, slope), statistics_module()._normal_dist_inv_cdf(_value(p), 0.0, 1.0))
+
+
+def statistics_module() -> Any:
+    return sys.modules["statistics"]
+
+
+def _mean_and_deviation(original: Any) -> Callable[..., Any]:
+    def both(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and carries(args[0]):
+            return hook(statistics_module().fmean)(args[0]), hook(statistics_module().stdev)(args[0])
+        return original(*args, **kwargs)
+
+    both.__name__ = original.__name__
+    return both
+
+
 def _arrive() -> None:
     """When a program uses the module."""
+    _function(statistics_module(), "_normal_dist_inv_cdf", lambda p, mu, sigma: mu + sigma * _quantile(p))
+    both = statistics_module()._mean_stdev
+    enter(both, _mean_and_deviation(both))
     for name, formula in _FORMULAS.items():
         _of_sequences(name, formula, sys.modules["statistics"])
     del PACKAGES["statistics"]

@@ -14,7 +14,7 @@ from ..table import RULES
 from ..tangents import ONE
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, is_array, may_share_memory, primal
-from ..values.kinds import as_array
+from ..values.kinds import OTHERS, as_array
 from ..values.levels import duals_in, innermost, lifted
 from ..values.objects import fused, stripped
 from .call import constant, wrapped
@@ -65,7 +65,9 @@ def full_like(
 def _plain(function: Any, like: Dual, args: Any, kwargs: Any) -> Any:
     """The array itself, of the kind that the value of ``like`` is."""
     value = like.value
-    if isinstance(value, (np.ndarray, np.generic)) or not hasattr(value, "__array_function__"):
+    if (isinstance(value, (np.ndarray, np.generic)) and type(value) not in OTHERS) or not hasattr(
+        value, "__array_function__"
+    ):
         return function(*args, **kwargs)
     return function(*args, **kwargs, like=value)
 

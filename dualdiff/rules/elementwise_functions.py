@@ -3,7 +3,7 @@
 Where a formula has a bad point, both branches of `np.where` get a safe argument, so that derivatives of the rule
 itself are right too.  ``edge=True`` marks partials that are infinite at an end of the domain.
 Constants are Python floats, which leave float32 as it is.
-Conventions at kinks and ties: README, "Conventions".
+Conventions at kinks and ties: guide/kinks.md.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def _power_base(y: Any, a: Any, b: Any) -> Any:
 def _power_exponent(y: Any, a: Any, b: Any) -> Any:
     """∂(a**b)/∂b = a**b log a, which is 0 for a = 0 and b > 0."""
     if kinds.is_python_float(a) and a > 0:
-        return y * kinds.called(math.log, a)
+        return y * kinds.call(math.log, a)
     zero = (a == 0) & (np.real(b) > 0)
     return y * np.log(np.where(zero, 1.0, a))
 
@@ -141,7 +141,7 @@ def sech_squared(x: Any) -> Any:
     if type(x) is Dual:
         return _SECH_SQUARED.operate(sech_squared, x)
     if kinds.type_of(x) in (float, np.float64):
-        y = 0.0 if abs(x) > 700 else 1 / kinds.called(math.cosh, x)
+        y = 0.0 if abs(x) > 700 else 1 / kinds.call(math.cosh, x)
         return y * y
     if np.iscomplexobj(x):
         e = np.exp(-2 * np.where(np.real(x) < 0, -x, x))  # of the sign that does not overflow

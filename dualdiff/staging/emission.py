@@ -49,6 +49,10 @@ class NotANumber(Miss):
     """A nan came up, which may stand for a structural zero: the unstaged function knows."""
 
 
+# What every program knows.
+NAMES = {"np": np, "math": math, "Miss": Miss, "NotANumber": NotANumber}
+
+
 class Text(NamedTuple):
     """An expression, and how tightly it binds."""
 
@@ -66,7 +70,7 @@ class Writer:
         self.variables = variables
         self.constants = constants
         self.names = dict(names)  # of variables
-        self.namespace: dict[str, Any] = {"np": np, "math": math, "Miss": Miss}
+        self.namespace: dict[str, Any] = dict(NAMES)
         self.functions: dict[int, str] = {}
         self.used = set(names.values())
         self.imports: dict[str, str] = {}
@@ -317,12 +321,12 @@ def errstate_line(state: dict[str, str]) -> str:
 _number = 0
 
 
-def compiled(name: str, lines: list[str], namespace: dict[str, Any]) -> tuple[Callable[..., Any], str]:
+def compiled(name: str, text: str, namespace: dict[str, Any]) -> Callable[..., Any]:
     """The program as a function, its text known to tracebacks."""
     global _number
     _number += 1
     filename = f"<staged {name} {_number}>"
-    text = "\n".join(lines) + "\n"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     exec(compile(text, filename, "exec"), namespace)
-    return namespace[name], text
+    function: Callable[..., Any] = namespace[name]
+    return function

@@ -31,6 +31,9 @@ class Options(NamedTuple):
     names: frozenset[str] = ALL
 
 
+ALL_PASSES = Options()
+
+
 class Program(NamedTuple):
     """Instructions on their way through the passes."""
 

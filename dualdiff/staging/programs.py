@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import keyword
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .. import adapting
 from ..errors import name_of_user_function
 from ..pytrees.trees import Structure, flatten, paths
+from ..transforms.transformed import Transformed
 from . import passes
 from .buffers import Layout, laid_out
-from .emission import NotANumber, Writer, compiled, errstate_line
+from .emission import NAMES, Writer, compiled, errstate_line
 from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
+from .scalars import lowered
 from .tracing import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
 
 _ndarray = np.ndarray
@@ -24,21 +28,38 @@ class Program:
     """One compiled program: what it takes, what it gives, and what it stands for."""
 
     def __init__(
-        self, run: Callable[..., Any], text: str, structure: Structure, whole: bool, saves: tuple[int, ...],
-        trace_length: int, key: Any, guards: list[str], imports: list[str], constants: dict[str, Any],
+        self, text: str, name: str, namespace: dict[str, Any], structure: Structure, whole: bool,
+        saves: tuple[int, ...], records: int, key: Any, guards: list[str], imports: list[str],
+        parameters: dict[str, Any], inputs: list[bool],
     ) -> None:  # fmt: skip
-        self.run = run
         self.text = text
+        self.name = name
         self.structure = structure
         self.whole = whole  # whether it returns the tree of results, or a tuple of its leaves
         self.saves = saves  # the positions of arguments that it writes, to be put back where a guard fails
-        self.records = trace_length
+        self.records = records  # the calls that were written down
         self.key = key
-        self.guards = guards
+        self.guards = guards  # the user's lines where something was asked of a value
         self.imports = imports
-        self.constants = constants
+        self.parameters = parameters  # by name, what is known of each
+        self.inputs = inputs  # which leaves of the arguments are parameters
+        self.constants = {name: item for name, item in namespace.items() if type(item) is _ndarray}
+        self.functions = {
+            name: item
+            for name, item in namespace.items()
+            if name not in self.constants and name[0] in "FC" and name[1:].isdigit()
+        }
         self.calls = 0
         self.misses = 0
+        self.run = compiled(name, text, dict(namespace))
+
+    def __reduce__(self) -> Any:
+        """Text and constants: no code."""
+        modules = [line.split()[1] for line in self.imports]
+        return _restored, (
+            self.text, self.name, {**self.constants, **self.functions}, modules, self.structure, self.whole, self.saves,
+            self.records, self.key, self.guards, self.imports, self.parameters, self.inputs,
+        )  # fmt: skip
 
     @property
     def lines(self) -> int:
@@ -49,7 +70,38 @@ class Program:
         return result if self.whole else self.structure.build(iter(result), bare=True)
 
     def __repr__(self) -> str:
-        return f"<program of {self.lines} lines, {len(self.guards)} guards, {self.calls} calls>"
+        return f"<program {self.name}: {self.lines} lines, {len(self.guards)} guards, {self.calls} calls>"
+
+
+def _restored(text: str, name: str, constants: dict[str, Any], modules: list[str], *rest: Any) -> Program:
+    namespace = {module.replace(".", "_"): importlib.import_module(module) for module in modules}
+    return Program(text, name, {**NAMES, **namespace, **constants}, *rest)
+
+
+class Programs(list[Program]):
+    """The programs of a staged function; prints as a table."""
+
+    def __str__(self) -> str:
+        rows = [("program", "lines", "guards", "calls", "misses", "for")]
+        for one in self:
+            what = ", ".join(_described(known) for known in one.parameters.values())
+            rows.append((one.name, *map(str, (one.lines, len(one.guards), one.calls, one.misses)), what))
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        )
+
+    __repr__ = __str__
+
+
+def _described(known: Any) -> str:
+    if known.kind != "array":
+        return str(getattr(known.dtype, "__name__", known.dtype))
+    return (
+        f"{known.dtype}{list(known.shape)}"
+        if known.kind == "array"
+        else str(getattr(known.dtype, "__name__", known.dtype))
+    )
 
 
 def is_dynamic(leaf: Any) -> bool:
@@ -90,6 +142,8 @@ def traced_run(
         traced.append(kind(trace, example, number))
         inputs.append(number)
     args, kwargs = structure.build(iter(traced), bare=True)
+    if not isinstance(f, Transformed):
+        f = adapting.adapt(f)
     activate(trace)
     try:
         result = f(*args, **kwargs)
@@ -124,23 +178,30 @@ def program_of(
     writer = Writer(trace.variables, trace.constants, names)
     body, whole = written(writer, program, layout, result_structure)
     head = f"def {name}({', '.join(names[number] for number in parameters)}):"
-    writer.namespace["NotANumber"] = NotANumber
-    before = set(writer.namespace)
-    run, text = compiled(name, [head, *body], writer.namespace)
-    guards = [step.line for step in steps if step.how == "guard"]
-    constants = {k: v for k, v in writer.namespace.items() if k in before and type(v) is _ndarray}
+    lines = [head, *body]
+    found = lowered(program, names) if "floats" in options.names else None
+    if found is not None:
+        results, writer_of_results = found[1], Writer(trace.variables, trace.constants, names)
+        returned, whole_tree = result_text(writer_of_results, result_structure, results, texts=True)
+        if whole_tree == whole:
+            lines = [
+                head,
+                "    try:",
+                *(f"        {line}" for line in found[0]),
+                f"        return {returned}",
+                "    except (OverflowError, ValueError, ZeroDivisionError):  # where NumPy has inf or nan",
+                f"        return {name}_in_numpy({', '.join(names[number] for number in parameters)})",
+                "",
+                "",
+                head.replace(f"def {name}(", f"def {name}_in_numpy("),
+                *body,
+            ]
+    guards = [step.line for step in steps if step.how == "guard" and step.what != "nan"]
+    by_name = {names[number]: trace.variables[number] for number in parameters}
     return Program(
-        run,
-        text,
-        result_structure,
-        whole,
-        saves,
-        len(trace.instructions),
-        key,
-        guards,
-        list(writer.imports.values()),
-        constants,
-    )
+        "\n".join(lines) + "\n", name, writer.namespace, result_structure, whole, saves, len(trace.instructions), key,
+        guards, list(writer.imports.values()), by_name, [number is not None for number in inputs],
+    )  # fmt: skip
 
 
 _WIDTH = 88  # of an expression that is written where it is used
@@ -182,13 +243,13 @@ def written(writer: Writer, program: passes.Program, layout: Layout, structure: 
     return lines, whole
 
 
-def result_text(writer: Writer, structure: Structure, outputs: list[Any]) -> tuple[str, bool]:
+def result_text(writer: Writer, structure: Structure, outputs: list[Any], texts: bool = False) -> tuple[str, bool]:
     """The result of a program as text, and whether that is the tree itself or the tuple of its leaves."""
-    rest = iter(outputs)
+    rest = iter(outputs if texts else [writer.value(out) for out in outputs])
 
     def build(part: Structure) -> str:
         if part.container is None:
-            return writer.value(next(rest))
+            return str(next(rest))
         if part.container is dict:
             texts = dict(zip(part.names, [build(child) for child in part.children], strict=True))
             return "{" + ", ".join(f"{name!r}: {texts[name]}" for name in part.example) + "}"
@@ -199,7 +260,7 @@ def result_text(writer: Writer, structure: Structure, outputs: list[Any]) -> tup
 
     if _is_plain(structure):
         return build(structure), True
-    return writer.value(tuple(outputs)), False
+    return f"({', '.join(rest)},)", False
 
 
 def _is_plain(structure: Structure) -> bool:

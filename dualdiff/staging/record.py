@@ -15,15 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..errors import StagingRefused as StagingRefused
 from ..rules.ufuncs import AT_EDGE
 
 _ndarray = np.ndarray
 _SILENT = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
 _ACTIVE = threading.local()
-
-
-class StagingRefused(TypeError):
-    """What the function does cannot be written down as a program of NumPy calls."""
 
 
 class Ref(NamedTuple):
@@ -165,7 +162,7 @@ class Trace:
             raise StagingRefused("a traced value was used after its run had ended")
         if threading.get_ident() != self.thread:
             raise StagingRefused("a traced value was used in another thread")
-        state = np.geterr()
+        state: Any = np.geterr()
         if state != self.errstate:
             if AT_EDGE.get():
                 state = _SILENT
@@ -187,8 +184,12 @@ class Trace:
 
 
 def _owner(array: Any) -> Any:
-    while type(array.base) is _ndarray:
-        array = array.base
+    while (base := array.base) is not None:
+        if type(base) is not _ndarray:
+            base = getattr(base, "base", None)  # of np.lib.stride_tricks
+            if type(base) is not _ndarray:
+                break
+        array = base
     return array
 
 

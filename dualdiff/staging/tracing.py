@@ -49,9 +49,17 @@ class Traced:
     def stands_for(self) -> type:
         return type(self.example)
 
-    def called(self, function: Callable[..., Any], *args: Any) -> Any:
+    def called(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """A function of plain arrays, as one call."""
-        return recorded(self.run, "call", function, function, (self, *args), {})
+        return recorded(self.run, "call", function, function, args, kwargs)
+
+    def as_number(self, kind: type) -> Any:
+        """``float(x)`` and ``complex(x)``"""
+        if type(self.example) is kind:
+            return self
+        if isinstance(self.example, (np.ndarray, np.generic)) and type(self.example.item()) is kind:
+            return call_method(self, "item")
+        return recorded(self.run, "call", kind, kind, (self,), {})
 
     def has_nan(self) -> bool:
         """A guard: where a nan comes up, the program is not the answer."""
@@ -492,7 +500,9 @@ def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
         return any(True for _ in inputs_of((tuple(args[1:]), dict(kwargs)))) or (
             what not in _OF_ARRAYS and any(True for _ in inputs_of(tuple(args[:1])))
         )
-    return (getattr(what, "__module__", None) or "").split(".")[0] not in ("numpy", "math")
+    if getattr(what, "__module__", None) == "math":  # of floats a float, or an int
+        return False
+    return getattr(what, "__module__", "").split(".")[0] != "numpy"
 
 
 def _outputs(kwargs: Any) -> Any:
@@ -618,6 +628,7 @@ def _set_real(name: str) -> Callable[..., None]:
 
 
 def _install() -> None:
+    kind: Any
     for kind in (TracedArray, TracedScalar, TracedNumber):
         for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "divmod", "and", "or", "xor",
                      "lshift", "rshift"):  # fmt: skip
@@ -633,7 +644,7 @@ def _install() -> None:
         for name in ("neg", "pos", "abs", "invert"):
             setattr(kind, f"__{name}__", _unary(f"__{name}__"))
     for kind, plain in ((TracedArray, _ndarray), (TracedScalar, np.float64)):
-        kind.__getitem__ = _get_item  # type: ignore[attr-defined]
+        setattr(kind, "__getitem__", _get_item)  # noqa: B010
         for name in ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides", "device"):
             setattr(kind, name, _about(name))
         for name in ("T", "mT", "real", "imag"):
@@ -646,7 +657,7 @@ def _install() -> None:
             if not name.startswith("_") and not hasattr(kind, name):
                 setattr(kind, name, _method(name))
     for kind in KINDS:  # defining __eq__ takes the inherited one away
-        kind.__hash__ = Traced.__hash__  # type: ignore[method-assign]
+        setattr(kind, "__hash__", Traced.__hash__)  # noqa: B010
 
 
 _install()

@@ -52,6 +52,11 @@ def type_of(value: Any) -> type:
     return value.stands_for if type(value) in OTHERS else type(value)
 
 
+def shown(value: Any) -> Any:
+    """What a value is in place of, for questions about its type."""
+    return value.memory if type(value) in OTHERS else value
+
+
 def is_python_float(value: Any) -> bool:
     """Whether a value is a Python float, or in place of one."""
     return type(value) is float or (type(value) in OTHERS and value.stands_for is float)
@@ -60,11 +65,6 @@ def is_python_float(value: Any) -> bool:
 def is_integer(value: Any) -> bool:
     """Whether a value is in place of an integer."""
     return type(value) in NUMBERS and issubclass(value.stands_for, (int, np.integer)) and value.stands_for is not bool
-
-
-def called(function: Any, x: Any) -> Any:
-    """A function of plain numbers and arrays, of a value of any kind."""
-    return x.called(function) if type(x) in OTHERS else function(x)
 
 
 def as_scalar(x: Any, dtype: Any) -> Any:
@@ -79,12 +79,12 @@ def as_python_float(x: Any) -> Any:
 
 def zeros(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
     """Zeros of the kind of an array, to be written into."""
-    return np.zeros(shape, dtype) if type(like) is np.ndarray else np.zeros(shape, dtype, like=like)
+    return np.zeros(shape, dtype, like=like) if type(like) in OTHERS else np.zeros(shape, dtype)
 
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
     """An array of the kind of another, of which every entry will be written."""
-    return np.empty(shape, dtype) if type(like) is np.ndarray else np.empty(shape, dtype, like=like)
+    return np.empty(shape, dtype, like=like) if type(like) in OTHERS else np.empty(shape, dtype)
 
 
 def beside(x: Any, like: Any) -> Any:
@@ -98,6 +98,12 @@ _LIFTS: list[Any] = []
 def lift(x: Any) -> Any:
     """A plain array or number that is to meet, or to hold, values of another kind: as one of that kind, if it is on."""
     return _LIFTS[-1](x) if _LIFTS else x
+
+
+def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+    """A function of plain arrays and numbers, compiled perhaps, also where they are of another kind."""
+    other = other_in((args, tuple(kwargs.values()))) if OTHERS else None
+    return function(*args, **kwargs) if other is None else other.called(function, *args, **kwargs)
 
 
 def as_array(x: Any, dtype: Any = None) -> Any:
