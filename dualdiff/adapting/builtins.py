@@ -121,9 +121,14 @@ def with_primal(x: Any, value: Any) -> Any:
 
 @_standing_in(isinstance)
 def isinstance_(*args: Any, **kwargs: Any) -> bool:
-    if len(args) == 2 and type(args[0]) not in _PLAIN and is_dual(args[0]):
+    if len(args) == 2 and type(args[0]) not in _PLAIN:
         x, classes = args
-        return isinstance(plain_value(x), classes) or (_asks_for_ours(classes) and isinstance(x, classes))
+        if is_dual(x):
+            return isinstance(kinds.shown(plain_value(x)), classes) or (
+                _asks_for_ours(classes) and isinstance(x, classes)
+            )
+        if type(x) in kinds.OTHERS:
+            return isinstance(kinds.shown(x), classes)
     return isinstance(*args, **kwargs)
 
 
@@ -164,8 +169,9 @@ PATTERN[0] = pattern
 
 @_standing_in(type)
 def type_(*args: Any, **kwargs: Any) -> Any:
-    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        return type(plain_value(args[0]))
+    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN:
+        x = plain_value(args[0]) if is_dual(args[0]) else args[0]
+        return kinds.type_of(x)
     return type(*args, **kwargs)
 
 

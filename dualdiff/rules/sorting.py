@@ -18,7 +18,7 @@ from ..table import Rule, register
 from ..tangents import blocks
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import Dual
-from ..values.kinds import as_array
+from ..values.kinds import ARRAYS, as_array
 from ..values.levels import innermost
 from ..values.objects import carries, fused, stripped
 from .axes import axes_of, rows_of, tangent_rows
@@ -352,7 +352,7 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
         nonzero = np.nonzero(plain)
         for i in axes_of(axis, filt.ndim):
             starts[i] = np.min(nonzero[i])
-    if isinstance(plain, np.ndarray):
+    if type(plain) in ARRAYS:
         return filt[tuple(slice(int(i), int(i) + n) for i, n in zip(starts, trimmed.shape, strict=True))]
     for i, start in enumerate(starts):
         filt = filt[(*(slice(None),) * i, start + np.arange(trimmed.shape[i]))]

@@ -117,12 +117,17 @@ def dead(program: Program) -> Program:
 
     use(program.outputs)
     kept = []
+    written: set[int] = set()
     for step in reversed(program.steps):
-        needed = step.how == "guard" or not (is_pure(step) or step.written)
+        if step.how == "writeable":  # which matters to later writes alone
+            needed = type(step.args[0]) is Ref and program.root(step.args[0].number) in written
+        else:
+            needed = step.how == "guard" or not (is_pure(step) or step.written)
         needed = needed or any(number in live for number in refs(step.out))
         needed = needed or any(program.root(number) in live_roots for number in step.written)
         if needed:
             use((step.args, step.kwargs))
+            written.update(program.root(number) for number in step.written)
             kept.append(step)
     return program._replace(steps=kept[::-1])
 
@@ -156,6 +161,8 @@ def fold(program: Program) -> Program:
     for step in program.steps:
         step = changed(step, known)
         out = step.out
+        if step.how == "writeable" and type(step.args[0]) is Constant:  # nobody writes it: see below
+            continue
         if step.how == "guard" and not any(True for _ in refs(step.args)):
             if _holds(step, value_of(step.args)):
                 continue
@@ -342,6 +349,10 @@ def fills(program: Program) -> Program:
         if step.how != "set" or step.args[0] != Ref(number) or step.args[1] is not Ellipsis or step.errstate:
             continue
         item, variable = step.args[2], program.variables[number]
+        if type(item) is Ref and program.root(item.number) == number:  # of itself
+            continue
+        if variable.strides != np.empty(variable.shape, variable.dtype).strides:  # in another order
+            continue
         if type(item) in (Ref, Constant) or isinstance(item, (float, int, np.generic)):
             dropped.add(i)
             shape, dtype = variable.shape, variable.dtype

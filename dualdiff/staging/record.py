@@ -184,8 +184,12 @@ class Trace:
 
 
 def _owner(array: Any) -> Any:
-    while type(array.base) is _ndarray:
-        array = array.base
+    while (base := array.base) is not None:
+        if type(base) is not _ndarray:
+            base = getattr(base, "base", None)  # of np.lib.stride_tricks
+            if type(base) is not _ndarray:
+                break
+        array = base
     return array
 
 

@@ -171,6 +171,8 @@ class Staged(Transformed):
                 raise StagingRefused("a nan came up in the run that was to be written down; try other arguments")
             if key in self._refused:
                 raise StagingRefused(f"{errors.name_of_user_function(self.f)} is not staged: {self._refused[key]}.")
+        if key not in self._programs:
+            raise StagingRefused("a nan came up, for which the unstaged function runs")
         return self._programs[key][0]
 
     def _key(self, args: Any, kwargs: Any) -> Any:

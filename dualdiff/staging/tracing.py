@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from ..adapting.calls import method
 from ..table import RULES
 from ..values import kinds
 from ..values.dual import Dual
@@ -45,6 +46,10 @@ class Traced:
     @property
     def memory(self) -> Any:
         return self.example
+
+    @property
+    def stands_for(self) -> type:
+        return type(self.example)
 
     def called(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """A function of plain arrays, as one call."""
@@ -357,6 +362,7 @@ def recorded(
         out = wrapped(trace, result, arrays)
     instruction = Instruction(how, what, given, named, _out(out), tuple([target.number for target in targets]))
     trace.add(instruction)
+    _fix_views(how, what, args, kwargs, out)
     if _depends_on_values(how, what, args, kwargs):
         for made in inputs_of(out):
             if type(made) is TracedArray:
@@ -364,6 +370,23 @@ def recorded(
             else:
                 trace.add(Instruction("guard", "type", (Ref(made.number), type(made.example)), {}))
     return out
+
+
+def _fix_views(how: str, what: Any, args: Any, kwargs: Any, out: Any) -> None:
+    """Where a view is depends on integers: they become part of the program."""
+    if isinstance(what, np.ufunc) or how in ("operator", "attribute"):
+        return
+    for made in inputs_of(out):
+        if type(made) is TracedArray and made.run.variables[made.number].root != made.number:
+            break
+    else:
+        return
+    for given in inputs_of((tuple(args[1:]), dict(kwargs))):
+        if given.example is made.example or np.asarray(given.example).dtype.kind not in "iu":
+            continue
+        if type(given) is TracedArray:
+            raise StagingRefused(f"{_name(what)} takes a view of an array, where depends on traced numbers")
+        guarded(given, int(given.example), "int")
 
 
 def wrapped(trace: Trace, result: Any, arrays: Any = ()) -> Any:
@@ -412,10 +435,8 @@ def attribute(x: Traced, name: str) -> Any:
 
 def call_method(x: Traced, name: str, *args: Any, **kwargs: Any) -> Any:
     if not leaves_alone((*args, *kwargs.values())):
-        function = getattr(np, name, None)
-        if function is None:
-            raise StagingRefused(f".{name}() of a traced value with a Dual among its arguments")
-        return function(x, *args, **kwargs)
+        # NumPy's own goes through arrays of objects, whose sums are others.
+        raise StagingRefused(f".{name}() of an array of constants takes a Dual: write np.{name}(a, b)")
     written = [x] if name in _WRITING_METHODS else [kwargs["out"]] if kwargs.get("out") is not None else []
     method = lambda example, *args, **kwargs: getattr(example, name)(*args, **kwargs)
     return recorded(x.run, "method", name, method, (x, *args), kwargs, written)
@@ -644,4 +665,5 @@ def _install() -> None:
 
 
 _install()
+method(TracedArray, "dot", lambda owner, *args, **kwargs: np.dot(owner, *args, **kwargs))  # as of a plain array
 kinds.register(arrays=(TracedArray,), numbers=(TracedScalar, TracedNumber), lifting=lifted)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..values.kinds import ARRAYS
+from ..values import kinds
+from ..values.kinds import ARRAYS, PYTHON_NUMBERS
 from . import Perturbation, blocks
 from .blocks import plain
 from .dense import real_part
@@ -36,8 +37,10 @@ class Sweep:
 
     def send(self, parent: Node, cotangent: Any) -> None:
         """Add to the cotangent of a node."""
-        if type(cotangent) is float or (cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype):
-            cotangent = parent.dtype.type(cotangent) if type(cotangent) is float else cotangent
+        if type(cotangent) in PYTHON_NUMBERS or (
+            cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype
+        ):
+            cotangent = kinds.as_scalar(cotangent, parent.dtype) if kinds.is_python_float(cotangent) else cotangent
             cotangent = real_part(cotangent, parent.dtype)
         at = parent.index
         total = self.found[at]
@@ -107,7 +110,10 @@ class Sweep:
 def takes_view(node: Rearrange) -> bool:
     """Whether a rearrangement of one tangent takes a view that shows no entry twice."""
     probe = np.empty((1, *node.parents[0].shape), bool)
-    view = node.move(probe)
+    try:
+        view = node.move(probe)
+    except TypeError:  # a plain array does not take an index of that kind, which is no basic one
+        return False
     if (
         type(view) not in ARRAYS
         or view.size > probe.size

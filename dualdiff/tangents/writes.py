@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.dual import Dual, primal
 from ..values.indexing import is_basic
 from ..values.kinds import ARRAYS
@@ -198,6 +199,8 @@ def _may_repeat(index: Any) -> bool:
     advanced = [i for i in (index if type(index) is tuple else (index,)) if not is_basic(i)]
     if len(advanced) != 1:
         return True
+    if kinds.other_in(advanced[0]) is not None:
+        return getattr(advanced[0], "dtype", None) != _BOOL
     numbers = np.asarray(advanced[0])
     if numbers.dtype.kind == "b":
         return False
@@ -205,7 +208,8 @@ def _may_repeat(index: Any) -> bool:
 
 
 def _winners(index: Any, shape: tuple[int, ...], target: tuple[int, ...]) -> Any:
-    last = np.zeros(shape, np.intp)
+    other = kinds.other_in(index)
+    last = np.zeros(shape, np.intp) if other is None else np.zeros(shape, np.intp, like=other)
     order = np.arange(1, math.prod(target) + 1).reshape(target)
     last[index] = order
     return last[index] == order

@@ -15,7 +15,7 @@ from ..pytrees.trees import flatten, paths, tree_map, unflatten
 from ..tangents import Perturbation, dtype_of
 from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan, repeated
-from ..values import foreign
+from ..values import foreign, kinds
 from ..values.dual import Dual, primal
 from ..values.kinds import ARRAYS
 from ..values.objects import carries, fused
@@ -253,7 +253,7 @@ def derivative(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callabl
 
 
 def _as_scalar(x: Any) -> Any:
-    return float(x) if type(x) is np.float64 else x
+    return kinds.as_python_float(x) if kinds.type_of(x) is np.float64 else x
 
 
 def jacfwd(

@@ -15,6 +15,7 @@ import numpy as np
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents import dtype_of
+from ..values import kinds
 from ..values.dual import size_of
 from ..values.kinds import ARRAYS
 from .arguments import (
@@ -447,7 +448,9 @@ def _gradient(record: Recording, argnums: Any, weights_structure: Structure | No
 
 def _as_given(row: Any, primal: Any) -> Any:
     """The gradient of a Python float is one."""
-    return float(row) if type(primal) is float and type(row) in (np.float64, np.ndarray) else row
+    if kinds.is_python_float(primal) and kinds.type_of(row) in (np.float64, np.ndarray):
+        return kinds.as_python_float(row)
+    return row
 
 
 def jacrev(

@@ -16,6 +16,7 @@ _PLAIN_NUMBERS = (np.generic, float, int, complex)
 
 ARRAYS: set[type] = {np.ndarray}
 NUMBERS: set[type] = set()
+PYTHON_NUMBERS: set[type] = {float}  # what is no array scalar
 OTHERS: set[type] = set()  # the arrays and numbers that are not NumPy's and Python's own
 # Those of which nothing is to be asked: neither wrappers of other packages, nor anything that could hide a Dual.
 PLAIN: set[type] = {
@@ -30,6 +31,7 @@ def register(arrays: tuple[type, ...], numbers: tuple[type, ...], lifting: Any) 
     ARRAYS.update(arrays)
     NUMBERS.update(numbers)
     OTHERS.update((*arrays, *numbers))
+    PYTHON_NUMBERS.update(kind for kind in numbers if hasattr(kind, "is_python_float"))
     PLAIN.update((*arrays, *numbers))
 
 
@@ -45,6 +47,36 @@ def is_number(value: Any) -> bool:
     return isinstance(value, _PLAIN_NUMBERS) or type(value) in NUMBERS
 
 
+def type_of(value: Any) -> type:
+    """The type of a value, or of what it is in place of."""
+    return value.stands_for if type(value) in OTHERS else type(value)
+
+
+def shown(value: Any) -> Any:
+    """What a value is in place of, for questions about its type."""
+    return value.memory if type(value) in OTHERS else value
+
+
+def is_python_float(value: Any) -> bool:
+    """Whether a value is a Python float, or in place of one."""
+    return type(value) is float or (type(value) in OTHERS and value.stands_for is float)
+
+
+def is_integer(value: Any) -> bool:
+    """Whether a value is in place of an integer."""
+    return type(value) in NUMBERS and issubclass(value.stands_for, (int, np.integer)) and value.stands_for is not bool
+
+
+def as_scalar(x: Any, dtype: Any) -> Any:
+    """A Python number as one of NumPy's."""
+    return np.asarray(x, dtype, like=x)[()] if type(x) in OTHERS else dtype.type(x)
+
+
+def as_python_float(x: Any) -> Any:
+    """``float(x)``, of a value of any kind."""
+    return x.item() if type(x) in OTHERS else float(x)
+
+
 def zeros(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
     """Zeros of the kind of an array, to be written into."""
     return np.zeros(shape, dtype, like=like) if type(like) in OTHERS else np.zeros(shape, dtype)
@@ -53,6 +85,11 @@ def zeros(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
 def empty(shape: tuple[int, ...], dtype: Any, like: Any) -> Any:
     """An array of the kind of another, of which every entry will be written."""
     return np.empty(shape, dtype, like=like) if type(like) in OTHERS else np.empty(shape, dtype)
+
+
+def beside(x: Any, like: Any) -> Any:
+    """A plain array as one of the kind of another, which is to index it."""
+    return np.array(x, like=like) if type(x) is np.ndarray and type(like) in OTHERS else x
 
 
 _LIFTS: list[Any] = []
@@ -76,6 +113,7 @@ def as_array(x: Any, dtype: Any = None) -> Any:
 
 
 def other_in(x: Any) -> Any:
+    """A value of another kind than NumPy's in a list or tuple, such as an index; None if there is none."""
     if type(x) in OTHERS:
         return x
     if isinstance(x, (list, tuple)):
