@@ -191,6 +191,8 @@ class Lowering:
             return
         if step.how == "set":
             target = self.value(step.args[0])
+            if self.program.root(step.args[0].number) in self.program.parameters:
+                raise NotScalar("an argument is written")
             index = self.index(step.args[1])
             item = step.args[2]
             if (
@@ -237,6 +239,8 @@ class Lowering:
         self.assign(target, self.elementwise(step, step.what, step.args))
 
     def assign(self, target: Any, places: Any) -> None:
+        if self.program.root(target.number) in self.program.parameters:
+            raise NotScalar("an argument is written")
         self.value(target)[...] = places
 
     def result(self, step: Instruction) -> Any:
@@ -370,13 +374,7 @@ def _has_ref(tree: Any) -> bool:
 
 
 def summed(items: list[Any], add: Callable[[Any, Any], Any]) -> Any:
-    """The sum of a contiguous row as NumPy makes it: the first entry, and the pairwise sum of the others."""
-    if len(items) == 1:
-        return items[0]
-    return add(items[0], _pairwise(items[1:], add))
-
-
-def _pairwise(items: list[Any], add: Callable[[Any, Any], Any]) -> Any:
+    """The sum of a contiguous row as NumPy makes it: pairwise."""
     n = len(items)
     if n < 8:
         return _in_turn(items, add)
@@ -393,7 +391,7 @@ def _pairwise(items: list[Any], add: Callable[[Any, Any], Any]) -> Any:
         return total
     half = n // 2
     half -= half % 8
-    return add(_pairwise(items[:half], add), _pairwise(items[half:], add))
+    return add(summed(items[:half], add), summed(items[half:], add))
 
 
 def _in_turn(items: list[Any], add: Callable[[Any, Any], Any]) -> Any:

@@ -141,7 +141,7 @@ class Staged(Transformed):
                 )
                 return result
             self._programs[key] = [program, *self._programs.get(key, ())]
-            return result
+            return found  # which, unlike the function's own, shares no memory with an argument
 
     def _give_up(self, key: Any, reason: str, lines: list[str]) -> None:
         self._refused[key] = reason
