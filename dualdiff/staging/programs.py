@@ -27,6 +27,8 @@ _DYNAMIC = (np.ndarray, np.generic)
 class Program:
     """One compiled program: what it takes, what it gives, and what it stands for."""
 
+    apart = True  # whether arrays among its arguments must not share memory, since the function writes into one
+
     def __init__(
         self, text: str, name: str, namespace: dict[str, Any], structure: Structure, whole: bool,
         saves: tuple[int, ...], records: int, key: Any, guards: list[str], imports: list[str],
@@ -147,6 +149,8 @@ def traced_run(
     activate(trace)
     try:
         result = f(*args, **kwargs)
+        if trace.caught:
+            raise StagingRefused(trace.caught)
         results, result_structure = flatten(result)
         outputs = []
         for leaf in results:
@@ -172,7 +176,7 @@ def program_of(
     steps = with_separate_results(trace, steps, parameters, outputs)
     program = passes.Program(trace, steps, parameters, outputs)
     layout = laid_out(program, "nest" in options.names, "reuse" in options.names)
-    saves = _written_arguments(trace, steps, inputs)
+    saves = _written_arguments(trace, steps, parameters)
     name = _identifier(name_of_user_function(f), "program")
     names = _argument_names(f, structure, inputs)
     writer = Writer(trace.variables, trace.constants, names)
@@ -198,10 +202,12 @@ def program_of(
             ]
     guards = [step.line for step in steps if step.how == "guard" and step.what != "nan"]
     by_name = {names[number]: trace.variables[number] for number in parameters}
-    return Program(
+    made = Program(
         "\n".join(lines) + "\n", name, writer.namespace, result_structure, whole, saves, len(trace.instructions), key,
         guards, list(writer.imports.values()), by_name, [number is not None for number in inputs],
     )  # fmt: skip
+    made.apart = bool(saves) or trace.writes_arguments
+    return made
 
 
 _WIDTH = 88  # of an expression that is written where it is used
@@ -342,9 +348,9 @@ def _variable(shape: Any, dtype: Any, number: int) -> Any:
     return Variable("array", shape, dtype, (), number, 0)
 
 
-def _written_arguments(trace: Trace, steps: list[Instruction], inputs: list[int | None]) -> tuple[int, ...]:
+def _written_arguments(trace: Trace, steps: list[Instruction], parameters: list[int]) -> tuple[int, ...]:
     roots = {trace.variables[number].root for step in steps for number in step.written}
-    return tuple(i for i, number in enumerate(inputs) if number is not None and number in roots)
+    return tuple(i for i, number in enumerate(parameters) if number in roots)
 
 
 def _identifier(name: str, otherwise: str) -> str:

@@ -118,6 +118,8 @@ class Trace:
         self.tapes: dict[int, list[tuple[int, str]]] = {}
         self.thread = threading.get_ident()
         self.ended = False
+        self.caught = ""  # an error that depended on values
+        self.writes_arguments = False  # or copies of them that are made for that
 
     # Variables.
 

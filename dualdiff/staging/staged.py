@@ -54,11 +54,13 @@ class Staged(Transformed):
             programs = self._programs.get(tuple(key))
             if programs is not None:
                 program = programs[0]
-                if program.whole and not program.saves:
+                if program.whole and not program.saves and not (program.apart and _overlap(leaves)):
                     try:
                         result = program.run(*leaves)
                     except Miss:
                         return self._run(*args, **kwargs)
+                    except Exception:  # the function's own, or one that it catches
+                        return self._unstaged(*args, **kwargs)
                     program.calls += 1
                     return result
         return self._run(*args, **kwargs)
@@ -97,14 +99,15 @@ class Staged(Transformed):
     def _attempt(self, program: Program, leaves: list[Any]) -> tuple[bool, Any]:
         saved = [leaves[i].copy() for i in program.saves]
         try:
-            if program.saves and len(leaves) > 1 and _overlap(leaves):
+            if program.apart and _overlap(leaves):
                 return False, NotANumber
             result = program(*leaves)
-        except Miss as miss:
+        except Exception as error:
             program.misses += 1
             for i, copy in zip(program.saves, saved, strict=True):
                 leaves[i][...] = copy
-            return False, type(miss)
+            # Another error is the function's own, or one that it catches.
+            return False, type(error) if isinstance(error, Miss) else NotANumber
         program.calls += 1
         return True, result
 

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..adapting.calls import method
+from ..rules.ufuncs import AT_EDGE
 from ..table import RULES
 from ..values import kinds
 from ..values.dual import Dual
@@ -352,7 +353,12 @@ def recorded(
             raise StagingRefused(
                 f"a plain array of shape {target.shape} is written by {_name(what)}, with what is traced"
             )
-    result = function(*examples(tuple(args)), **examples(dict(kwargs)))
+    try:
+        result = function(*examples(tuple(args)), **examples(dict(kwargs)))
+    except (np.linalg.LinAlgError, ArithmeticError) as error:
+        if not AT_EDGE.get():  # where it is expected, and changes nothing
+            trace.caught = f"{_name(what)} raised a {type(error).__name__}, which was caught"
+        raise
     for target in targets:
         if result is target.example:
             out: Any = target

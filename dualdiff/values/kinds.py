@@ -42,6 +42,13 @@ def innermost(value: Any) -> Any:
     return value
 
 
+def note_written(argument: Any) -> None:
+    """Tell a value of another kind that the function writes into its argument, in a copy of it."""
+    argument = innermost(argument)
+    if type(argument) in OTHERS:
+        argument.run.writes_arguments = True
+
+
 def is_number(value: Any) -> bool:
     """Whether a value is an immutable scalar: one of NumPy's, or a Python number."""
     return isinstance(value, _PLAIN_NUMBERS) or type(value) in NUMBERS

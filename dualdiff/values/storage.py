@@ -115,6 +115,7 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
             raise errors.shared_argument(storage.living()[0].shape)
         root = storage.living()[0]
         storage.borrowed = False
+        kinds.note_written(root.value)
         root.value = copied(root.value)
         root.tangent = root.perturbation.owned(root.tangent)
         remake(storage)
