@@ -3,10 +3,14 @@
     views.py        a function, compiled anew from its own source with its calls hooked
     rewriting.py    what is hooked in a source, and what cannot need it
     calls.py        the hook: what is called in place of what the user calls; adapt, as_written, stand_in
+    classes.py      classes that are called, and what the standard library writes around functions
+    explaining.py   why a function was not adapted, with the error that came of it
     buffers.py      arrays that may come to hold Duals
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays
+    iterators.py    np.nditer
     mathematics.py  of math, cmath and statistics
+    threads.py      of threading and concurrent.futures
     packages.py     of SciPy; solvers.py: of scipy.optimize
 
 The transforms call `adapted` and `explain`; nothing else in the package imports this folder.
@@ -20,11 +24,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import builtins, creation, mathematics, packages
+from . import builtins, classes, creation, iterators, mathematics, packages, threads
 from .buffers import settled
-from .calls import adapt_with, adapted, as_written, explain, stand_in
+from .calls import adapt_with, adapted, as_written, instances, stand_in
+from .explaining import explain
 
-__all__ = ["adapt", "adapted", "as_written", "builtins", "creation", "explain", "mathematics", "packages", "stand_in"]
+__all__ = [
+    "adapt",
+    "adapted",
+    "as_written",
+    "builtins",
+    "classes",
+    "creation",
+    "explain",
+    "instances",
+    "iterators",
+    "mathematics",
+    "packages",
+    "settled",
+    "stand_in",
+    "threads",
+]
 
 
 def adapt(f: Callable[..., Any]) -> Callable[..., Any]:

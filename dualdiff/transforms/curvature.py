@@ -9,8 +9,10 @@ import numpy as np
 
 from ..pytrees.trees import flatten
 from .arguments import presented, primal_leaf
-from .forward import _check_function, columns_at_once, jacfwd, jvp
+from .columns import columns_at_once
+from .forward import jacfwd, jvp
 from .jacobian import hvp
+from .refusals import check_function
 from .reverse import grad, vjp
 from .transformed import Transformed
 
@@ -45,7 +47,7 @@ def hessian_diagonal(f: Callable[..., Any], *, chunk_size: int | None = None) ->
     >>> hessian_diagonal(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([ 6., 12.])
     """
-    _check_function(f, "hessian_diagonal")
+    check_function(f, "hessian_diagonal")
 
     def diagonal_of_f(x: Any, *args: Any, **kwargs: Any) -> Any:
         x = primal_leaf(x, "hessian_diagonal: the argument")
@@ -106,7 +108,7 @@ def gauss_newton_product(f: Callable[..., Any], x: Any, v: Any, loss: Callable[.
     >>> gauss_newton_product(lambda x: x**2, np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     array([ 4., 36.])
     """
-    _check_function(f, "gauss_newton_product")
+    check_function(f, "gauss_newton_product")
     y, push = jvp(f, (x,), (v,))
     if any(np.iscomplexobj(leaf) for leaf in flatten(y)[0]):
         raise TypeError(

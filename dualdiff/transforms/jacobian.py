@@ -9,12 +9,13 @@ from ..errors import NoForwardRule
 from ..pytrees.trees import flatten
 from ..values.dual import size_of
 from .arguments import checked_argnums, presented, selected
-from .forward import _check_chunk_size, _check_function, along, by_columns
+from .columns import by_columns
+from .forward import along
 from .recording import recorded
+from .refusals import Options, check_function
 from .reverse import jacrev, value_and_gradient, vjp
 from .rows import by_rows, check_holomorphic, rows_of_jacobian
 from .transformed import P, Transformed
-from .workers import check_workers
 
 # One row sent back costs about this many columns sent forward (python -m benchmarks --only modes).
 ROW_COST = 2.0
@@ -74,17 +75,15 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
-    _check_function(f, "jacobian")
-    _check_chunk_size(chunk_size, "jacobian")
+    check_function(f, "jacobian")
+    options = Options(chunk_size, has_aux, holomorphic).checked("jacobian")
     if mode not in ("auto", "fwd", "rev"):
         raise ValueError(f"jacobian: mode is 'auto', 'fwd' or 'rev', not {mode!r}.")
     argnums = checked_argnums(argnums, f, "jacobian")
-    options: dict[str, Any] = {"chunk_size": chunk_size, "has_aux": has_aux, "holomorphic": holomorphic}
     by_mode = {
-        "fwd": by_columns(f, argnums, "jacobian", chunk_size, has_aux, holomorphic),
-        "rev": by_rows(f, argnums, "jacobian", chunk_size, has_aux, holomorphic),
+        "fwd": by_columns(f, argnums, "jacobian", options),
+        "rev": by_rows(f, argnums, "jacobian", options),
     }
-
     forward_or_back = _either_way(by_mode["fwd"], by_mode["rev"])
     outputs: dict[int, int] = {}  # how many there were at the last call with so many inputs
 
@@ -101,10 +100,10 @@ def jacobian(
         if mode_for_sizes(n, outputs[n]) == "fwd":
             return forward_or_back(*args, **kwargs)
         check_holomorphic(record, "jacobian", holomorphic)
-        found = rows_of_jacobian(record, args, positions, argnums, chunk_size)
+        found = rows_of_jacobian(record, argnums, chunk_size)
         return (found, record.aux) if has_aux else found
 
-    return Transformed(jacobian_of_f, jacobian, f, argnums, mode=mode, **options)
+    return Transformed(jacobian_of_f, jacobian, f, argnums, mode=mode, **options.without_workers())
 
 
 def _either_way(forward: Callable[..., Any], back: Callable[..., Any]) -> Callable[..., Any]:
@@ -166,12 +165,12 @@ def hessian(
     array([[6., 2.],
            [2., 0.]])
     """
-    _check_function(f, "hessian")
-    check_workers(workers, progress, "hessian")
+    check_function(f, "hessian")
+    options = Options(workers=workers, progress=progress).checked("hessian")
     argnums = checked_argnums(argnums, f, "hessian")
     # What goes to processes is pickled, which the function that `jacrev` returns can be.
     rows = by_rows(f, argnums, "hessian") if workers is None else jacrev(f, argnums)
-    columns = by_columns(rows, argnums, "hessian", workers=workers, progress=progress)
+    columns = by_columns(rows, argnums, "hessian", options)
     both_ways = _either_way(columns, by_rows(rows, argnums, "hessian"))
     if workers is None and progress is None:
         return Transformed(both_ways, hessian, f, argnums)
@@ -213,7 +212,7 @@ def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([6., 0.])
     """
-    _check_function(f, "hvp")
+    check_function(f, "hvp")
     if not isinstance(primals, (tuple, list)) and not isinstance(tangents, (tuple, list)):
         primals, tangents = (primals,), (tangents,)
     both = value_and_gradient(f, 0, "hvp")

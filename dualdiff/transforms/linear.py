@@ -21,7 +21,7 @@ from ..values.dual import Dual, primal
 from ..values.levels import duals_in, innermost
 from ..values.objects import carries, fused
 from .arguments import presented
-from .forward import _check_function
+from .refusals import check_function
 
 # How far apart the two sides of a law may be, of their size: a solver that iterates is linear only so far.
 _CLOSE = 1e-3
@@ -67,7 +67,7 @@ class linear:
 
     def __init__(self, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], *, check: bool = True) -> None:
         for f in (apply, transpose):
-            _check_function(f, "linear")
+            check_function(f, "linear")
         functools.update_wrapper(self, apply)
         self.apply, self.transpose, self.check = apply, transpose, check
         self._checked: set[Any] = set()  # shapes and dtypes of arguments for which the laws were found to hold

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
+from ..tangents import dtype_of
 from ..values.dual import size_of
 from .arguments import (
     checked_argnums,
@@ -21,12 +22,11 @@ from .arguments import (
     seed_leaf,
     selected,
 )
-from .forward import _check_chunk_size, _check_function, _dtype_of
 from .recording import Recording, own, recorded
+from .refusals import Options, check_function
 from .rows import by_rows
 from .transformed import P, Transformed
 from .variable import Variable
-from .workers import check_workers
 
 # Entries of one block of cotangents in jacrev: one megabyte, so that two or three stay in the cache of a core.
 
@@ -70,13 +70,12 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     >>> pullback(np.array([1.0, 0.0]))[0]
     array([1., 0.])
     """
-    _check_function(f, "vjp")
+    check_function(f, "vjp")
     if not primals:
         raise TypeError("vjp: there are no primals, nothing to differentiate: y, pullback = vjp(f, x).")
     record = recorded(f, primals, {}, range(len(primals)), "vjp", has_aux)
     # Later changes of what the caller holds must not reach the record.
     record.tape.protect([*record.primals, *record.y, *flatten(record.aux)[0]])
-    structures = [flatten(x)[1] for x in primals]
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
         """Cotangents of the primals from one of the result."""
@@ -93,9 +92,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
             if node is not None:
                 seeds.append((node, block[0]))
         found = record.tape.pull(seeds, record.inputs, one=True)
-        rows = [record.zeros(i) if row is None else row for i, row in enumerate(found)]
-        leaves = iter(rows)
-        return presented(tuple(structure.build(leaves, bare=True) for structure in structures))
+        return presented(record.laid_out(record.zeros(i) if row is None else row for i, row in enumerate(found)))
 
     y = presented(unflatten(record.structure, record.y))
     return (y, pullback, presented(record.aux)) if has_aux else (y, pullback)
@@ -135,12 +132,11 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     >>> float(pushforward(3.0))
     3.0
     """
-    _check_function(f, "linearize")
+    check_function(f, "linearize")
     if not primals:
         raise TypeError("linearize: there are no primals, nothing to differentiate: y, pushforward = linearize(f, x).")
     record = recorded(f, primals, {}, range(len(primals)), "linearize")
     record.tape.protect([*record.primals, *record.y])
-    structures = [flatten(x)[1] for x in primals]
 
     def pushforward(*tangents: Any) -> Any:
         """The tangent of the result from those of the primals."""
@@ -148,7 +144,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
             raise ValueError(f"pushforward: {len(tangents)} tangents for {len(primals)} primals.")
         seeds = []
         at = 0
-        for i, (tangent, expected) in enumerate(zip(tangents, structures, strict=True)):
+        for i, (tangent, expected) in enumerate(zip(tangents, record.given, strict=True)):
             leaves, structure = flatten(tangent)
             if not structure.same_as(expected):
                 raise ValueError(f"pushforward: tangents[{i}] has the structure {structure}, its primal {expected}.")
@@ -170,7 +166,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
 
 
 def _zero_tangent(y: Any) -> Any:
-    return np.zeros_like(y, dtype=None if _dtype_of(y).kind in "fc" else float)
+    return np.zeros_like(y, dtype=None if dtype_of(y).kind in "fc" else float)
 
 
 def value_and_grad(
@@ -222,7 +218,7 @@ def value_and_grad(
     >>> value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
-    _check_function(f, "value_and_grad")
+    check_function(f, "value_and_grad")
     argnums, variables, structure = _checked(f, argnums, weights, "value_and_grad")
     both = value_and_gradient(f, argnums, "value_and_grad", has_aux, variables, structure, holomorphic)
 
@@ -282,7 +278,7 @@ def grad(
     >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
-    _check_function(f, "grad")
+    check_function(f, "grad")
     argnums, variables, structure = _checked(f, argnums, weights, "grad")
     both = value_and_gradient(f, argnums, "grad", has_aux, variables, structure, holomorphic)
 
@@ -308,7 +304,7 @@ def value_and_gradient(
         positions = () if argnums is None else selected(argnums, len(args), transform)
         record = recorded(f, args, kwargs, positions, transform, has_aux, variables)
         _check_scalar(record, holomorphic, transform)
-        gradient = _gradient(record, args, positions, argnums, weights_structure)
+        gradient = _gradient(record, argnums, weights_structure)
         y = record.y[0]
         return ((y, record.aux), gradient) if has_aux else (y, gradient)
 
@@ -347,19 +343,19 @@ def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> C
     >>> elementwise_grad(np.sin)(np.array([0.0, np.pi]))
     array([ 1., -1.])
     """
-    _check_function(f, "elementwise_grad")
+    check_function(f, "elementwise_grad")
     argnums = checked_argnums(argnums, f, "elementwise_grad")
 
     def gradient_of_sum(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), "elementwise_grad")
         record = recorded(f, args, kwargs, positions, "elementwise_grad")
         for y in record.y:
-            if _dtype_of(y).kind == "c":
+            if dtype_of(y).kind == "c":
                 raise TypeError(
                     "elementwise_grad: the function returned complex numbers; differentiate their real and "
                     "imaginary parts, or use vjp."
                 )
-        return _gradient(record, args, positions, argnums)
+        return _gradient(record, argnums)
 
     return Transformed(gradient_of_sum, elementwise_grad, f, argnums)
 
@@ -407,7 +403,7 @@ def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
             "  For all partial derivatives use jacobian, for the gradient of the sum elementwise_grad, "
             "for a weighted sum vjp."
         )
-    kind = _dtype_of(record.y[0]).kind
+    kind = dtype_of(record.y[0]).kind
     if kind == "b":
         raise TypeError(
             f"{transform}: the function returned a truth value, which has no gradient; {transform} needs a real scalar."
@@ -415,9 +411,9 @@ def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
     is_complex = kind == "c"
     if holomorphic:
         for x in record.primals:
-            if _dtype_of(x).kind != "c":
+            if dtype_of(x).kind != "c":
                 raise TypeError(
-                    f"{transform}: holomorphic=True, but an argument has dtype {_dtype_of(x)}; pass complex ones."
+                    f"{transform}: holomorphic=True, but an argument has dtype {dtype_of(x)}; pass complex ones."
                 )
     elif is_complex:
         raise TypeError(
@@ -427,13 +423,7 @@ def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
         )
 
 
-def _gradient(
-    record: Recording,
-    args: Sequence[Any],
-    positions: Sequence[int],
-    argnums: Any,
-    weights_structure: Structure | None = None,
-) -> Any:
+def _gradient(record: Recording, argnums: Any, weights_structure: Structure | None = None) -> Any:
     """The sum of all outputs, pulled back, in the structure of the arguments; frees the record."""
     seeds = [
         (node, np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1.0))
@@ -441,17 +431,13 @@ def _gradient(
         if node is not None
     ]
     found = record.tape.pull(seeds, record.inputs, consume=True, one=True)
-    if len(found) == 1 and found[0] is not None and weights_structure is None and type(argnums) is int:
-        row = own(found[0])
-        if type(args[argnums]) is np.ndarray:  # the common case
-            return row
+    plainly = len(found) == 1 and type(argnums) is int and type(record.primals[0]) is np.ndarray
+    if plainly and found[0] is not None and record.given[0] is LEAF:  # the common case
+        return own(found[0])
     rows = iter(
         [_as_given(record.zeros(i) if row is None else own(row), record.primals[i]) for i, row in enumerate(found)]
     )
-    each = tuple(
-        next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows, bare=True) for i in positions
-    )
-    gradient = each if argnums is None or isinstance(argnums, tuple) else each[0]
+    gradient = record.laid_out(rows, argnums)
     if weights_structure is None:
         return gradient
     of_weights = weights_structure.build(rows, bare=True)
@@ -519,12 +505,7 @@ def jacrev(
     array([[2., 0.],
            [1., 0.]])
     """
-    _check_function(f, "jacrev")
-    _check_chunk_size(chunk_size, "jacrev")
-    check_workers(workers, progress, "jacrev")
+    check_function(f, "jacrev")
+    options = Options(chunk_size, has_aux, holomorphic, workers, progress).checked("jacrev")
     argnums = checked_argnums(argnums, f, "jacrev")
-    return Transformed(
-        by_rows(f, argnums, "jacrev", chunk_size, has_aux, holomorphic, workers, progress),
-        jacrev, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic, workers=workers,
-        progress=progress,
-    )  # fmt: skip
+    return Transformed(by_rows(f, argnums, "jacrev", options), jacrev, f, argnums, **options._asdict())

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from .arguments import presented, primal_leaf
-from .forward import _check_function, stop_gradient
+from .forward import stop_gradient
 from .jacobian import hessian, jacobian
+from .refusals import check_function
 from .vectors import ravel
 
 
@@ -51,7 +52,7 @@ def propagate(f: Callable[[Any], Any], x: Any, cov: Any) -> tuple[Any, Any]:
     >>> float(y), round(float(variance), 6)
     (6.0, 0.25)
     """
-    _check_function(f, "propagate")
+    check_function(f, "propagate")
     x = primal_leaf(x if hasattr(x, "dtype") or np.ndim(x) == 0 else np.asarray(x), "propagate: x")
     shape = np.shape(x)
     if np.shape(cov) != shape + shape:
@@ -101,7 +102,7 @@ def standard_errors(negative_log_likelihood: Callable[[Any], Any], x: Any) -> An
     >>> float(standard_errors(lambda mean: np.sum((data - mean) ** 2) / 2, 3.0))
     0.5
     """
-    _check_function(negative_log_likelihood, "standard_errors")
+    check_function(negative_log_likelihood, "standard_errors")
     vector, tree_of = ravel(x)
     H = hessian(lambda vector: negative_log_likelihood(tree_of(vector)))(vector)
     lowest = np.linalg.eigvalsh(stop_gradient(H))
