@@ -21,6 +21,7 @@ from .forward import _check_chunk_size, _check_function
 from .reverse import grad
 from .sparse_derivative import SparseDerivative
 from .transformed import Transformed
+from .workers import check_workers
 
 
 def sparsity(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -58,6 +59,8 @@ def sparse_jacobian(
     check: bool = True,
     chunk_size: int | None = None,
     has_aux: bool = False,
+    workers: Any = None,
+    progress: Any = None,
 ) -> SparseDerivative:
     """Function computing the Jacobian of ``f`` as a sparse matrix, whose pattern it finds.
 
@@ -70,6 +73,8 @@ def sparse_jacobian(
     ``pattern``: the pattern, where it is known; all entries that it stores count.  ``mode``: "fwd" by columns, "rev" by
     rows, "auto" by what is cheaper, dense rows backwards and the rest forwards.  ``check=False`` leaves the check out:
     then an entry that the pattern lacks is wrong without notice.  ``chunk_size``: directions at a time, less memory.
+    ``workers``: an int (so many processes) or a map-like callable, for those chunks, as `jacfwd`; ``progress``: True
+    (tqdm), or a function of how many are done and how many there are.
     Raises: ImportError without SciPy; ValueError if the Jacobian has entries outside a given pattern.
     Source: Gebremedhin, Manne & Pothen, SIAM Review 47 (2005).
 
@@ -81,7 +86,8 @@ def sparse_jacobian(
     >>> print(J)
     sparse_jacobian: 2 x 3, 4 entries; 2 colours: 2 directions forwards, 1 to check
     """
-    return _sparse_jacobian(sparse_jacobian, f, argnums, pattern, mode, check, chunk_size, has_aux)
+    options = (pattern, mode, check, chunk_size, has_aux, workers, progress)
+    return _sparse_jacobian(sparse_jacobian, f, argnums, *options)
 
 
 def value_and_sparse_jacobian(
@@ -93,6 +99,8 @@ def value_and_sparse_jacobian(
     check: bool = True,
     chunk_size: int | None = None,
     has_aux: bool = False,
+    workers: Any = None,
+    progress: Any = None,
 ) -> SparseDerivative:
     """Function computing the pair ``(f(x), J(x))`` from one run of ``f``, as Newton's method takes it.
 
@@ -104,21 +112,25 @@ def value_and_sparse_jacobian(
     (array([1., 9.]), array([[2., 0.],
            [0., 6.]]))
     """
-    return _sparse_jacobian(value_and_sparse_jacobian, f, argnums, pattern, mode, check, chunk_size, has_aux)
+    options = (pattern, mode, check, chunk_size, has_aux, workers, progress)
+    return _sparse_jacobian(value_and_sparse_jacobian, f, argnums, *options)
 
 
 def _sparse_jacobian(
-    transform: Any, f: Any, argnums: Any, pattern: Any, mode: str, check: bool, chunk_size: int | None, has_aux: bool
-) -> SparseDerivative:
+    transform: Any, f: Any, argnums: Any, pattern: Any, mode: str, check: bool, chunk_size: int | None, has_aux: bool,
+    workers: Any, progress: Any,
+) -> SparseDerivative:  # fmt: skip
     name = transform.__name__
     _check_function(f, name)
     _check_chunk_size(chunk_size, name)
+    check_workers(workers, progress, name)
     if mode not in ("auto", "fwd", "rev"):
         raise ValueError(f"{name}: mode is 'auto', 'fwd' or 'rev', not {mode!r}.")
     argnums = checked_argnums(argnums, f, name)
     return SparseDerivative(
-        transform, f, f, argnums, pattern=pattern, mode=mode, check=check, chunk_size=chunk_size, has_aux=has_aux
-    )
+        transform, f, f, argnums, pattern=pattern, mode=mode, check=check, chunk_size=chunk_size, has_aux=has_aux,
+        workers=workers, progress=progress,
+    )  # fmt: skip
 
 
 def sparse_hessian(
@@ -128,6 +140,8 @@ def sparse_hessian(
     pattern: Any = None,
     check: bool = True,
     chunk_size: int | None = None,
+    workers: Any = None,
+    progress: Any = None,
 ) -> SparseDerivative:
     """Function computing the Hessian of a scalar ``f`` as a sparse matrix, whose pattern it finds.
 
@@ -144,7 +158,9 @@ def sparse_hessian(
     """
     _check_function(f, "sparse_hessian")
     _check_chunk_size(chunk_size, "sparse_hessian")
+    check_workers(workers, progress, "sparse_hessian")
     argnums = checked_argnums(argnums, f, "sparse_hessian")
     return SparseDerivative(
-        sparse_hessian, f, grad(f, argnums), argnums, pattern=pattern, check=check, chunk_size=chunk_size
-    )
+        sparse_hessian, f, grad(f, argnums), argnums, pattern=pattern, check=check, chunk_size=chunk_size,
+        workers=workers, progress=progress,
+    )  # fmt: skip
