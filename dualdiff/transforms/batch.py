@@ -14,15 +14,23 @@ from .detection import real_leaves
 from .directions import Point
 from .forward import _check_chunk_size, _check_function
 from .transformed import Transformed
+from .workers import check_workers, mapped
 
 
-def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int | None = None) -> Callable[..., Any]:
+def batch_jacobian(
+    f: Callable[..., Any],
+    argnums: int = 0,
+    *,
+    chunk_size: int | None = None,
+    workers: Any = None,
+    progress: Any = None,
+) -> Callable[..., Any]:
     """Function computing the Jacobian of every row of ``f``, which maps rows to rows, each by itself.
 
     Shapes: ``f`` maps ``(..., d)`` to ``(..., m)``, and this to ``(..., m, d)``; a result of shape ``(...)`` gives
     ``(..., d)``.  Axes before the last are points.
     Cost: one run of ``f`` on duals with ``d + 1`` directions, however many points there are; with ``chunk_size`` so
-    many directions at a time.
+    many directions at a time.  ``workers`` and ``progress``: of those chunks, as `jacfwd`.
     Raises: ValueError if a row of the result depends on another row of the argument: one direction, random in all rows,
     is there to find that out.
 
@@ -35,6 +43,7 @@ def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int |
     """
     _check_function(f, "batch_jacobian")
     _check_chunk_size(chunk_size, "batch_jacobian")
+    check_workers(workers, progress, "batch_jacobian")
     if isinstance(argnums, (tuple, list)):
         raise TypeError("batch_jacobian: argnums is one int; join several arguments to rows of one array.")
     argnums = checked_argnums(argnums, f, "batch_jacobian")
@@ -50,17 +59,9 @@ def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int |
         point = Point(f, args, kwargs, positions, leaves, structures, False, "batch_jacobian")
         v = (1.0 + np.random.default_rng(n).integers(1, 1024, (n, d)) / 1024.0) * (-1.0) ** np.arange(d)
         k = min(chunk_size or d + 1, d + 1)
-        blocks = []
-        for start in range(0, d + 1, k):
-            stop = min(start + k, d + 1)
-            seeds = np.zeros((stop - start, n, d))
-            for i in range(start, stop):
-                if i < d:
-                    seeds[i - start, :, i] = 1.0
-                else:
-                    seeds[i - start] = v
-            blocks.append(point.swept(seeds.reshape(stop - start, n * d)))
-        shape = np.shape(point.y)
+        chunks = [(start, min(start + k, d + 1)) for start in range(0, d + 1, k)]
+        swept = mapped(_Chunk(point, v), chunks, workers, progress)
+        blocks, shape = [block for block, _ in swept], swept[0][1]
         if shape[: len(batch)] != tuple(batch):
             raise ValueError(
                 f"batch_jacobian: the argument has shape {np.shape(x)}, the result {shape}; a function of rows maps "
@@ -72,7 +73,27 @@ def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int |
         _check_rows(point, jacobians, block[-1], v)
         return np.ascontiguousarray(jacobians).reshape(*shape, d)
 
-    return Transformed(jacobians_of_f, batch_jacobian, f, argnums, chunk_size=chunk_size)
+    return Transformed(
+        jacobians_of_f, batch_jacobian, f, argnums, chunk_size=chunk_size, workers=workers, progress=progress
+    )
+
+
+class _Chunk:
+    """The results along directions by their numbers, which a worker may get by pickle, and the shape of the value."""
+
+    def __init__(self, point: Point, v: Any) -> None:
+        self.point, self.v = point, v
+
+    def __call__(self, chunk: tuple[int, int]) -> tuple[Any, tuple[int, ...]]:
+        (start, stop), (n, d) = chunk, self.v.shape
+        seeds = np.zeros((stop - start, n, d))
+        for i in range(start, stop):
+            if i < d:
+                seeds[i - start, :, i] = 1.0
+            else:
+                seeds[i - start] = self.v
+        block = self.point.swept(seeds.reshape(stop - start, n * d))
+        return block, np.shape(self.point.y)
 
 
 def _check_rows(point: Point, jacobians: Any, along: Any, v: Any) -> None:

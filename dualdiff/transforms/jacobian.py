@@ -12,7 +12,7 @@ from .arguments import checked_argnums, presented, selected
 from .forward import _check_chunk_size, _check_function, along, by_columns
 from .recording import recorded
 from .reverse import jacrev, value_and_gradient, vjp
-from .rows import by_rows, check_holomorphic, rows_of_jacobian
+from .rows import RowChunk, by_rows, check_holomorphic, rows_of_jacobian
 from .transformed import P, Transformed
 from .workers import check_workers
 
@@ -30,12 +30,15 @@ def jacobian(
     chunk_size: int | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    workers: Any = None,
+    progress: Any = None,
 ) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f``, by the mode that is cheaper for its sizes.
 
     ``mode`` is "fwd" (`jacfwd`), "rev" (`jacrev`), or "auto": forward for at most 16 inputs; else ``f`` is recorded,
     and the record run backwards, unless the outputs are half as many as the inputs or more.  Where a function has
     a rule for reverse mode alone (`custom_vjp`), "auto" takes that.
+    ``workers`` and ``progress``: of the chunks of columns or rows, as `jacfwd`.
     Shapes: ``J.shape == y.shape + x.shape``.
     Cost: that of the mode taken; the first "auto" of a Jacobian that is taken forwards runs ``f`` once more than that.
 
@@ -46,13 +49,15 @@ def jacobian(
     """
     _check_function(f, "jacobian")
     _check_chunk_size(chunk_size, "jacobian")
+    check_workers(workers, progress, "jacobian")
     if mode not in ("auto", "fwd", "rev"):
         raise ValueError(f"jacobian: mode is 'auto', 'fwd' or 'rev', not {mode!r}.")
     argnums = checked_argnums(argnums, f, "jacobian")
     options: dict[str, Any] = {"chunk_size": chunk_size, "has_aux": has_aux, "holomorphic": holomorphic}
+    options |= {"workers": workers, "progress": progress}
     by_mode = {
-        "fwd": by_columns(f, argnums, "jacobian", chunk_size, has_aux, holomorphic),
-        "rev": by_rows(f, argnums, "jacobian", chunk_size, has_aux, holomorphic),
+        "fwd": by_columns(f, argnums, "jacobian", chunk_size, has_aux, holomorphic, workers, progress),
+        "rev": by_rows(f, argnums, "jacobian", chunk_size, has_aux, holomorphic, workers, progress),
     }
 
     forward_or_back = _either_way(by_mode["fwd"], by_mode["rev"])
@@ -71,7 +76,8 @@ def jacobian(
         if mode_for_sizes(n, outputs[n]) == "fwd":
             return forward_or_back(*args, **kwargs)
         check_holomorphic(record, "jacobian", holomorphic)
-        found = rows_of_jacobian(record, args, positions, argnums, chunk_size)
+        one = RowChunk(f, args, kwargs, positions, has_aux, "jacobian", None if workers is not None else record)
+        found = rows_of_jacobian(record, args, positions, argnums, chunk_size, one, workers, progress)
         return (found, record.aux) if has_aux else found
 
     return Transformed(jacobian_of_f, jacobian, f, argnums, mode=mode, **options)
