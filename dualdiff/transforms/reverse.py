@@ -14,9 +14,10 @@ import numpy as np
 
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
-from ..values.dual import size_of
+from ..values.dual import may_share_memory, size_of
 from .arguments import (
     checked_argnums,
+    directions_in,
     presented,
     seed_leaf,
     selected,
@@ -35,7 +36,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     """Value of ``f(*primals)``, and its pullback: the function from cotangents of the result to those of the primals.
 
     Shapes: ``pullback(ct)`` takes a cotangent of the structure and shape of ``y`` and returns a tuple, one cotangent
-    for each primal, of its structure and shape.
+    for each primal, of its structure and shape.  ``pullback(cts, block=True)`` takes k of them side by side, as arrays
+    of shape ``(k, *y.shape)``, and returns blocks of shape ``(k, *x.shape)``: ``U @ J`` in one sweep.
     Cost: one recorded evaluation of ``f``; each call of the pullback costs about as much again.
     Returns ``(y, pullback)``; with ``has_aux`` the function returns ``(y, aux)``, and this ``(y, pullback, aux)``.
     Raises: `UnsupportedFunction` if ``f`` calls a NumPy function that has no rule.
@@ -54,22 +56,29 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     record.tape.protect([*record.primals, *record.y, *flatten(record.aux)[0]])
     structures = [flatten(x)[1] for x in primals]
 
-    def pullback(cotangent: Any) -> tuple[Any, ...]:
-        """Cotangents of the primals from one of the result."""
+    def pullback(cotangent: Any, *, block: bool = False) -> tuple[Any, ...]:
+        """Cotangents of the primals from one of the result; with ``block`` many of them, along a first axis."""
         given, structure = flatten(cotangent)
         if not structure.same_as(record.structure):
             raise ValueError(
                 f"pullback: the cotangent has the structure {structure}, the result has {record.structure}; "
                 "a cotangent has the structure of the result."
             )
-        seeds = []
-        names = paths(record.structure, "cotangent")
-        for node, ct, y, name in zip(record.outputs, given, record.y, names, strict=True):
-            block = seed_leaf(ct, y, f"pullback: {name}", name.replace("cotangent", "the result", 1))
-            if node is not None:
-                seeds.append((node, block[0]))
-        found = record.tape.pull(seeds, record.inputs, one=True)
-        rows = [record.zeros(i) if row is None else row for i, row in enumerate(found)]
+        names = [f"pullback: {name}" for name in paths(record.structure, "cotangent")]
+        cts = [
+            seed_leaf(ct, y, name, name.replace("pullback: cotangent", "the result", 1), block)
+            for ct, y, name in zip(given, record.y, names, strict=True)
+        ]
+        active = [(node, ct) for node, ct in zip(record.outputs, cts, strict=True) if node is not None]
+        if block:
+            k = directions_in(cts, names)
+            found = [None] * len(record.inputs)
+            if k:
+                found = record.tape.pull(active, record.inputs)
+            rows = [_zeros_block(k, record.zeros(i)) if row is None else own(row) for i, row in enumerate(found)]
+        else:
+            found = record.tape.pull([(node, ct[0]) for node, ct in active], record.inputs, one=True)
+            rows = [record.zeros(i) if row is None else row for i, row in enumerate(found)]
         leaves = iter(rows)
         return presented(tuple(structure.build(leaves, bare=True) for structure in structures))
 
@@ -81,12 +90,17 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     """Value of ``f(*primals)``, and its pushforward: the function from tangents of the primals to that of the result.
 
     Shapes: ``pushforward(*tangents)`` takes one tangent for each primal, of its structure and shape.
+    ``pushforward(*tangents, block=True)`` takes k directions side by side, as arrays of shape ``(k, *x.shape)``, and
+    returns blocks of shape ``(k, *y.shape)``: of one array, ``(J @ V.T).T`` in one sweep.
     Cost: one recorded evaluation of ``f``; the pushforward then runs the linear part alone, as often as it is called.
 
     >>> import numpy as np
     >>> y, pushforward = linearize(np.sin, 0.0)
     >>> float(pushforward(3.0))
     3.0
+    >>> linearize(lambda x: x[1:] * x[0], np.array([2.0, 3.0]))[1](np.eye(2), block=True)
+    array([[3.],
+           [2.]])
     """
     _check_function(f, "linearize")
     if not primals:
@@ -95,31 +109,42 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     record.tape.protect([*record.primals, *record.y])
     structures = [flatten(x)[1] for x in primals]
 
-    def pushforward(*tangents: Any) -> Any:
-        """The tangent of the result from those of the primals."""
+    def pushforward(*tangents: Any, block: bool = False) -> Any:
+        """The tangent of the result from those of the primals; with ``block`` many of them, along a first axis."""
         if len(tangents) != len(primals):
             raise ValueError(f"pushforward: {len(tangents)} tangents for {len(primals)} primals.")
-        seeds = []
+        seeds: list[Any] = []
+        names: list[str] = []
         at = 0
         for i, (tangent, expected) in enumerate(zip(tangents, structures, strict=True)):
             leaves, structure = flatten(tangent)
             if not structure.same_as(expected):
                 raise ValueError(f"pushforward: tangents[{i}] has the structure {structure}, its primal {expected}.")
             for leaf, name in zip(leaves, paths(structure, f"[{i}]"), strict=True):
-                block = seed_leaf(leaf, record.primals[at], f"pushforward: tangents{name}", f"primals{name}")
-                seeds.append((record.inputs[at], block))
+                names.append(f"pushforward: tangents{name}")
+                seeds.append(seed_leaf(leaf, record.primals[at], names[-1], f"primals{name}", block))
                 at += 1
+        k = directions_in(seeds, names)
         active = [node for node in record.outputs if node is not None]
-        found = iter(record.tape.push(seeds, active, 1))
+        found = iter(record.tape.push(list(zip(record.inputs, seeds, strict=True)), active, k))
         results = []
         for node, y in zip(record.outputs, record.y, strict=True):
-            block = next(found) if node is not None else None
-            # x and x + 1 have the same node, but each result is an array of its own.
-            repeated = node is not None and sum(node is other for other in record.outputs) > 1
-            results.append(_zero_tangent(y) if block is None else block[0].copy() if repeated else block[0])
+            result = next(found) if node is not None else None
+            if result is None:
+                zero = _zero_tangent(y)
+                results.append(_zeros_block(k, zero) if block else zero)
+                continue
+            result = result if block else result[0]
+            # x and x + 1 have the same node, x[1:] is a view of it, but each result is an array of its own.
+            shared = len(record.outputs) > 1 and any(may_share_memory(result, other) for other in results)
+            results.append(result.copy() if shared else result)
         return presented(unflatten(record.structure, results, bare=True))
 
     return presented(unflatten(record.structure, record.y)), pushforward
+
+
+def _zeros_block(k: int, zero: Any) -> Any:
+    return np.zeros_like(zero, shape=(k, *np.shape(zero)))
 
 
 def _zero_tangent(y: Any) -> Any:
