@@ -221,7 +221,14 @@ def test_questions_about_the_matrix_are_answered():
         A = MADE["csr_array"](x)
         assert sp.issparse(A)
         assert (A.shape, A.nnz, A.format, A.ndim) == ((3, 3), 5, "csr", 2)
-        return A.data * 2.0 + A.sum() + A[0, 0] + np.sum(A.diagonal()) + A.sum(axis=0)[0] + A[1, 0]
+        assert_array_equal(A.indices, INDICES)
+        assert_array_equal(A.indptr, INDPTR)
+        assert A.size == 5
+        B = A.tocsc()
+        B.data = B.data * x[0]
+        B.data[1] = 2.0 * x[4]
+        extra = np.sum(A) + A.trace() * A.mean() + (abs(A) @ A.T.tocsr() @ np.ones(3))[0] + B.data + A[[1]].sum()
+        return extra + A.data * 2.0 + A.sum() + A[0, 0] + np.sum(A.diagonal()) + A.sum(axis=0)[0] + A[1, 0]
 
     assert_allclose(dd.jacrev(f)(X), jacobian_by_differences(f, X), rtol=1e-8)
 
@@ -248,6 +255,11 @@ def test_questions_about_the_matrix_are_answered():
         lambda A, x: sp.csr_array((np.ones(5), (x, COL))) @ B,
         lambda A, x: sp.csr_array((x, INDICES, INDPTR), dtype=int) @ B,
         lambda A, x: float(A),
+        lambda A, x: A[1] @ B,
+        lambda A, x: A.setdiag(x[:3]),
+        lambda A, x: A.__setitem__((0, 0), 1.0),
+        lambda A, x: spl.aslinearoperator(A) @ B,
+        lambda A, x: spl.spsolve_triangular(A, B),
     ],
 )
 def test_what_has_no_rule_raises(f):
@@ -275,3 +287,20 @@ def test_plain_matrices_are_scipys_own():
         return A @ x
 
     assert_array_equal(dd.jacfwd(f)(B), sp.csr_array((X, INDICES, INDPTR)).toarray())
+
+
+@pytest.mark.usefixtures("as_written")
+def test_as_written_the_names_are_those_of_dualdiff():
+    from dualdiff.scipy import sparse as ours
+
+    with pytest.raises(TypeError) as raised:
+        dd.jacfwd(lambda x: sp.csr_array((x, INDICES, INDPTR)) @ B)(X)
+    assert "dualdiff.scipy.sparse" in raised.value.__notes__[0]
+    found = dd.jacfwd(lambda x: ours.csr_array((x, INDICES, INDPTR)) @ B)(X)
+    assert_allclose(found, jacobian_by_differences(lambda x: MADE["csr_array"](x) @ B, X), rtol=1e-9)
+
+
+def test_empty_matrices():
+    f = lambda x: sp.csr_array((x, (np.zeros(0, int), np.zeros(0, int))), shape=(2, 3)) @ B
+    assert dd.jacfwd(f)(np.zeros(0)).shape == (2, 0)
+    assert_array_equal(dd.jacrev(lambda x: (sp.diags_array(x) @ sp.csr_array((3, 3))).toarray())(X[:3]), 0.0)

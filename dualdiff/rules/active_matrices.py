@@ -46,6 +46,25 @@ class ActiveMatrix:
             raise _unsupported(self, "data: convert it with tocsr() first")
         return self.entries
 
+    @data.setter
+    def data(self, data: Any) -> None:
+        if self.format not in ("csr", "csc", "coo") or np.shape(data) != (self.nnz,):
+            raise _unsupported(self, f"with data of shape {np.shape(data)} put in")
+        self.entries = _operand(data)
+
+    @property
+    def indices(self) -> Any:
+        if self.format not in ("csr", "csc"):
+            raise AttributeError(f"a matrix of the format {self.format} has no indices")
+        return self.col if self.format == "csr" else self.row
+
+    @property
+    def indptr(self) -> Any:
+        if self.format not in ("csr", "csc"):
+            raise AttributeError(f"a matrix of the format {self.format} has no indptr")
+        to, m = (self.row, self.shape[0]) if self.format == "csr" else (self.col, self.shape[1])
+        return np.concatenate([np.zeros(1, np.int32), np.cumsum(np.bincount(to, minlength=m), dtype=np.int32)])
+
     @property
     def dtype(self) -> Any:
         return self.entries.dtype
@@ -56,6 +75,9 @@ class ActiveMatrix:
 
     @property
     def size(self) -> int:
+        return len(self.row)
+
+    def getnnz(self, axis: None = None) -> int:
         return len(self.row)
 
     @property
@@ -121,6 +143,10 @@ class ActiveMatrix:
     def __neg__(self) -> ActiveMatrix:
         return self._with(-self.entries)
 
+    def __abs__(self) -> ActiveMatrix:
+        whole = self.summed()
+        return whole._with(np.abs(whole.entries))
+
     def multiply(self, other: Any) -> Any:
         """Entry by entry, with a number, a vector or an array of the shape of the matrix."""
         if is_matrix(other):
@@ -179,7 +205,9 @@ class ActiveMatrix:
         row, col = np.concatenate([self.row, b.row]), np.concatenate([self.col, b.col])
         return ActiveMatrix(both, row, col, self.shape, _compressed(self), self.is_array).summed()
 
-    def sum(self, axis: int | None = None) -> Any:
+    def sum(self, axis: int | None = None, dtype: None = None, out: None = None) -> Any:
+        if dtype is not None or out is not None:
+            raise _unsupported(self, "summed with dtype= or out=")
         if axis is None:
             return np.sum(self.entries)
         if not self.is_array:
@@ -188,6 +216,12 @@ class ActiveMatrix:
             raise ValueError(f"axis {axis} of a matrix")
         by_row = axis in (1, -1)
         return _scattered(self.row if by_row else self.col, self.shape[0 if by_row else 1], self.entries)
+
+    def mean(self) -> Any:
+        return np.sum(self.entries) / (self.shape[0] * self.shape[1])
+
+    def trace(self) -> Any:
+        return np.sum(self.diagonal())
 
     # Other forms of the same matrix.
 
@@ -211,9 +245,10 @@ class ActiveMatrix:
             return self.copy() if copy else self
         if format not in ("csr", "csc", "coo"):
             raise _unsupported(self, f"in the format {format}; it has csr, csc and coo")
-        if format == "coo":
-            return ActiveMatrix(self.entries, self.row, self.col, self.shape, "coo", self.is_array)
-        return ActiveMatrix(self.entries, self.row, self.col, self.shape, format, self.is_array).summed()
+        found = ActiveMatrix(self.entries, self.row, self.col, self.shape, format, self.is_array)
+        if format != "coo":
+            found = found.summed()
+        return found.copy() if found.entries is self.entries else found  # as SciPy's, of its own memory
 
     def tocsr(self, copy: bool = False) -> ActiveMatrix:
         return self.asformat("csr", copy)
@@ -258,8 +293,13 @@ class ActiveMatrix:
         whole = self.summed() if self.format in ("csr", "csc") else self.tocsr()
         found = whole.structure()[index]
         if is_matrix(found):
+            if len(found.shape) != 2:
+                raise _unsupported(self, "a row or column of it as an array of one axis: use A[[i]], or A.toarray()")
             return taken(whole.entries, found)
         return _by_number(whole.entries, found)
+
+    def __setitem__(self, index: Any, item: Any) -> None:
+        raise _unsupported(self, "written into: make it of all its entries")
 
     def diagonal(self, k: int = 0) -> Any:
         whole = self.tocsr().summed()
