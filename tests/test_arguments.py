@@ -7,6 +7,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
+from dualdiff.pytrees.trees import flatten
+from dualdiff.tangents.dense import Dense
+from dualdiff.transforms.arguments import selected
+from dualdiff.transforms.evaluation import Arguments, tangent_block
 
 X = np.array([0.3, 0.8])
 V = np.array([1.0, -2.0])
@@ -361,6 +365,46 @@ def test_check_grads_leaves_its_arguments_as_they_are():
 
     dd.check_grads(writes, (x,))
     assert_array_equal(x, X)
+
+
+# An operator of one's own.
+
+
+def columns_of_jacobian(f, columns, argnums=0):
+    """The columns of the Jacobian of a function with these numbers, counted through all arguments in order."""
+
+    def columns_of_f(*args, **kwargs):
+        given = Arguments(f, args, kwargs, selected(argnums, len(args), "columns_of_jacobian"), "columns_of_jacobian")
+        p = Dense(len(columns))
+        seeds = np.eye(given.size)[columns]
+        parts = given.along_last_axis(seeds, tuple(given.positions))
+        blocks = [leaf for tree in parts for leaf in flatten(tree)[0]]
+        results = given.evaluated(p, map(p.seed, blocks))
+        tangents = [np.moveaxis(tangent_block(leaf, p), 0, -1) for leaf in results.leaves]
+        return results.structure.build(iter(tangents))
+
+    return columns_of_f
+
+
+def test_an_operator_with_a_sweep_of_its_own_is_a_few_lines():
+    """Its arguments are trees, it adapts its function, and its errors say its name."""
+
+    def f(a, weights, power=2):
+        y = np.zeros(2)
+        y[:] = a**power * weights["w"] + weights["b"]
+        return {"y": y, "sum": np.sum(y)}
+
+    weights = {"w": 2.0 * X, "b": 1.0}
+    whole = dd.jacfwd(f, (0, 1))(X, weights, power=3)
+    expected = np.column_stack([whole["y"][0], whole["y"][1]["b"], whole["y"][1]["w"]])
+    found = columns_of_jacobian(f, [0, 2, 4], (0, 1))(X, weights, power=3)
+
+    assert_allclose(found["y"], expected[:, [0, 2, 4]])
+    assert_allclose(found["sum"], expected.sum(axis=0)[[0, 2, 4]])
+    raises(TypeError, lambda: columns_of_jacobian(cubes, [0])("text"), "columns_of_jacobian: argument 0", "'text'")
+    raises(TypeError, lambda: columns_of_jacobian(lambda x: "text", [0])(X), "columns_of_jacobian: the function")
+    with pytest.warns(dd.IndependentResult, match="columns_of_jacobian"):
+        columns_of_jacobian(lambda x: 1.0, [0])(X)
 
 
 # Rules of one's own.

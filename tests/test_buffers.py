@@ -11,13 +11,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
 from dualdiff.adapting.buffers import Buffer
-from tests.samples import load_all
+from tests.laws import law
+from tests.samples import of_their_form
 
-SAMPLES = [
-    sample
-    for sample in load_all()
-    if all(isinstance(arg, np.ndarray) and arg.dtype.kind == "f" and arg.size for arg in sample.args)
-]
 X = np.array([0.5, 1.5, 2.0])
 V = np.array([1.0, -0.5, 0.25])
 
@@ -45,29 +41,33 @@ def row_of_a_larger_one(x):
     return row
 
 
-@pytest.mark.parametrize("through", [written_before, viewed_before_written, row_of_a_larger_one])
-@pytest.mark.parametrize("sample", SAMPLES, ids=str)
-def test_every_rule_gives_the_same_through_buffers(sample, through):
+def of_real_arrays(sample):
+    return of_their_form(sample) and all(
+        isinstance(arg, np.ndarray) and arg.dtype.kind == "f" and arg.size for arg in sample.args
+    )
+
+
+@law(of=of_real_arrays)
+def test_every_rule_gives_the_same_through_buffers(sample):
     directions = tuple(np.full_like(arg, 0.75) for arg in sample.args)
-
-    def f(*args):
-        return sample.f(*[through(arg) for arg in args])
-
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", dd.IndependentResult)
         y, ydot = dd.jvp(sample.f, sample.args, directions)
-        y_bar = dd.vjp(sample.f, *sample.args)
-        found, found_dot = dd.jvp(f, sample.args, directions)
-    for one, other in zip(leaves(found), leaves(y), strict=True):
-        assert_allclose(one, other, rtol=1e-13)
-    for one, other in zip(leaves(found_dot), leaves(ydot), strict=True):
-        assert_allclose(one, other, rtol=1e-12, atol=1e-13)
-    with np.errstate(all="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", dd.IndependentResult)
-        back = dd.vjp(f, *sample.args)
-        seed = ones_like(y_bar[0])
-        for one, other in zip(back[1](seed), y_bar[1](seed), strict=True):
-            assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+        y_plain, pullback = dd.vjp(sample.f, *sample.args)
+        seed = ones_like(y_plain)
+        cotangents = pullback(seed)
+        for through in (written_before, viewed_before_written, row_of_a_larger_one):
+
+            def f(*args, through=through):
+                return sample.f(*[through(arg) for arg in args])
+
+            found, found_dot = dd.jvp(f, sample.args, directions)
+            for one, other in zip(leaves(found), leaves(y), strict=True):
+                assert_allclose(one, other, rtol=1e-13)
+            for one, other in zip(leaves(found_dot), leaves(ydot), strict=True):
+                assert_allclose(one, other, rtol=1e-12, atol=1e-13)
+            for one, other in zip(dd.vjp(f, *sample.args)[1](seed), cotangents, strict=True):
+                assert_allclose(one, other, rtol=1e-11, atol=1e-12)
 
 
 def leaves(tree):
@@ -84,7 +84,7 @@ def ones_like(tree):
 # Before anything is written that carries a derivative: its array.
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+@law(of=of_real_arrays)
 def test_a_buffer_that_nothing_was_written_into_gives_what_its_array_gives(sample):
     buffers = [Buffer(arg.copy()) for arg in sample.args]
     with np.errstate(all="ignore"):

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import dualdiff as dd
-from dualdiff.transforms import compare, forward
+from dualdiff.transforms import columns as by_columns
+from dualdiff.transforms import compare
 from dualdiff.transforms import rows as by_rows
 from dualdiff.transforms.jacobian import mode_for_sizes
 
@@ -43,17 +44,17 @@ def clock(patched):
 @pytest.fixture
 def sweeps(clock, patched):
     """Time passes with sweeps: 10 µs for each, 1 µs for a direction forward, 2 µs for a cotangent back."""
-    columns, rows = forward.sweep, by_rows.rows
+    columns, rows = by_columns.swept, by_rows.rows
 
-    def sweep(f, args, kwargs, positions, trees, leaves, start, stop, *rest):
+    def sweep(given, start, stop):
         clock.now += 1e-6 * (10 + stop - start)
-        return columns(f, args, kwargs, positions, trees, leaves, start, stop, *rest)
+        return columns(given, start, stop)
 
     def pull(record, node, y_shape, start, stop):
         clock.now += 1e-6 * (10 + 2 * (stop - start))
         return rows(record, node, y_shape, start, stop)
 
-    patched(forward, "sweep", sweep)
+    patched(by_columns, "swept", sweep)
     patched(by_rows, "rows", pull)
 
 

@@ -8,7 +8,9 @@ Where a scalar has less in NumPy than it has here, that is on purpose, and not a
 on a Python float, ``x.dot``, ``x.mT`` and ``x.partition`` of ``np.float64``, ``like=x``, ``copy=False``.
 """
 
+import re
 import warnings
+from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -478,19 +480,45 @@ def same(plain, y, name):
         assert_array_equal(b, a, err_msg=name)
 
 
-@pytest.mark.parametrize("program", CALLS)
+def each(programs):
+    """Makes of the check of one program a test for each function or method that programs name first."""
+    by_name = defaultdict(list)
+    for program in programs:
+        named = re.search(r"np(\.[a-z]\w*)+|(?<=x)\.[a-z]\w*", program)
+        by_name[named[0] if named else "operators"].append(program)
+
+    def test_of(check):
+        @pytest.mark.parametrize("name", by_name)
+        def test(name):
+            faults = []
+            for program in by_name[name]:
+                try:
+                    check(program)
+                except Exception as fault:
+                    fault.add_note(f"program {program}")
+                    faults.append(fault)
+            if faults:
+                raise ExceptionGroup(f"{len(faults)} of {len(by_name[name])} programs", faults)
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return test_of
+
+
+@each(CALLS)
 def test_functions_and_methods_of_a_scalar_are_those_of_numpy(program):
     for number, make in NUMBERS.items():
         assert_same_as_numpy(function(program), make, 0.7, number)
 
 
-@pytest.mark.parametrize("program", WRITING)
+@each(WRITING)
 def test_writing_into_a_scalar_or_a_view_of_it_is_as_in_numpy(program):
     for number, make in NUMBERS.items():
         assert_same_as_numpy(function(program), make, 0.7, number)
 
 
-@pytest.mark.parametrize("program", [p for p in CALLS if "initial" not in p] + WRITING)
+@each([p for p in CALLS if "initial" not in p] + WRITING)
 def test_a_variable_without_axes_is_as_in_numpy(program):
     """Of a copy, which may be written: a Variable itself may not."""
     f = function(program)

@@ -9,12 +9,11 @@ from dualdiff.errors import name_of
 from dualdiff.pytrees.trees import flatten
 from dualdiff.tangents.reach import reach
 from dualdiff.transforms.colouring import _greedy, _greedy_in_numpy, colour, dense_rows
-from tests.samples import load_all
+from tests.laws import law
+from tests.samples import of_their_form
 from tests.sparse_problems import VECTOR, brusselator, point
 
 sparse = pytest.importorskip("scipy.sparse")
-
-SAMPLES = [sample for sample in load_all() if all(np.asarray(arg).dtype.kind != "c" for arg in sample.args)]
 
 # Their patterns hold at a point alone: the values choose the bins, the entries or the branch.
 LOCAL = ("histogram", "place", "putmask", "min", "max", "ptp", "unique", "piecewise", "interp", "select", "nanmin",
@@ -31,7 +30,7 @@ def dense(f, args):
     return np.concatenate(rows)
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+@law(of=lambda sample: of_their_form(sample) and all(np.asarray(arg).dtype.kind != "c" for arg in sample.args))
 def test_pattern_of_every_rule_holds_the_jacobian(sample):
     argnums = tuple(range(len(sample.args)))
     expected = dense(sample.f, sample.args)

@@ -77,7 +77,7 @@ FORWARD = {
 
 
 class Pulled(NamedTuple):
-    """A record that is run backward: blocks of cotangents, or one; with ``nan`` beside a direction that is NaN."""
+    """A record that is run backward: blocks of cotangents, or one; with ``nan`` beside what is NaN, so on supports."""
 
     make: type[Tape]
     k: int
@@ -85,8 +85,13 @@ class Pulled(NamedTuple):
     nan: bool = False
 
     def __call__(self, program, given, cotangent):
+        if self.nan and self.one:
+            beside = lambda tape, *tangents: program(tape, *tangents[:-1])
+            tape, inputs, output = recorded(beside, [*given, np.zeros(1)], self.make)
+            seeds = [(output, cotangent[0]), (inputs[-1], np.float64(np.nan))]
+            return [None if one is None else one[None] for one in tape.pull(seeds, inputs, one=True)[:-1]]
         tape, inputs, output = recorded(program, given, self.make)
-        if self.nan:  # sends the whole sweep through the supports
+        if self.nan:
             cotangent = np.concatenate([cotangent, np.full_like(cotangent[:1], np.nan)])
             with np.errstate(invalid="ignore"):
                 found = tape.pull([(output, cotangent)], inputs)
@@ -99,6 +104,7 @@ BACKWARD = {
     "Tape, one cotangent": Pulled(Tape, 1, one=True),
     "Tape": Pulled(Tape, 3),
     "Tape, on supports": Pulled(Tape, 3, nan=True),
+    "Tape, one cotangent on supports": Pulled(Tape, 1, one=True, nan=True),
     "Renewing": Pulled(Renewing, 3),
     "Renewing, one cotangent": Pulled(Renewing, 1, one=True),
 }

@@ -1,5 +1,6 @@
 """Other arrays than NumPy's as values: a duck that refuses conversion, and Dask's."""
 
+import functools
 import warnings
 
 import dask
@@ -18,18 +19,16 @@ from tests.samples import load_all
 pytestmark = pytest.mark.filterwarnings("ignore:The .* function is not implemented by Dask:FutureWarning")
 
 
+@functools.cache
 def chosen_samples():
     """Every sample of a hand-written rule of NumPy, and one of each elementwise function or special function."""
-    seen = set()
+    chosen, seen = [], set()
     for sample in load_all():
         alike = RULES[sample.function].form == "elementwise" or name_of(sample.function).startswith("scipy")
         if sample.duck and not (alike and sample.function in seen):
             seen.add(sample.function)
-            yield sample
-
-
-SAMPLES = list(chosen_samples())
-FIRST = {id(sample) for sample in {sample.function: sample for sample in reversed(SAMPLES)}.values()}
+            chosen.append(sample)
+    return chosen
 
 
 # Steps of a recurrence, as many as the largest argument says: int(np.max(...)).
@@ -38,9 +37,12 @@ COUNTS = ("scipy.special.beta-", "scipy.special.betaln-", "scipy.special.poch-",
 
 @pytest.mark.parametrize("part", range(8))
 def test_derivatives_on_an_array_that_refuses_conversion(part):
+    """In every mode at the first sample of each rule, in reverse mode at the others (in jvp: test_rules.py)."""
     calls = []
-    for first, modes in ((True, ("jvp", "jacfwd", "vjp", "jvp of jvp", "jvp of vjp")), (False, ("jacfwd", "vjp"))):
-        samples = [sample for sample in SAMPLES[part::8] if (id(sample) in FIRST) is first and sample.second]
+    everything = chosen_samples()
+    of_each = {id(sample) for sample in {sample.function: sample for sample in reversed(everything)}.values()}
+    for first, modes in ((True, ("jvp", "jacfwd", "vjp", "jvp of jvp", "jvp of vjp")), (False, ("vjp",))):
+        samples = [sample for sample in everything[part::8] if (id(sample) in of_each) is first and sample.second]
         programs = [(str(sample), sample.f, tuple(map(np.asarray, sample.args))) for sample in samples]
         duck = lambda array: Duck(np.asarray(array), calls)
         refused = check_value_type(duck, unwrapped, programs, modes=modes, rtol=1e-8)
@@ -136,6 +138,6 @@ def test_check_value_type_sees_a_wrong_number_and_names_what_is_refused():
 
 
 def test_every_function_has_a_sample_on_the_duck():
-    run = {sample.function for sample in SAMPLES}
+    run = {sample.function for sample in chosen_samples()}
     missing = {sample.function for sample in load_all() if sample.duck} - run
     assert not missing, sorted(map(name_of, missing))

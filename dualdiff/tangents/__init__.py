@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,9 +149,30 @@ class Perturbation:
         """`rearrange` for one entry, which owns its memory."""
         return self.rearrange((tangent,), lambda block: blocks.get(block, index).copy(), like)
 
-    def assign(self, buffer: Any, index: Any, item: Any) -> None:
-        """``buffer[index] = item`` for the tangent of a Dual and its aliases; ``item`` a tangent, None for zero."""
+    # Writes (values/storage.py).  A kind whose tangents are memory has `put` and makes room for what it is given; an
+    # immutable one has `after_write`.
+
+    def put(self, tangent: Any, index: Any, item: Any) -> None:
+        """``tangent[index] = item`` in memory; ``item`` a tangent, None for zero."""
         raise NotImplementedError
+
+    def has_room(self, tangent: Any, item: Any) -> bool:
+        """Whether a tangent can hold another, which may be of an outer level."""
+        return True
+
+    def with_room(self, tangent: Any, item: Any) -> Any:
+        """A tangent that shows the same and has room for ``item``."""
+        raise NotImplementedError
+
+    def after_write(self, before: Any, views: Sequence[tuple[Any, Any]], index: Any, item: Any) -> Any:
+        """The tangent of a buffer after ``view[index] = item``, the view being that to which ``views`` lead.
+
+        Each of these is a move of blocks and something, or None and a basic index; ``item`` a tangent, None for zero.
+        """
+        raise NotImplementedError
+
+    def expect_writes(self) -> None:
+        """A buffer that has views is written: from here on the tangent of a view may be out of date."""
 
     def current(self, tangent: Any) -> Any:
         """The tangent of a Dual as another Dual may hold it: of a view, that of now."""
@@ -200,4 +221,43 @@ class Perturbation:
 
     def like(self, tangent: Any) -> Like:
         """Shape and dtype of the primal that a tangent belongs to."""
+        raise NotImplementedError
+
+    # The way back: a cotangent is of the same kind as a tangent, and travels from an operation of a record to its
+    # parents (operations.py).  Cotangents know +, unary -, ``dtype``, ``real`` and ``astype``; what else they meet is:
+
+    def times(self, partial: Any, cotangent: Any) -> Any:
+        """The product with a partial that broadcasts to the cotangent, neither cast nor copied."""
+        raise NotImplementedError
+
+    def summed_to(self, cotangent: Any, shape: tuple[int, ...]) -> Any:
+        """The sum over the axes along which an array of ``shape`` was repeated."""
+        raise NotImplementedError
+
+    def parts(self, cotangent: Any) -> tuple[Any, ...]:
+        """The blocks that a cotangent consists of; what is written into them is written into it, if it is memory."""
+        raise NotImplementedError
+
+    def whole(self, parts: Sequence[Any]) -> Any:
+        """The cotangent of such blocks."""
+        raise NotImplementedError
+
+    def spread(self, cotangent: Any, index: Any, shape: tuple[int, ...]) -> Any:
+        """Repeated to a shape along axes that ``index``, of blocks, inserts."""
+        raise NotImplementedError
+
+    def pull_back(self, cotangent: Any, transpose: Callable[[Any], Any]) -> Any:
+        """`linear_map` by a transpose alone."""
+        raise NotImplementedError
+
+    def memory(self, cotangent: Any) -> bool:
+        """Whether a cotangent of an array is NumPy's, to be added into in place."""
+        raise NotImplementedError
+
+    def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Any:
+        """The zero cotangent of an array, with as many directions as another has."""
+        raise NotImplementedError
+
+    def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
+        """``total[index] += cotangent`` for a basic index."""
         raise NotImplementedError

@@ -110,6 +110,22 @@ def put(block: Any, index: Any, item: Any) -> None:
     block[index] = item
 
 
+def unbroadcast(array: Any, shape: tuple[int, ...], lead: int = 1) -> Any:
+    """The sum over the axes along which an array of ``shape`` was repeated, behind ``lead`` axes."""
+    extra = array.ndim - lead - len(shape)
+    if extra:
+        array = np.sum(array, axis=tuple(range(lead, lead + extra)))
+    repeated = tuple(i for i, n in enumerate(shape, lead) if n == 1 and array.shape[i] != 1)
+    return np.sum(array, axis=repeated, keepdims=True) if repeated else array
+
+
+def plain(value: Any) -> Any:
+    """The innermost plain value, for questions about which entries are zero or finite."""
+    while hasattr(value, "perturbation"):
+        value = value.value
+    return value
+
+
 def expand(block: Any, ndim: int) -> Any:
     """The block with axes of length 1 after axis 0, so that each of its arrays has ``ndim`` axes."""
     missing = ndim + 1 - block.ndim

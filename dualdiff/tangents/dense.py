@@ -8,7 +8,8 @@ A block may be a `Dual` of an outer level; then each operation below is differen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,13 @@ _float64 = np.float64
 _ndarray = np.ndarray
 
 
+def product(partial: Any, cotangent: Any) -> Any:
+    if getattr(partial, "dtype", None) is _BOOL:
+        return np.where(partial, cotangent, 0.0)
+    # In the other order np.float64 would leave Python's complex, which has no dtype.
+    return cotangent * partial if type(partial) is complex else partial * cotangent
+
+
 class Dense(Perturbation):
     """The ε of one sweep of forward mode with ``k`` directions."""
 
@@ -34,6 +42,10 @@ class Dense(Perturbation):
         # A seed of unit vectors, from number ``first`` on: its product with a matrix is no work.
         self.identity: Any = None
         self.first = 0
+
+    def expect_unit_directions(self, seed: Any, first: int) -> None:
+        """The seed of the only argument, a vector, has unit vectors for directions, from number ``first`` on."""
+        self.identity, self.first = seed, first
 
     def owned(self, tangent: Any) -> Any:
         self.identity = None
@@ -129,8 +141,14 @@ class Dense(Perturbation):
         shape, dtype = (self.k, *np.shape(value)), dtype_of(plain)
         return np.zeros(shape, dtype, like=plain) if is_array(plain) else np.zeros(shape, dtype)
 
-    def assign(self, buffer: Any, index: Any, item: Any) -> None:
-        blocks.put(buffer.tangent, index, 0.0 if item is None else item)
+    def put(self, tangent: Any, index: Any, item: Any) -> None:
+        blocks.put(tangent, index, 0.0 if item is None else item)
+
+    def has_room(self, tangent: Any, item: Any) -> bool:
+        return type(item) is not Dual or type(tangent) is Dual
+
+    def with_room(self, tangent: Any, item: Any) -> Any:
+        return Dual(tangent, item.perturbation.zeros(tangent), item.perturbation)
 
     def expect_infinity(self) -> None:
         if type(self) is Dense:
@@ -157,6 +175,41 @@ class Dense(Perturbation):
 
     def like(self, tangent: Any) -> Like:
         return Like(tangent.shape[1:], tangent.dtype)
+
+    # The way back.
+
+    times = staticmethod(product)
+
+    def summed_to(self, cotangent: Any, shape: tuple[int, ...]) -> Any:
+        return blocks.unbroadcast(cotangent, shape)
+
+    def parts(self, cotangent: Any) -> tuple[Any, ...]:
+        return (cotangent,)
+
+    def whole(self, parts: Sequence[Any]) -> Any:
+        return parts[0]
+
+    def spread(self, cotangent: Any, index: Any, shape: tuple[int, ...]) -> Any:
+        block = cotangent[index]
+        shape = (len(cotangent), *shape)
+        if type(block) is not _ndarray or math.prod(shape) > 4096:
+            return np.broadcast_to(block, shape)
+        whole = np.empty(shape, block.dtype)  # a small one is written out, which is quicker
+        whole[...] = block
+        return whole
+
+    def pull_back(self, cotangent: Any, transpose: Callable[[Any], Any]) -> Any:
+        return transpose(cotangent)
+
+    def memory(self, cotangent: Any) -> bool:
+        return type(cotangent) is _ndarray
+
+    def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Any:
+        return np.zeros((self.k, *shape), dtype)
+
+    def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
+        view = blocks.view(total, index)
+        np.add(view, cotangent, view)
 
 
 def _fits_diagonal(partial: Any, total: Any, identity: Any) -> bool:

@@ -7,22 +7,20 @@ shape ``(k, *node.shape)``; one cotangent of a scalar may travel as a scalar.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
-from .dense import Dense, as_block, real_part
-from .einsum import contracted, pulled
-from .structural_zeros import contracted_on_support, plain, reached_through
-from .sweep import OneSweep, Sweep, positions_of, scatter, unbroadcast
+from .blocks import plain
+from .dense import Dense
+from .einsum import pulled
+from .sweep import Sweep, positions_of, scatter, takes_view
 
 _ndarray = np.ndarray
-_zeros = np.zeros
 _BOOL = np.dtype(bool)
-_PLAIN = (np.ndarray, np.generic)
+_PLAIN = frozenset({np.ndarray, np.float64})
 
 
 class Node:
@@ -41,18 +39,6 @@ class Node:
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         """Send a cotangent of this node to its parents; an input or a zero has none."""
-
-    def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
-        """`pull` of one cotangent, which has the shape of this node: no axis of directions."""
-        self.pull(as_block(cotangent), sweep.blocks)
-
-    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
-        """`pull`, and the same for the support (entries that a seed reached are positive).
-
-        What is off the support stays zero, even where a partial is infinite.
-        """
-        self.pull(cotangent, sweep)
-        self.pull(support, supports)
 
     def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
         """The tangent of this node from those of its parents (None is zero), by forward mode's operations."""
@@ -89,44 +75,24 @@ class Combine(Node):
         self.terms = terms
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        for partial, parent in self.terms:
-            if partial is ONE:
-                term = cotangent
-            elif partial is MINUS_ONE:
-                term = -cotangent
-            else:
-                term = _times(partial, cotangent)
-            sweep.send(parent, term if parent.shape == self.shape else unbroadcast(term, parent.shape))
-
-    def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
         shape, found = self.shape, sweep.found
+        plain_array = type(cotangent) is _ndarray
         for partial, parent in self.terms:
             if partial is ONE:
                 term = cotangent
             elif partial is MINUS_ONE:
                 term = -cotangent
-            elif type(partial) is _ndarray and partial.dtype is not _BOOL:
+            elif plain_array and type(partial) is _ndarray and partial.dtype is not _BOOL:
                 term = partial * cotangent
             else:
-                term = _times(partial, cotangent)
+                term = sweep.kind.times(partial, cotangent)
             if parent.shape != shape:
-                term = unbroadcast(as_block(term), parent.shape)[0]
+                term = sweep.kind.summed_to(term, parent.shape)
             at = parent.index
             if found[at] is None and type(term) is _ndarray and term.dtype is parent.dtype:
                 found[at] = term  # what send() does most often
             else:
                 sweep.send(parent, term)
-
-    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
-        for partial, parent in self.terms:
-            reached = support
-            if type(partial) is not Trivial and getattr(partial, "dtype", None) == _BOOL:
-                reached = np.where(partial, support, 0.0)
-            term = cotangent if partial is ONE else -cotangent
-            if type(partial) is not Trivial:
-                term = np.where(plain(reached) > 0, _times(partial, cotangent), 0.0)
-            sweep.send(parent, unbroadcast(term, parent.shape))
-            supports.send(parent, unbroadcast(reached, parent.shape))
 
     def sources(self) -> Iterable[Node]:
         return [parent for _, parent in self.terms]
@@ -156,7 +122,7 @@ class ScalarCombine(Combine):
         self.index = index
         self.terms = terms
 
-    def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
         found = sweep.found
         for partial, parent in self.terms:
             at = parent.index
@@ -179,14 +145,18 @@ class Rearrange(Node):
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         if self.positions is None:
             self.positions = getattr(self.move, "positions", None)
-        memory = type(plain(cotangent)) is _ndarray
-        if self.positions is None and memory and len(self.parents) == 1 and sweep.send_into_view(self, cotangent):
+        kind = sweep.kind
+        given = kind.parts(cotangent)
+        memory = type(plain(given[0])) is _ndarray
+        if self.positions is None and memory and len(self.parents) == 1 and takes_view(self):
+            sweep.send_into(self.parents[0], self.move, cotangent)
             return
         if self.positions is None:
-            self.positions = positions_of(self.move, self.parents, None if memory else cotangent)
-        parts = scatter(self.positions, cotangent, [parent.shape for parent in self.parents])
+            self.positions = positions_of(self.move, self.parents, None if memory else given[0])
+        shapes = [parent.shape for parent in self.parents]
+        parts = zip(*(scatter(self.positions, block, shapes) for block in given), strict=True)
         for parent, part in zip(self.parents, parts, strict=True):
-            sweep.send(parent, part)
+            sweep.send(parent, kind.whole(part))
 
     def sources(self) -> Iterable[Node]:
         return self.parents
@@ -219,12 +189,14 @@ class Join(Node):
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         before = (slice(None),) * (self.axis + 1)
+        kind = sweep.kind
+        given = kind.parts(cotangent)
         stop = 0
         for parent, shape in self.parts:
             start, stop = stop, stop + shape[self.axis]
             if parent is not None:
-                part = cotangent[(*before, slice(start, stop))]
-                sweep.send(parent, part.reshape((part.shape[0], *parent.shape)))
+                here = (*before, slice(start, stop))
+                sweep.send(parent, kind.whole([part[here].reshape((len(part), *parent.shape)) for part in given]))
 
     def sources(self) -> Iterable[Node]:
         return [parent for parent, _ in self.parts if parent is not None]
@@ -283,15 +255,17 @@ class IndexView(View):
         at = self.at if type(self.at) is tuple else (self.at,)
         return f"%{self.parent.index}[{', '.join(map(_index, at))}]"
 
-    def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
         parent = self.parent
-        total = sweep.buffer(parent, cotangent)
-        if total is None:
-            sweep.blocks.send_into(parent, self.move, as_block(cotangent))
-        elif cotangent.dtype is not parent.dtype:
-            total[self.at] += real_part(cotangent, parent.dtype)
-        else:
-            total[self.at] += cotangent
+        at, total = parent.index, sweep.found[parent.index]
+        if type(cotangent) in _PLAIN and cotangent.dtype is parent.dtype and parent.shape:  # most often
+            if total is None:
+                sweep.found[at] = total = sweep.kind.nothing(parent.shape, cotangent, parent.dtype)
+                sweep.owned[at] = 1
+            if sweep.owned[at] and type(total) is _ndarray:
+                sweep.kind.add_at(total, self.at, cotangent)
+                return
+        sweep.send_at(parent, self.at, cotangent)
 
 
 class Entry(IndexView):
@@ -319,36 +293,14 @@ class Contract(Node):
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         subscripts, order, spread = pulled(self.subscripts)
-        block = cotangent if self.operand is None else contracted(cotangent, subscripts, self.operand)
+        kind = sweep.kind
+        if self.operand is not None:
+            cotangent = kind.contract(cotangent, subscripts, self.operand)
         if order is not None:
-            block = np.transpose(block, order)
+            cotangent = kind.view(cotangent, lambda block: np.transpose(block, order), self.parent)
         if spread is not None:
-            block = _spread(block[spread], (block.shape[0], *self.parent.shape))
-        sweep.send(self.parent, block)
-
-    def pull_one(self, cotangent: Any, sweep: OneSweep) -> None:
-        if self.operand is not None or not isinstance(cotangent, _PLAIN):
-            super().pull_one(cotangent, sweep)
-            return
-        _, order, spread = pulled(self.subscripts)
-        if order is not None or spread is None:
-            super().pull_one(cotangent, sweep)
-            return
-        whole = np.empty(self.parent.shape, self.dtype)
-        whole[...] = cotangent[spread[1:]] if self.shape else cotangent  # type: ignore[index]
-        sweep.send(self.parent, whole)
-
-    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
-        if self.operand is None:
-            super().pull_on_support(cotangent, support, sweep, supports)
-            return
-        subscripts, _, spread = pulled(self.subscripts)
-        for block, where in (
-            (contracted_on_support(cotangent, plain(support) > 0, subscripts, self.operand), sweep),
-            (contracted(support, subscripts, np.ones(np.shape(plain(self.operand)))), supports),
-        ):
-            whole = block if spread is None else np.broadcast_to(block[spread], (block.shape[0], *self.parent.shape))
-            where.send(self.parent, whole)
+            cotangent = kind.spread(cotangent, spread, self.parent.shape)
+        sweep.send(self.parent, cotangent)
 
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
@@ -381,11 +333,7 @@ class LinearMap(Node):
         self.transpose = transpose
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        sweep.send(self.parent, self.transpose(cotangent))
-
-    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
-        self.pull(cotangent, sweep)
-        supports.send(self.parent, reached_through(self.transpose, plain(support) != 0, cotangent) * 1.0)
+        sweep.send(self.parent, sweep.kind.pull_back(cotangent, self.transpose))
 
     def sources(self) -> Iterable[Node]:
         return (self.parent,)
@@ -411,14 +359,12 @@ class Pullback(Node):
         self.transpose = transpose
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        for parent, block in zip(self.parents, self.transpose(cotangent), strict=True):
-            if block is not None:
-                sweep.send(parent, block)
-
-    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
-        self.pull(cotangent, sweep)
-        for parent in self.parents:
-            supports.send(parent, np.ones((support.shape[0], *parent.shape)))
+        kind = sweep.kind
+        block, *support = kind.parts(cotangent)
+        for parent, of_parent in zip(self.parents, self.transpose(block), strict=True):
+            if of_parent is not None:
+                # A rule of the user's is not asked again for what it reaches: everything.
+                sweep.send(parent, kind.whole([of_parent, *(np.ones(of_parent.shape, bool) for _ in support)]))
 
     def sources(self) -> Iterable[Node]:
         return self.parents
@@ -435,25 +381,6 @@ class Pullback(Node):
 
 def zero_tangent(node: Node, forward: Dense) -> Any:
     return forward.seed(np.zeros((forward.k, *node.shape), node.dtype))
-
-
-# Cotangent blocks.
-
-
-def _times(partial: Any, cotangent: Any) -> Any:
-    if getattr(partial, "dtype", None) is _BOOL:
-        return np.where(partial, cotangent, 0.0)
-    # In the other order np.float64 would leave Python's complex, which has no dtype.
-    return cotangent * partial if type(partial) is complex else partial * cotangent
-
-
-def _spread(block: Any, shape: tuple[int, ...]) -> Any:
-    """The block repeated to a shape; a small one is written out, which is quicker than `np.broadcast_to`."""
-    if type(block) is _ndarray and math.prod(shape) <= 4096:
-        whole = np.empty(shape, block.dtype)
-        whole[...] = block
-        return whole
-    return np.broadcast_to(block, shape)
 
 
 # The record as text.

@@ -14,11 +14,13 @@ from . import blocks
 from .dense import Careful, Dense, as_block, warn_outer
 from .holding import Holding
 from .operations import Node
-from .structural_zeros import Supported, has_nan, reached, repeated
-from .sweep import OneSweep, Sweep
+from .single import Single
+from .structural_zeros import Supported, has_nan, repeated
+from .sweep import Sweep
 from .writes import spare_buffers
 
 _ndarray = np.ndarray
+_one = Single()  # the kind of one cotangent, which holds nothing
 
 
 class Running(Holding):
@@ -43,7 +45,7 @@ class Running(Holding):
         Cotangents are blocks, or with ``one`` arrays of the shape of their nodes.  ``consume`` frees the record.
         """
         n = len(self.nodes)
-        sweep: Any = (OneSweep if one else Sweep)([None] * n, bytearray(n))
+        sweep = Sweep(_one if one else Dense(len(seeds[0][1]) if seeds else 0), [None] * n, bytearray(n))
         start = 0
         for node, cotangent in seeds:
             sweep.send(node, cotangent)
@@ -51,9 +53,9 @@ class Running(Holding):
         if self.careful:
             for _, cotangent in seeds:
                 warn_outer(cotangent)
-            blocks.silently(self._run_back, sweep, start, len(inputs), one)
+            blocks.silently(self._run_back, sweep, start, len(inputs))
         else:
-            self._run_back(sweep, start, len(inputs), one)
+            self._run_back(sweep, start, len(inputs))
         result: list[Any] = sweep.found[: len(inputs)]
         for cotangent in result:
             if cotangent is not None and has_nan(cotangent):
@@ -71,31 +73,23 @@ class Running(Holding):
             ]
         return result
 
-    def _run_back(self, sweep: Any, start: int, n_inputs: int, one: bool) -> None:
+    def _run_back(self, sweep: Sweep, start: int, n_inputs: int) -> None:
         nodes, found = self.nodes, sweep.found
         for at in range(start, n_inputs - 1, -1):
             cotangent = found[at]
             if cotangent is not None:
                 found[at] = None
-                if one:
-                    nodes[at].pull_one(cotangent, sweep)
-                else:
-                    nodes[at].pull(cotangent, sweep)
+                nodes[at].pull(cotangent, sweep)
 
     def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], one: bool) -> list[Any]:
         """`pull` where a structural zero may have met an infinite partial: see structural_zeros.py."""
         n = len(self.nodes)
-        sweep, supports = Sweep([None] * n, bytearray(n)), Sweep([None] * n, bytearray(n), cast=False)
+        kind = Supported(1 if one else len(seeds[0][1]))
+        sweep = Sweep(kind, [None] * n, bytearray(n))
         for node, cotangent in seeds:
-            block = as_block(cotangent) if one else cotangent
-            sweep.send(node, block)
-            supports.send(node, reached(block) * 1.0)
-        for at in range(n - 1, len(inputs) - 1, -1):
-            if sweep.found[at] is not None:
-                block, support = sweep.found[at], supports.found[at]
-                sweep.found[at] = supports.found[at] = None
-                self.nodes[at].pull_on_support(block, support, sweep, supports)
-        found = sweep.found[: len(inputs)]
+            sweep.send(node, kind.seed(as_block(cotangent) if one else cotangent))
+        self._run_back(sweep, n - 1, len(inputs))
+        found = [None if marked is None else kind.block_of(marked) for marked in sweep.found[: len(inputs)]]
         return [block if block is None or not one else block[0] for block in found]
 
     def push(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], k: int) -> list[Any]:

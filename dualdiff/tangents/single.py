@@ -6,20 +6,21 @@ of directions to make room for; what maps blocks (`rearrange`, `linear_map`) get
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..values.dual import Dual, is_array, primal
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
-from .dense import Quiet, as_block
+from .dense import Quiet, as_block, product
 from .einsum import BIG, contracted, sum_axes
 
 _BOOL = np.dtype(bool)
 _ndarray = np.ndarray
 _float64 = np.float64
 _bool = np.bool_
+_PLAIN = (np.ndarray, np.generic)
 _SCALARS = frozenset({np.float64, np.float32, float})
 
 
@@ -127,8 +128,14 @@ class Single(Perturbation):
         dtype = dtype_of(plain)
         return np.zeros(plain.shape, dtype, like=plain) if is_array(plain) else dtype.type(0)
 
-    def assign(self, buffer: Any, index: Any, item: Any) -> None:
-        buffer.tangent[index] = 0.0 if item is None else item
+    def put(self, tangent: Any, index: Any, item: Any) -> None:
+        tangent[index] = 0.0 if item is None else item
+
+    def has_room(self, tangent: Any, item: Any) -> bool:
+        return type(item) is not Dual or type(tangent) is Dual
+
+    def with_room(self, tangent: Any, item: Any) -> Any:
+        return Dual(tangent, item.perturbation.zeros(tangent), item.perturbation)
 
     def owned(self, tangent: Any) -> Any:
         return blocks.copied(tangent)
@@ -173,6 +180,40 @@ class Single(Perturbation):
 
     def like(self, tangent: Any) -> Like:
         return Like(tangent.shape, tangent.dtype)
+
+    # The way back.
+
+    times = staticmethod(product)
+
+    def summed_to(self, cotangent: Any, shape: tuple[int, ...]) -> Any:
+        return blocks.unbroadcast(cotangent, shape, 0)
+
+    def parts(self, cotangent: Any) -> tuple[Any, ...]:
+        return (as_block(cotangent),)
+
+    def whole(self, parts: Sequence[Any]) -> Any:
+        return parts[0][0]
+
+    def spread(self, cotangent: Any, index: Any, shape: tuple[int, ...]) -> Any:
+        if isinstance(cotangent, np.ndarray):
+            cotangent = cotangent[index[1:]]
+        elif not isinstance(cotangent, np.generic):
+            return np.broadcast_to(as_block(cotangent)[index], (1, *shape))[0]
+        whole = np.empty(shape, cotangent.dtype)
+        whole[...] = cotangent
+        return whole
+
+    def pull_back(self, cotangent: Any, transpose: Callable[[Any], Any]) -> Any:
+        return transpose(as_block(cotangent))[0]
+
+    def memory(self, cotangent: Any) -> bool:
+        return isinstance(cotangent, _PLAIN)
+
+    def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Any:
+        return np.zeros(shape, dtype)
+
+    def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
+        total[index] += cotangent
 
 
 def _where(selected: Any, tangent: Any) -> Any:

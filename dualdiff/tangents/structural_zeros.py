@@ -11,30 +11,63 @@ The other NaN that is not the last word is that of an unknown gauge: see gauges.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from ..values import storage
-from ..values.dual import Dual
 from . import Like, Trivial, blocks
-from .dense import Dense, joined
+from .blocks import plain as plain
+from .dense import Dense, joined, product
 from .einsum import contracted
 from .gauges import MOVED, STILL, TURNED, determined
 
 _BOOL = np.dtype(bool)
 
 
-class Marked(NamedTuple):
+class Marked:
     """A block and its support, of one shape."""
 
-    block: Any
-    support: Any
+    __slots__ = ("block", "support")
+    __array_ufunc__ = None  # NumPy's numbers leave a product to `__rmul__`
+
+    def __init__(self, block: Any, support: Any) -> None:
+        self.block = block
+        self.support = support
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.block, self.support))
 
     @property
     def ndim(self) -> int:
         return int(self.block.ndim)
+
+    # What a cotangent knows.
+
+    @property
+    def dtype(self) -> Any:
+        return self.block.dtype
+
+    @property
+    def real(self) -> Marked:
+        return Marked(self.block.real, self.support)
+
+    def astype(self, dtype: Any) -> Marked:
+        return Marked(self.block.astype(dtype), self.support)
+
+    def __neg__(self) -> Marked:
+        return Marked(-self.block, self.support)
+
+    def __add__(self, other: Marked) -> Marked:
+        return Marked(blocks.silently(operator.add, self.block, other.block), self.support | other.support)
+
+    def __rmul__(self, partial: Any) -> Marked:
+        """The product with a partial; one that selects drops entries from the support."""
+        if getattr(partial, "dtype", None) == _BOOL:
+            support = self.support & plain(partial)
+        else:
+            support = self.support
+        return Marked(np.where(support, blocks.silently(product, partial, self.block), 0.0), support)
 
 
 class Supported(Dense):
@@ -101,16 +134,15 @@ class Supported(Dense):
         block = super().zeros(value)
         return Marked(block, np.zeros(block.shape, bool))
 
-    def assign(self, buffer: Any, index: Any, item: Any) -> None:
-        if item is not None and type(item.block) is Dual and type(buffer.tangent.block) is not Dual:
-            # A plain block is to hold the tangent of an outer level.
-            root = buffer.storage.living()[0]
-            whole, outer = root.tangent.block, item.block.perturbation
-            root.tangent = Marked(Dual(whole, outer.zeros(whole), outer), root.tangent.support)
-            storage.remake(buffer.storage)
-        block, support = buffer.tangent
-        blocks.put(block, index, 0.0 if item is None else item.block)
-        blocks.put(support, index, 0.0 if item is None else item.support)
+    def put(self, tangent: Marked, index: Any, item: Marked | None) -> None:
+        for part, written in zip(tangent, (None, None) if item is None else item, strict=True):
+            super().put(part, index, written)
+
+    def has_room(self, tangent: Marked, item: Marked) -> bool:
+        return super().has_room(tangent.block, item.block)
+
+    def with_room(self, tangent: Marked, item: Marked) -> Marked:
+        return Marked(super().with_room(tangent.block, item.block), tangent.support)
 
     def owned(self, tangent: Marked) -> Marked:
         return Marked(np.copy(tangent.block), np.copy(tangent.support))
@@ -142,6 +174,38 @@ class Supported(Dense):
 
     def block_of(self, tangent: Marked) -> Any:
         return tangent.block
+
+    # The way back.
+
+    def times(self, partial: Any, cotangent: Marked) -> Marked:
+        return cotangent.__rmul__(partial)
+
+    def summed_to(self, cotangent: Marked, shape: tuple[int, ...]) -> Marked:
+        return self.whole([blocks.unbroadcast(part, shape) for part in cotangent])
+
+    def parts(self, cotangent: Marked) -> tuple[Any, ...]:
+        return (cotangent.block, cotangent.support)
+
+    def whole(self, parts: Sequence[Any]) -> Marked:
+        block, support = parts
+        return Marked(block, support if support.dtype == _BOOL else plain(support) != 0)
+
+    def spread(self, cotangent: Marked, index: Any, shape: tuple[int, ...]) -> Marked:
+        return Marked(*(super(Supported, self).spread(part, index, shape) for part in cotangent))
+
+    def pull_back(self, cotangent: Marked, transpose: Callable[[Any], Any]) -> Marked:
+        block = blocks.silently(transpose, cotangent.block)
+        return Marked(block, reached_through(transpose, cotangent.support, cotangent.block))
+
+    def memory(self, cotangent: Marked) -> bool:
+        return type(cotangent.block) is np.ndarray
+
+    def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Marked:
+        return Marked(np.zeros((self.k, *shape), dtype), np.zeros((self.k, *shape), bool))
+
+    def add_at(self, total: Marked, index: Any, cotangent: Marked) -> None:
+        for part, added in zip(total, cotangent, strict=True):
+            super().add_at(part, index, added)
 
 
 def repeated(k: int, sweep: Callable[[Supported], tuple[list[Any], Any]]) -> tuple[list[Any], Any]:
@@ -184,13 +248,6 @@ def reached_through(linear: Callable[[Any], Any], support: Any, like: Any) -> An
     if like.dtype.kind == "c":
         weights = weights * (1.0 + 0.7j)
     return plain(linear(np.where(support, weights, 0.0))) != 0
-
-
-def plain(value: Any) -> Any:
-    """The innermost plain value, for questions about which entries are zero or finite."""
-    while hasattr(value, "perturbation"):
-        value = value.value
-    return value
 
 
 def has_nan(block: Any) -> bool:

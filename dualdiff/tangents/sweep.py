@@ -1,7 +1,7 @@
 """Cotangents on their way back through a record: what was found so far, and the transposes that NumPy lacks.
 
-Blocks of k cotangents have shape ``(k, *node.shape)``; one cotangent has the shape of its node (`OneSweep`).
-Cotangents of arrays that are no ndarray are never written in place.
+A cotangent is of a kind of tangent (single.py, dense.py, structural_zeros.py).  Those of arrays that are no ndarray
+are never written in place.
 """
 
 from __future__ import annotations
@@ -12,104 +12,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import Perturbation, blocks
+from .blocks import plain
 from .dense import real_part
-from .structural_zeros import plain
 
 if TYPE_CHECKING:
     from .operations import Node, Rearrange
 
 _ndarray = np.ndarray
-_zeros = np.zeros
 _FLOAT64 = np.dtype(np.float64)
-_PLAIN = (np.ndarray, np.generic)
 
 
 class Sweep:
-    """The cotangents found so far, by node index, and which of them are ours to add into."""
+    """The cotangents found so far, by node index, and which of them are ours to add into; all of one kind."""
 
-    __slots__ = ("cast", "found", "owned")
+    __slots__ = ("found", "kind", "owned")
 
-    def __init__(self, found: Any, owned: Any, cast: bool = True) -> None:
+    def __init__(self, kind: Perturbation, found: Any, owned: Any) -> None:
+        self.kind = kind
         self.found = found
         self.owned = owned
-        self.cast = cast  # whether blocks take the dtype of their primal
-
-    def send(self, parent: Node, block: Any) -> None:
-        """Add a block to the cotangent of a node."""
-        if type(block) is float or (self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype):
-            block = real_part(parent.dtype.type(block) if type(block) is float else block, parent.dtype)
-        at = parent.index
-        total = self.found[at]
-        if total is None:
-            self.found[at] = block
-        elif self.owned[at] and type(total) is _ndarray and type(block) is _ndarray:
-            np.add(total, block, total)
-        else:
-            self.found[at] = total + block
-            self.owned[at] = 1
-
-    def pass_on(self, parent: Node, block: Any) -> None:
-        """`send` of a block that nobody else holds."""
-        self.send(parent, block)
-        at = parent.index
-        if self.found[at] is block:
-            self.owned[at] = 1
-
-    def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
-        """Add a block to a view of the cotangent of a node."""
-        at = parent.index
-        total = self.found[at]
-        if type(block) is not _ndarray or not (total is None or type(total) is _ndarray):
-            self.send(parent, _put_back(move, block, parent))
-            return
-        if self.cast and block.dtype is not parent.dtype and block.dtype != parent.dtype:
-            block = real_part(block, parent.dtype)
-        if total is None:
-            self.found[at] = total = _zeros((len(block), *parent.shape), parent.dtype if self.cast else block.dtype)
-            self.owned[at] = 1
-            move(total)[...] = block
-            return
-        if not self.owned[at] or not total.flags.c_contiguous:  # ``move`` might copy what lies otherwise
-            self.found[at] = total = total.copy()
-            self.owned[at] = 1
-        view = move(total)
-        np.add(view, block, view)
-
-    def send_into_view(self, node: Rearrange, block: Any) -> bool:
-        """Do so if the rearrangement takes a view that can be added into; whether it does."""
-        (parent,) = node.parents
-        if not takes_view(node):
-            return False
-        self.send_into(parent, node.move, block)
-        return True
-
-
-def takes_view(node: Rearrange) -> bool:
-    """Whether a rearrangement of one tangent takes a view that shows no entry twice."""
-    probe = np.empty((1, *node.parents[0].shape), bool)
-    view = node.move(probe)
-    if (
-        type(view) is not _ndarray
-        or view.size > probe.size
-        or not view.flags.writeable
-        or not np.may_share_memory(view, probe)
-    ):
-        return False
-    return not any(stride == 0 and n > 1 for stride, n in zip(view.strides, view.shape, strict=True))
-
-
-class OneSweep:
-    """The cotangents found so far where there is one: arrays of the shape of their nodes, scalars of scalars."""
-
-    __slots__ = ("found", "owned")
-
-    def __init__(self, found: Any, owned: Any) -> None:
-        self.found = found
-        self.owned = owned
-
-    @property
-    def blocks(self) -> Any:
-        return _BlocksOfOne(self)
 
     def send(self, parent: Node, cotangent: Any) -> None:
         """Add to the cotangent of a node."""
@@ -127,58 +49,72 @@ class OneSweep:
             self.owned[at] = 1
 
     def pass_on(self, parent: Node, cotangent: Any) -> None:
-        """`send` of an array that nobody else holds."""
+        """`send` of a cotangent that nobody else holds."""
         self.send(parent, cotangent)
         at = parent.index
         if self.found[at] is cotangent:
             self.owned[at] = 1
 
-    def buffer(self, parent: Node, cotangent: Any) -> Any:
-        """The cotangent of a node as an array of our own, to add into; None where a Dual is in the way."""
-        at = parent.index
+    def send_at(self, parent: Node, index: Any, cotangent: Any) -> None:
+        """Add to the entries of the cotangent of a node that a basic index takes."""
+        total = self._buffer(parent, cotangent)
+        if total is None:
+            self._send_back(parent, lambda block: blocks.view(block, index), cotangent)
+        elif cotangent.dtype is not parent.dtype:
+            self.kind.add_at(total, index, real_part(cotangent, parent.dtype))
+        else:
+            self.kind.add_at(total, index, cotangent)
+
+    def send_into(self, parent: Node, move: Callable[[Any], Any], cotangent: Any) -> None:
+        """Add to the entries of the cotangent of a node that ``move`` shows in a view of a block in row-major order."""
+        total = self._buffer(parent, cotangent)
+        if total is None:
+            self._send_back(parent, move, cotangent)
+            return
+        kind = self.kind
+        if cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype:
+            cotangent = real_part(cotangent, parent.dtype)
+        into = kind.parts(total)
+        if not all(part.flags.c_contiguous for part in into):  # ``move`` might copy what lies otherwise
+            into = tuple([part.copy() for part in into])
+            self.found[parent.index] = kind.whole(into)
+        for part, added in zip(into, kind.parts(cotangent), strict=True):
+            view = move(part)
+            np.add(view, added, view)
+
+    def _buffer(self, parent: Node, cotangent: Any) -> Any:
+        """The cotangent of a node as memory of our own, to add into; None where that is not possible."""
+        at, kind = parent.index, self.kind
         total = self.found[at]
-        if not isinstance(cotangent, _PLAIN) or not (total is None or type(total) is _ndarray):
+        if not kind.memory(cotangent) or not parent.shape:
             return None
-        if not self.owned[at]:
-            self.found[at] = total = _zeros(parent.shape, parent.dtype) if total is None else total.copy()
+        if total is None:
+            self.found[at] = total = kind.nothing(parent.shape, cotangent, parent.dtype)
+            self.owned[at] = 1
+        elif not kind.memory(total):
+            return None
+        elif not self.owned[at]:
+            self.found[at] = total = kind.whole([part.copy() for part in kind.parts(total)])
             self.owned[at] = 1
         return total
 
-
-class _BlocksOfOne(Sweep):
-    """A `OneSweep` as nodes that know only blocks see it."""
-
-    __slots__ = ("one",)
-
-    def __init__(self, one: OneSweep) -> None:
-        super().__init__(one.found, one.owned)
-        self.one = one
-
-    def send(self, parent: Node, block: Any) -> None:
-        self.one.send(parent, block[0])
-
-    def pass_on(self, parent: Node, block: Any) -> None:
-        # A block of one scalar gives a scalar, which is nobody's.
-        self.one.pass_on(parent, block[0])
-
-    def send_into(self, parent: Node, move: Callable[[Any], Any], block: Any) -> None:
-        total = self.one.buffer(parent, block)
-        if total is None:
-            self.send(parent, _put_back(move, block, parent))
-            return
-        if not total.flags.c_contiguous:  # ``move`` might copy what lies otherwise
-            self.found[parent.index] = total = total.copy()
-        view = move(total[None])
-        np.add(view, block if block.dtype == parent.dtype else real_part(block, parent.dtype), view)
+    def _send_back(self, parent: Node, move: Callable[[Any], Any], cotangent: Any) -> None:
+        kind = self.kind
+        self.send(parent, kind.whole([_put_back(move, part, parent) for part in kind.parts(cotangent)]))
 
 
-def unbroadcast(block: Any, shape: tuple[int, ...]) -> Any:
-    """The sum over the axes along which an array of ``shape`` was repeated."""
-    extra = block.ndim - 1 - len(shape)
-    if extra:
-        block = np.sum(block, axis=tuple(range(1, extra + 1)))
-    repeated = tuple(i for i, n in enumerate(shape, 1) if n == 1 and block.shape[i] != 1)
-    return np.sum(block, axis=repeated, keepdims=True) if repeated else block
+def takes_view(node: Rearrange) -> bool:
+    """Whether a rearrangement of one tangent takes a view that shows no entry twice."""
+    probe = np.empty((1, *node.parents[0].shape), bool)
+    view = node.move(probe)
+    if (
+        type(view) is not _ndarray
+        or view.size > probe.size
+        or not view.flags.writeable
+        or not np.may_share_memory(view, probe)
+    ):
+        return False
+    return not any(stride == 0 and n > 1 for stride, n in zip(view.strides, view.shape, strict=True))
 
 
 def positions_of(move: Callable[..., Any], parents: Sequence[Node], like: Any = None) -> Any:

@@ -13,13 +13,13 @@ Source: Krawiec et al., POPL 2022; Radul et al., POPL 2023.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..values.indexing import is_basic
-from . import Like, Trivial, blocks
+from . import Like, Trivial
 from .einsum import terms_of
 from .operations import (
     Combine,
@@ -35,8 +35,8 @@ from .operations import (
     View,
 )
 from .running import Running
-from .views import PARTS, Index, Place, ViewNow, now
-from .writes import Overwrite, OverwriteAt, keeps_memory, places_of
+from .views import ViewNow, now
+from .writes import overwritten
 
 _ndarray = np.ndarray
 _float64 = np.float64
@@ -156,48 +156,16 @@ class Tape(Running):
     def like(self, tangent: Node) -> Like:
         return Like(tangent.shape, tangent.dtype)
 
-    def assign(self, buffer: Any, index: Any, item: Node | None) -> None:
-        storage = buffer.storage
-        root, moves, part, indexed = buffer, [], None, True
-        while root.origin is not None:
-            root, again, move = root.origin
-            if move in PARTS:
-                part = PARTS[move]
-            elif move is None:
-                moves.append(Index(again[-1]))
-            else:
-                moves.append(move)
-                indexed = False
-        before = root.tangent
-        if len(storage.aliases) > 1:
-            self._outdate(storage)
-        if is_basic(index):
-            place = Place([*reversed(moves), lambda block: blocks.view(block, index)])
-            if indexed or keeps_memory(place, before):
-                root.tangent = Overwrite(len(self.nodes), before, place, item, part)
-            else:
-                at = places_of(place, before)
-                root.tangent = OverwriteAt(len(self.nodes), before, Place([]), at, item, part)
-        else:
-            index = self.keep(index)
-            place = Place(moves[::-1])
-            if indexed or keeps_memory(place, before):
-                root.tangent = OverwriteAt(len(self.nodes), before, place, index, item, part)
-            else:
-                at = tuple(places[index] for places in places_of(place, before))
-                root.tangent = OverwriteAt(len(self.nodes), before, Place([]), at, item, part)
-        self.nodes.append(root.tangent)
+    def after_write(self, before: Node, views: Sequence[tuple[Any, Any]], index: Any, item: Node | None) -> Node:
+        index = index if is_basic(index) else self.keep(index)
+        node = overwritten(len(self.nodes), before, views, index, item)
+        self.nodes.append(node)
         self.wrote = True
+        return node
 
-    def _outdate(self, storage: Any) -> None:
-        """The nodes of the views of a buffer are out of date with its next write; see `Renewing`."""
-        if not storage.writes:
-            for view in storage.living():
-                if view.origin is not None and type(view.tangent) is not ViewNow:
-                    view.tangent = ViewNow(view)
-            if not isinstance(self, Renewing):
-                self.__class__ = self.renewing  # so that a record without such a write pays nothing for it
-        storage.writes += 1
+    def expect_writes(self) -> None:
+        if not isinstance(self, Renewing):
+            self.__class__ = self.renewing  # so that a record without such a write pays nothing for it
 
 
 class Renewing(Tape):
@@ -239,11 +207,8 @@ class Renewing(Tape):
     def pullback(self, parents: tuple[Any, ...], transpose: Callable[[Any], Any], like: Any) -> Node:
         return super().pullback(tuple(map(now, parents)), transpose, like)
 
-    def assign(self, buffer: Any, index: Any, item: Any) -> None:
-        super().assign(buffer, index, now(item))
-
     def view_of_written(self, view: Any) -> Any:
-        return ViewNow(view)
+        return view.tangent if type(view.tangent) is ViewNow else ViewNow(view)
 
 
 Tape.renewing = Renewing

@@ -11,10 +11,11 @@ import numpy as np
 from ..values.dual import Dual, primal
 from ..values.indexing import is_basic
 from . import blocks
+from .blocks import plain
 from .dense import Dense
 from .operations import LinearMap, Node, Rearrange, View, zero_tangent
-from .structural_zeros import Marked, plain
-from .sweep import Sweep, positions_of, unbroadcast
+from .sweep import Sweep, positions_of
+from .views import PARTS, Index, Place
 
 _ndarray = np.ndarray
 _BOOL = np.dtype(bool)
@@ -47,46 +48,51 @@ class Overwrite(Node):
         view[...] = 0.0 if item is None else blocks.expand(item, view.ndim - 1)
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        if type(plain(cotangent)) is not _ndarray:
-            self._pull_apart(cotangent, sweep)
+        kind = sweep.kind
+        given = kind.parts(cotangent)
+        if type(plain(given[0])) is not _ndarray:
+            self._pull_apart(given, sweep)
             return
         # A buffer that is written n times has one cotangent, which each write takes its own part of.
-        rest = cotangent
-        if not (sweep.owned[self.index] and type(rest) is _ndarray and rest.flags.c_contiguous):
-            rest = np.copy(rest, order="C")
-        view = self.move(rest)
-        part = self.taken(view if self.part is None else getattr(view, self.part))
+        owned = sweep.owned[self.index]
+        rest = [
+            part if owned and type(part) is _ndarray and part.flags.c_contiguous else np.copy(part, order="C")
+            for part in given
+        ]
         if self.item is not None:
+            taken = kind.whole([self._part_of(block, self.taken) for block in rest])
             # Re(conj(i) · z̄), as for every product with a constant: the transpose does not conjugate.
-            sweep.send(self.item, unbroadcast(-part if self.part == "imag" else part, self.item.shape))
-        sweep.pass_on(self.before, rest)
+            taken = -taken if self.part == "imag" else taken
+            sweep.send(self.item, kind.summed_to(taken, self.item.shape))
+        else:
+            for block in rest:
+                self._part_of(block, self.taken)
+        sweep.pass_on(self.before, kind.whole(rest))
 
-    def _pull_apart(self, cotangent: Any, sweep: Sweep) -> None:
+    def _part_of(self, block: Any, taken: Callable[[Any], Any]) -> Any:
+        """What is taken of a block; of a complex entry's support, either part may have been reached."""
+        if self.part is None:
+            return taken(self.move(block))
+        if block.dtype == _BOOL:
+            return taken(self.move(np.copy(block)))
+        return taken(getattr(self.move(block), self.part))
+
+    def _pull_apart(self, given: Sequence[Any], sweep: Sweep) -> None:
         """`pull` of a cotangent that may not be written in place."""
         if self.part is not None:
             raise TypeError("x.real or x.imag of complex numbers was written, in arrays that are not NumPy's.")
+        kind = sweep.kind
         written: Any = np.zeros((1, *self.shape))
         view = self.move(written)
         self.put(view, np.ones((1,)))
         if self.item is not None:
-            part = self.found(self.move(cotangent))
-            sweep.send(self.item, unbroadcast(part, self.item.shape))
-        sweep.send(self.before, np.where(written > 0, 0.0, cotangent))
+            taken = kind.whole([self.found(self.move(part)) for part in given])
+            sweep.send(self.item, kind.summed_to(taken, self.item.shape))
+        sweep.send(self.before, kind.whole([np.where(written > 0, 0.0, part) for part in given]))
 
     def found(self, view: Any) -> Any:
         """What was written over."""
         return view
-
-    def pull_on_support(self, cotangent: Any, support: Any, sweep: Sweep, supports: Sweep) -> None:
-        self.pull(cotangent, sweep)
-        if self.part is None:
-            self.pull(support, supports)
-            return
-        # What reached a complex entry may have reached either part.
-        if self.item is not None:
-            view = self.move(np.copy(support, order="C"))
-            supports.send(self.item, unbroadcast(self.taken(view), self.item.shape))
-        supports.send(self.before, support)
 
     def text(self) -> str:
         written = "0" if self.item is None else f"%{self.item.index}"
@@ -103,8 +109,11 @@ class Overwrite(Node):
             return None
         if before is None:
             before = zero_tangent(self, forward)
-        whole = _buffer(before if spare else _copied(before), item)
-        for block, written in _parts(whole, item):
+        parts = [part if spare else np.copy(part, order="C") for part in forward.parts(before)]
+        items = (None,) * len(parts) if item is None else forward.parts(item)
+        if type(items[0]) is Dual and type(parts[0]) is not Dual:  # of an outer level
+            parts[0] = Dual(parts[0], items[0].perturbation.zeros(parts[0]), items[0].perturbation)
+        for block, written in zip(parts, items, strict=True):
             view = self.move(block)
             if self.part is None:
                 self.put(view, written)
@@ -112,7 +121,7 @@ class Overwrite(Node):
                 self.put(getattr(view, self.part), written)
             elif written is not None:  # the other part stays what it was
                 self.put(view, view | np.broadcast_to(blocks.expand(written, view.ndim - 1), view.shape))
-        return whole
+        return forward.whole(parts)
 
 
 class OverwriteAt(Overwrite):
@@ -140,6 +149,30 @@ class OverwriteAt(Overwrite):
 
     def put(self, view: Any, item: Any) -> None:
         blocks.put(view, self.at, 0.0 if item is None else item)
+
+
+def overwritten(
+    number: int, before: Node, views: Sequence[tuple[Any, Any]], index: Any, item: Node | None
+) -> Overwrite:
+    """The operation that writes an item into a view of a buffer: see `Perturbation.after_write`."""
+    part, moves, indexed = None, [], True
+    for move, at in views:
+        if move in PARTS:
+            part = PARTS[move]
+        elif move is None:
+            moves.append(Index(at))
+        else:
+            moves.append(move)
+            indexed = False
+    basic = is_basic(index)
+    place = Place([*moves, lambda block: blocks.view(block, index)] if basic else moves)
+    if indexed or keeps_memory(place, before):
+        if basic:
+            return Overwrite(number, before, place, item, part)
+        return OverwriteAt(number, before, place, index, item, part)
+    at = places_of(place, before)
+    at = at if basic else tuple(places[index] for places in at)
+    return OverwriteAt(number, before, Place([]), at, item, part)
 
 
 def spare_buffers(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[int, Overwrite]:
@@ -189,23 +222,3 @@ def keeps_memory(move: Callable[[Any], Any], like: Any) -> bool:
 def places_of(move: Callable[[Any], Any], before: Node) -> tuple[Any, ...]:
     """The index that gathers from an array of the shape of ``before`` what ``move`` takes of it."""
     return np.unravel_index(positions_of(move, (before,)) - 1, before.shape)
-
-
-def _copied(tangent: Any) -> Any:
-    return Marked(*map(_copied, tangent)) if isinstance(tangent, Marked) else np.copy(tangent, order="C")
-
-
-def _buffer(whole: Any, item: Any) -> Any:
-    """A block that can hold what is to be written into it, which may be of an outer level."""
-    if isinstance(whole, Marked):
-        return whole if item is None else whole._replace(block=_buffer(whole.block, item.block))
-    if type(item) is Dual and type(whole) is not Dual:
-        return Dual(whole, item.perturbation.zeros(whole), item.perturbation)
-    return whole
-
-
-def _parts(whole: Any, item: Any) -> Iterable[tuple[Any, Any]]:
-    """A block with what is written into it, then the supports of both."""
-    if not isinstance(whole, Marked):
-        return [(whole, item)]
-    return zip(whole, (None, None) if item is None else item, strict=True)

@@ -306,7 +306,7 @@ def pair(result: Any, transform: str) -> tuple[Any, Any]:
 
 
 # The functions that run the user's: one of them further out on the stack makes a transform an inner one.
-_SWEEPS = frozenset({"_one_sweep", "_sweep", "recorded"})
+_SWEEPS = frozenset({"_one_sweep", "_sweep", "evaluated", "recorded"})
 
 
 def warn_if_independent(leaves: list[Any], perturbation: Perturbation, transform: str) -> None:

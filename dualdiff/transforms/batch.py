@@ -27,13 +27,38 @@ def batch_jacobian(
 ) -> Callable[..., Any]:
     """Function computing the Jacobian of every row of ``f``, which maps rows to rows, each by itself.
 
-    Shapes: ``f`` maps ``(..., d)`` to ``(..., m)``, and this to ``(..., m, d)``; a result of shape ``(...)`` gives
-    ``(..., d)``.  Axes before the last are points.
-    Cost: one run of ``f`` on duals with ``d + 1`` directions, however many points there are; with ``chunk_size`` so
-    many directions at a time.  ``workers`` and ``progress``: of those chunks, as `jacfwd`.
-    Raises: ValueError if a row of the result depends on another row of the argument: one direction, random in all rows,
-    is there to find that out.
+    Parameters
+    ----------
+    f : callable
+        Maps ``(..., d)`` to ``(..., m)`` or to ``(...)``; axes before the last are points.
+    argnums : int, default 0
+        The argument to differentiate, negative counts from the end.
+    chunk_size : int, optional
+        Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+    workers : int or callable, optional
+        So many processes, or anything like `map` (that of an executor, ``client.map`` of Dask), for the chunks, as
+        `jacfwd`.
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many chunks are done and how many there are.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``, whose result has shape ``(..., m, d)``, or ``(..., d)``.
+
+    Raises
+    ------
+    ValueError
+        If a row of the result depends on another row of the argument: one direction, random in all rows, is there to
+        find that out.
+
+    Notes
+    -----
+    Cost: one run of ``f`` on duals with ``d + 1`` directions, however many points there are; with ``chunk_size`` so
+    many directions at a time.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> points = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     >>> J = batch_jacobian(lambda x: np.stack([x[..., 0] * x[..., 1], np.sum(x, axis=-1)], axis=-1))(points)

@@ -23,6 +23,8 @@ from ..values.dual import primal
 from . import forward, reverse
 from . import rows as by_rows
 from .arguments import check_leaves, checked_argnums, primal_leaf, result_leaves, selected
+from .columns import Chunk
+from .evaluation import Arguments
 from .jacobian import mode_for_sizes
 from .recording import recorded
 from .workers import check_workers, mapped, side_by_side
@@ -170,17 +172,45 @@ def compare_modes(
 ) -> ModeReport:
     """Forward mode, reverse mode and finite differences on your own function, side by side.
 
-    Each computes the Jacobian of ``f(*args)`` with respect to ``argnums`` (for a scalar result, the gradient).  The
-    report has the time (least of some repeats), peak memory, sweeps and error of each, whether they agree, the
-    recommended mode and why, and what ``jacobian(mode="auto")`` takes.  Print it, or call its ``plot()``.
+    Each computes the Jacobian of ``f(*args)`` with respect to ``argnums`` (for a scalar result, the gradient).
+
+    Parameters
+    ----------
+    f : callable
+        The function.
+    *args : array, number or tree
+        Its arguments.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.
+    seconds : float, default 0.5
+        About how long each of the three is measured.
+    workers : int or callable, optional
+        The chunks of all three go to them, as `jacfwd` and `jacrev` send them, and what is measured is that (memory: of
+        this process alone).
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many of the four steps are done, and of 4.
+
+    Returns
+    -------
+    ModeReport
+        Time (least of some repeats), peak memory, sweeps and error of each, whether they agree, the recommended mode
+        and why, and what ``jacobian(mode="auto")`` takes.  Print it, or call its ``plot()``.
+
+    Raises
+    ------
+    TypeError
+        For a complex result; and what `jacobian` raises for such arguments.
+    ValueError
+        If there are no inputs or outputs.
+
+    Notes
+    -----
     Cost: about ``seconds`` for each of the three, or two sweeps where these take longer; ``f`` is called about a
     thousand times at the most, plus once for each input.  A Jacobian that takes longer is measured in part and
     extrapolated, and the report says so.
-    ``workers``: the chunks of all three go to them, as `jacfwd` and `jacrev` send them, and what is measured is that
-    (memory: of this process alone).  ``progress``: True (tqdm), or a function of how many of the four steps are done.
-    Raises: what `jacobian` raises for such arguments; TypeError for a complex result; ValueError if there are no
-    inputs or outputs.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> report = compare_modes(lambda x: np.sum(x**2), np.ones(300), seconds=0.01)
     >>> report.recommended, report.auto, report.agree
@@ -259,7 +289,7 @@ class _Problem:
     def forward(self, seconds: float) -> tuple[Any, Mode]:
         k = min(self.n, forward.columns_at_once(self.n))
 
-        one = forward._ColumnChunk(self.f, self.args, {}, self.positions, False, "compare_modes")
+        one = Chunk(Arguments(self.f, self.args, {}, self.positions, "compare_modes"))
 
         def columns(stop: int) -> Any:
             chunks = [(start, min(start + k, stop)) for start in range(0, stop, k)]

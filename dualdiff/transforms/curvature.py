@@ -9,8 +9,10 @@ import numpy as np
 
 from ..pytrees.trees import flatten
 from .arguments import presented, primal_leaf
-from .forward import _check_chunk_size, _check_function, columns_at_once, jacfwd, jvp
+from .columns import columns_at_once
+from .forward import jacfwd, jvp
 from .jacobian import hvp
+from .refusals import check_chunk_size, check_function
 from .reverse import grad, vjp
 from .transformed import Transformed
 from .workers import check_workers, mapped
@@ -21,16 +23,40 @@ def hessian_diagonal(
 ) -> Callable[..., Any]:
     """Function computing the diagonal of the Hessian of a scalar ``f`` in its first argument, an array.
 
-    Shapes: the result has the shape of the argument: ∂²f/∂x[i]².
-    Cost: that of `hessian`, about ``x.size`` gradients side by side; memory that of ``chunk_size`` of its columns.
-    ``workers`` and ``progress``: of those chunks, as `jacfwd`.
+    Parameters
+    ----------
+    f : callable
+        A function of an array, and of others, that returns a scalar.
+    chunk_size : int, optional
+        Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+    workers : int or callable, optional
+        So many processes, or anything like `map` (that of an executor, ``client.map`` of Dask), for the chunks, as
+        `jacfwd`.
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many chunks are done and how many there are.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``; its result ∂²f/∂x[i]² has the shape of the first.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
+    Cost: that of `hessian`, about ``x.size`` gradients side by side; memory that of ``chunk_size`` of its columns.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> hessian_diagonal(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([ 6., 12.])
     """
-    _check_function(f, "hessian_diagonal")
-    _check_chunk_size(chunk_size, "hessian_diagonal")
+    check_function(f, "hessian_diagonal")
+    check_chunk_size(chunk_size, "hessian_diagonal")
     check_workers(workers, progress, "hessian_diagonal")
 
     def diagonal_of_f(x: Any, *args: Any, **kwargs: Any) -> Any:
@@ -63,19 +89,45 @@ class _DiagonalChunk:
 
 
 def gauss_newton_product(f: Callable[..., Any], x: Any, v: Any, loss: Callable[..., Any] | None = None) -> Any:
-    """The product of v with the Gauss-Newton matrix Jᵀ H J of ``loss(f(x))``, J of ``f`` and H of ``loss``.
+    """Product of a vector with the Gauss-Newton matrix Jᵀ H J of ``loss(f(x))``.
 
-    It is the Hessian without the curvature of ``f``: positive semidefinite where ``loss`` is convex, and equal to the
-    Hessian where f is linear or the loss is at its minimum.  ``loss`` is half the sum of squares unless given.
-    Shapes: ``x`` and ``v`` are trees of arrays of the same shapes, as is the result.
+    J is the Jacobian of ``f`` and H the Hessian of ``loss``.  The matrix is the Hessian without the curvature of ``f``:
+    positive semidefinite where ``loss`` is convex, and equal to the Hessian where ``f`` is linear or the loss is at its
+    minimum.
+
+    Parameters
+    ----------
+    f : callable
+        A function of ``x`` that returns residuals, or what ``loss`` takes.
+    x : array or tree
+        The point.
+    v : array or tree
+        The vector, of the structure and shapes of ``x``.
+    loss : callable, optional
+        A scalar function of the result of ``f``; half the sum of squares by default.
+
+    Returns
+    -------
+    array or tree
+        The product, of the structure and shapes of ``x``.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
     Cost: three evaluations of ``f`` or so; no matrix is made.
     Source: Schraudolph 2002, Fast curvature matrix-vector products.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> gauss_newton_product(lambda x: x**2, np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     array([ 4., 36.])
     """
-    _check_function(f, "gauss_newton_product")
+    check_function(f, "gauss_newton_product")
     y, push = jvp(f, (x,), (v,))
     if any(np.iscomplexobj(leaf) for leaf in flatten(y)[0]):
         raise TypeError(

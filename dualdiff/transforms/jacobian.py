@@ -9,12 +9,13 @@ from ..errors import NoForwardRule
 from ..pytrees.trees import flatten
 from ..values.dual import size_of
 from .arguments import checked_argnums, presented, selected
-from .forward import _check_chunk_size, _check_function, along, by_columns
+from .columns import by_columns
+from .forward import along
 from .recording import recorded
+from .refusals import Options, check_function
 from .reverse import jacrev, value_and_gradient, vjp
 from .rows import RowChunk, by_rows, check_holomorphic, rows_of_jacobian
 from .transformed import P, Transformed
-from .workers import check_workers
 
 # One row sent back costs about this many columns sent forward (python -m benchmarks --only modes).
 ROW_COST = 2.0
@@ -35,31 +36,61 @@ def jacobian(
 ) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f``, by the mode that is cheaper for its sizes.
 
-    ``mode`` is "fwd" (`jacfwd`), "rev" (`jacrev`), or "auto": forward for at most 16 inputs; else ``f`` is recorded,
-    and the record run backwards, unless the outputs are half as many as the inputs or more.  Where a function has
-    a rule for reverse mode alone (`custom_vjp`), "auto" takes that.
-    ``workers`` and ``progress``: of the chunks of columns or rows, as `jacfwd`.
-    Shapes: ``J.shape == y.shape + x.shape``.
-    Cost: that of the mode taken; the first "auto" of a Jacobian that is taken forwards runs ``f`` once more than that.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays or trees of them.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    mode : {"auto", "fwd", "rev"}, default "auto"
+        `jacfwd`, `jacrev`, or the choice: forward for at most 16 inputs; else ``f`` is recorded, and the record run
+        backwards, unless the outputs are half as many as the inputs or more.  Where a function has a rule for reverse
+        mode alone (`custom_vjp`), "auto" takes that.
+    chunk_size : int, optional
+        Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+    workers : int or callable, optional
+        So many processes, or anything like `map` (that of an executor, ``client.map`` of Dask), for the chunks, as
+        `jacfwd`.
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many chunks are done and how many there are.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    holomorphic : bool, default False
+        Whether argument and result are complex and the derivative wanted is the complex one.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``, whose result has shape ``y.shape + x.shape``, as that of `jacfwd`.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+    TypeError
+        For a complex argument without ``holomorphic=True``.
+
+    Notes
+    -----
+    Cost: that of the mode taken; the first "auto" of a Jacobian that is taken forwards runs ``f`` once more than that.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
     array([[2., 0.],
            [0., 4.]])
     """
-    _check_function(f, "jacobian")
-    _check_chunk_size(chunk_size, "jacobian")
-    check_workers(workers, progress, "jacobian")
+    check_function(f, "jacobian")
+    options = Options(chunk_size, has_aux, holomorphic, workers, progress).checked("jacobian")
     if mode not in ("auto", "fwd", "rev"):
         raise ValueError(f"jacobian: mode is 'auto', 'fwd' or 'rev', not {mode!r}.")
     argnums = checked_argnums(argnums, f, "jacobian")
-    options: dict[str, Any] = {"chunk_size": chunk_size, "has_aux": has_aux, "holomorphic": holomorphic}
-    options |= {"workers": workers, "progress": progress}
     by_mode = {
-        "fwd": by_columns(f, argnums, "jacobian", chunk_size, has_aux, holomorphic, workers, progress),
-        "rev": by_rows(f, argnums, "jacobian", chunk_size, has_aux, holomorphic, workers, progress),
+        "fwd": by_columns(f, argnums, "jacobian", options),
+        "rev": by_rows(f, argnums, "jacobian", options),
     }
-
     forward_or_back = _either_way(by_mode["fwd"], by_mode["rev"])
     outputs: dict[int, int] = {}  # how many there were at the last call with so many inputs
 
@@ -77,10 +108,10 @@ def jacobian(
             return forward_or_back(*args, **kwargs)
         check_holomorphic(record, "jacobian", holomorphic)
         one = RowChunk(f, args, kwargs, positions, has_aux, "jacobian", None if workers is not None else record)
-        found = rows_of_jacobian(record, args, positions, argnums, chunk_size, one, workers, progress)
+        found = rows_of_jacobian(record, argnums, chunk_size, one, workers, progress)
         return (found, record.aux) if has_aux else found
 
-    return Transformed(jacobian_of_f, jacobian, f, argnums, mode=mode, **options)
+    return Transformed(jacobian_of_f, jacobian, f, argnums, mode=mode, **options.without_workers())
 
 
 def _either_way(forward: Callable[..., Any], back: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,22 +137,48 @@ def hessian(
 ) -> Callable[P, Any]:
     """Function computing the Hessian of ``f``, forward over reverse.
 
-    Shapes: ``H.shape == y.shape + x.shape + x.shape``; nested arguments give their structure twice.
-    ``workers`` and ``progress``: of the chunks of columns, as `jacfwd`.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays or trees of them, which usually returns a scalar.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    workers : int or callable, optional
+        So many processes, or anything like `map`, for the chunks.  What goes to processes is pickled: ``f`` is a
+        function of a module.  Worth it where ``f`` takes long and its arrays fit the caches.
+    progress : bool or callable, optional
+        True for a bar of tqdm, or a function of how many chunks are done and how many there are.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``, whose result has shape ``y.shape + x.shape + x.shape``; nested arguments
+        give their structure twice.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
     Cost: for a scalar ``f`` about ``x.size`` gradients, in chunks side by side.  Where a `custom_vjp` function has no
     derivative in forward mode, by reverse over reverse.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 5.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
     array([[6., 2.],
            [2., 0.]])
     """
-    _check_function(f, "hessian")
-    check_workers(workers, progress, "hessian")
+    check_function(f, "hessian")
+    options = Options(workers=workers, progress=progress).checked("hessian")
     argnums = checked_argnums(argnums, f, "hessian")
     # What goes to processes is pickled, which the function that `jacrev` returns can be.
     rows = by_rows(f, argnums, "hessian") if workers is None else jacrev(f, argnums)
-    columns = by_columns(rows, argnums, "hessian", workers=workers, progress=progress)
+    columns = by_columns(rows, argnums, "hessian", options)
     both_ways = _either_way(columns, by_rows(rows, argnums, "hessian"))
     if workers is None and progress is None:
         return Transformed(both_ways, hessian, f, argnums)
@@ -131,17 +188,39 @@ def hessian(
 def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     """Hessian-vector product: the derivative of the gradient in the first argument along ``tangents``.
 
-    ``primals`` and ``tangents`` are tuples with one entry for each argument of ``f``, as in `jvp`; of a function of one
-    argument, which is no tuple or list, they may be given as they are: ``hvp(f, x, v)``.
-    Shapes: the result has the structure and shapes of the first primal.
+    Parameters
+    ----------
+    f : callable
+        A function that returns a scalar.
+    primals : sequence or array
+        The arguments of ``f``, as in `jvp`.  The one argument of a function, if it is no tuple or list, may be given as
+        it is: ``hvp(f, x, v)``.
+    tangents : sequence or array
+        One tangent for each argument, of its structure and shape; or the one.
+
+    Returns
+    -------
+    array or tree
+        The product, of the structure and shapes of the first argument.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For tangents that do not fit the primals.
+
+    Notes
+    -----
     Cost: a small multiple of ``f``, whatever the number of inputs (forward over reverse; reverse over reverse where a
     `custom_vjp` function has no derivative in forward mode).
+    Source: Pearlmutter 1994, Fast exact multiplication by the Hessian.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([6., 0.])
     """
-    _check_function(f, "hvp")
+    check_function(f, "hvp")
     if not isinstance(primals, (tuple, list)) and not isinstance(tangents, (tuple, list)):
         primals, tangents = (primals,), (tangents,)
     both = value_and_gradient(f, 0, "hvp")

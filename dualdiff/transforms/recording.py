@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import adapting, errors
+from .. import adapting
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
@@ -21,7 +21,7 @@ from .arguments import (
     warn_if_independent,
     without,
 )
-from .sharing import watch
+from .evaluation import called, lifetime, value_of
 from .variable import Variable, check_reached, standing_in
 
 
@@ -35,9 +35,16 @@ class Recording(NamedTuple):
     structure: Structure
     outputs: list[Node | None]
     aux: Any
+    given: list[Structure]  # of the arguments at each of the positions
 
     def zeros(self, i: int) -> Any:
         return np.zeros_like(self.primals[i])
+
+    def laid_out(self, parts: Iterable[Any], argnums: Any = None) -> Any:
+        """One thing for each primal, in the structure of the arguments; of one only if ``argnums`` is a number."""
+        rest = iter(parts)
+        each = tuple([structure.build(rest, bare=True) for structure in self.given])
+        return each[0] if isinstance(argnums, int) else each
 
 
 def recorded(
@@ -51,11 +58,12 @@ def recorded(
 ) -> Recording:
     """Evaluate ``f`` with the arguments at ``positions``, and captured ``weights``, recorded on a fresh tape."""
     tape = Tape()
-    f = adapting.adapted(f)
-    try:
+    with lifetime(tape):
+        f = adapting.adapted(f)
         call = list(args)
         primals: list[Any] = []
         inputs: list[Node] = []
+        given: list[Structure] = []
         for i in positions:
             arg = args[i]
             if type(arg) is np.ndarray and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
@@ -63,59 +71,53 @@ def recorded(
                 tape.beware(arg)
                 primals.append(arg)
                 inputs.append(node)
+                given.append(LEAF)
                 call[i] = seeded(arg, node, tape)
                 continue
             leaves, structure = flatten(arg)
             check_leaves(leaves, arg, f"{transform}: argument {i}")
-            duals = []
-            for leaf, name in zip(leaves, paths(structure, f"argument {i}"), strict=True):
-                leaf = primal_leaf(leaf, f"{transform}: {name}")
-                node = tape.input(leaf)
-                tape.beware(leaf)
-                primals.append(leaf)
-                inputs.append(node)
-                duals.append(seeded(leaf, node, tape))
+            names = paths(structure, f"argument {i}")
+            values = [primal_leaf(leaf, f"{transform}: {name}") for leaf, name in zip(leaves, names, strict=True)]
+            duals = _entered(tape, values, inputs)
+            primals += values
+            given.append(structure)
             call[i] = duals[0] if structure is LEAF else unflatten(structure, duals)
-        watched = watch(args, call, positions, kwargs) if len(args) > 1 or len(inputs) > 1 or kwargs else None
         if weights:
             # Inside another transform with weights= a Variable is already stood in for.
             values = [weight.value if weight.stand_in() is None else weight.stand_in() for weight in weights]
-            nodes = [tape.input(value) for value in values]
-            for value in values:
-                tape.beware(value)
+            duals = _entered(tape, values, inputs)
             primals += values
-            inputs += nodes
-            duals = [seeded(value, node, tape) for value, node in zip(values, nodes, strict=True)]
             with standing_in(weights, duals):
-                result = f(*call, **kwargs)
+                result = called(f, args, call, positions, kwargs)
+        elif len(args) > 1 or len(inputs) > 1 or kwargs:
+            result = called(f, args, call, positions, kwargs)
         else:
-            result = f(*call, **kwargs)
-        if watched is not None:
-            watched.check()
+            result = f(*call)
         aux = None
         if has_aux:
             result, aux = pair(result, transform)
             aux = without(tape, aux)
         if type(result) is Dual and result.perturbation is tape and not weights:  # the common case
             node = result.tangent if result.storage is None else tape.current(result.tangent)
-            return Recording(tape, inputs, primals, [result.value], LEAF, [node], aux)
+            return Recording(tape, inputs, primals, [result.value], LEAF, [node], aux, given)
         leaves, structure = result_leaves(result, transform)
         if weights:
             check_reached(leaves, weights)
-        y: list[Any] = []
-        outputs: list[Node | None] = []
-        for leaf in leaves:
-            active = type(leaf) is Dual and leaf.perturbation is tape
-            y.append(leaf.value if active else leaf)
-            outputs.append(tape.current(leaf.tangent) if active else None)
+        outputs: list[Node | None] = [
+            tape.current(leaf.tangent) if type(leaf) is Dual and leaf.perturbation is tape else None for leaf in leaves
+        ]
+        y = [value_of(leaf, tape) for leaf in leaves]
         warn_if_independent(leaves, tape, transform)
-        return Recording(tape, inputs, primals, y, structure, outputs, aux)
-    except (TypeError, ValueError, AttributeError, NotImplementedError) as error:
-        errors.explain(error)
-        adapting.explain(error)
-        raise
-    finally:
-        tape.live = False
+        return Recording(tape, inputs, primals, y, structure, outputs, aux, given)
+
+
+def _entered(tape: Tape, values: Sequence[Any], inputs: list[Node]) -> list[Dual]:
+    """Values as inputs of the record, whose memory is the caller's."""
+    nodes = [tape.input(value) for value in values]
+    inputs += nodes
+    for value in values:
+        tape.beware(value)
+    return [seeded(value, node, tape) for value, node in zip(values, nodes, strict=True)]
 
 
 def own(row: Any) -> Any:

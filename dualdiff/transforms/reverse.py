@@ -14,6 +14,7 @@ import numpy as np
 
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
+from ..tangents import dtype_of
 from ..values.dual import may_share_memory, size_of
 from .arguments import (
     checked_argnums,
@@ -22,39 +23,61 @@ from .arguments import (
     seed_leaf,
     selected,
 )
-from .forward import _check_chunk_size, _check_function, _dtype_of
 from .recording import Recording, own, recorded
+from .refusals import Options, check_function
 from .rows import by_rows
 from .transformed import P, Transformed
 from .variable import Variable
-from .workers import check_workers
 
 # Entries of one block of cotangents in jacrev: one megabyte, so that two or three stay in the cache of a core.
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
-    """Value of ``f(*primals)``, and its pullback: the function from cotangents of the result to those of the primals.
+    """Value of ``f(*primals)``, and its pullback, from cotangents of the result to those of the primals.
 
-    Shapes: ``pullback(ct)`` takes a cotangent of the structure and shape of ``y`` and returns a tuple, one cotangent
-    for each primal, of its structure and shape.  ``pullback(cts, block=True)`` takes k of them side by side, as arrays
-    of shape ``(k, *y.shape)``, and returns blocks of shape ``(k, *x.shape)``: ``U @ J`` in one sweep.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays, numbers or trees of them.
+    *primals : array, number or tree
+        The arguments of ``f``.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+
+    Returns
+    -------
+    y : array or tree
+        The value, as ``f`` returns it.
+    pullback : callable
+        Takes a cotangent of the structure and shape of ``y``, and returns a tuple with one cotangent for each primal,
+        of its structure and shape.  It may be called many times.  ``pullback(cts, block=True)`` takes k cotangents side
+        by side, arrays of shape ``(k, *y.shape)``, and returns blocks ``(k, *x.shape)``: ``U @ J`` in one sweep.
+    aux : object
+        With ``has_aux`` alone.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
     Cost: one recorded evaluation of ``f``; each call of the pullback costs about as much again.
-    Returns ``(y, pullback)``; with ``has_aux`` the function returns ``(y, aux)``, and this ``(y, pullback, aux)``.
-    Raises: `UnsupportedFunction` if ``f`` calls a NumPy function that has no rule.
     Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> y, pullback = vjp(lambda x, w: w @ x, np.array([1.0, 2.0]), np.eye(2))
     >>> pullback(np.array([1.0, 0.0]))[0]
     array([1., 0.])
     """
-    _check_function(f, "vjp")
+    check_function(f, "vjp")
     if not primals:
         raise TypeError("vjp: there are no primals, nothing to differentiate: y, pullback = vjp(f, x).")
     record = recorded(f, primals, {}, range(len(primals)), "vjp", has_aux)
     # Later changes of what the caller holds must not reach the record.
     record.tape.protect([*record.primals, *record.y, *flatten(record.aux)[0]])
-    structures = [flatten(x)[1] for x in primals]
 
     def pullback(cotangent: Any, *, block: bool = False) -> tuple[Any, ...]:
         """Cotangents of the primals from one of the result; with ``block`` many of them, along a first axis."""
@@ -79,21 +102,43 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         else:
             found = record.tape.pull([(node, ct[0]) for node, ct in active], record.inputs, one=True)
             rows = [record.zeros(i) if row is None else row for i, row in enumerate(found)]
-        leaves = iter(rows)
-        return presented(tuple(structure.build(leaves, bare=True) for structure in structures))
+        return presented(record.laid_out(rows))
 
     y = presented(unflatten(record.structure, record.y))
     return (y, pullback, presented(record.aux)) if has_aux else (y, pullback)
 
 
 def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
-    """Value of ``f(*primals)``, and its pushforward: the function from tangents of the primals to that of the result.
+    """Value of ``f(*primals)``, and its pushforward, from tangents of the primals to that of the result.
 
-    Shapes: ``pushforward(*tangents)`` takes one tangent for each primal, of its structure and shape.
-    ``pushforward(*tangents, block=True)`` takes k directions side by side, as arrays of shape ``(k, *x.shape)``, and
-    returns blocks of shape ``(k, *y.shape)``: of one array, ``(J @ V.T).T`` in one sweep.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays, numbers or trees of them.
+    *primals : array, number or tree
+        The arguments of ``f``.
+
+    Returns
+    -------
+    y : array or tree
+        The value, as ``f`` returns it.
+    pushforward : callable
+        Takes one tangent for each primal, of its structure and shape, and returns that of the result.
+        ``pushforward(*tangents, block=True)`` takes k directions side by side, arrays of shape ``(k, *x.shape)``, and
+        returns blocks ``(k, *y.shape)``: of one array, ``(J @ V.T).T`` in one sweep.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
     Cost: one recorded evaluation of ``f``; the pushforward then runs the linear part alone, as often as it is called.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> y, pushforward = linearize(np.sin, 0.0)
     >>> float(pushforward(3.0))
@@ -102,12 +147,11 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     array([[3.],
            [2.]])
     """
-    _check_function(f, "linearize")
+    check_function(f, "linearize")
     if not primals:
         raise TypeError("linearize: there are no primals, nothing to differentiate: y, pushforward = linearize(f, x).")
     record = recorded(f, primals, {}, range(len(primals)), "linearize")
     record.tape.protect([*record.primals, *record.y])
-    structures = [flatten(x)[1] for x in primals]
 
     def pushforward(*tangents: Any, block: bool = False) -> Any:
         """The tangent of the result from those of the primals; with ``block`` many of them, along a first axis."""
@@ -116,7 +160,7 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
         seeds: list[Any] = []
         names: list[str] = []
         at = 0
-        for i, (tangent, expected) in enumerate(zip(tangents, structures, strict=True)):
+        for i, (tangent, expected) in enumerate(zip(tangents, record.given, strict=True)):
             leaves, structure = flatten(tangent)
             if not structure.same_as(expected):
                 raise ValueError(f"pushforward: tangents[{i}] has the structure {structure}, its primal {expected}.")
@@ -148,7 +192,7 @@ def _zeros_block(k: int, zero: Any) -> Any:
 
 
 def _zero_tangent(y: Any) -> Any:
-    return np.zeros_like(y, dtype=None if _dtype_of(y).kind in "fc" else float)
+    return np.zeros_like(y, dtype=None if dtype_of(y).kind in "fc" else float)
 
 
 def value_and_grad(
@@ -161,20 +205,46 @@ def value_and_grad(
 ) -> Callable[P, Any]:
     """Function computing the value and the gradient of a scalar ``f`` by reverse mode.
 
-    Shapes: ``f`` returns a real scalar (or an array of one entry); the gradient has the structure and shapes of the
-    argument, a tuple of them for a tuple of ``argnums``.
-    Returns ``(y, gradient)``; with ``has_aux`` ``((y, aux), gradient)``.
-    ``weights``, one `Variable` or a tree of them that ``f`` captures: the gradient is the pair ``(argument gradients,
-    weight gradients)``, or with ``argnums=None`` the weight gradients alone, in the structure of ``weights``.
-    Cost: a small multiple of ``f``, whatever the number of inputs.
-    Complex arguments: ∂f/∂x − i ∂f/∂y.  ``holomorphic=True``: complex argument and result, the complex derivative.
-    Raises: TypeError if the result is no real scalar.
+    Parameters
+    ----------
+    f : callable
+        A function that returns a real scalar, or an array of one entry.
+    argnums : int, sequence of int or None, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    weights : Variable or tree of Variable, optional
+        Variables that ``f`` captures.  The gradient is then the pair (gradients of the arguments, gradients of the
+        weights), or with ``argnums=None`` those of the weights alone, in the structure of ``weights``.
+    holomorphic : bool, default False
+        Whether argument and result are complex and the derivative wanted is the complex one.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f`` that returns ``(y, gradient)``, with ``has_aux`` ``((y, aux), gradient)``.
+        The gradient has the structure and shapes of the argument.
+
+    Raises
+    ------
+    TypeError
+        If the result is no real scalar.
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
+    Cost: a small multiple of ``f``, whatever the number of inputs.
+    For a complex argument the gradient is ∂f/∂x − i ∂f/∂y.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
     """
-    _check_function(f, "value_and_grad")
+    check_function(f, "value_and_grad")
     argnums, variables, structure = _checked(f, argnums, weights, "value_and_grad")
     both = value_and_gradient(f, argnums, "value_and_grad", has_aux, variables, structure, holomorphic)
 
@@ -194,15 +264,47 @@ def grad(
     weights: Any = None,
     holomorphic: bool = False,
 ) -> Callable[P, Any]:
-    """Function computing the gradient of a scalar ``f`` by reverse mode; see `value_and_grad`.
+    """Function computing the gradient of a scalar ``f`` by reverse mode.
 
-    With ``has_aux`` the function returns ``(y, aux)``, and this ``(gradient, aux)``.
+    Parameters
+    ----------
+    f : callable
+        A function that returns a real scalar, or an array of one entry.
+    argnums : int, sequence of int or None, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    weights : Variable or tree of Variable, optional
+        Variables that ``f`` captures.  The gradient is then the pair (gradients of the arguments, gradients of the
+        weights), or with ``argnums=None`` those of the weights alone, in the structure of ``weights``.
+    holomorphic : bool, default False
+        Whether argument and result are complex and the derivative wanted is the complex one.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f`` that returns the gradient, of the structure and shapes of the argument;
+        with ``has_aux`` it returns ``(gradient, aux)``.
+
+    Raises
+    ------
+    TypeError
+        If the result is no real scalar.
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
+    Cost: a small multiple of ``f``, whatever the number of inputs; `value_and_grad` gives the value at no further cost.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([ 3., 12.])
     """
-    _check_function(f, "grad")
+    check_function(f, "grad")
     argnums, variables, structure = _checked(f, argnums, weights, "grad")
     both = value_and_gradient(f, argnums, "grad", has_aux, variables, structure, holomorphic)
 
@@ -228,7 +330,7 @@ def value_and_gradient(
         positions = () if argnums is None else selected(argnums, len(args), transform)
         record = recorded(f, args, kwargs, positions, transform, has_aux, variables)
         _check_scalar(record, holomorphic, transform)
-        gradient = _gradient(record, args, positions, argnums, weights_structure)
+        gradient = _gradient(record, argnums, weights_structure)
         y = record.y[0]
         return ((y, record.aux), gradient) if has_aux else (y, gradient)
 
@@ -238,25 +340,48 @@ def value_and_gradient(
 def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Function computing the gradient of the sum of all outputs of ``f``.
 
-    For an elementwise ``f`` that is its derivative at every entry.  A tuple of outputs is summed too.
+    For an elementwise ``f`` that is its derivative at every entry.
 
+    Parameters
+    ----------
+    f : callable
+        A function of arrays; a tuple of outputs is summed too.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f`` that returns an array of the shape of the argument.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
+    Cost: a small multiple of ``f``, whatever the number of entries.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> elementwise_grad(np.sin)(np.array([0.0, np.pi]))
     array([ 1., -1.])
     """
-    _check_function(f, "elementwise_grad")
+    check_function(f, "elementwise_grad")
     argnums = checked_argnums(argnums, f, "elementwise_grad")
 
     def gradient_of_sum(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), "elementwise_grad")
         record = recorded(f, args, kwargs, positions, "elementwise_grad")
         for y in record.y:
-            if _dtype_of(y).kind == "c":
+            if dtype_of(y).kind == "c":
                 raise TypeError(
                     "elementwise_grad: the function returned complex numbers; differentiate their real and "
                     "imaginary parts, or use vjp."
                 )
-        return _gradient(record, args, positions, argnums)
+        return _gradient(record, argnums)
 
     return Transformed(gradient_of_sum, elementwise_grad, f, argnums)
 
@@ -304,7 +429,7 @@ def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
             "  For all partial derivatives use jacobian, for the gradient of the sum elementwise_grad, "
             "for a weighted sum vjp."
         )
-    kind = _dtype_of(record.y[0]).kind
+    kind = dtype_of(record.y[0]).kind
     if kind == "b":
         raise TypeError(
             f"{transform}: the function returned a truth value, which has no gradient; {transform} needs a real scalar."
@@ -312,9 +437,9 @@ def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
     is_complex = kind == "c"
     if holomorphic:
         for x in record.primals:
-            if _dtype_of(x).kind != "c":
+            if dtype_of(x).kind != "c":
                 raise TypeError(
-                    f"{transform}: holomorphic=True, but an argument has dtype {_dtype_of(x)}; pass complex ones."
+                    f"{transform}: holomorphic=True, but an argument has dtype {dtype_of(x)}; pass complex ones."
                 )
     elif is_complex:
         raise TypeError(
@@ -324,13 +449,7 @@ def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
         )
 
 
-def _gradient(
-    record: Recording,
-    args: Sequence[Any],
-    positions: Sequence[int],
-    argnums: Any,
-    weights_structure: Structure | None = None,
-) -> Any:
+def _gradient(record: Recording, argnums: Any, weights_structure: Structure | None = None) -> Any:
     """The sum of all outputs, pulled back, in the structure of the arguments; frees the record."""
     seeds = [
         (node, np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1.0))
@@ -338,17 +457,13 @@ def _gradient(
         if node is not None
     ]
     found = record.tape.pull(seeds, record.inputs, consume=True, one=True)
-    if len(found) == 1 and found[0] is not None and weights_structure is None and type(argnums) is int:
-        row = own(found[0])
-        if type(args[argnums]) is np.ndarray:  # the common case
-            return row
+    plainly = len(found) == 1 and type(argnums) is int and type(record.primals[0]) is np.ndarray
+    if plainly and found[0] is not None and record.given[0] is LEAF:  # the common case
+        return own(found[0])
     rows = iter(
         [_as_given(record.zeros(i) if row is None else own(row), record.primals[i]) for i, row in enumerate(found)]
     )
-    each = tuple(
-        next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows, bare=True) for i in positions
-    )
-    gradient = each if argnums is None or isinstance(argnums, tuple) else each[0]
+    gradient = record.laid_out(rows, argnums)
     if weights_structure is None:
         return gradient
     of_weights = weights_structure.build(rows, bare=True)
@@ -372,21 +487,51 @@ def jacrev(
 ) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f`` by reverse mode.
 
-    Shapes and ``progress`` as `jacfwd`, and ``workers`` too, each of which records ``f`` anew for every chunk.
-    Cost: one recorded evaluation of ``f``, and ``ceil(y.size / chunk_size)`` sweeps back with ``chunk_size`` cotangents
-    each; ``f`` runs once.  Prefer it to `jacfwd` when ``y`` is smaller than ``x``.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays or trees of them.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    chunk_size : int, optional
+        Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    holomorphic : bool, default False
+        Whether argument and result are complex and the derivative wanted is the complex one.
+    workers : int or callable, optional
+        So many processes, or anything like `map`, for the chunks.  What goes to processes is pickled: ``f`` is a
+        function of a module.  Worth it where ``f`` takes long and its arrays fit the caches.
+    progress : bool or callable, optional
+        True for a bar of tqdm, or a function of how many chunks are done and how many there are.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``, whose result has shape ``y.shape + x.shape``, as that of `jacfwd`.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+    TypeError
+        For a complex argument or result without ``holomorphic=True``.
+
+    Notes
+    -----
+    Cost: one recorded evaluation of ``f``, and ``ceil(y.size / chunk_size)`` sweeps back with ``chunk_size`` cotangents
+    each; each of ``workers`` records ``f`` anew for every chunk.  Prefer it to `jacfwd` when ``y`` is smaller than
+    ``x``.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> jacrev(lambda x: np.array([x[0] * x[1], np.sin(x[0])]))(np.array([0.0, 2.0]))
     array([[2., 0.],
            [1., 0.]])
     """
-    _check_function(f, "jacrev")
-    _check_chunk_size(chunk_size, "jacrev")
-    check_workers(workers, progress, "jacrev")
+    check_function(f, "jacrev")
+    options = Options(chunk_size, has_aux, holomorphic, workers, progress).checked("jacrev")
     argnums = checked_argnums(argnums, f, "jacrev")
-    return Transformed(
-        by_rows(f, argnums, "jacrev", chunk_size, has_aux, holomorphic, workers, progress),
-        jacrev, f, argnums, chunk_size=chunk_size, has_aux=has_aux, holomorphic=holomorphic, workers=workers,
-        progress=progress,
-    )  # fmt: skip
+    return Transformed(by_rows(f, argnums, "jacrev", options), jacrev, f, argnums, **options._asdict())

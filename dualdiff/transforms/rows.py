@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..pytrees.trees import LEAF, flatten, unflatten
+from ..pytrees.trees import LEAF, unflatten
+from ..tangents import dtype_of
 from ..tangents.blocks import settle_allocator
 from ..tangents.operations import Node
 from ..values.dual import primal
 from .arguments import (
     selected,
 )
-from .forward import _dtype_of
 from .recording import Recording, own, recorded
+from .refusals import DEFAULT, Options
 from .workers import mapped
 
 
-def by_rows(
-    f: Callable[..., Any],
-    argnums: Any,
-    transform: str,
-    chunk_size: int | None = None,
-    has_aux: bool = False,
-    holomorphic: bool = False,
-    workers: Any = None,
-    progress: Any = None,
-) -> Callable[..., Any]:
+def by_rows(f: Callable[..., Any], argnums: Any, transform: str, options: Options = DEFAULT) -> Callable[..., Any]:
     """`jacrev` on behalf of a transform, whose name its errors say."""
+
+    chunk_size, has_aux, holomorphic, workers, progress = options
 
     def jacobian_of_f(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), transform)
         record = recorded(f, args, kwargs, positions, transform, has_aux)
         check_holomorphic(record, transform, holomorphic)
         one = RowChunk(f, args, kwargs, positions, has_aux, transform, None if workers is not None else record)
-        jacobian = rows_of_jacobian(record, args, positions, argnums, chunk_size, one, workers, progress)
+        jacobian = rows_of_jacobian(record, argnums, chunk_size, one, workers, progress)
         return (jacobian, record.aux) if has_aux else jacobian
 
     return jacobian_of_f
@@ -59,7 +53,7 @@ class RowChunk:
 
 def check_holomorphic(record: Recording, transform: str, holomorphic: bool) -> None:
     for x in record.primals:
-        is_complex = _dtype_of(x).kind == "c"
+        is_complex = dtype_of(x).kind == "c"
         if is_complex and not holomorphic:
             raise TypeError(
                 f"{transform}: an argument is complex, and a function of it has one complex Jacobian only if it is "
@@ -68,9 +62,9 @@ def check_holomorphic(record: Recording, transform: str, holomorphic: bool) -> N
             )
         if holomorphic and not is_complex:
             raise TypeError(
-                f"{transform}: holomorphic=True, but an argument has dtype {_dtype_of(x)}; pass complex ones."
+                f"{transform}: holomorphic=True, but an argument has dtype {dtype_of(x)}; pass complex ones."
             )
-    if not holomorphic and any(_dtype_of(y).kind == "c" for y in record.y):
+    if not holomorphic and any(dtype_of(y).kind == "c" for y in record.y):
         raise TypeError(
             f"{transform}: the result is complex, and reverse mode sends back one real direction of it at a time.\n"
             "  Use jacfwd, or differentiate the real and imaginary parts."
@@ -79,8 +73,6 @@ def check_holomorphic(record: Recording, transform: str, holomorphic: bool) -> N
 
 def rows_of_jacobian(
     record: Recording,
-    args: Sequence[Any],
-    positions: Sequence[int],
     argnums: Any,
     chunk_size: int | None,
     one: RowChunk | None = None,
@@ -113,9 +105,7 @@ def rows_of_jacobian(
                 parts = [np.zeros((0, *shapes[i]), record.inputs[i].dtype)]
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
             wholes.append(own(whole.reshape((*y_shape, *shapes[i]))))
-        leaves = iter(wholes)
-        each = tuple(flatten(args[i])[1].build(leaves, bare=True) for i in positions)
-        jacobians.append(each if isinstance(argnums, tuple) else each[0])
+        jacobians.append(record.laid_out(wholes, argnums))
     return jacobians[0] if record.structure is LEAF else unflatten(record.structure, jacobians, bare=True)
 
 

@@ -3,8 +3,8 @@
 A `Dual` that owns its memory starts without storage.  The first view of it, or the first write to it, anchors it:
 its tangent is laid out as its value is, so that one basic index of both gives two views that stay together.
 Writes then reach every alias through memory, exactly as in NumPy.
-On a tape, whose tangents are no memory, a write is one node of the root, and a view takes its own anew when it is used
-after a write (`tangents.tape.ViewNow`): n views and n writes cost 2n nodes, whoever overlaps whom.
+Where tangents are no memory, as on a tape, a write gives the root another (`Perturbation.after_write`), and a
+view takes its own anew when it is used after a write: n views and n writes cost 2n of them, whoever overlaps whom.
 
 Memory is not enough in two cases, and then every living alias is made again from its parent (`remake`):
 
@@ -119,18 +119,48 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
     buffer.perturbation.before_write(buffer.value)
     if type(item) is not Dual:
         buffer.value[index] = item
-        buffer.perturbation.assign(buffer, index, None)
+        _write_tangent(buffer, index, None)
         return
     if item.perturbation.level > buffer.perturbation.level:
         _lift_whole(storage, item.perturbation)
     if item.perturbation is not buffer.perturbation:  # of an outer level: a constant here
         _store(buffer, "value", index, item)
-        buffer.perturbation.assign(buffer, index, None)
+        _write_tangent(buffer, index, None)
         return
     _store(buffer, "value", index, item.value)
-    if type(item.tangent) is Dual:
-        _make_room(buffer, "tangent", item.tangent)
-    buffer.perturbation.assign(buffer, index, item.tangent)
+    _write_tangent(buffer, index, item.tangent)
+
+
+def _write_tangent(buffer: Dual, index: Any, item: Any) -> None:
+    """``buffer[index] = item`` for the tangent alone; None for zero."""
+    perturbation, storage = buffer.perturbation, buffer.storage
+    assert storage is not None
+    if not perturbation.immutable:
+        if item is not None and not perturbation.has_room(buffer.tangent, item):
+            root = storage.living()[0]
+            root.tangent = perturbation.with_room(root.tangent, item)
+            remake(storage)
+        perturbation.put(buffer.tangent, index, item)
+        return
+    item = None if item is None else perturbation.current(item)  # which may be of a view of this buffer
+    if len(storage.aliases) > 1:
+        if not storage.writes:
+            perturbation.expect_writes()
+            for view in storage.living():
+                if view.origin is not None:
+                    view.tangent = perturbation.view_of_written(view)
+        storage.writes += 1
+    root, views = lineage(buffer)
+    root.tangent = perturbation.after_write(root.tangent, views, index, item)
+
+
+def lineage(view: Dual) -> tuple[Dual, list[tuple[Callable[[Any], Any] | None, Any]]]:
+    """The root of a buffer, and the views that lead from it to this one: a move of blocks, or None and an index."""
+    views = []
+    while view.origin is not None:
+        view, again, move = view.origin
+        views.append((move, again[-1]))
+    return view, views[::-1]
 
 
 def _in_memory(value: Any) -> bool:

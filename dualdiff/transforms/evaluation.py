@@ -1,0 +1,166 @@
+"""One evaluation of a function for a transform: arguments in, one sweep, results out.
+
+An operator with a sweep of its own is a few lines (`tests/test_arguments.py` has one):
+
+    given = Arguments(f, args, kwargs, positions, "my_operator")
+    p = Dense(k)
+    results = given.evaluated(p, [p.seed(block) for block in blocks])  # one block for each of given.leaves
+    return given.laid_out(...)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import adapting, errors
+from ..pytrees.trees import Structure, flatten, paths
+from ..tangents import Perturbation, dtype_of
+from ..values.dual import Dual, primal, size_of
+from .arguments import check_leaves, pair, primal_leaf, result_leaves, seeded, warn_if_independent, without
+from .sharing import watch
+
+
+class lifetime:
+    """The sweep of a perturbation: errors of the function are explained, and afterwards its Duals have escaped."""
+
+    __slots__ = ("perturbation",)
+
+    def __init__(self, perturbation: Perturbation) -> None:
+        self.perturbation = perturbation
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        perturbation = self.perturbation
+        if isinstance(error, Exception):
+            errors.explain(error)
+            adapting.explain(error, perturbation.refused)
+        perturbation.live = False
+        if perturbation.refused is not None:
+            errors.unmute()
+
+
+def called(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    entered: Sequence[Any],
+    positions: Sequence[int],
+    kwargs: dict[str, Any],
+) -> Any:
+    """``f(*entered, **kwargs)``, where ``entered`` are ``args`` with Duals at some positions: see `sharing`."""
+    watched = watch(args, entered, positions, kwargs)
+    result = f(*entered, **kwargs)
+    if watched is not None:
+        watched.check()
+    return result
+
+
+class Results(NamedTuple):
+    """What a function returned for arguments with a perturbation: its leaves (numbers, arrays, Duals), and aux."""
+
+    leaves: list[Any]
+    structure: Structure
+    aux: Any
+
+
+class Arguments:
+    """A function with the arguments of one call, of which those at some positions are differentiated.
+
+    ``leaves`` are their numbers and arrays in order, as they enter the function; ``names`` what errors call them.
+    """
+
+    __slots__ = ("args", "f", "has_aux", "kwargs", "leaves", "names", "positions", "size", "structures", "transform")
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        positions: Sequence[int],
+        transform: str,
+        has_aux: bool = False,
+    ) -> None:
+        self.f, self.args, self.kwargs, self.positions = f, args, kwargs, positions
+        self.transform, self.has_aux = transform, has_aux
+        self.size = 0  # the number of entries of all leaves
+        self.leaves: list[Any] = []
+        self.names: list[str] = []
+        self.structures: list[Structure] = []
+        for i in positions:
+            leaves, structure = flatten(args[i])
+            check_leaves(leaves, args[i], f"{transform}: argument {i}")
+            names = paths(structure, f"argument {i}")
+            for leaf, name in zip(leaves, names, strict=True):
+                leaf = primal_leaf(leaf, f"{transform}: {name}")
+                self.leaves.append(leaf)
+                self.size += size_of(leaf)
+            self.names += names
+            self.structures.append(structure)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For workers: leaves are made anew from the arguments."""
+        return Arguments, (self.f, self.args, self.kwargs, self.positions, self.transform, self.has_aux)
+
+    def evaluated(self, perturbation: Perturbation, tangents: Iterable[Any], warn: bool = True) -> Results:
+        """The results of the function with each leaf a Dual that has one of the tangents."""
+        transform = self.transform
+        with lifetime(perturbation):
+            duals = iter(
+                [seeded(leaf, tangent, perturbation) for leaf, tangent in zip(self.leaves, tangents, strict=True)]
+            )
+            call = list(self.args)
+            for i, structure in zip(self.positions, self.structures, strict=True):
+                call[i] = structure.build(duals)
+            f = adapting.adapted(self.f)
+            if len(call) > 1 or self.kwargs or len(self.leaves) > 1:
+                result = called(f, self.args, call, self.positions, self.kwargs)
+            else:
+                result = f(*call)
+            aux = None
+            if self.has_aux:
+                result, aux = pair(result, transform)
+                aux = without(perturbation, aux)
+            leaves, structure = result_leaves(result, transform)
+            if warn:
+                warn_if_independent(leaves, perturbation, transform)
+            return Results(leaves, structure, aux)
+
+    def along_last_axis(self, whole: Any, argnums: Any) -> Any:
+        """An array with all entries of the leaves on its last axis, in the structure of the arguments."""
+        parts, at = [], 0
+        for leaf in self.leaves:
+            size, shape = size_of(leaf), np.shape(primal(leaf))
+            part = whole[..., at : at + size]
+            parts.append(part if len(shape) == 1 else part.reshape((*part.shape[:-1], *shape)))
+            at += size
+        return self.laid_out(parts, argnums)
+
+    def laid_out(self, parts: Iterable[Any], argnums: Any) -> Any:
+        """One thing for each leaf, in the structure of the arguments; a tuple of them for several ``argnums``."""
+        rest = iter(parts)
+        each = tuple([structure.build(rest, bare=True) for structure in self.structures])
+        return each if isinstance(argnums, tuple) else each[0]
+
+
+def value_of(leaf: Any, perturbation: Perturbation) -> Any:
+    """A result without the perturbation."""
+    return leaf.value if type(leaf) is Dual and leaf.perturbation is perturbation else leaf
+
+
+def tangent_of(leaf: Any, perturbation: Perturbation) -> Any:
+    """The tangent of a result; zero where it does not depend on the arguments."""
+    if type(leaf) is Dual and leaf.perturbation is perturbation:
+        return leaf.tangent
+    return perturbation.zeros(leaf if dtype_of(leaf).kind in "fc" else np.zeros(np.shape(leaf)))
+
+
+def tangent_block(leaf: Any, perturbation: Perturbation) -> Any:
+    """The tangent of a result as a block that no other result has."""
+    if type(leaf) is not Dual or leaf.perturbation is not perturbation:
+        return perturbation.block_of(tangent_of(leaf, perturbation))
+    block = perturbation.block_of(leaf.tangent)
+    return np.copy(block, order="K") if leaf.shares else block
