@@ -202,6 +202,21 @@ def test_progress_counts_the_chunks(transform, workers):
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_joblib_is_a_map():
+    joblib = pytest.importorskip("joblib")
+    by_joblib = lambda f, items: joblib.Parallel(2, backend="threading")(joblib.delayed(f)(item) for item in items)
+    x = point(brusselator)
+    assert_array_equal(
+        dd.jacfwd(brusselator, chunk_size=9, workers=by_joblib)(x), dd.jacfwd(brusselator, chunk_size=9)(x)
+    )
+
+
+def test_progress_is_a_bar_of_tqdm(capsys):
+    pytest.importorskip("tqdm")
+    dd.sparse_jacobian(brusselator, chunk_size=4, progress=True)(point(brusselator))
+    assert "3/3" in capsys.readouterr().err
+
+
 def test_a_derivative_inside_another_does_not_leave_its_process():
     with pytest.raises(TypeError, match="pickling of a Dual"):
         dd.jvp(dd.jacfwd(np.sin, workers=by_pickle), (np.ones(2),), (np.ones(2),))
