@@ -22,6 +22,8 @@ LINES = {  # what was timed: colour, thickness
     "jvp": ("#56B4E9", 1.0),
     "derivative": ("#0072B2", 2.0),
     "differences": ("#D55E00", 1.2),
+    "asdex": ("#9a9a9a", 0.8),
+    "CasADi": ("#CC79A7", 0.8),
 }
 
 
