@@ -125,6 +125,7 @@ def of_sparse(rows: Sequence[sparse.Row | sparse.Solved]) -> Table:
         f"they agree to {error_of(row.error, row.passed)}"
         for row in solved
     ]
+    lines = [line for row in rows if isinstance(row, sparse.Row) for line in of_sparse_peers(row)] + lines
     table = Table(
         title="Sparse derivatives: preparation, and one evaluation, its check included",
         caption="directions: colours forwards, rows backwards; of a Hessian jvp is one hvp\n"
@@ -148,6 +149,15 @@ def of_sparse(rows: Sequence[sparse.Row | sparse.Solved]) -> Table:
                 error_of(row.error, row.passed),
             )  # fmt: skip
     return table
+
+
+def of_sparse_peers(row: sparse.Row) -> list[str]:
+    s = row.seconds
+    return [
+        f"{row.problem}, {row.size}, {peer}: {number(s[peer] / s['value'])} times the value after {duration(s[first])} "
+        f"of preparation; dualdiff {number(s['derivative'] / s['value'])} after {duration(s['pattern'] + s['colours'])}"
+        for peer, first in ((name.removesuffix(", first"), name) for name in s if name.endswith(", first"))
+    ]
 
 
 def of_figures(rows: Sequence[figures.Figure]) -> Table:

@@ -112,8 +112,10 @@ _NO_ITERATOR = (
     "  Use np.ndindex(x.shape), np.ndenumerate(x) or x.flat."
 )
 _SPARSE = (
-    "a sparse matrix takes no values that carry derivatives, only one array of them, A @ x: use A.toarray(), or, where "
-    "A is constant, dualdiff.linear(A.dot, A.T.dot)(x)."
+    "a sparse matrix of SciPy's takes no values that carry derivatives afterwards, only one array of them, A @ x.\n"
+    "  Make the matrix of its entries, csr_array((data, indices, indptr)): in adapted functions, and by these names of "
+    "dualdiff.scipy.sparse, it carries derivatives; or use A.toarray(); where A is constant, dualdiff.linear(A.dot, "
+    "A.T.dot)(x)."
 )
 _PACKAGES = {
     "scipy.sparse": _SPARSE,
@@ -131,6 +133,7 @@ _HINTS = {
     "input type 'object' not supported": _NO_LOOP,
     "no supported conversion for types": _SPARSE,
     "unsupported data types in input": _SPARSE,
+    "scipy.sparse does not support dtype object": _SPARSE,
     "which has no callable ": _NO_LOOP,
     "not supported for stacks of object arrays": _NO_LOOP,
     "dtype('O')": _NO_LOOP,

@@ -73,8 +73,8 @@ def _no_number(x: Any, name: str, what: str) -> TypeError:
     )
 
 
-def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
-    """A user's tangent, checked against its primal, as a block of one direction."""
+def seed_leaf(tangent: Any, value: Any, name: str, value_name: str, block: bool = False) -> Any:
+    """A user's tangent, checked against its primal, as a block of one direction; or a ``block`` of the user's."""
     if hasattr(tangent, "__dual__"):  # a Variable
         tangent = tangent.__dual__()
     if type(tangent) not in foreign.PLAIN:
@@ -87,9 +87,17 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
     if isinstance(tangent, np.ndarray) and tangent.dtype == object:
         tangent = fused(tangent)
     shape, wanted = np.shape(tangent), np.shape(value)
-    if shape != wanted:
+    if block and (not shape or shape[1:] != wanted):
+        raise ValueError(
+            f"{name} has shape {shape}, {value_name} has shape {wanted}; a block of k directions has the shape "
+            f"{('k', *wanted)}.".replace("'", "")
+        )
+    if not block and shape != wanted:
+        several = shape[1:] == wanted and shape and name.startswith(("pushforward", "pullback"))
+        hint = f"\n  For {shape[0]} directions side by side: {name.partition(':')[0]}(..., block=True)."
         raise ValueError(
             f"{name} has shape {shape}, {value_name} has shape {wanted}; each tangent has the shape of its primal."
+            f"{hint if several else ''}"
         )
     dtype, target = _dtype(tangent), _dtype(value)
     if dtype.kind not in "iufc" or (dtype.kind == "c" and target.kind != "c"):
@@ -97,10 +105,19 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
             f"{name} has dtype {dtype}, {value_name} has dtype {target}; a tangent has the dtype of its primal."
         )
     if isinstance(tangent, (np.ndarray, np.generic, int, float, complex)):
-        return np.array([tangent], dtype=target)
+        return np.array(tangent if block else [tangent], dtype=target)
     if dtype != target:
         tangent = tangent.astype(target)
-    return np.stack([tangent])
+    return tangent.copy() if block else np.stack([tangent])
+
+
+def directions_in(blocks: list[Any], names: list[str]) -> int:
+    """How many directions there are in each of some blocks."""
+    k = len(blocks[0])
+    for block, name in zip(blocks, names, strict=True):
+        if len(block) != k:
+            raise ValueError(f"{names[0]} has {k} directions, {name} has {len(block)}; all blocks have as many.")
+    return k
 
 
 def refuse_variable(tangent: Any, value: Any, name: str, value_name: str) -> None:
