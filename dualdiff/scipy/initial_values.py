@@ -23,7 +23,7 @@ from ..values.levels import innermost
 from ..values.objects import carries, fused
 from .callbacks import differentiable, plain
 from .implicit import Solution, numbers, with_derivatives
-from .rates import Rate, carried_to, levels_in
+from .rates import Rate, carried_to, combined, levels_in
 from .results import Withheld, with_value
 from .roots import driver
 from .trajectories import CollocationSteps, RungeKuttaSteps, has_stages, jacobian_in_y, recording
@@ -150,6 +150,10 @@ class Problem:
         else:
             inner = range(len(t))
         moving = fused(self.t_eval) if carries(self.t_eval) else None
+        block = getattr(self.trajectory, "block", None)
+        if block is not None and len(inner) and self.t_eval is None:
+            whole = combined(result.y.T[1:-1], [(1.0, block[1 : len(t) - 1])])
+            y, inner = [np.concatenate([y[0][None], whole, y[-1][None]])], range(0)
         for i in inner:
             at = t[i]
             y[i] = self.trajectory.at(at, y[i])
@@ -158,7 +162,8 @@ class Problem:
                 y[i] = carried_to(self.rate, at, y[i], t[i])
         result = type(result)(**result)
         if len(t):
-            result.t, result.y = _stacked(t, result.t), _stacked(y, result.y.T, transposed=True)
+            result.t = _stacked(t, result.t)
+            result.y = with_value(y[0].T, result.y) if len(y) < len(t) else _stacked(y, result.y.T, transposed=True)
         if result.t_events is not None:
             result.t_events = [_stacked(root, value) for root, value in zip(roots, result.t_events, strict=True)]
             result.y_events = [_stacked(state, value) for state, value in zip(states, result.y_events, strict=True)]

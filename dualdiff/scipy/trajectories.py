@@ -26,6 +26,7 @@ from ..transforms.forward import jacfwd
 from ..transforms.sparse import sparse_jacobian
 from ..values.dual import Dual
 from ..values.objects import fused
+from .columns import Columns, States
 from .implicit import numbers
 from .rates import Rate, combined, levels_in
 from .sparse import splu
@@ -87,9 +88,21 @@ class Steps:
 
     def __init__(self, steps: list[Step], start: Any) -> None:
         self.steps = steps
-        self.states = [start]
+        self.states: Any = [start]
+        self.block: Any = None  # all states as one array of value zero, where the function takes columns
         self.times = np.array([steps[0].t_old, *(step.t for step in steps)] if steps else [])
         self._sign = -1.0 if len(steps) and steps[-1].t < steps[0].t_old else 1.0
+
+    def _all_at_once(self, columns: Columns, single: Callable[[Any, Any], Any]) -> tuple[Any, Any] | None:
+        """Stages and slopes of all steps from one run of the function, and the states, where it takes columns."""
+        if not columns.work(single):
+            return None
+        found = columns.derivatives(self.states[0])
+        if found is None:
+            return None
+        self.block, stages, slopes = found
+        self.states = States(self.block, [self.steps[0].y_old, *(step.y for step in self.steps)])
+        return stages, slopes
 
     def at(self, t: Any, value: Any) -> Any:
         """The state at a plain time, where SciPy's number is ``value``."""
@@ -112,8 +125,10 @@ class RungeKuttaSteps(Steps):
     def __init__(self, rate: Rate, method: Any, steps: list[Step], start: Any) -> None:
         super().__init__(steps, start)
         self.rate, self.method = rate, method
-        self.slopes: list[list[Any]] = []
+        self.slopes: Any = []
         self._extended: dict[int, list[Any]] = {}
+        if steps and self._as_columns():
+            return
         y = start
         slope = rate(steps[0].t_old, y) if steps else None
         for step in steps:
@@ -125,6 +140,26 @@ class RungeKuttaSteps(Steps):
             slopes.append(slope)
             self.slopes.append(slopes)
             self.states.append(y)
+
+    def _as_columns(self) -> bool:
+        method, n = self.method, len(self.steps[0].y)
+        stages = len(method.B) + 1
+        # The slope at the end of a step is one more stage: interpolants use it.
+        A, b = np.zeros((stages, stages)), np.append(method.B, 0.0)
+        A[:-1, : method.A.shape[1]] = method.A
+        A[-1, :-1] = method.B
+        nodes = np.append(method.C, 1.0)
+        t_old = np.array([step.t_old for step in self.steps])
+        h = np.array([step.t for step in self.steps]) - t_old
+        K = np.stack([step.inside for step in self.steps])
+        Y = np.stack([step.y_old for step in self.steps])[:, None, :] + h[:, None, None] * (A @ K)
+        columns = Columns(self.rate, t_old[:, None] + h[:, None] * nodes, Y, K, h, A, b)
+        constant = self.rate.constant()
+        found = self._all_at_once(columns, lambda t, y: _of_one_sweep(constant, t, y))
+        if found is None:
+            return False
+        self.slopes = _Rows(found[1], stages, n)
+        return True
 
     def _stages(self, step: Step, y: Any, slopes: list[Any], K: Any, A: Any, C: Any) -> None:
         h = step.t - step.t_old
@@ -184,11 +219,28 @@ class CollocationSteps(Steps):
         self.rate, self.close = rate, close
         self._jacobian = jacobian_in_y(rate.constant())
         self._within: dict[int, CollocationSteps] = {}
-        self._between: dict[int, list[Any]] = {}
+        self._checked: set[int] = set()
+        self._between: Any = {}
+        if steps and start.shape[0] < _LARGE and self._as_columns():
+            return
         y = start
         for step in steps:
             y = combined(step.y, [(1.0, self._stages(step, y, last=True)[-1])])
             self.states.append(y)
+
+    def _as_columns(self) -> bool:
+        t = np.array([step.t_old + (step.t - step.t_old) * _NODES for step in self.steps])
+        Y = np.stack([np.stack([*step.inside(times[:2]).T, step.y]) for step, times in zip(self.steps, t, strict=True)])
+        if np.iscomplexobj(Y):
+            return False
+        constant, n = self.rate.constant(), Y.shape[-1]
+        K = np.array([[numbers(constant(at, y)) for at, y in zip(*row, strict=True)] for row in zip(t, Y, strict=True)])
+        h = np.array([step.t - step.t_old for step in self.steps])
+        found = self._all_at_once(Columns(self.rate, t, Y, K, h, _RADAU, _RADAU[2]), self._jacobian)
+        if found is None:
+            return False
+        self._between = _Rows(found[0], 3, n)
+        return True
 
     def _stages(self, step: Step, y: Any, last: bool) -> list[Any]:
         """The states at the three points, or only the last of them, which is that at the end of the step."""
@@ -257,10 +309,12 @@ class CollocationSteps(Steps):
             return within.inside(
                 min(int(np.searchsorted(self._sign * within.times, self._sign * t)), len(within.steps)) - 1, t
             )
-        if i not in self._between:
+        if (type(self._between) is _Rows or i not in self._between) and i not in self._checked:
+            self._checked.add(i)
             if (parts := self._parts(step)) > 1:
                 self._within[i] = CollocationSteps(self.rate, _divided(step, parts), self.states[i])
                 return self.inside(i, t)
+        if type(self._between) is dict and i not in self._between:
             self._between[i] = self._stages(step, self.states[i], last=False)
         return list(zip(self._weights(step, t), [self.states[i], *self._between[i]], strict=True))
 
@@ -280,6 +334,17 @@ class CollocationSteps(Steps):
             cubic = sum(w * v for w, v in zip(self._weights(step, t), values, strict=False))
             worst = max(worst, np.max(np.abs(cubic - value) / self.close(step.y), initial=0.0))
         return int(min(np.ceil(worst**0.25), _MOST_PARTS)) if worst > 1 else 1
+
+
+class _Rows:
+    """The stages of step number i, out of an array of those of all steps."""
+
+    def __init__(self, block: Any, stages: int, n: int) -> None:
+        self.block, self.stages, self.n = block, stages, n
+
+    def __getitem__(self, i: int) -> list[Any]:
+        row = self.block[i]
+        return [row[s] for s in range(self.stages)]
 
 
 def _divided(step: Step, parts: int) -> list[Step]:
