@@ -8,7 +8,7 @@ import scipy.integrate
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.scipy import integrate
+from dualdiff.scipy import integrate, trajectories
 
 METHODS = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
 Q = np.array([0.7, 0.3, 2.0, 1.5])
@@ -600,3 +600,59 @@ def test_results_of_boundary_value_problems_are_scipys():
         with pytest.raises(ValueError) as other:
             integrate.solve_bvp(fun, bc, **given)
         assert str(one.value) == str(other.value)
+
+
+# All stages at once, or one by one: the same derivatives.
+
+
+COLUMNS = {
+    "takes columns": (predators, np.array([1.1, 0.4, 0.7]), [1.0, 2.0], True),
+    "a list with a constant": (lambda t, y, p: [-p * y[0] * np.sin(t), 1.0], np.array(1.3), [1.0, 2.0], True),
+    "a vector of parameters": (lambda t, y, b: np.tanh(y) + b - y, np.zeros(3), [1.0, 2.0, 3.0], False),
+    "a sum over states": (lambda t, y, p: -p * y / np.sum(y), np.array(1.3), [1.0, 2.0, 3.0], False),
+    "a mean that is conserved": (
+        lambda t, y, p: np.array([-p * y[0] * y[1] / y.mean(), (p * y[0] / y.mean() - 1) * y[1], y[1]]),
+        np.array(1.3),
+        [0.9, 0.1, 0.0],
+        False,
+    ),
+    "a choice by the time": (lambda t, y, p: -p * y if t < 0.5 else p * y, np.array(1.3), [1.0, 2.0], False),
+}
+
+
+def one_by_one(self, *args):
+    return None
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("name", COLUMNS)
+def test_stages_at_once_and_one_by_one_have_the_same_derivatives(name, method, patched):
+    f, p, y0, works = COLUMNS[name]
+    options = {"t_eval": [0.7, 2.0], "max_step": 0.4}
+    run = lambda p: integrate.solve_ivp(f, (0, 2), y0, method, args=(p,), **options).y
+    used, at_once = [], trajectories.Steps._all_at_once
+
+    def seen(self, *args):
+        used.append(at_once(self, *args))
+        return used[-1]
+
+    transforms = (dd.jacfwd(run), dd.jacrev(run), dd.jacfwd(dd.jacrev(run)))
+    patched(trajectories.Steps, "_all_at_once", seen)
+    found = [transform(p) for transform in transforms]
+    patched(trajectories.Steps, "_all_at_once", one_by_one)
+    for a, b in zip(found, [transform(p) for transform in transforms], strict=True):
+        assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+    assert any(pair is not None for pair in used) == works
+
+
+def test_a_layer_as_wide_as_there_are_columns_is_not_mistaken_for_them(patched):
+    rng = np.random.default_rng(0)
+    first, second = rng.standard_normal((80, 2)) * 0.1, rng.standard_normal((2, 80)) * 0.1
+    for width in range(30, 64):
+        f = lambda t, y, b, w=width: second[:, :w] @ np.tanh(first[:w] @ y + b)
+        run = lambda b, f=f: integrate.solve_ivp(f, (0, 1), [1.0, 2.0], "RK23", args=(b,), max_step=0.1).y[:, -1]
+        found = dd.jacrev(run)(np.zeros(width))
+        expected = dd.jacrev(lambda b, run=run: run(b + 1e-300 * np.arange(width)))(np.zeros(width))
+        e, h = np.eye(width)[1], 1e-4
+        assert_allclose(found @ e, (run(h * e) - run(-h * e)) / (2 * h), rtol=1e-5, atol=1e-9)
+        assert_allclose(found, expected, rtol=1e-12)

@@ -41,40 +41,28 @@ class Columns:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.Y.shape  # type: ignore[no-any-return]
+        return self.Y.shape
 
     def work(self, single: Callable[[Any, Any], Any]) -> bool:
         """Whether the right-hand side takes columns; ``single`` is the Jacobian at one state."""
         steps, stages, n = self.shape
         if steps < _FEWEST_STEPS or steps * stages * n * n > _MOST or np.iscomplexobj(self.Y):
             return False
-        rate = self.rate.constant()
-        perturbation = Dense(n)
+        rate, t = self.rate.constant(), self.t.ravel()
         flat = self.Y.reshape(-1, n).T.copy()
-        seed = np.broadcast_to(np.eye(n)[:, :, None], (n, *flat.shape)).copy()
-        try:
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                # A function that takes one state may fail on many in any way: then it takes one.
-                k = _of_columns(rate, self.t.ravel(), Dual(flat, seed, perturbation))
-                if np.shape(k) != flat.shape or type(k) is not Dual or k.perturbation is not perturbation:
-                    return False
-                block = np.copy(numbers(perturbation.current(k.tangent)))
-                values = numbers(k)
-        except Exception:
-            return False
-        finally:
-            perturbation.live = False
         known = self.K.reshape(-1, n).T
-        if not _near(values, known):
+        one_for_all = np.broadcast_to(np.eye(n)[:, :, None], (n, *flat.shape)).copy()
+        block = _tried(rate, t, flat, one_for_all, known)
+        if block is None:
             return False
         J = np.transpose(block, (2, 1, 0))  # (directions, entries, columns)
-        if not np.all(np.isfinite(J)):
-            return False
-        for q in (0, J.shape[0] // 3, J.shape[0] - 1):
-            one = single(self.t.ravel()[q], flat[:, q].copy())
-            if not np.all(np.abs(J[q] - one) <= _CLOSE_JACOBIANS * np.max(np.abs(one), initial=1e-300)):
+        for q in np.linspace(0, len(t) - 1, 4).astype(int):
+            if not _close(J[q], single(t[q], flat[:, q].copy())):
                 return False
+        own = np.random.default_rng(0).uniform(0.5, 1.0, (1, *flat.shape))
+        moved = _tried(rate, t, flat, own, known)
+        if moved is None or not _close(moved[0], np.einsum("qij,jq->iq", J, own[0])):
+            return False
         self.J = J.reshape(steps, stages, n, n)
         return True
 
@@ -99,7 +87,7 @@ class Columns:
         initial = combined(np.zeros(n), [(1.0, start)])
         taken = 0
         while True:
-            f = _of_columns(self.rate, self.t.ravel(), np.reshape(Y, (-1, n)).T)
+            f = self._one_more_column(Y)
             if not _near(numbers(f), self.K.reshape(-1, n).T):
                 return None
             levels = levels_in(initial, f)
@@ -118,6 +106,12 @@ class Columns:
             if levels == taken:
                 return states, change, slopes
             Y = combined(self.Y, [(1.0, change)])
+
+    def _one_more_column(self, Y: Any) -> Any:
+        """f of all columns where these are one more than they were: nothing else has that length as well."""
+        t, flat = self.t.ravel(), np.reshape(Y, (-1, self.shape[-1])).T
+        f = _of_columns(self.rate, np.append(t, t[-1]), np.concatenate([flat, flat[:, -1:]], axis=1))
+        return f[:, :-1] if np.shape(f) == (flat.shape[0], len(t) + 1) else f
 
     def _slopes_of_state(self, hA: Any) -> Any:
         """G with k' = G y', of the state at the start of a step alone."""
@@ -154,6 +148,29 @@ class Columns:
             M = -np.einsum("nsij,nst->nsitj", self.J, hA).reshape(steps, stages * n, stages * n)
             self._kept = np.linalg.inv(np.eye(stages * n) + M)
         return self._kept
+
+
+def _tried(rate: Rate, t: Any, Y: Any, seed: Any, known: Any) -> Any:
+    """The directions of f of all columns, or None where it does not take them or has other values."""
+    perturbation = Dense(len(seed))
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            k = _of_columns(rate, t, Dual(Y, seed, perturbation))
+            if not _near(numbers(k), known):
+                return None
+            if type(k) is not Dual or k.perturbation is not perturbation:
+                return np.zeros((len(seed), *known.shape))
+            block = np.copy(numbers(perturbation.current(k.tangent)))
+    except Exception:  # a function that takes one state may fail on many in any way
+        return None
+    finally:
+        perturbation.live = False
+    return block if np.all(np.isfinite(block)) else None
+
+
+def _close(J: Any, known: Any) -> bool:
+    return bool(np.all(np.abs(J - known) <= _CLOSE_JACOBIANS * np.max(np.abs(known), initial=1e-300)))
 
 
 def _near(values: Any, known: Any) -> bool:
