@@ -26,7 +26,7 @@ from .implicit import Solution, numbers, with_derivatives
 from .rates import Rate, carried_to, combined, levels_in
 from .results import Withheld, with_value
 from .roots import driver
-from .trajectories import CollocationSteps, RungeKuttaSteps, has_stages, jacobian_in_y, recording
+from .trajectories import CollocationSteps, ComplexSteps, RungeKuttaSteps, has_stages, jacobian_in_y, recording
 from .variational import AugmentedSteps
 
 METHODS: dict[str, type[OdeSolver]] = {
@@ -183,6 +183,8 @@ class Problem:
             return self._augmented(begin)
         if self.steps and has_stages(self.method):
             return RungeKuttaSteps(self.rate, self.method, self.steps, begin)
+        if begin.dtype.kind == "c":
+            return ComplexSteps(self.rate, self.steps, begin)
         return CollocationSteps(self.rate, self.steps, begin, None if self.method is Radau else self._tolerance)
 
     def _tolerances(self) -> tuple[Any, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.integrate import DOP853
 
 from .. import errors
+from ..adapting import adapt
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
@@ -28,11 +29,11 @@ class Rate:
     """A right-hand side with its further arguments bound."""
 
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], vectorized: bool = False) -> None:
-        self.fun, self.args, self.vectorized = fun, args, vectorized
-        self.constant_fun = without_derivatives(fun)
-        self.constant_args = without_derivatives(args)
+        constant = without_derivatives(fun)
+        self.fun, self.constant_fun = (adapt(f) if callable(f) else f for f in (fun, constant))
+        self.args, self.constant_args, self.vectorized = args, without_derivatives(args), vectorized
         # What was stripped may matter only later on the way: only a replay can tell.
-        self.carried = self.constant_fun is not fun or self.constant_args is not args
+        self.carried = constant is not fun or self.constant_args is not args
 
     def __call__(self, t: Any, y: Any) -> Any:
         """f(t, y) for a vector y, of its shape, with the derivatives of all that enters."""

@@ -347,6 +347,34 @@ class _Rows:
         return [row[s] for s in range(self.stages)]
 
 
+class ComplexSteps:
+    """`CollocationSteps` of real and imaginary parts, end to end: f need not be holomorphic."""
+
+    def __init__(self, rate: Rate, steps: list[Step], start: Any) -> None:
+        n = start.shape[0]
+        whole = lambda t, u: _parts_of(rate(t, u[:n] + 1j * u[n:]))
+        constant = rate.constant()
+        split = Rate(whole, ())
+        split.constant_fun = lambda t, u: _parts_of(constant(t, u[:n] + 1j * u[n:]))
+        real = [
+            Step(s.t_old, s.t, _parts_of(s.y_old), _parts_of(s.y), lambda t, s=s: _parts_of(s.inside(t))) for s in steps
+        ]
+        self.n = n
+        self._real = CollocationSteps(split, real, _parts_of(start))
+        self.states = [start, self._joined(self._real.states[-1], steps[-1].y if steps else start)]
+
+    def at(self, t: Any, value: Any) -> Any:
+        return self._joined(self._real.at(t, _parts_of(value)), value)
+
+    def _joined(self, u: Any, value: Any) -> Any:
+        z = u[: self.n] + 1j * u[self.n :]
+        return combined(value, [(1.0, z)]) if type(value) is np.ndarray else z
+
+
+def _parts_of(z: Any) -> Any:
+    return np.concatenate([np.real(z), np.imag(z)])
+
+
 def _divided(step: Step, parts: int) -> list[Step]:
     """A step as several short ones along its interpolant."""
     times = np.linspace(step.t_old, step.t, parts + 1)
