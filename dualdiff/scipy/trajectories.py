@@ -233,8 +233,8 @@ class CollocationSteps(Steps):
         Y = np.stack([np.stack([*step.inside(times[:2]).T, step.y]) for step, times in zip(self.steps, t, strict=True)])
         if np.iscomplexobj(Y):
             return False
-        constant, n = self.rate.constant(), Y.shape[-1]
-        K = np.array([[numbers(constant(at, y)) for at, y in zip(*row, strict=True)] for row in zip(t, Y, strict=True)])
+        n = Y.shape[-1]
+        K = np.array([[self.rate.number(at, y) for at, y in zip(*row, strict=True)] for row in zip(t, Y, strict=True)])
         h = np.array([step.t - step.t_old for step in self.steps])
         found = self._all_at_once(Columns(self.rate, t, Y, K, h, _RADAU, _RADAU[2]), self._jacobian)
         if found is None:
@@ -356,6 +356,7 @@ class ComplexSteps:
         constant = rate.constant()
         split = Rate(whole, ())
         split.constant_fun = lambda t, u: _parts_of(constant(t, u[:n] + 1j * u[n:]))
+        split._as_written = split.constant_fun
         real = [
             Step(s.t_old, s.t, _parts_of(s.y_old), _parts_of(s.y), lambda t, s=s: _parts_of(s.inside(t))) for s in steps
         ]
