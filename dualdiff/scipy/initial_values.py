@@ -127,7 +127,7 @@ class Problem:
         y0 = self.y0 if carries(self.y0) else np.asarray(self.y0)
         y0 = y0.astype(complex if y0.dtype.kind == "c" else float)
         begin = carried_to(self.rate, t0, y0, self.start)
-        self.trajectory = self._trajectory(begin)
+        self.trajectory = self._trajectory(begin, result)
         last = self.trajectory.states[-1]
         t, y, roots, states = list(result.t), list(np.transpose(result.y)), [], []
         if result.t_events is not None:
@@ -152,7 +152,7 @@ class Problem:
         moving = fused(self.t_eval) if carries(self.t_eval) else None
         block = getattr(self.trajectory, "block", None)
         if block is not None and len(inner) and self.t_eval is None:
-            whole = combined(result.y.T[1:-1], [(1.0, block[1 : len(t) - 1])])
+            whole = combined(result.y.T[1:-1], [(1.0, block[self.trajectory.places(result.t[1:-1])])])
             y, inner = [np.concatenate([y[0][None], whole, y[-1][None]])], range(0)
         for i in inner:
             at = t[i]
@@ -171,7 +171,7 @@ class Problem:
             result.sol = DenseSolution(result.sol, self.trajectory, self.rate, ends)
         return result
 
-    def _trajectory(self, begin: Any) -> Any:
+    def _trajectory(self, begin: Any, result: Any) -> Any:
         if self.sensitivity == "adjoint":
             perturbation = innermost([begin, self.rate(self.start, begin)])
             if perturbation is not None and perturbation.mode != "reverse":
@@ -185,7 +185,10 @@ class Problem:
             return RungeKuttaSteps(self.rate, self.method, self.steps, begin)
         if begin.dtype.kind == "c":
             return ComplexSteps(self.rate, self.steps, begin)
-        return CollocationSteps(self.rate, self.steps, begin, None if self.method is Radau else self._tolerance)
+        if self.method is Radau:  # whose own interpolant is the cubic through these points
+            return CollocationSteps(self.rate, self.steps, begin)
+        between = None if result.sol is not None else np.concatenate([result.t, *(result.t_events or [])])
+        return CollocationSteps(self.rate, self.steps, begin, self._tolerance, between)
 
     def _tolerances(self) -> tuple[Any, Any]:
         return self.solver_options.get("rtol", 1e-3), self.solver_options.get("atol", 1e-6)

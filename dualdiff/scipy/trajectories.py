@@ -108,11 +108,15 @@ class Steps:
         """The state at a plain time, where SciPy's number is ``value``."""
         if not self.steps:
             return combined(value, [(1.0, self.states[0])])
-        i = int(np.searchsorted(self._sign * self.times, self._sign * t, side="left"))
+        i = int(self.places(t))
         if i < len(self.times) and self.times[i] == t:
             return combined(value, [(1.0, self.states[i])])
         i = min(max(i - 1, 0), len(self.steps) - 1)
         return combined(value, self.inside(i, t))
+
+    def places(self, t: Any) -> Any:
+        """The number of the first end of a step that is not before a time."""
+        return np.searchsorted(self._sign * self.times, self._sign * t, side="left")
 
     def inside(self, i: int, t: Any) -> list[tuple[Any, Any]]:
         """The state inside step number i, as a weighted sum."""
@@ -210,16 +214,18 @@ class CollocationSteps(Steps):
     """Collocation at the points of Radau IIA: (1 - h A J) U' = y' + h A f', with U the numbers of SciPy's solution.
 
     The numbers satisfy the equations up to a constant, which is taken for one: so they stay what they are.
-    ``close`` says how far from SciPy's interpolant a cubic may be: where it is not as close, a step is divided, so that
-    methods of high order with their long steps lose nothing between them.
+    ``between`` are times at which a state may be asked for, None for all: where a cubic is farther from SciPy's
+    interpolant than ``close``, the steps around them are divided, so that those of a method of high order lose nothing.
     """
 
-    def __init__(self, rate: Rate, steps: list[Step], start: Any, close: Callable[[Any], Any] | None = None) -> None:
+    def __init__(
+        self, rate: Rate, steps: list[Step], start: Any, close: Callable[[Any], Any] | None = None, between: Any = ()
+    ) -> None:
+        if close is not None:
+            steps = [part for step in steps for part in _divided(step, _parts(step, close, between))]
         super().__init__(steps, start)
-        self.rate, self.close = rate, close
+        self.rate = rate
         self._jacobian = jacobian_in_y(rate.constant())
-        self._within: dict[int, CollocationSteps] = {}
-        self._checked: set[int] = set()
         self._between: Any = {}
         if steps and start.shape[0] < _LARGE and self._as_columns():
             return
@@ -304,36 +310,39 @@ class CollocationSteps(Steps):
 
     def inside(self, i: int, t: Any) -> list[tuple[Any, Any]]:
         step = self.steps[i]
-        if i in self._within:
-            within = self._within[i]
-            return within.inside(
-                min(int(np.searchsorted(self._sign * within.times, self._sign * t)), len(within.steps)) - 1, t
-            )
-        if (type(self._between) is _Rows or i not in self._between) and i not in self._checked:
-            self._checked.add(i)
-            if (parts := self._parts(step)) > 1:
-                self._within[i] = CollocationSteps(self.rate, _divided(step, parts), self.states[i])
-                return self.inside(i, t)
         if type(self._between) is dict and i not in self._between:
             self._between[i] = self._stages(step, self.states[i], last=False)
-        return list(zip(self._weights(step, t), [self.states[i], *self._between[i]], strict=True))
+        weights = _cubic((t - step.t_old) / (step.t - step.t_old))
+        return list(zip(weights, [self.states[i], *self._between[i]], strict=True))
 
-    @staticmethod
-    def _weights(step: Step, t: Any) -> list[float]:
-        x = (t - step.t_old) / (step.t - step.t_old)
-        nodes = [0.0, *_NODES]
-        return [float(np.prod([(x - b) / (a - b) for b in nodes if b != a])) for a in nodes]
 
-    def _parts(self, step: Step) -> int:
-        if self.close is None:
-            return 1
-        times = step.t_old + (step.t - step.t_old) * np.array([0.0, *_NODES, 0.4, 0.85])
-        values = step.inside(times).T
-        worst = 0.0
-        for t, value in zip(times[4:], values[4:], strict=True):
-            cubic = sum(w * v for w, v in zip(self._weights(step, t), values, strict=False))
-            worst = max(worst, np.max(np.abs(cubic - value) / self.close(step.y), initial=0.0))
-        return int(min(np.ceil(worst**0.25), _MOST_PARTS)) if worst > 1 else 1
+def _cubic(x: float) -> list[float]:
+    """The weights of the start and the three points of a step in the cubic through them."""
+    nodes = [0.0, *_NODES]
+    return [float(np.prod([(x - b) / (a - b) for b in nodes if b != a])) for a in nodes]
+
+
+_PROBES = np.array([0.4, 0.85])
+_OF_PROBES = np.array([_cubic(x) for x in _PROBES])
+
+
+def _parts(step: Step, close: Callable[[Any], Any], between: Any) -> int:
+    """Into how many parts a step is divided, if any of the times is in it."""
+    low, high = min(step.t_old, step.t), max(step.t_old, step.t)
+    if between is not None and not np.any((low < between) & (between < high)):
+        return 1
+    values = step.inside(step.t_old + (step.t - step.t_old) * np.array([0.0, *_NODES, *_PROBES])).T
+    worst = np.max(np.abs(_OF_PROBES @ values[:4] - values[4:]) / close(step.y), initial=0.0)
+    return int(min(np.ceil(worst**0.25), _MOST_PARTS)) if worst > 1 else 1
+
+
+def _divided(step: Step, parts: int) -> list[Step]:
+    """A step as several short ones along its interpolant."""
+    if parts == 1:
+        return [step]
+    times = np.linspace(step.t_old, step.t, parts + 1)
+    values = [step.y_old, *step.inside(times[1:-1]).T, step.y]
+    return [Step(times[j], times[j + 1], values[j], values[j + 1], step.inside) for j in range(parts)]
 
 
 class _Rows:
@@ -374,13 +383,6 @@ class ComplexSteps:
 
 def _parts_of(z: Any) -> Any:
     return np.concatenate([np.real(z), np.imag(z)])
-
-
-def _divided(step: Step, parts: int) -> list[Step]:
-    """A step as several short ones along its interpolant."""
-    times = np.linspace(step.t_old, step.t, parts + 1)
-    values = [step.y_old, *step.inside(times[1:-1]).T, step.y]
-    return [Step(times[j], times[j + 1], values[j], values[j + 1], step.inside) for j in range(parts)]
 
 
 def jacobian_in_y(rate: Rate) -> Callable[[Any, Any], Any]:
