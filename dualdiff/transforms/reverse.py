@@ -15,6 +15,7 @@ import numpy as np
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents import dtype_of
+from ..values import kinds
 from ..values.dual import may_share_memory, size_of
 from ..values.kinds import ARRAYS
 from .arguments import (
