@@ -1,4 +1,4 @@
-"""Calls of packages whose docstrings show none that can be taken as they are: lines of Python, arguments that are numbers."""
+"""Calls of packages whose docstrings show none that can be taken as they are: lines of Python with numbers in them."""
 
 CALLS: dict[str, tuple[str, ...]] = {
     "astral": (
