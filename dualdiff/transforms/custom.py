@@ -305,12 +305,25 @@ def _run(f: Callable[..., Any], *args: Any) -> Any:
 
 
 def _in_adapted_code(g: Any) -> Callable[..., Any]:
-    """What is called in place of such a function: without a rule, it may still close over what carries a derivative."""
+    """What is called in place of such a function: called with plain numbers, it may close over what is none.
+
+    Otherwise it runs as written: it may call the very function that it stands in for.
+    """
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        return (g if carries((args, kwargs)) else adapting.adapted(g.f))(*args, **kwargs)
+        cells = getattr(g.f, "__closure__", None) or ()
+        if carries((args, kwargs)) or not any(map(_holds_derivative, cells)):
+            return g(*args, **kwargs)
+        return adapting.adapted(g.f)(*args, **kwargs)
 
     return call
+
+
+def _holds_derivative(cell: Any) -> bool:
+    try:
+        return carries(cell.cell_contents)
+    except ValueError:  # empty
+        return False
 
 
 adapting.instances(custom_jvp, _in_adapted_code)
