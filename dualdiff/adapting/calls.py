@@ -374,7 +374,7 @@ class as_written:
     1.0
     >>> dd.derivative(dd.as_written(lambda x: math.exp(x)))(0.0)  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    TypeError: float(x), or a function of the math module, of a Dual of shape (): the derivative would be lost.
+    DerivativeLost: float(x), or a function of the math module, of a Dual of shape (): the derivative would be lost.
     """
 
     def __init__(self, f: Callable[..., Any]) -> None:
@@ -391,6 +391,9 @@ class as_written:
 
     def __reduce__(self) -> Any:
         return as_written, (self.f,)
+
+    def __repr__(self) -> str:
+        return f"<as_written {self.f!r}>"
 
 
 class Adapted:
@@ -411,6 +414,9 @@ class Adapted:
 
     def __reduce__(self) -> Any:
         return getattr(sys.modules[_OURS], "adapt"), (self.f,)  # noqa: B009
+
+    def __repr__(self) -> str:
+        return f"<adapt of {self.f!r}>"
 
 
 INSTANCES[as_written] = lambda g: g

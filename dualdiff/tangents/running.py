@@ -22,6 +22,7 @@ from .sweep import Sweep
 from .writes import spare_buffers
 
 _ndarray = np.ndarray
+_MOST_SHOWN = 200  # operations in a notebook
 _one = Single()  # the kind of one cotangent, which holds nothing
 
 
@@ -38,6 +39,17 @@ class Running(Holding):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.nodes))
+
+    def __repr__(self) -> str:
+        count = len(self.nodes)
+        return f"<{type(self).__name__}: a record of {count} operation{'s' * (count != 1)}; print(...) shows it>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        shown = "\n".join(map(str, self.nodes[:_MOST_SHOWN]))
+        rest = len(self.nodes) - _MOST_SHOWN
+        return f"<pre>{escape(shown)}{f'{chr(10)}... and {rest} more' if rest > 0 else ''}</pre>"
 
     def pull(
         self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], consume: bool = False, one: bool = False

@@ -81,6 +81,9 @@ class custom_jvp:
         self._linear = set()
         return rule
 
+    def __repr__(self) -> str:
+        return f"<custom_jvp {self.f!r}>"
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not carries((args, kwargs)):
             return self.f(*args, **kwargs)
@@ -211,6 +214,9 @@ class custom_vjp:
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
         """Declare the two functions of the rule."""
         self.fwd, self.bwd = fwd, bwd
+
+    def __repr__(self) -> str:
+        return f"<custom_vjp {self.f!r}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not carries((args, kwargs)):
