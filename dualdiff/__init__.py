@@ -9,10 +9,11 @@
     requires-grad style Variable
     unchanged code      adapt, as_written, stand_in
     rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree
+    written as NumPy    stage
     checking, comparing check_grads, compare_modes; why is it zero, nan or slow: diagnose; show_versions
     the array type      Dual
-    errors, a warning   DualdiffError: UnsupportedFunction, DerivativeLost, NoDerivative, NoForwardRule, EscapedDual;
-                        DualdiffWarning: IndependentResult
+    errors, warnings    DualdiffError: UnsupportedFunction, DerivativeLost, NoDerivative, NoForwardRule, EscapedDual,
+                        StagingRefused; DualdiffWarning: IndependentResult, NotStaged
 
 A map of the package, from the ground up; a file imports only from its own folder and from what stands below it:
 
@@ -30,11 +31,14 @@ A map of the package, from the ground up; a file imports only from its own folde
                         sparse.py (with colouring.py, plans.py, checks.py, directions.py), operator.py, batch.py;
                         custom.py, linear.py, variable.py, compare.py; curvature.py, uncertainty.py, vectors.py
     scipy/              SciPy's functions that do not dispatch, and its solvers, by SciPy's names
+    staging/            a transform as a plain NumPy program: what its calls were, simplified, as text
     testing.py          check_grads
     diagnosis/          diagnose: a function run once, watched, and what is to be said of it; show_versions
     __main__.py         python -m dualdiff: the table of what is differentiable
     guide/              the pages that python -m dualdiff guide prints: how it works is one to read with the files
 """
+
+from typing import TYPE_CHECKING, Any
 
 from . import rules as rules  # fills the table of rules
 
@@ -49,6 +53,8 @@ from .errors import (
     IndependentResult,
     NoDerivative,
     NoForwardRule,
+    NotStaged,
+    StagingRefused,
     UnsupportedFunction,
 )
 from .pytrees.trees import register_pytree
@@ -68,6 +74,9 @@ from .transforms.variable import Variable
 from .transforms.vectors import ravel
 from .values.dual import Dual
 
+if TYPE_CHECKING:
+    from .staging import stage
+
 __all__ = [
     "DerivativeLost",
     "Dual",
@@ -77,6 +86,8 @@ __all__ = [
     "IndependentResult",
     "NoDerivative",
     "NoForwardRule",
+    "NotStaged",
+    "StagingRefused",
     "UnsupportedFunction",
     "Variable",
     "adapt",
@@ -109,6 +120,7 @@ __all__ = [
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",
+    "stage",
     "stand_in",
     "standard_errors",
     "stop_gradient",
@@ -117,6 +129,16 @@ __all__ = [
     "vjp",
 ]
 __version__ = "0.2.0"  # the one place
+
+
+def __getattr__(name: str) -> Any:
+    """What is loaded at its first use."""
+    if name == "stage":
+        from .staging import stage
+
+        globals()["stage"] = stage
+        return stage
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -44,6 +44,14 @@ class EscapedDual(DualdiffError, RuntimeError):
     """A `Dual` was used after the transform that made it had returned."""
 
 
+class StagingRefused(DualdiffError, TypeError):
+    """What a function does cannot be written down as a program of NumPy calls (`stage`)."""
+
+
+class NotStaged(DualdiffWarning):
+    """A staged function runs as it is, without a program: what it does cannot be written down as NumPy calls."""
+
+
 class IndependentResult(DualdiffWarning):
     """The result of a transform does not depend on the arguments: all its derivatives are zero.
 
@@ -102,12 +110,12 @@ def remembered(shape: tuple[int, ...]) -> str:
     )
 
 
-def warn(text: str) -> None:
-    """Warn of an `IndependentResult`, at the place where the user's code called this package (or NumPy)."""
+def warn(text: str, category: type[Warning] = IndependentResult) -> None:
+    """Warn, at the place where the user's code called this package (or NumPy)."""
     frame, depth = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "numpy"):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(text, IndependentResult, stacklevel=depth)
+    warnings.warn(text, category, stacklevel=depth)
 
 
 def no_forward_rule(name: str) -> NoForwardRule:
@@ -155,8 +163,10 @@ _NO_ITERATOR = (
     "  Use np.ndindex(x.shape), np.ndenumerate(x) or x.flat."
 )
 _SPARSE = (
-    "a sparse matrix takes no values that carry derivatives, only one array of them, A @ x: use A.toarray(), or, where "
-    "A is constant, dualdiff.linear(A.dot, A.T.dot)(x)."
+    "a sparse matrix of SciPy's takes no values that carry derivatives afterwards, only one array of them, A @ x.\n"
+    "  Make the matrix of its entries, csr_array((data, indices, indptr)): in adapted functions, and by these names of "
+    "dualdiff.scipy.sparse, it carries derivatives; or use A.toarray(); where A is constant, dualdiff.linear(A.dot, "
+    "A.T.dot)(x)."
 )
 _PACKAGES = {
     "scipy.sparse": _SPARSE,
@@ -174,6 +184,7 @@ _HINTS = {
     "input type 'object' not supported": _NO_LOOP,
     "no supported conversion for types": _SPARSE,
     "unsupported data types in input": _SPARSE,
+    "scipy.sparse does not support dtype object": _SPARSE,
     "which has no callable ": _NO_LOOP,
     "not supported for stacks of object arrays": _NO_LOOP,
     "dtype('O')": _NO_LOOP,

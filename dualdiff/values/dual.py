@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .. import errors
-from . import storage
+from . import kinds, storage
 
 if TYPE_CHECKING:
     from ..tangents import Perturbation
@@ -191,7 +191,7 @@ def size_of(value: Any) -> int:
 def may_share_memory(a: Any, b: Any) -> bool:
     """Whether a write into one value may show in the other; of other arrays than NumPy's that is not known."""
     a, b = primal(a), primal(b)
-    return type(a) is not np.ndarray or type(b) is not np.ndarray or np.may_share_memory(a, b)
+    return type(a) not in kinds.ARRAYS or type(b) not in kinds.ARRAYS or np.may_share_memory(a, b)
 
 
 def is_array(value: Any) -> bool:
@@ -200,4 +200,4 @@ def is_array(value: Any) -> bool:
         return True
     while type(value) is Dual:
         value = value.value
-    return not isinstance(value, (np.generic, float, int, complex))
+    return not kinds.is_number(value)

@@ -25,14 +25,11 @@ import numpy as np
 
 from .. import errors
 from .dual import Dual
+from .kinds import ARRAYS, NUMBERS
+from .kinds import PLAIN as PLAIN
 
 # Met at every turn: looked up before anything is asked of a class.
-PLAIN = frozenset(
-    {
-        Dual, np.ndarray, float, int, complex, bool, str, bytes, type(None), slice, type(...), type, list, tuple, dict,
-        np.float64, np.float32, np.complex128, np.int64, np.bool_,
-    }
-)  # fmt: skip
+PLAIN.add(Dual)
 
 # What a subclass of ndarray may define without being another kind of array.
 _HARMLESS = {
@@ -142,7 +139,7 @@ def visible(x: Any, name: str) -> Any:
 
     A wrapper of a Dual is never a constant: what NumPy cannot see into is refused.
     """
-    if is_carrier(x):
+    if is_carrier(x) or type(x) in ARRAYS or type(x) in NUMBERS:
         return x
     found = family(type(x))
     if found in ("pandas", "subclass"):
@@ -220,14 +217,18 @@ def holds(x: Any, most: int = 1000) -> bool:
         item = pending.pop()
         if is_carrier(item):
             return True
-        if type(item) in _OPAQUE or id(item) in seen or isinstance(item, (type, ModuleType)):
+        if (
+            (type(item) in PLAIN and type(item) not in _TRANSPARENT)
+            or id(item) in seen
+            or isinstance(item, (type, ModuleType))
+        ):
             continue
         seen.add(id(item))
         pending += islice(parts(item), most)
     return False
 
 
-_OPAQUE = PLAIN - {np.ndarray, list, tuple, dict}
+_TRANSPARENT = (np.ndarray, list, tuple, dict)
 
 
 def parts(x: Any) -> Iterator[Any]:
