@@ -85,10 +85,18 @@ TABLE: dict[type[Exception], tuple[str, str]] = {
         "a value that carries a derivative is used after its transform has returned",
         "return it (`has_aux=True`), or keep `stop_gradient(x)`",
     ),
+    StagingRefused: (
+        "what a function does cannot be written down as a program (`stage`)",
+        "the message names the line; without `stage` it is differentiated as it is",
+    ),
     DualdiffWarning: ("any warning below", "`warnings.simplefilter` takes it as a category"),
     IndependentResult: (
         "nothing in a result depends on the arguments, so all derivatives are 0",
         "`diagnose` says where the dependence ended; where it is meant, ignore the warning",
+    ),
+    NotStaged: (
+        "a staged function runs as it is, without a program",
+        "the warning says why; leave `stage` out, or write that part in NumPy calls",
     ),
 }
 

@@ -13,7 +13,6 @@ import os
 import subprocess
 import sys
 import threading
-import types
 import warnings
 from pathlib import Path
 
@@ -883,23 +882,25 @@ def test_whether_a_sparse_jacobian_pays_is_measured():
     assert [way.pays for way in ways if way.name == "sparse Jacobian"] == [False]
 
 
-def test_staging_is_measured_where_the_package_has_it(monkeypatch):
-    def f(x):
-        return np.sum(x * x)
+def staging(report):
+    (way,) = [way for way in report.ways if way.name == "staging"]
+    return way
 
-    def stage(transformed):
-        return lambda x: 2.0 * x
 
-    found = types.SimpleNamespace()
-    monkeypatch.setitem(sys.modules, "dualdiff", found)
-    from dualdiff.diagnosis import costs
-
-    found.stage = stage
-    report = costs.Costs()
-    report.modes = types.SimpleNamespace(n_outputs=1)
-    costs._staging(report, f, (X,), (0,), 0.05)
-    (way,) = report.ways
+def test_whether_staging_pays_is_measured():
+    way = staging(diagnosed(looping, np.linspace(0.1, 1.0, 30), seconds=0.05))
     assert way.pays and way.factor > 1.3 and "dualdiff.stage(dualdiff.grad(f))" in way.note
+
+    way = staging(diagnosed(lambda x: np.sin(x) * x, X, seconds=0.02))
+    assert "dualdiff.stage(dualdiff.jacobian(f))" in way.note
+
+
+def test_what_cannot_be_staged_says_why():
+    def f(x):
+        return np.sum(x) * len(str(x[0]))
+
+    way = staging(diagnosed(f, X, seconds=0.02))
+    assert not way.pays and math.isnan(way.factor) and "cannot be used: " in way.note
 
 
 def test_what_cannot_be_measured_is_a_note():

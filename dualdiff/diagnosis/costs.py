@@ -9,6 +9,7 @@ import functools
 import importlib
 import math
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,8 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import adapting
-from ..errors import IndependentResult
-from ..pytrees.trees import tree_map
+from ..errors import IndependentResult, NotStaged
+from ..pytrees.trees import flatten, tree_map
 from ..transforms import compare, forward
 from ..transforms.jacobian import jacobian
 from ..transforms.recording import Recording, recorded
@@ -202,15 +203,17 @@ def _modes(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, ..
     costs.modes = _try(costs, "the modes", run)
 
 
-def _dense(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, ...], seconds: float) -> float:
-    """Seconds of the whole derivative in the better mode, measured, or estimated where that would take long."""
+def _of_dense(
+    costs: Costs, quick: Callable[[], Any], f: Any, args: tuple[Any, ...], positions: tuple[int, ...], seconds: float
+) -> float:
+    """The time of the dense derivative in the better mode over another: measured, or estimated where that is long."""
     modes = costs.modes
     assert modes is not None
     estimate = min(mode.time for mode in modes.modes[:2])
     if estimate > max(1.0, 4 * seconds) or modes.n_inputs * modes.n_outputs > compare._MOST_ENTRIES:
-        return estimate
+        return estimate / compare._least(quick, seconds / 8)
     whole = jacobian(f, _argnums(positions), mode=modes.recommended)
-    return compare._least(lambda: whole(*args), max(seconds / 8, 2 * estimate))
+    return _factor(lambda: whole(*args), quick, seconds / 4)
 
 
 def _staging(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, ...], seconds: float) -> None:
@@ -224,17 +227,43 @@ def _staging(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, 
     transform = grad if scalar else jacobian
     name = f"dualdiff.stage(dualdiff.{transform.__name__}(f))"
     try:
-        usual_way = transform(f, _argnums(positions))
-        usual = compare._least(lambda: usual_way(*args), seconds / 16)
-        staged = stage(usual_way)
-        staged(*args)
-        took = compare._least(lambda: staged(*args), seconds / 16)
+        usual = transform(f, _argnums(positions))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", NotStaged)  # it would run as it is
+            staged = stage(usual)
+            same = _same(usual(*args), staged(*args))
+        if not same:
+            costs.ways.append(Way("staging", False, math.nan, f"{name} gives another result at this point"))
+            return
+        factor = _factor(lambda: usual(*args), lambda: staged(*args), seconds / 8)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         costs.ways.append(Way("staging", False, math.nan, f"{name} cannot be used: {reason}"))
         return
-    factor = usual / took
     costs.ways.append(Way("staging", factor > _PAYS, factor, f"{name}, once made, against the same unstaged"))
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two derivatives are the same but for rounding."""
+    pairs = zip(flatten(a)[0], flatten(b)[0], strict=True)
+    return all(np.allclose(plain(x), plain(y), rtol=1e-6, atol=1e-12, equal_nan=True) for x, y in pairs)
+
+
+def _factor(slow: Callable[[], Any], quick: Callable[[], Any], seconds: float) -> float:
+    """Least time over least time, of runs in turns: what disturbs one disturbs the other."""
+    least = [math.inf, math.inf]
+    begin = time.perf_counter()
+    for i in range(_MOST_TURNS):
+        for k, run in enumerate((slow, quick)):
+            before = time.perf_counter()
+            run()
+            least[k] = min(least[k], time.perf_counter() - before)
+        if time.perf_counter() - begin > (seconds if i >= _FEWEST_TURNS else 10 * seconds):
+            break
+    return least[0] / least[1]
+
+
+_FEWEST_TURNS, _MOST_TURNS = 5, 200
 
 
 def _sparse(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, ...], seconds: float) -> None:
@@ -251,13 +280,11 @@ def _sparse(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, .
             return
         J = sparse.sparse_jacobian(f, _argnums(positions))
         J(*args)
-        took = compare._least(lambda: J(*args), seconds / 8)
-        dense = _dense(costs, f, args, positions, seconds)
+        factor = _of_dense(costs, lambda: J(*args), f, args, positions, seconds)
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         costs.ways.append(Way("sparse Jacobian", False, math.nan, f"not measured: {reason}"))
         return
-    factor = dense / took
     costs.ways.append(
         Way(
             "sparse Jacobian",
