@@ -895,6 +895,10 @@ def test_whether_staging_pays_is_measured():
     assert "dualdiff.stage(dualdiff.jacobian(f))" in way.note
 
 
+def test_a_long_loop_is_not_written_out():
+    assert "not tried: a program of " in staging(diagnosed(looping, np.ones(1500), seconds=0.02)).note
+
+
 def test_what_cannot_be_staged_says_why():
     def f(x):
         return np.sum(x) * len(str(x[0]))

@@ -31,6 +31,7 @@ from .watching import Watch
 
 _LOOPS = 50  # calls for single numbers at one line that make it a loop over entries
 _SHARE = 0.2  # of the time of a mode, from which a slow line is worth a word
+_LONGEST_PROGRAM = 5000  # operations of a record beyond which it is not written out
 _PAYS = 1.3  # quotient of times from which another way is recommended
 _SMALLEST = 16  # inputs and outputs below which a Jacobian is dense
 
@@ -73,7 +74,8 @@ def measured(
         warnings.simplefilter("ignore", IndependentResult)
         _lines(costs, f, args, positions, watch, seconds)
         _modes(costs, f, args, positions, seconds)
-        _staging(costs, f, args, positions, seconds)
+        operations = 0 if watch.tape is None else len(watch.tape.nodes)
+        _staging(costs, f, args, positions, seconds, operations)
         _sparse(costs, f, args, positions, seconds)
     return costs
 
@@ -216,12 +218,17 @@ def _of_dense(
     return _factor(lambda: whole(*args), quick, seconds / 4)
 
 
-def _staging(costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, ...], seconds: float) -> None:
+def _staging(
+    costs: Costs, f: Any, args: tuple[Any, ...], positions: tuple[int, ...], seconds: float, operations: int
+) -> None:
     stage = getattr(sys.modules[__name__.partition(".")[0]], "stage", None)
     if stage is None:
         return
     if costs.modes is None:
         costs.ways.append(Way("staging", False, math.nan, "not measured, since no mode could be"))
+        return
+    if operations > _LONGEST_PROGRAM:
+        costs.ways.append(Way("staging", False, math.nan, f"not tried: a program of {operations} operations"))
         return
     scalar = costs.modes.n_outputs == 1
     transform = grad if scalar else jacobian
