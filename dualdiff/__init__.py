@@ -8,7 +8,7 @@
     statistics          propagate, standard_errors; parameters as one vector: ravel
     requires-grad style Variable
     unchanged code      adapt, as_written, stand_in
-    rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree
+    rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree, static
     checking, comparing check_grads, compare_modes
     the array type      Dual
     errors, a warning   UnsupportedFunction, EscapedDual, IndependentResult
@@ -39,6 +39,7 @@ from . import rules as rules  # fills the table of rules
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
 from .adapting import adapt, as_written, stand_in
 from .errors import EscapedDual, IndependentResult, UnsupportedFunction
+from .pytrees.static import static
 from .pytrees.trees import register_pytree
 from .testing import check_grads
 from .transforms.batch import batch_jacobian
@@ -92,6 +93,7 @@ __all__ = [
     "sparsity",
     "stand_in",
     "standard_errors",
+    "static",
     "stop_gradient",
     "value_and_grad",
     "value_and_sparse_jacobian",

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..values.objects import carries
 from .calls import PACKAGES, enter, hook, view_of
-from .solvers import enter_solvers
+from .solvers import enter_solvers, in_tree
 
 _pending = ["special", "linalg", "integrate", "interpolate", "stats", "optimize"]
 
@@ -69,6 +69,8 @@ def _is_function(x: Any) -> bool:
 
 
 def _viewed(x: Any) -> Any:
+    if type(x) in (list, tuple, dict):
+        return in_tree(_viewed, x)  # limits of nquad
     return hook(x) if _is_function(x) else x
 
 

@@ -51,7 +51,7 @@ def _solver(original: Any, own: Any) -> Callable[..., Any]:
 def _viewed(x: Any) -> Any:
     """A function as adapted code calls it, for somebody who is not adapted; all else as it is."""
     if not isinstance(x, _FUNCTIONS):
-        return _in_tree(_viewed, x)
+        return in_tree(_viewed, x)
     view = hook(x)
     return functools.wraps(x)(lambda *args, **kwargs: settled(view(*args, **kwargs)))
 
@@ -59,7 +59,7 @@ def _viewed(x: Any) -> Any:
 def _on_numbers(x: Any, found: list[Any]) -> Any:
     """A function of plain numbers; what carried a derivative is put into ``found``."""
     if not isinstance(x, _FUNCTIONS):
-        return _in_tree(lambda item: _on_numbers(item, found), x)
+        return in_tree(lambda item: _on_numbers(item, found), x)
     view = hook(x)
 
     @functools.wraps(x)
@@ -73,7 +73,7 @@ def _on_numbers(x: Any, found: list[Any]) -> Any:
     return call
 
 
-def _in_tree(change: Callable[[Any], Any], x: Any) -> Any:
+def in_tree(change: Callable[[Any], Any], x: Any) -> Any:
     """The same for functions in lists, tuples and dicts (constraints, callbacks by name)."""
     if type(x) is list or type(x) is tuple:
         return type(x)(map(change, x))

@@ -86,7 +86,7 @@ class Marks:
                     nodes[source.index] = source
                     heapq.heappush(newest, -source.index)
             if (cotangent := cotangents.pop(at, None)) is not None:
-                if self.deep and not any(True for _ in node.sources()):
+                if self.deep and at < self.of[tape] and not any(True for _ in node.sources()):
                     found[at] = cotangent
                 if one:
                     node.pull_one(cotangent, sweep)

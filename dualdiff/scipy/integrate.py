@@ -1,8 +1,8 @@
 """`scipy.integrate` for samples: the integrals are sums of y times widths, so they are differentiable in both.
 
-``fixed_quad`` and ``quad`` (in `dualdiff.scipy.quadrature`) are differentiable in their limits, their arguments and
-whatever the integrand closes over.  Other functions that choose their points from the values (``solve_ivp``) have no
-rule.
+Integrals of functions are differentiable in their limits, their arguments and whatever the integrand closes over:
+``fixed_quad`` here, ``quad`` in quadrature.py, ``dblquad``, ``tplquad``, ``nquad`` and ``quad_vec`` in cubature.py,
+both on the sums of panels.py.
 
 Conventions: where points coincide, SciPy drops what it would divide by 0; there is no derivative in ``x`` there, and
 it raises.
@@ -22,8 +22,11 @@ from .. import errors
 from ..rules.contractions import operand
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
+from .cubature import dblquad as dblquad
+from .cubature import nquad as nquad
+from .cubature import quad_vec as quad_vec
+from .cubature import tplquad as tplquad
 from .forms import composite, enter, without_rule
-from .cubature import dblquad as dblquad, nquad as nquad, quad_vec as quad_vec, tplquad as tplquad
 from .quadrature import quad as quad
 
 

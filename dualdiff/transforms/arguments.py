@@ -60,11 +60,16 @@ def primal_leaf(x: Any, name: str) -> Any:
 
 def _no_number(x: Any, name: str, what: str) -> TypeError:
     shown = repr(x)
-    convert = (
-        "convert it: x.astype(float)"
-        if isinstance(x, (np.ndarray, np.generic, str, bool)) or x is None
-        else f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
-    )
+    if isinstance(x, (np.ndarray, np.generic)):
+        convert = "convert it: x.astype(float)"
+    elif isinstance(x, (list, tuple)):
+        convert = "make it an array: np.array(x)"
+    elif isinstance(x, (str, bytes, bool)) or x is None or callable(x):
+        convert = "pass it as a keyword argument"
+    else:
+        convert = f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
+    if name.endswith("]") or "." in name.split("argument")[-1]:  # inside a tree
+        convert = f"mark it as a constant: dualdiff.static({shown if len(shown) < 20 else '...'}); or {convert}"
     return TypeError(
         f"{name} is {what} ({shown if len(shown) < 60 else shown[:57] + '...'}) and cannot be differentiated; "
         "real and complex numbers can.\n"
