@@ -77,6 +77,6 @@ def test_an_unmarked_constant_in_a_tree_is_refused_with_advice(constant):
 
 
 def test_a_gradient_as_a_tangent_fits_its_primal():
-    y, slope = dd.jvp(loss, (P,), (dd.grad(loss)(P),))
+    _, slope = dd.jvp(loss, (P,), (dd.grad(loss)(P),))
     gradient = dd.grad(loss)(P)
     assert_allclose(slope, np.sum(np.square(gradient["w"])) + gradient["b"] ** 2, rtol=1e-13)

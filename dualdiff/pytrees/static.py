@@ -29,7 +29,7 @@ class Static:
         return bool(self.value)
 
     def __index__(self) -> int:
-        return self.value.__index__()  # type: ignore[no-any-return]
+        return self.value.__index__()
 
     def __str__(self) -> str:
         return str(self.value)
@@ -42,8 +42,8 @@ def static(value: Any) -> Static:
     """Mark something inside a parameter tree as a constant, which no transform differentiates.
 
     A tree may hold a name, a flag, a count or a function beside its numbers; unmarked they are refused, or, if they are
-    whole numbers, differentiated.  The function sees the mark: ``p["kind"].value`` is the constant, which ``==``, calls,
-    ``range`` and truth see without it.  Trees of gradients hold the mark at the same place, so they have one structure.
+    whole numbers, differentiated.  The function sees the mark: ``p["kind"].value`` is the constant; ``==``, calls,
+    ``range`` and truth see it as it is.  Trees of gradients hold the mark at the same place, so they have one structure.
     Raises: TypeError if the value carries a derivative, which would be lost; `stop_gradient` says that it may be.
 
     >>> import numpy as np

@@ -286,6 +286,20 @@ def without(perturbation: Perturbation, tree: Any) -> Any:
     return structure.build(map(taken_off, leaves))
 
 
+def in_list(given: Any, built: Any) -> Any:
+    """What was built for an argument: for a list of plain numbers one array, which such a list is to SciPy's users.
+
+    The function gets the list itself: ``2 * [1.0, 2.0]`` is no product.
+    """
+    if type(given) is list and given and all(map(_is_plain_number, given)):
+        return np.stack(built, axis=-1)
+    return built
+
+
+def _is_plain_number(x: Any) -> bool:
+    return type(x) in (float, int, complex) or isinstance(x, np.number) or (type(x) is Dual and x.shape == ())
+
+
 def pair(result: Any, transform: str) -> tuple[Any, Any]:
     """What a function with ``has_aux=True`` returned."""
     if not isinstance(result, tuple) or len(result) != 2:

@@ -24,6 +24,7 @@ from ..values.objects import carries, fused
 from .arguments import (
     check_leaves,
     checked_argnums,
+    in_list,
     pair,
     presented,
     primal_leaf,
@@ -306,7 +307,10 @@ def by_columns(
                 parts.append(part if len(shape) == 1 else part.reshape((*part.shape[:-1], *shape)))
                 at += size
             rest = iter(parts)
-            each = tuple(structure.build(rest, bare=True) for _, structure in trees)
+            each = tuple(
+                in_list(args[i], structure.build(rest, bare=True))
+                for i, (_, structure) in zip(positions, trees, strict=True)
+            )
             jacobians.append(each if isinstance(argnums, tuple) else each[0])
         jacobian = jacobians[0] if y_structure.same_as(LEAF) else unflatten(y_structure, jacobians, bare=True)
         return (jacobian, aux) if has_aux else jacobian

@@ -17,6 +17,7 @@ from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..values.dual import size_of
 from .arguments import (
     checked_argnums,
+    in_list,
     presented,
     seed_leaf,
     selected,
@@ -321,7 +322,8 @@ def _gradient(
         [_as_given(record.zeros(i) if row is None else own(row), record.primals[i]) for i, row in enumerate(found)]
     )
     each = tuple(
-        next(rows) if type(args[i]) is np.ndarray else flatten(args[i])[1].build(rows, bare=True) for i in positions
+        next(rows) if type(args[i]) is np.ndarray else in_list(args[i], flatten(args[i])[1].build(rows, bare=True))
+        for i in positions
     )
     gradient = each if argnums is None or isinstance(argnums, tuple) else each[0]
     if weights_structure is None:

@@ -12,6 +12,7 @@ from ..tangents.blocks import settle_allocator
 from ..tangents.operations import Node
 from ..values.dual import primal
 from .arguments import (
+    in_list,
     selected,
 )
 from .forward import _dtype_of
@@ -113,7 +114,7 @@ def rows_of_jacobian(
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
             wholes.append(own(whole.reshape((*y_shape, *shapes[i]))))
         leaves = iter(wholes)
-        each = tuple(flatten(args[i])[1].build(leaves, bare=True) for i in positions)
+        each = tuple(in_list(args[i], flatten(args[i])[1].build(leaves, bare=True)) for i in positions)
         jacobians.append(each if isinstance(argnums, tuple) else each[0])
     return jacobians[0] if record.structure is LEAF else unflatten(record.structure, jacobians, bare=True)
 
