@@ -6,6 +6,7 @@
     overhead    small and large operations, loops over scalars and over time
     startup     import, and the first gradient of a fresh process
     sparse      Jacobians and Hessians with few entries, and solvers that take them (not part of a whole run)
+    scipy       likelihoods, whole fits and solves, derivatives of fits (likewise)
     figures     the limits of the design (not part of a whole run: --only figures)
     accuracy    the digits of elementwise derivatives, against mpmath (likewise; minutes: --only accuracy)
 
@@ -136,7 +137,7 @@ def progress_on(console: Console) -> Progress:
 
 
 def print_table(console: Console, section: str, rows: list[Any], peers: Sequence[str]) -> None:
-    if section in ("fits", "modes", "figures", "accuracy", "sparse"):
+    if section in ("fits", "modes", "figures", "accuracy", "sparse", "scipy"):
         tables.show(console, getattr(tables, f"of_{section}")(rows))
     elif peers:
         table, footnotes = tables.side_by_side(rows, peers)
