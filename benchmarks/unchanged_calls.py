@@ -22,15 +22,34 @@ CALLS: dict[str, tuple[str, ...]] = {
     "lmfit": tuple(
         f"lmfit.lineshapes.{name}(0.7, 1.5, {args})"
         for name, args in {
-            "gaussian": "0.2, 0.8", "lorentzian": "0.2, 0.8", "voigt": "0.2, 0.8, 0.5", "pvoigt": "0.2, 0.8, 0.3",
-            "moffat": "0.2, 0.8, 1.4", "pearson4": "0.2, 0.8, 1.4, 0.3", "pearson7": "0.2, 0.8, 1.4",
-            "breit_wigner": "0.2, 0.8, 1.1", "damped_oscillator": "0.9, 0.2", "dho": "0.9, 0.2, 1.2",
-            "logistic": "0.2, 0.8", "lognormal": "0.2, 0.8", "students_t": "0.2, 0.8",
-            "expgaussian": "0.2, 0.8, 1.2", "donaich": "0.2, 0.8, 0.3", "doniach": "0.2, 0.8, 0.3",
-            "skewed_gaussian": "0.2, 0.8, 0.5", "skewed_voigt": "0.2, 0.8, 0.5, 0.3", "sine": "0.7, 0.2",
-            "expsine": "0.7, 0.2, 0.3", "thermal_distribution": "0.2, 0.8", "exponential": "0.8",
-            "powerlaw": "0.8", "linear": "0.8", "parabolic": "0.8, 0.3", "split_lorentzian": "0.2, 0.8, 0.5",
-            "bose": "0.2, 0.8", "fermi": "0.2, 0.8",
+            "gaussian": "0.2, 0.8",
+            "lorentzian": "0.2, 0.8",
+            "voigt": "0.2, 0.8, 0.5",
+            "pvoigt": "0.2, 0.8, 0.3",
+            "moffat": "0.2, 0.8, 1.4",
+            "pearson4": "0.2, 0.8, 1.4, 0.3",
+            "pearson7": "0.2, 0.8, 1.4",
+            "breit_wigner": "0.2, 0.8, 1.1",
+            "damped_oscillator": "0.9, 0.2",
+            "dho": "0.9, 0.2, 1.2",
+            "logistic": "0.2, 0.8",
+            "lognormal": "0.2, 0.8",
+            "students_t": "0.2, 0.8",
+            "expgaussian": "0.2, 0.8, 1.2",
+            "donaich": "0.2, 0.8, 0.3",
+            "doniach": "0.2, 0.8, 0.3",
+            "skewed_gaussian": "0.2, 0.8, 0.5",
+            "skewed_voigt": "0.2, 0.8, 0.5, 0.3",
+            "sine": "0.7, 0.2",
+            "expsine": "0.7, 0.2, 0.3",
+            "thermal_distribution": "0.2, 0.8",
+            "exponential": "0.8",
+            "powerlaw": "0.8",
+            "linear": "0.8",
+            "parabolic": "0.8, 0.3",
+            "split_lorentzian": "0.2, 0.8, 0.5",
+            "bose": "0.2, 0.8",
+            "fermi": "0.2, 0.8",
         }.items()
     ),
     "pvlib": (
@@ -265,10 +284,6 @@ CALLS: dict[str, tuple[str, ...]] = {
     ),
     "landscapes": tuple(
         f"landscapes.single_objective.{name}([0.3, -0.4])"
-        for name in (
-            "sphere rastrigin ackley rosenbrock griewank schwefel beale goldstein_price booth bukin_6 matyas "
-            "levi_13 himmelblau three_hump_camel easom cross_in_tray eggholder holder_table mccormick schaffer_2 "
-            "schaffer_4 styblinski_tang"
-        ).split()
+        for name in ["sphere", "rastrigin", "ackley", "rosenbrock", "griewank", "schwefel", "beale", "goldstein_price", "booth", "bukin_6", "matyas", "levi_13", "himmelblau", "three_hump_camel", "easom", "cross_in_tray", "eggholder", "holder_table", "mccormick", "schaffer_2", "schaffer_4", "styblinski_tang"]
     ),
 }

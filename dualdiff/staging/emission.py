@@ -168,11 +168,12 @@ class Writer:
                 return Text(f"np.dtype(np.{item.name})")
             if not item.hasobject:
                 return Text(f"np.dtype({item.str!r})")
-        if kind is type:
-            if getattr(np, item.__name__, None) is item:
-                return Text(f"np.{item.__name__}")
+        if isinstance(item, type):
+            name: str = item.__name__
+            if getattr(np, name, None) is item:
+                return Text(f"np.{name}")
             if item in (float, int, bool, complex):
-                return Text(item.__name__)
+                return Text(name)
         if isinstance(item, np.generic) and (
             item.dtype.kind in "iub" or (item.dtype.char in "dfe" and np.isfinite(item))
         ):

@@ -14,7 +14,7 @@ from ..errors import name_of_user_function
 from ..pytrees.trees import Structure, flatten, paths
 from ..transforms.transformed import Transformed
 from . import passes
-from .buffers import Layout, laid_out
+from .buffers import LARGE, Layout, laid_out
 from .emission import NAMES, Writer, compiled, errstate_line
 from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
 from .scalars import lowered
@@ -84,7 +84,7 @@ class Programs(list[Program]):
     """The programs of a staged function; prints as a table."""
 
     def __str__(self) -> str:
-        rows = [("program", "lines", "guards", "calls", "misses", "for")]
+        rows: list[tuple[str, ...]] = [("program", "lines", "guards", "calls", "misses", "for")]
         for one in self:
             what = ", ".join(_described(known) for known in one.parameters.values())
             rows.append((one.name, *map(str, (one.lines, len(one.guards), one.calls, one.misses)), what))
@@ -303,7 +303,7 @@ def last_uses(program: passes.Program, layout: Layout) -> dict[int, list[int]]:
 
 
 def _is_large(variable: Any) -> bool:
-    return variable.kind == "array" and int(np.prod(variable.shape)) > 512
+    return variable.kind == "array" and int(np.prod(variable.shape)) >= LARGE
 
 
 def _place(line: str) -> str:

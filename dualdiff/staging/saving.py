@@ -33,8 +33,8 @@ def saved(program: Any, path: Any, signature: list[str], structure: Structure) -
     if large:
         beside = path.with_suffix(".npz")
         np.savez(beside, **large)
-        lines.append(f'_constants = np.load(Path(__file__).with_name("{beside.name}"))')
-        lines += [f'{name} = _constants["{name}"]' for name in large]
+        lines.append(f'with np.load(Path(__file__).with_name("{beside.name}")) as _constants:')
+        lines += [f'    {name} = _constants["{name}"]' for name in large]
     lines += [
         "",
         "",

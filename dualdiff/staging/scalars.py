@@ -1,9 +1,9 @@
 """Programs of few numbers in plain Python: floats, ``math`` and no array at all between arguments and results.
 
 The instructions are run once more, on *places* in place of entries: an array is an array of the numbers of its
-places, so that views, writes, reshapes and joins are NumPy's own, on those.  An elementwise operation makes a place for
-each entry, a sum a chain of additions in NumPy's order.  What comes out is one list of scalar operations, in which equal
-ones are one.
+places, so that views, writes, reshapes and joins are NumPy's own, on those.  An elementwise operation makes a place
+for each entry, a sum a chain of additions in NumPy's order.  What comes out is one list of scalar operations, in which
+equal ones are one.
 
 Every function is used only where it agrees with NumPy's to the last bit on this machine (`agrees`); what raises in
 Python where NumPy has an infinity or a nan (`ERRORS`) is left to the NumPy program.
@@ -24,7 +24,7 @@ from .record import Constant, Instruction, Ref
 
 _ndarray = np.ndarray
 ERRORS = (OverflowError, ValueError, ZeroDivisionError)
-MOST = 40_000  # operations
+MOST = 200_000  # operations
 _FLOAT64 = np.dtype(np.float64)
 
 
@@ -191,6 +191,8 @@ class Lowering:
             return
         if step.how == "set":
             target = self.value(step.args[0])
+            if self.program.root(step.args[0].number) in self.program.parameters:
+                raise NotScalar("an argument is written")
             index = self.index(step.args[1])
             item = step.args[2]
             if (
@@ -237,6 +239,8 @@ class Lowering:
         self.assign(target, self.elementwise(step, step.what, step.args))
 
     def assign(self, target: Any, places: Any) -> None:
+        if self.program.root(target.number) in self.program.parameters:
+            raise NotScalar("an argument is written")
         self.value(target)[...] = places
 
     def result(self, step: Instruction) -> Any:
@@ -370,13 +374,7 @@ def _has_ref(tree: Any) -> bool:
 
 
 def summed(items: list[Any], add: Callable[[Any, Any], Any]) -> Any:
-    """The sum of a contiguous row as NumPy makes it: the first entry, and the pairwise sum of the others."""
-    if len(items) == 1:
-        return items[0]
-    return add(items[0], _pairwise(items[1:], add))
-
-
-def _pairwise(items: list[Any], add: Callable[[Any, Any], Any]) -> Any:
+    """The sum of a contiguous row as NumPy makes it: pairwise."""
     n = len(items)
     if n < 8:
         return _in_turn(items, add)
@@ -393,7 +391,7 @@ def _pairwise(items: list[Any], add: Callable[[Any, Any], Any]) -> Any:
         return total
     half = n // 2
     half -= half % 8
-    return add(_pairwise(items[:half], add), _pairwise(items[half:], add))
+    return add(summed(items[:half], add), summed(items[half:], add))
 
 
 def _in_turn(items: list[Any], add: Callable[[Any, Any], Any]) -> Any:
@@ -438,9 +436,17 @@ def lowered(program: Program, names: dict[int, str]) -> tuple[list[str], list[An
     except (NotScalar, IndexError, ValueError, TypeError):
         return None
     operations = lowering.places.operations
-    if len(operations) > 25 * len(program.steps) + 200:  # NumPy's calls take many entries at once
-        return None
+    if sum(map(_cost, operations)) > _CALL * sum(step.how != "guard" for step in program.steps):
+        return None  # NumPy's calls take many entries at once
     return _Text(lowering, outputs, names).lines()
+
+
+_CALL = 0.8  # microseconds of one of NumPy's calls, about
+
+
+def _cost(operation: tuple[Any, ...]) -> float:
+    what = operation[0]
+    return 0.0 if what == "literal" else 0.8 if what.startswith("float(") else 0.08 if what[0] == "m" else 0.035
 
 
 class _Text:

@@ -76,12 +76,12 @@ class Staged(Transformed):
             return self._unstaged(*args, **kwargs)
         if key in self._refused:
             return self._unstaged(*args, **kwargs)
-        programs = self._programs.get(key, ())
+        programs = self._programs.get(key, [])
         for i, program in enumerate(programs):
             done, result = self._attempt(program, dynamic)
             if done:
-                if i:
-                    self._programs[key] = [program, *(other for other in programs if other is not program)]
+                if i:  # the next call is likely to go the same way
+                    self._programs[key] = [program, *[other for other in programs if other is not program]]
                 return result
             if result is NotANumber:
                 return self._unstaged(*args, **kwargs)
@@ -144,7 +144,7 @@ class Staged(Transformed):
                 )
                 return result
             self._programs[key] = [program, *self._programs.get(key, ())]
-            return result
+            return found  # which, unlike the function's own, shares no memory with an argument
 
     def _give_up(self, key: Any, reason: str, lines: list[str]) -> None:
         self._refused[key] = reason

@@ -9,6 +9,7 @@ holds where the answer is the same) or refused (``float``, text, hash, conversio
 from __future__ import annotations
 
 import dis
+import functools
 import inspect
 import operator
 import sys
@@ -34,6 +35,7 @@ class Traced:
 
     __slots__ = ("example", "number", "run")
     __array_priority__ = 500.0
+    __class__ = property(lambda self: type(self.example))  # isinstance answers as for the value
 
     def __init__(self, trace: Trace, example: Any, number: int) -> None:
         self.run = trace
@@ -187,7 +189,7 @@ class TracedArray(Traced):
     def __len__(self) -> int:
         return len(self.example)
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self: Any) -> Iterator[Any]:
         if self.example.ndim == 0:
             raise TypeError("iteration over a 0-d array")
         return (self[i] for i in range(len(self.example)))
@@ -195,7 +197,7 @@ class TracedArray(Traced):
     def __contains__(self, item: Any) -> bool:
         return bool((self == item).any())
 
-    def tolist(self) -> Any:
+    def tolist(self: Any) -> Any:
         if self.example.ndim == 0:
             return self.item()
         return [part.tolist() if type(part) is TracedArray else part.item() for part in self]
@@ -243,7 +245,7 @@ class _Flags:
 class _Flat:
     """``x.flat``: its entries in row-major order, written through."""
 
-    def __init__(self, array: TracedArray) -> None:
+    def __init__(self, array: Any) -> None:
         self.array = array
 
     def _places(self, index: Any) -> Any:
@@ -487,8 +489,10 @@ _BY_VALUE = frozenset(
     }
 )  # fmt: skip
 # The same where another argument than the first is traced: a count, a length, an index.
-_OF_ARRAYS = frozenset({np.array_split, np.split, np.tile, np.pad, np.roll, np.resize, np.vander, np.take})
-_BY_OTHERS = _OF_ARRAYS | {np.tri, np.eye, np.full, np.zeros, np.ones, np.linspace, np.empty}
+_OF_ARRAYS: frozenset[Any] = frozenset(
+    {np.array_split, np.split, np.tile, np.pad, np.roll, np.resize, np.vander, np.take}
+)
+_BY_OTHERS: frozenset[Any] = _OF_ARRAYS | {np.tri, np.eye, np.full, np.zeros, np.ones, np.linspace, np.empty}
 
 
 def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
@@ -656,7 +660,7 @@ def _install() -> None:
         for name in ("T", "mT", "real", "imag"):
             if hasattr(plain, name):
                 setter = _set_real(name) if kind is TracedArray and name in ("real", "imag") else None
-                setattr(kind, name, property(lambda self, name=name: attribute(self, name), setter))
+                setattr(kind, name, property(functools.partial(attribute, name=name), setter))
         for name in _REFUSED_METHODS:
             setattr(kind, name, _refused(name))
         for name in dir(plain):

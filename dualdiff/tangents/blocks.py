@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..values.indexing import is_basic
-from ..values.kinds import ARRAYS
+from ..values.kinds import ARRAYS, as_array
 
 _ALL = slice(None)
 _add_reduce = np.add.reduce
@@ -141,7 +141,7 @@ def _advanced(index: tuple[Any, ...], ndim: int) -> tuple[tuple[Any, ...], int]:
     """
     parts: list[Any] = []
     for part in index:
-        if isinstance(part, (list, np.ndarray)) and np.asarray(part).dtype == bool and np.ndim(part) > 0:
+        if isinstance(part, (list, np.ndarray)) and as_array(part).dtype == bool and np.ndim(part) > 0:
             parts.extend(np.nonzero(part))  # a mask of d axes is d integer indices, kept together
         else:
             parts.append(part)
