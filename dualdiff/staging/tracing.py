@@ -31,11 +31,14 @@ _ndarray = np.ndarray
 
 
 class Traced:
-    """What the three kinds share."""
+    """What the three kinds share.
+
+    ``isinstance(x, np.ndarray)`` is false, by which the engine knows what is in memory of NumPy's; adapted code gets the
+    answer for the plain value (adapting/builtins.py).
+    """
 
     __slots__ = ("example", "number", "run")
     __array_priority__ = 500.0
-    __class__ = property(lambda self: type(self.example))  # isinstance answers as for the value
 
     def __init__(self, trace: Trace, example: Any, number: int) -> None:
         self.run = trace
