@@ -458,6 +458,8 @@ def lifted(array: Any) -> Any:
         return array
     if type(array) is _ndarray and array.dtype.kind in "fc":
         return recorded(trace, "call", np.copy, _copied, (array,), {"order": "K"})
+    if hasattr(type(array), "__dual__"):
+        raise StagingRefused("a Variable meets a traced value: its value would be a constant; pass it as an argument")
     if type(array) in _LIFTED:
         return recorded(trace, "call", type(array), type(array), (array.item(),), {})
     return array
