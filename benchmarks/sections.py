@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from . import accuracy, figures, manifolds, modes, nist, overhead, rows, sparse, startup
+from . import accuracy, figures, manifolds, modes, nist, overhead, rows, sparse, staged, startup
 from .peers import Peer
 
 
@@ -45,6 +45,10 @@ def adbench(options: Options) -> Iterator[Task]:
 
 def small_operations(options: Options) -> Iterator[Task]:
     yield from of_problems("overhead", overhead.problems(), options)
+
+
+def staged_programs(options: Options) -> Iterator[Task]:
+    yield from of_problems("staging", staged.problems(options.quick), options)
 
 
 def optimisation_on_manifolds(options: Options) -> Iterator[Task]:
@@ -99,13 +103,14 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Task]]] = {
     "overhead": small_operations,
     "manifolds": optimisation_on_manifolds,
     "startup": fresh_processes,
+    "staging": staged_programs,
     "sparse": sparse_derivatives,
     "figures": limits,
     "accuracy": digits,
 }
 ALWAYS = ("fits", "modes", "adbench", "overhead", "manifolds", "startup")  # the others are asked for by name
 EVERY = tuple(SECTIONS)  # of a report
-WITH_PEERS = ("adbench", "overhead", "manifolds", "startup")
+WITH_PEERS = ("adbench", "overhead", "manifolds", "startup", "staging")
 INSTALL = 'pip install -e ".[bench]"'
 
 

@@ -29,6 +29,7 @@ TITLES = {
     "adbench": "The objectives of ADBench",
     "overhead": "Small and large operations",
     "manifolds": "Losses of optimisation on manifolds",
+    "staging": "Derivatives as NumPy programs, by stage",
     "startup": "A fresh process: import, and the first gradient",
 }
 NOTES = {
@@ -124,6 +125,7 @@ def of_sparse(rows: Sequence[sparse.Row | sparse.Solved]) -> Table:
         f"they agree to {error_of(row.error, row.passed)}"
         for row in solved
     ]
+    lines = [line for row in rows if isinstance(row, sparse.Row) for line in of_sparse_peers(row)] + lines
     table = Table(
         title="Sparse derivatives: preparation, and one evaluation, its check included",
         caption="directions: colours forwards, rows backwards; of a Hessian jvp is one hvp\n"
@@ -147,6 +149,15 @@ def of_sparse(rows: Sequence[sparse.Row | sparse.Solved]) -> Table:
                 error_of(row.error, row.passed),
             )  # fmt: skip
     return table
+
+
+def of_sparse_peers(row: sparse.Row) -> list[str]:
+    s = row.seconds
+    return [
+        f"{row.problem}, {row.size}, {peer}: {number(s[peer] / s['value'])} times the value after {duration(s[first])} "
+        f"of preparation; dualdiff {number(s['derivative'] / s['value'])} after {duration(s['pattern'] + s['colours'])}"
+        for peer, first in ((name.removesuffix(", first"), name) for name in s if name.endswith(", first"))
+    ]
 
 
 def of_figures(rows: Sequence[figures.Figure]) -> Table:
@@ -204,11 +215,15 @@ def of_rows(rows: Sequence[Row]) -> Table:
     )
     for heading in ("problem", "size", "operator"):
         table.add_column(heading, no_wrap=True)
-    for heading in (*COSTS_OF.get(section, COSTS), "by hand", "error"):
+    for heading in (*COSTS_OF.get(section, COSTS), "staged", "by hand", "error"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("checked", no_wrap=True)
     for row in rows:
-        costs = duration(row.value), duration(row.derivative), ratio_of(row), ratio_of(row, "by hand")
+        costs = (
+            duration(row.value),
+            duration(row.derivative),
+            *(ratio_of(row, name) for name in (OURS, "staged", "by hand")),
+        )
         error = error_of(row.error, row.passed)
         table.add_row(row.problem, row.size, row.operator, *costs, error, row.checked)
     return table
@@ -227,13 +242,14 @@ def side_by_side(rows: Sequence[Row], peers: Sequence[str]) -> tuple[Table, list
     )
     for heading in ("problem", "size", "operator"):
         table.add_column(heading, no_wrap=True)
-    for name in (COSTS_OF.get(section, COSTS)[0], "by hand", OURS, *peers):
+    for name in (COSTS_OF.get(section, COSTS)[0], "by hand", OURS, "staged", *peers):
         table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
     table.add_column("error", justify="right", no_wrap=True)
     for row in rows:
-        best = min(min(row.seconds[name]) for name in (OURS, *peers) if name in row.seconds)
+        ours = OURS, "staged"
+        best = min(min(row.seconds[name]) for name in (*ours, *peers) if name in row.seconds)
         cells = [duration(row.value), ratio_of(row, "by hand")]
-        for name in (OURS, *peers):
+        for name in (*ours, *peers):
             if name in row.missing:
                 reason = f"{name}: {row.missing[name]}"
                 cells.append(f"—{raised(reasons.setdefault(reason, len(reasons) + 1))}")

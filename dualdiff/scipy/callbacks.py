@@ -20,7 +20,7 @@ from ..values.objects import carries, fused
 from .implicit import numbers
 
 # How a function says that it does not take dual arrays: math.sin(x), np.asarray(x, float), a buffer, float(x), x.foo.
-_NOT_DIFFERENTIABLE = (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError)
+NOT_DIFFERENTIABLE = (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError)
 
 
 class Watched:
@@ -70,7 +70,7 @@ def differentiable(derivative: Callable[[Any], Any], x: Any) -> bool:
     """Whether an exact derivative can be had at a plain ``x``, where SciPy's own differences would do otherwise."""
     try:
         derivative(x)
-    except _NOT_DIFFERENTIABLE:
+    except NOT_DIFFERENTIABLE:
         return False
     return True
 

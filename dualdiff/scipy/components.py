@@ -72,7 +72,7 @@ class Marks:
         cotangents: Any = defaultdict(lambda: None)
         one = not node.shape and node.dtype.kind == "f"
         if one:
-            seed = node.dtype.type(1.0)
+            seed: Any = node.dtype.type(1.0)
         else:
             seed = np.eye(int(np.prod(node.shape)), dtype=node.dtype).reshape((-1, *node.shape))
             seed = seed if node.dtype.kind != "c" else np.concatenate([seed, 1j * seed])

@@ -12,6 +12,7 @@ from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS
 from .arguments import (
     check_leaves,
     pair,
@@ -66,7 +67,7 @@ def recorded(
         given: list[Structure] = []
         for i in positions:
             arg = args[i]
-            if type(arg) is np.ndarray and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
+            if type(arg) in ARRAYS and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
                 node = tape.input(arg)
                 tape.beware(arg)
                 primals.append(arg)
@@ -122,6 +123,6 @@ def _entered(tape: Tape, values: Sequence[Any], inputs: list[Node]) -> list[Dual
 
 def own(row: Any) -> Any:
     """A gradient that may be written into: no broadcast view of one number."""
-    if type(row) is np.ndarray and not row.flags.writeable:
+    if type(row) in ARRAYS and not row.flags.writeable:
         return row.copy()
     return row
