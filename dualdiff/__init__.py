@@ -8,7 +8,7 @@
     statistics          propagate, standard_errors; parameters as one vector: ravel
     requires-grad style Variable
     unchanged code      adapt, as_written, stand_in
-    rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree
+    rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree, static
     written as NumPy    stage
     checking, comparing check_grads, compare_modes; why is it zero, nan or slow: diagnose; show_versions
     the array type      Dual
@@ -57,6 +57,7 @@ from .errors import (
     StagingRefused,
     UnsupportedFunction,
 )
+from .pytrees.static import static
 from .pytrees.trees import register_pytree
 from .testing import check_grads
 from .transforms.batch import batch_jacobian
@@ -123,6 +124,7 @@ __all__ = [
     "stage",
     "stand_in",
     "standard_errors",
+    "static",
     "stop_gradient",
     "value_and_grad",
     "value_and_sparse_jacobian",

@@ -402,7 +402,7 @@ def _by_function(buffer):
 VIEWS = [_of_itself, _everything, _turned_twice, _by_method, _in_another_shape, _by_function]
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+@law(of=of_real_arrays)
 def test_before_and_after_a_dual_is_written_a_rule_is_right_or_raises(sample):
     for i, arg in enumerate(sample.args):
         for view in VIEWS:

@@ -201,3 +201,40 @@ def test_a_callable_object_is_a_right_hand_side():
     f = lambda k: solve_ivp(Oscillator(k), (0, 1), (1.0, 0.0), rtol=1e-9, atol=1e-9).y[0, -1]
     expected = -np.sin(np.sqrt(2.0)) / (2 * np.sqrt(2.0))
     assert_allclose([dd.derivative(f)(2.0), dd.grad(f)(2.0)], expected, rtol=1e-6)
+
+
+# Bounds and constraints of SciPy's own classes carry derivatives in plain sight, or in what a function closes over.
+
+
+def of_bounds(a):
+    bounds = scipy.optimize.Bounds(np.array([0.0, 0.0]), np.array([0.5, 3.0]) * a)
+    return scipy.optimize.minimize(lambda x: np.sum((x - 2 * a) ** 2), np.array([0.2, 0.3]), bounds=bounds).x[0]
+
+
+def of_linear_constraint(a):
+    limit = scipy.optimize.LinearConstraint(np.array([[1.0, 1.0]]), -np.inf, a)
+    return scipy.optimize.minimize(lambda x: np.sum((x - 2 * a) ** 2), np.array([0.2, 0.3]), constraints=[limit]).x[0]
+
+
+def of_nonlinear_constraint(a):
+    limit = scipy.optimize.NonlinearConstraint(lambda x: x[0] / a, -np.inf, 0.5)
+    return scipy.optimize.minimize(lambda x: np.sum((x - 2 * a) ** 2), np.array([0.2, 0.3]), constraints=limit).x[0]
+
+
+def of_linear_least_squares(a):
+    return scipy.optimize.lsq_linear(np.array([[1.0, 2.0], [2.0, 1.0]]) * a, np.array([1.0, 3.0])).x[0] * a**2
+
+
+@pytest.mark.parametrize("name", ["bounds", "linear_constraint", "nonlinear_constraint", "linear_least_squares"])
+def test_limits_in_objects_of_scipys_are_differentiated(name):
+    f = globals()[f"of_{name}"]
+    slope = {"linear_least_squares": 5 / 3}.get(name, 0.5)
+    assert_allclose([dd.derivative(f)(0.7), dd.grad(f)(0.7)], slope, rtol=1e-7)
+    assert_allclose(dd.jvp(f, (0.7,), (1.0,))[0], f(0.7), rtol=1e-7)  # with exact gradients, not differences
+
+
+def test_arrays_made_in_adapted_code_enter_solvers_of_dualdiff():
+    from dualdiff.scipy import optimize
+
+    f = lambda a: optimize.lsq_linear(np.array([[1.0, 2.0], [2.0, 1.0]]) * a, np.array([1.0, 3.0])).x[0] * a**2
+    assert_allclose(dd.derivative(f)(0.7), 5 / 3, rtol=1e-7)

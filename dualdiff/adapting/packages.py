@@ -19,7 +19,7 @@ from ..values.objects import carries, fused, stripped
 from .buffers import plain
 from .builtins import with_primal
 from .calls import PACKAGES, enter, hook, method, view_of
-from .solvers import enter_integrators, enter_solvers
+from .solvers import enter_integrators, enter_solvers, in_tree
 
 _pending = ["special", "linalg", "integrate", "interpolate", "stats", "optimize", "sparse"]
 
@@ -79,6 +79,8 @@ def _is_function(x: Any) -> bool:
 
 
 def _viewed(x: Any) -> Any:
+    if type(x) in (list, tuple, dict):
+        return in_tree(_viewed, x)  # limits of nquad
     return hook(x) if _is_function(x) else x
 
 

@@ -61,11 +61,16 @@ def primal_leaf(x: Any, name: str) -> Any:
 
 def _no_number(x: Any, name: str, what: str) -> TypeError:
     shown = repr(x)
-    convert = (
-        "convert it: x.astype(float)"
-        if isinstance(x, (np.ndarray, np.generic, str, bool)) or x is None
-        else f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
-    )
+    if isinstance(x, (np.ndarray, np.generic)):
+        convert = "convert it: x.astype(float)"
+    elif isinstance(x, (list, tuple)):
+        convert = "make it an array: np.array(x)"
+    elif isinstance(x, (str, bytes, bool)) or x is None or callable(x):
+        convert = "pass it as a keyword argument"
+    else:
+        convert = f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
+    if name.endswith("]") or "." in name.split("argument")[-1]:  # inside a tree
+        convert = f"mark it as a constant: dualdiff.static({shown if len(shown) < 20 else '...'}); or {convert}"
     return TypeError(
         f"{name} is {what} ({shown if len(shown) < 60 else shown[:57] + '...'}) and cannot be differentiated; "
         "real and complex numbers can.\n"
@@ -301,6 +306,20 @@ def without(perturbation: Perturbation, tree: Any) -> Any:
         return leaf if type(leaf) in foreign.PLAIN else foreign.with_data(leaf, taken_off)
 
     return structure.build(map(taken_off, leaves))
+
+
+def in_list(given: Any, built: Any) -> Any:
+    """What was built for an argument: for a list of plain numbers one array, which such a list is to SciPy's users.
+
+    The function gets the list itself: ``2 * [1.0, 2.0]`` is no product.
+    """
+    if type(given) is list and given and all(map(_is_plain_number, given)):
+        return np.stack(built, axis=-1)
+    return built
+
+
+def _is_plain_number(x: Any) -> bool:
+    return type(x) in (float, int, complex) or isinstance(x, np.number) or (type(x) is Dual and x.shape == ())
 
 
 def pair(result: Any, transform: str) -> tuple[Any, Any]:
