@@ -86,6 +86,10 @@ TABLE: dict[type[Exception], tuple[str, str]] = {
         "return it (`has_aux=True`), or keep `stop_gradient(x)`",
     ),
     DualdiffWarning: ("any warning below", "`warnings.simplefilter` takes it as a category"),
+    NotStaged: (
+        "a staged function runs as it is, without a program",
+        "the message says why; what reads values or depends on chance is better left out of `stage`",
+    ),
     IndependentResult: (
         "nothing in a result depends on the arguments, so all derivatives are 0",
         "`diagnose` says where the dependence ended; where it is meant, ignore the warning",
