@@ -3,10 +3,13 @@
 ``staged_like`` traces a function at one point and runs the program at that and at two others; each result must be that
 of the unstaged function to the last bit.
 
-``python -m tests.staged_programs --minutes 60`` draws random programs for that long, in three modes.
+``python -m tests.staged_programs --minutes 60`` draws random programs for that long, in three modes, and prints those
+that come out different, shortened; ``--samples`` runs all samples of the rules in all modes (``--stride 8 --start 3``
+every eighth).
 """
 
 import argparse
+import re
 import time
 import warnings
 from collections import Counter
@@ -20,7 +23,8 @@ from dualdiff.staging import stage
 from dualdiff.staging.record import StagingRefused
 from dualdiff.staging.staged import same
 from dualdiff.values.storage import copied
-from tests.random_programs import programs
+from tests.random_programs import Program, programs
+from tests.samples import load_all
 
 
 def direction(x, number):
@@ -101,6 +105,91 @@ def staged_like(f, args, scales=(0.0, 0.003, 0.4), **options):
     return None
 
 
+# Samples of the rules.
+
+# What is refused, and why it may be.
+REFUSED_SAMPLES: tuple[str, ...] = ()
+
+
+def staged_sample(sample, mode):
+    """`staged_like` of a sample; None too where the unstaged function itself raises, or has no second derivative."""
+    if not sample.second and mode.count("of"):
+        return None
+    args = [np.asarray(arg)[()] if np.ndim(arg) == 0 else np.asarray(arg) for arg in sample.args]
+    f = MODES[mode](sample.f)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            f(*[copied(a) if isinstance(a, np.ndarray) else a for a in args])
+    except Exception:
+        return None
+    return staged_like(f, args)
+
+
+def run_samples(stride, start):
+    tally, reasons = Counter(), Counter()
+    for sample in load_all()[start::stride]:
+        for mode in MODES:
+            try:
+                reason = staged_sample(sample, mode)
+            except Exception as error:
+                tally[mode, "DIFFERENT"] += 1
+                print(f"\n--- {mode}: {sample}\n{type(error).__name__}: {str(error)[:3000]}", flush=True)
+                continue
+            tally[mode, "same" if reason is None else "refused"] += 1
+            if reason is not None:
+                print(f"refused, {mode}: {sample}: {reason}", flush=True)
+                reasons[reason.partition(": ")[2][:70]] += 1
+    print(dict(tally))
+    for reason, n in reasons.most_common(30):
+        print(n, reason)
+
+
+# Random programs.
+
+
+def outcome(program, mode):
+    """ "same", "refused: why", or what is wrong; None where the unstaged function raises."""
+    f = MODES[mode](program)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            f(*program.values())
+    except Exception:
+        return None
+    try:
+        reason = staged_like(f, program.values())
+    except Different as error:
+        return f"DIFFERENT: {error}"
+    except Exception as error:
+        return f"ERROR: {type(error).__name__}: {error}"
+    return "same" if reason is None else f"refused: {reason.partition(': ')[2] or reason}"
+
+
+def shortened(program, mode):
+    """A different program with every line left out that the difference does not need."""
+    again = True
+    while again:
+        again = False
+        for i, line in reversed(list(enumerate(program.lines))):
+            name = line.split(" = ")[0]
+            attempts = [program.lines[:i] + program.lines[i + 1 :]]
+            if re.fullmatch(r"v\d+", name) and line not in (f"{name} = x0", f"{name} = x0 * 1.0"):
+                attempts += [(*program.lines[:i], f"{name} = x0{t}", *program.lines[i + 1 :]) for t in ("", " * 1.0")]
+            for lines in attempts:
+                shorter = Program(program.arguments, lines)
+                try:
+                    found = outcome(shorter, mode)
+                except Exception:
+                    continue
+                if found is not None and found.startswith("DIFFERENT"):
+                    program, again = shorter, True
+                    break
+            if again:
+                break
+    return program
+
+
 def search(minutes, first_seed=0, most_lines=8):
     end, number, tally, reasons = time.time() + 60 * minutes, first_seed, Counter(), Counter()
     while time.time() < end:
@@ -113,23 +202,16 @@ def search(minutes, first_seed=0, most_lines=8):
             if time.time() > end:
                 return
             for mode in ("jvp", "vjp", "jvp of jvp"):
-                f = MODES[mode](program)
-                try:
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore")
-                        f(*program.values())
-                except Exception:
+                found = outcome(program, mode)
+                if found is None:
                     continue
-                tally[mode] += 1
-                try:
-                    reason = staged_like(f, program.values())
-                except Exception as error:
-                    tally[mode, "DIFFERENT"] += 1
-                    print(f"\n--- {mode}: {program}\n{type(error).__name__}: {str(error)[:3000]}", flush=True)
-                    continue
-                if reason is not None:
-                    tally[mode, "refused"] += 1
-                    reasons[reason.partition(": ")[2][:70]] += 1
+                kind, _, reason = found.partition(": ")
+                tally[mode, kind] += 1
+                if kind == "refused":
+                    reasons[reason[:90]] += 1
+                elif kind != "same":
+                    short = shortened(program, mode)
+                    print(f"\n--- {mode}: {short}\n{(outcome(short, mode) or found)[:3000]}", flush=True)
 
         run()
         number += 1
@@ -143,5 +225,11 @@ if __name__ == "__main__":
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--lines", type=int, default=8)
+    parser.add_argument("--samples", action="store_true")
+    parser.add_argument("--stride", type=int, default=1)
+    parser.add_argument("--start", type=int, default=0)
     given_options = parser.parse_args()
-    search(given_options.minutes, given_options.seed, given_options.lines)
+    if given_options.samples:
+        run_samples(given_options.stride, given_options.start)
+    else:
+        search(given_options.minutes, given_options.seed, given_options.lines)

@@ -31,11 +31,14 @@ _ndarray = np.ndarray
 
 
 class Traced:
-    """What the three kinds share."""
+    """What the three kinds share.
+
+    ``isinstance(x, np.ndarray)`` is false, by which the engine knows what is in memory of NumPy's; adapted code gets the
+    answer for the plain value (adapting/builtins.py).
+    """
 
     __slots__ = ("example", "number", "run")
     __array_priority__ = 500.0
-    __class__ = property(lambda self: type(self.example))  # isinstance answers as for the value
 
     def __init__(self, trace: Trace, example: Any, number: int) -> None:
         self.run = trace
@@ -455,6 +458,8 @@ def lifted(array: Any) -> Any:
         return array
     if type(array) is _ndarray and array.dtype.kind in "fc":
         return recorded(trace, "call", np.copy, _copied, (array,), {"order": "K"})
+    if hasattr(type(array), "__dual__"):
+        raise StagingRefused("a Variable meets a traced value: its value would be a constant; pass it as an argument")
     if type(array) in _LIFTED:
         return recorded(trace, "call", type(array), type(array), (array.item(),), {})
     return array

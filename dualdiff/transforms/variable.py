@@ -33,7 +33,7 @@ from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan
 from ..tangents.sweep import Sweep
 from ..tangents.tape import Renewing, Tape
-from ..values import foreign, storage
+from ..values import foreign, kinds, storage
 from ..values.dual import Dual, primal
 from ..values.entries import check
 from ..values.levels import lifted, value_of
@@ -297,6 +297,8 @@ class Variable(Array):
         return None
 
     def __dual__(self) -> Dual:
+        if kinds.OTHERS:
+            kinds.lift(self)  # which refuses it where a run is written down
         if _stand_ins.get() is None:
             return self._dual
         dual = self.stand_in()
