@@ -85,6 +85,10 @@ TABLE: dict[type[Exception], tuple[str, str]] = {
         "a value that carries a derivative is used after its transform has returned",
         "return it (`has_aux=True`), or keep `stop_gradient(x)`",
     ),
+    StagingRefused: (
+        "what a function does cannot be written down as a program",
+        "call the function itself, or leave out of `stage` what reads values",
+    ),
     DualdiffWarning: ("any warning below", "`warnings.simplefilter` takes it as a category"),
     NotStaged: (
         "a staged function runs as it is, without a program",
