@@ -86,17 +86,17 @@ TABLE: dict[type[Exception], tuple[str, str]] = {
         "return it (`has_aux=True`), or keep `stop_gradient(x)`",
     ),
     StagingRefused: (
-        "what a function does cannot be written down as a program (`stage`)",
-        "the message names the line; without `stage` it is differentiated as it is",
+        "what a function does cannot be written down as a program",
+        "call the function itself, or leave out of `stage` what reads values",
     ),
     DualdiffWarning: ("any warning below", "`warnings.simplefilter` takes it as a category"),
+    NotStaged: (
+        "a staged function runs as it is, without a program",
+        "the message says why; what reads values or depends on chance is better left out of `stage`",
+    ),
     IndependentResult: (
         "nothing in a result depends on the arguments, so all derivatives are 0",
         "`diagnose` says where the dependence ended; where it is meant, ignore the warning",
-    ),
-    NotStaged: (
-        "a staged function runs as it is, without a program",
-        "the warning says why; leave `stage` out, or write that part in NumPy calls",
     ),
 }
 

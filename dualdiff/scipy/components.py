@@ -89,6 +89,7 @@ class Marks:
                     nodes[source.index] = source
                     heapq.heappush(newest, -source.index)
             if (cotangent := cotangents.pop(at, None)) is not None:
+                # An input is older than the mark; what is newer and has no parents is a zero.
                 if self.deep and at < self.of[tape] and not any(True for _ in node.sources()):
                     found[at] = cotangent
                 node.pull(cotangent, sweep)

@@ -216,7 +216,7 @@ def map_copied(trees: Any) -> list[Any]:
     return copies
 
 
-def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True, compile: str | None = None) -> Staged:
+def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True) -> Staged:
     """A function, or a transform of one, as a plain NumPy program that is written at its first call.
 
     ``stage(grad(f))`` runs the transform once on values that write down each NumPy call, simplifies the record, and

@@ -48,15 +48,15 @@ def jacobian(
         mode alone (`custom_vjp`), "auto" takes that.
     chunk_size : int, optional
         Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    holomorphic : bool, default False
+        Whether argument and result are complex and the derivative wanted is the complex one.
     workers : int or callable, optional
         So many processes, or anything like `map` (that of an executor, ``client.map`` of Dask), for the chunks, as
         `jacfwd`.
     progress : bool or callable, optional
         True for a bar (tqdm), or a function of how many chunks are done and how many there are.
-    has_aux : bool, default False
-        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
-    holomorphic : bool, default False
-        Whether argument and result are complex and the derivative wanted is the complex one.
 
     Returns
     -------
