@@ -435,6 +435,10 @@ def test_states_of_single_precision_an_empty_state_and_no_interval():
     still = lambda y0: integrate.solve_ivp(lambda t, y: -y, (1, 1), y0).y[:, -1]
     assert_array_equal(dd.jacfwd(still)(np.ones(2)), np.eye(2))
     assert_array_equal(dd.jacrev(still)(np.ones(2)), np.eye(2))
+    ends = lambda q: integrate.solve_ivp(lambda t, y: -2 * y, q, [3.0])
+    for transform in (dd.jacfwd, dd.jacrev):
+        assert_array_equal(transform(lambda q: ends(q).y[0])(np.ones(2)), [[0.0, 0.0], [6.0, -6.0]])
+        assert_array_equal(transform(lambda q: ends(q).t)(np.ones(2)), np.eye(2))
 
 
 def test_variables():

@@ -22,11 +22,12 @@ from ..transforms.forward import jvp
 from ..values.levels import innermost
 from ..values.objects import carries, fused
 from .callbacks import differentiable, plain
+from .collocation import CollocationSteps, ComplexSteps
 from .implicit import Solution, numbers, with_derivatives
-from .rates import Rate, carried_to, combined, levels_in
+from .rates import Rate, carried_to, combined, jacobian_in_y, levels_in
 from .results import Withheld, with_value
 from .roots import driver
-from .trajectories import CollocationSteps, ComplexSteps, RungeKuttaSteps, has_stages, jacobian_in_y, recording
+from .trajectories import RungeKuttaSteps, has_stages, recording
 from .variational import AugmentedSteps
 
 METHODS: dict[str, type[OdeSolver]] = {
@@ -37,7 +38,23 @@ SENSITIVITIES = ("replay", "forward", "adjoint")
 
 @driver(scipy.integrate.solve_ivp)
 def solve_ivp(given: dict[str, Any]) -> Any:
-    """Radau, BDF and LSODA get the exact Jacobian unless one is given, sparse where that is large and mostly zero."""
+    """Radau, BDF and LSODA get the exact Jacobian unless one is given, sparse where that is large and mostly zero.
+
+    ``sensitivity``: "replay", the accepted steps taken again with derivatives; "adjoint", the same, in reverse mode
+    only; "forward", variational equations under control of errors, in forward mode only.
+    Cost: of a replay, 1.5 to 5 values of SciPy's for 3 parameters or for the gradient in 100, if ``fun`` takes many
+    states as columns; else one run of ``fun`` with derivatives for each stage, 3 to 20 values.  LSODA, whose own work
+    is compiled, is followed in 10 values or more.
+    Errors: of the size of those of the solution; "forward" controls its own.
+    Raises: ValueError where SciPy did not reach the end, or an event is no simple root.
+
+    >>> import numpy as np
+    >>> from dualdiff import grad
+    >>> def last(k):
+    ...     return solve_ivp(lambda t, y: -k * y, (0.0, 1.0), [1.0], rtol=1e-8, atol=1e-10).y[0, -1]
+    >>> round(float(grad(last)(2.0)), 6)
+    -0.135335
+    """
     return solved(given, supply=True)
 
 

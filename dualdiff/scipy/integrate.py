@@ -3,7 +3,8 @@
 ``fixed_quad`` and ``quad`` (in `dualdiff.scipy.quadrature`) are differentiable in their limits, their arguments and
 whatever the integrand closes over; so are the solvers of differential equations:
 
-    initial_values.py   solve_ivp; trajectories.py, variational.py: its steps, with derivatives; rates.py, constants.py
+    initial_values.py   solve_ivp; rates.py, constants.py: its right-hand side; its steps, with derivatives:
+                        trajectories.py, collocation.py, columns.py, variational.py
     lsoda.py            odeint
     boundary_values.py  solve_bvp
 
