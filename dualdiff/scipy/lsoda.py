@@ -23,6 +23,8 @@ from .roots import driver
 from .trajectories import recording
 
 _DEFAULT_TOLERANCE = 1.49012e-8
+# What SciPy says where it does not warn; the second, of an interval of no length.
+_SUCCESS = ("Integration successful.", "Nothing was done")
 
 
 @driver(scipy.integrate.odeint)
@@ -62,7 +64,7 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
     call = rate.plain if options["tfirst"] else _swapped(rate.plain)
     start, times = plain(y0), plain(t)
     y, report = scipy.integrate.odeint(call, start, times, **options, full_output=True)
-    success = report["message"] == "Integration successful."
+    success = report["message"].startswith(_SUCCESS)
     if not full_output and (printmessg or not success):  # for its warning
         y = scipy.integrate.odeint(call, start, times, **options, printmessg=printmessg)
     if rate.carried or carries((y0, t)):
