@@ -8,7 +8,7 @@ import scipy.integrate
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.scipy import integrate, trajectories
+from dualdiff.scipy import integrate, optimize, trajectories
 
 METHODS = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
 Q = np.array([0.7, 0.3, 2.0, 1.5])
@@ -435,6 +435,10 @@ def test_states_of_single_precision_an_empty_state_and_no_interval():
     still = lambda y0: integrate.solve_ivp(lambda t, y: -y, (1, 1), y0).y[:, -1]
     assert_array_equal(dd.jacfwd(still)(np.ones(2)), np.eye(2))
     assert_array_equal(dd.jacrev(still)(np.ones(2)), np.eye(2))
+    ends = lambda q: integrate.solve_ivp(lambda t, y: -2 * y, q, [3.0])
+    for transform in (dd.jacfwd, dd.jacrev):
+        assert_array_equal(transform(lambda q: ends(q).y[0])(np.ones(2)), [[0.0, 0.0], [6.0, -6.0]])
+        assert_array_equal(transform(lambda q: ends(q).t)(np.ones(2)), np.eye(2))
 
 
 def test_variables():
@@ -452,6 +456,40 @@ def test_many_parameters_in_one_gradient():
     d = rng.standard_normal(W.shape)
     along = lambda h: f(W + h * d, functools.partial(scipy.integrate.solve_ivp, method="DOP853", atol=1e-12))
     assert_allclose(np.sum(gradient * d), (along(1e-4) - along(-1e-4)) / 2e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_few_runs_of_a_function_that_takes_columns_are_enough(method):
+    """Beside SciPy's own, some for all stages together, and for collocation the numbers at three points a step."""
+    f, end, y0, p, _ = PROBLEMS["predators"]
+    count = 0
+
+    def counted(t, y, p):
+        nonlocal count
+        count += 1
+        return f(t, y, p)
+
+    run = lambda p: integrate.solve_ivp(counted, (0, end), y0, method, args=(p,), rtol=1e-6)
+    result = run(p)
+    expected = count
+    for transform in (dd.jacfwd, dd.grad):
+        count = 0
+        transform(lambda p: np.sum(run(p).y[:, -1]))(p)
+        assert count <= expected + 10 + (0 if method in ("RK23", "RK45", "DOP853") else 3 * len(result.t))
+
+
+def test_a_fit_of_a_differential_equation_is_a_function_of_its_data():
+    f, end, y0, p, _ = PROBLEMS["predators"]
+    t = np.linspace(0.5, end, 6)
+    model = lambda p: integrate.solve_ivp(f, (0, end), y0, "DOP853", t, args=(p,), rtol=1e-9, atol=1e-9).y
+    data = model(p)
+
+    def fitted(data):
+        return optimize.least_squares(lambda p: np.ravel(model(p) - data), 1.1 * p, xtol=1e-12).x
+
+    A = dd.jacfwd(model)(p).reshape(-1, 3)  # at a perfect fit, the pseudo-inverse
+    found = dd.jacrev(fitted)(data).reshape(3, -1)
+    assert_allclose(found, np.linalg.pinv(A), rtol=1e-4, atol=1e-6)
 
 
 def test_what_the_interpolants_hold_is_withheld():
@@ -501,6 +539,14 @@ def test_odeint_takes_and_returns_what_scipys_does():
     assert set(report) == set(scipy.integrate.odeint(g, y0, t, args=(p,), full_output=True)[1])
     backwards = lambda p: integrate.odeint(g, y0, -t, args=(p,))[-1]
     assert_allclose(dd.jacfwd(backwards)(p), dd.jacrev(backwards)(p), rtol=1e-9)
+
+
+def test_odeint_of_a_number_and_of_repeated_times():
+    f = lambda y0: integrate.odeint(lambda y, t: -y, y0, [0.0, 0.0, 1.0, 1.0])[:, 0]
+    expected = np.exp([0.0, 0.0, -1.0, -1.0])
+    assert_allclose(dd.jacfwd(f)(2.0), expected, rtol=1e-6)
+    assert_allclose(dd.jacrev(f)(2.0), expected, rtol=1e-6)
+    assert dd.derivative(lambda k: integrate.odeint(lambda y, t: -k * y, [2.0], [1.0])[0, 0] + k)(1.0) == 1.0
 
 
 def test_odeint_keeps_scipys_warning_and_refuses_then():

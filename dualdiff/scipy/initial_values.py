@@ -22,11 +22,12 @@ from ..transforms.forward import jvp
 from ..values.levels import innermost
 from ..values.objects import carries, fused
 from .callbacks import differentiable, plain
+from .collocation import CollocationSteps, ComplexSteps
 from .implicit import Solution, numbers, with_derivatives
-from .rates import Rate, carried_to, combined, levels_in
+from .rates import Rate, carried_to, combined, jacobian_in_y, levels_in
 from .results import Withheld, with_value
 from .roots import driver
-from .trajectories import CollocationSteps, ComplexSteps, RungeKuttaSteps, has_stages, jacobian_in_y, recording
+from .trajectories import RungeKuttaSteps, has_stages, recording
 from .variational import AugmentedSteps
 
 METHODS: dict[str, type[OdeSolver]] = {
@@ -37,7 +38,23 @@ SENSITIVITIES = ("replay", "forward", "adjoint")
 
 @driver(scipy.integrate.solve_ivp)
 def solve_ivp(given: dict[str, Any]) -> Any:
-    """Radau, BDF and LSODA get the exact Jacobian unless one is given, sparse where that is large and mostly zero."""
+    """Radau, BDF and LSODA get the exact Jacobian unless one is given, sparse where that is large and mostly zero.
+
+    ``sensitivity``: "replay", the accepted steps taken again with derivatives; "adjoint", the same, in reverse mode
+    only; "forward", variational equations under control of errors, in forward mode only.
+    Cost: of a replay, 1.5 to 5 values of SciPy's for 3 parameters or for the gradient in 100, if ``fun`` takes many
+    states as columns; else one run of ``fun`` with derivatives for each stage, 3 to 20 values.  LSODA, whose own work
+    is compiled, is followed in 10 values or more.
+    Errors: of the size of those of the solution; "forward" controls its own.
+    Raises: ValueError where SciPy did not reach the end, or an event is no simple root.
+
+    >>> import numpy as np
+    >>> from dualdiff import grad
+    >>> def last(k):
+    ...     return solve_ivp(lambda t, y: -k * y, (0.0, 1.0), [1.0], rtol=1e-8, atol=1e-10).y[0, -1]
+    >>> round(float(grad(last)(2.0)), 6)
+    -0.135335
+    """
     return solved(given, supply=True)
 
 
@@ -135,17 +152,16 @@ class Problem:
                 pairs = [self._root(event, float(at), value) for at, value in zip(times, found, strict=True)]
                 roots.append([root for root, _ in pairs])
                 states.append([state for _, state in pairs])
-        ends = {self.start: (t0, y0)}
-        if result.status == 0:
-            ends[self.end] = (tf, carried_to(self.rate, self.end, last, tf))
-        elif len(t):
+        ends = [(t0, y0), (tf, carried_to(self.rate, self.end, last, tf) if result.status == 0 else None)]
+        if result.status == 1:
             flat = [pair for at, pairs in zip(result.t_events, zip(roots, states, strict=True), strict=True)
                     for pair in zip(at, *pairs, strict=True)]  # fmt: skip
-            ends |= {at: (root, state) for at, root, state in flat if at == result.t[-1]}
+            at = flat[-1][0]
+            for time, root, state in flat:  # the last on the way ended it
+                if (time - at) * (self.end - self.start) >= 0:
+                    at, ends[1] = time, (root, state)
         if self.t_eval is None:
-            for i in {0, len(t) - 1}:
-                if t[i] in ends:
-                    t[i], y[i] = ends[t[i]]
+            (t[0], y[0]), (t[-1], y[-1]) = ends
             inner = range(1, len(t) - 1)
         else:
             inner = range(len(t))
@@ -253,14 +269,13 @@ class Event:
 class DenseSolution(OdeSolution):  # type: ignore[misc]
     """SciPy's continuous solution, with derivatives."""
 
-    def __init__(self, plain_solution: Any, trajectory: Any, rate: Rate, ends: dict[float, Any]) -> None:
+    def __init__(self, plain_solution: Any, trajectory: Any, rate: Rate, ends: list[Any]) -> None:
         self._plain, self._trajectory, self._rate = plain_solution, trajectory, rate
         self.__dict__.update(plain_solution.__dict__)
         self.interpolants = Withheld("solve_ivp", "sol.interpolants")
-        ts = [ends[t][0] if t in ends else t for t in plain_solution.ts]
-        self.ts = _stacked(ts, np.asarray(plain_solution.ts))
-        whole = plain_solution.t_min, plain_solution.t_max
-        self.t_min, self.t_max = (ends[t][0] if t in ends else t for t in whole)
+        whole = plain_solution.ts
+        self.ts = _stacked([ends[0][0], *whole[1:-1], ends[1][0]], np.asarray(whole))
+        self.t_min, self.t_max = (self.ts[0], self.ts[-1])[:: 1 if plain_solution.ascending else -1]
 
     def __call__(self, t: Any) -> Any:
         t = fused(t) if carries(t) else np.asarray(t)

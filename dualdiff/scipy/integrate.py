@@ -4,7 +4,8 @@ Integrals of functions are differentiable in their limits, their arguments and w
 ``fixed_quad`` here, ``quad`` in quadrature.py, ``dblquad``, ``tplquad``, ``nquad`` and ``quad_vec`` in cubature.py,
 both on the sums of panels.py.  So are the solvers of differential equations:
 
-    initial_values.py   solve_ivp; trajectories.py, variational.py: its steps, with derivatives; rates.py, constants.py
+    initial_values.py   solve_ivp; rates.py, constants.py: its right-hand side; its steps, with derivatives:
+                        trajectories.py, collocation.py, columns.py, variational.py
     lsoda.py            odeint
     boundary_values.py  solve_bvp
 
