@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.objects import carries, fused, stripped
+from .buffers import plain
 from .builtins import with_primal
 from .calls import PACKAGES, enter, hook, method, view_of
-from .solvers import enter_integrators, enter_solvers
+from .solvers import enter_integrators, enter_solvers, in_tree
 
 _pending = ["special", "linalg", "integrate", "interpolate", "stats", "optimize", "sparse"]
 
@@ -67,7 +69,7 @@ def _either(original: Any, own: Any) -> Any:
         if of_functions and any(map(_is_function, (*args, *kwargs.values()))):
             # It may return what carries a derivative, from around it.
             return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
-        return original(*args, **kwargs)
+        return kinds.call(original, *args, **kwargs)
 
     return call
 
@@ -77,6 +79,8 @@ def _is_function(x: Any) -> bool:
 
 
 def _viewed(x: Any) -> Any:
+    if type(x) in (list, tuple, dict):
+        return in_tree(_viewed, x)  # limits of nquad
     return hook(x) if _is_function(x) else x
 
 
@@ -89,7 +93,9 @@ def _method(cls: type, name: str, differentiable: Any) -> None:
     @functools.wraps(original)
     def method(*args: Any, **kwargs: Any) -> Any:
         if not (carries(args[1:]) or carries(kwargs)):
-            return original(*args, **kwargs)
+            if kinds.OTHERS:
+                args, kwargs = tuple(map(plain, args)), {name: plain(arg) for name, arg in kwargs.items()}
+            return kinds.call(original, *args, **kwargs)
         result = differentiable(*args, **kwargs)
         return view_of(original)(*args, **kwargs) if result is NotImplemented else result
 

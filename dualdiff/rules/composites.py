@@ -17,6 +17,7 @@ from ..table import RULES, register
 from ..tangents import Like
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import primal
+from ..values.kinds import OTHERS, as_array
 from ..values.levels import innermost
 from ..values.objects import fused, stripped
 from .elementwise_functions import chord
@@ -44,7 +45,7 @@ def formula(*functions: Any, active: str | None = None) -> Callable[[Callable[..
 
 def array(x: Any) -> Any:
     """An argument that is to have a shape."""
-    return x if hasattr(x, "__array_function__") else np.asarray(x)
+    return x if hasattr(x, "__array_function__") else as_array(x)
 
 
 def along(axis: int, ndim: int, index: Any) -> tuple[Any, ...]:
@@ -187,7 +188,7 @@ def corrcoef(
 def bincount(y: Any, x: Any, weights: Any = None, minlength: int = 0, *, dweights: Tangent) -> Tangent | None:
     if y.dtype.kind != "f":  # of nothing, NumPy returns whole numbers
         return None
-    places = np.array(x, dtype=np.intp)
+    places = np.array(x, dtype=np.intp) if type(x) not in OTHERS else x.astype(np.intp)
 
     def apply(block: Any) -> Any:
         sums = np.zeros((block.shape[0], *np.shape(y)), dtype=y.dtype, like=block)

@@ -19,6 +19,7 @@ from ..tangents import ONE, Perturbation, blocks
 from ..tangents.expression import Tangent, normalized
 from ..values import storage as shared
 from ..values.dual import Dual, is_array, may_share_memory, primal
+from ..values.kinds import ARRAYS, as_array
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, wrapped, written
@@ -63,6 +64,8 @@ def _flat(block: Any) -> Any:
 
 def _memory_order(value: Any) -> list[int]:
     """Axes from the slowest to the fastest, as NumPy's iterator takes them: axes of stride 0 stay where they are."""
+    if type(value) in ARRAYS and type(value) is not np.ndarray:
+        value = value.memory
     if not isinstance(value, np.ndarray):
         raise errors.unsupported(np.ravel, "order='K' asks for the memory of a NumPy array", [value.shape])
     pair: Any = [value, None]
@@ -170,7 +173,7 @@ def _diagonal(block: Any, offset: int, axis1: int, axis2: int) -> Any:
         n = min(square.shape[-2:])
         return np.einsum("...ii->...i", square[..., :n, :n])
     part = np.diagonal(block, offset, axis1, axis2)
-    if type(part) is np.ndarray and block.flags.writeable:
+    if type(part) in ARRAYS and block.flags.writeable:
         part.setflags(write=True)
     return part
 
@@ -528,5 +531,5 @@ def _mask(condition: Any, chosen: bool) -> Any:
     """Where a condition is true (or false), as a boolean array, which selects, and not a scalar, which multiplies."""
     if hasattr(condition, "__array_function__") and not isinstance(condition, np.ndarray):
         return condition != 0 if chosen else condition == 0
-    mask = np.asarray(condition, dtype=bool)
-    return mask if chosen else np.asarray(~mask)
+    mask = as_array(condition, bool)
+    return mask if chosen else as_array(~mask)

@@ -24,6 +24,7 @@ from ..table import RULES, Rule, register
 from ..tangents import Perturbation, blocks, like_of
 from ..tangents.expression import Tangent, normalized, sum_subscripts
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS, as_array
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .axes import along, axes_of, rows_of, tangent_rows
@@ -136,7 +137,7 @@ def selected(d: Tangent, where: Any) -> Tangent:
 
 
 def _mask(where: Any) -> Any:
-    return where if hasattr(where, "dtype") else np.asarray(where, dtype=bool)
+    return where if hasattr(where, "dtype") else as_array(where, bool)
 
 
 def total(d: Tangent, axis: Any, y: Any) -> Tangent:
@@ -315,7 +316,7 @@ def _extremum(
     """All entries that equal the result share it evenly."""
     if dtype is not None:
         a = np.positive(a, dtype=dtype)
-    if type(a) is np.ndarray and where is True and initial is None:
+    if type(a) in ARRAYS and where is True and initial is None:
         tied = a == along(y, a, axis)
         if np.count_nonzero(tied) == y.size and not np.any(y != y):  # one each: no ties, no NaN
             return total(da * tied, axis, y)
@@ -339,7 +340,7 @@ def _short_extremum(reduce: Any, argument: Any) -> Callable[[Dual, Any], Any]:
 
     def short(a: Dual, axis: Any) -> Any:
         value, p = a.value, a.perturbation
-        if type(value) is not np.ndarray or value.size == 0:
+        if type(value) not in ARRAYS or value.size == 0:
             return None
         y = reduce(value, axis=axis)
         if axis is None or value.ndim <= 1:
@@ -428,7 +429,7 @@ def _cumulated(d: Tangent, axis: int) -> Tangent:
 
 
 def _short_cumsum(a: Dual, axis: Any) -> Any:
-    if type(a.value) is not np.ndarray or (axis is None and a.ndim != 1) or a.ndim == 0:
+    if type(a.value) not in ARRAYS or (axis is None and a.ndim != 1) or a.ndim == 0:
         return None
     axis = axis or 0
     y = np.add.accumulate(a.value, axis=axis)

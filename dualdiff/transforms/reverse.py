@@ -15,7 +15,9 @@ import numpy as np
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents import dtype_of
+from ..values import kinds
 from ..values.dual import may_share_memory, size_of
+from ..values.kinds import ARRAYS
 from .arguments import (
     checked_argnums,
     directions_in,
@@ -457,7 +459,7 @@ def _gradient(record: Recording, argnums: Any, weights_structure: Structure | No
         if node is not None
     ]
     found = record.tape.pull(seeds, record.inputs, consume=True, one=True)
-    plainly = len(found) == 1 and type(argnums) is int and type(record.primals[0]) is np.ndarray
+    plainly = len(found) == 1 and type(argnums) is int and type(record.primals[0]) in ARRAYS
     if plainly and found[0] is not None and record.given[0] is LEAF:  # the common case
         return own(found[0])
     rows = iter(
@@ -472,7 +474,9 @@ def _gradient(record: Recording, argnums: Any, weights_structure: Structure | No
 
 def _as_given(row: Any, primal: Any) -> Any:
     """The gradient of a Python float is one."""
-    return float(row) if type(primal) is float and type(row) in (np.float64, np.ndarray) else row
+    if kinds.is_python_float(primal) and kinds.type_of(row) in (np.float64, np.ndarray):
+        return kinds.as_python_float(row)
+    return row
 
 
 def jacrev(

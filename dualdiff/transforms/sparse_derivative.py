@@ -75,6 +75,15 @@ class SparseDerivative(Transformed):
             return f"{self!r}: nothing evaluated yet"
         return f"{self.name}: {self._last.described()}, {'1' if self._check else 'none'} to check"
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from .spy import svg
+
+        plan = self._last
+        picture = "" if plan is None else svg(plan.pattern, plan.column_colours, plan.row_colours)
+        return f"<div><p>{escape(str(self))}</p>{picture}</div>"
+
     def _evaluated(self, *args: Any, **kwargs: Any) -> Any:
         positions = selected(self._argnums, len(args), self.name)
         leaves, structures = real_leaves(args, positions, self.name)
