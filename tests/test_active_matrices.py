@@ -46,6 +46,10 @@ MADE = {
     "block_array": lambda x: sp.block_array([[sp.diags_array(x[:2]), None], [None, x[4:, None]]]),
     "bmat": lambda x: sp.bmat([[sp.diags(x[:2]), None], [None, sp.coo_matrix([[2.0]])]]),
     "block_diag": lambda x: sp.block_diag([sp.diags_array(x[:2]), np.array([[3.0]])]),
+    "tril": lambda x: sp.tril(sp.csr_array((x, INDICES, INDPTR)), format="csc"),
+    "triu": lambda x: sp.triu(sp.coo_matrix((x, (ROW, COL))), 1),
+    "kron": lambda x: sp.kron(sp.eye_array(1), sp.csr_array((x, INDICES, INDPTR)), format="csr"),
+    "kron of two": lambda x: sp.kron(sp.diags_array(x[:1]), sp.csc_array((x, INDICES, INDPTR)), format="csc"),
     "rows": lambda x: sp.csr_array((x, INDICES, INDPTR))[[2, 0, 1]],
 }  # fmt: skip
 
@@ -240,7 +244,6 @@ def test_questions_about_the_matrix_are_answered():
         lambda A, x: spl.expm(A),
         lambda A, x: spl.cg(A, B)[0],
         lambda A, x: spl.norm(A),
-        lambda A, x: sp.kron(A, A) @ np.ones(9),
         lambda A, x: spl.spilu(A.tocsc()).solve(B),
         lambda A, x: spl.splu(A.tocsc()).L @ B,
         lambda A, x: A.power(2) @ B,

@@ -124,6 +124,34 @@ for _name in PLACING:
     globals()[_name] = _placed(getattr(scipy.sparse, _name))
 
 
+def _part(original: Any) -> Callable[..., Any]:
+    """A part of a matrix, `tril` or `triu`."""
+
+    @functools.wraps(original)
+    def call(A: Any, k: int = 0, format: str | None = None) -> Any:
+        if not isinstance(A, ActiveMatrix):
+            return original(A, k, format)
+        whole = A.summed()
+        return taken(whole.entries, original(whole.structure(), k)).asformat(format)
+
+    return call
+
+
+tril, triu = _part(scipy.sparse.tril), _part(scipy.sparse.triu)
+
+
+def kron(A: Any, B: Any, format: str | None = None) -> Any:
+    """As ``scipy.sparse.kron``."""
+    if not (isinstance(A, ActiveMatrix) or isinstance(B, ActiveMatrix)):
+        return scipy.sparse.kron(A, B, format)
+    a, b = (active(x if is_matrix(x) else scipy.sparse.coo_array(x)) for x in (A, B))
+    (m, n), at = b.shape, lambda i, j, size: (i[:, None].astype(np.int64) * size + j).ravel()
+    entries = np.reshape(a.entries[:, None] * b.entries, (a.nnz * b.nnz,))
+    shape = a.shape[0] * m, a.shape[1] * n
+    whole = ActiveMatrix(entries, at(a.row, b.row, m), at(a.col, b.col, n), shape, "coo", a.is_array or b.is_array)
+    return whole.asformat(format)
+
+
 def issparse(x: Any) -> bool:
     """As ``scipy.sparse.issparse``; true of matrices whose entries carry derivatives too."""
     return isinstance(x, ActiveMatrix) or bool(scipy.sparse.issparse(x))
@@ -195,5 +223,5 @@ def multiplied(matrix: Any, other: Any) -> Any:
     return NotImplemented if len(matrix.shape) != 2 else active(matrix).multiply(other)
 
 
-STAND_INS = frozenset({*CLASSES, *PLACING, "issparse", "spsolve"})
-__all__ = [*CLASSES, *PLACING, "factorized", "issparse", "spilu", "splu", "spsolve"]
+STAND_INS = frozenset({*CLASSES, *PLACING, "issparse", "kron", "spsolve", "tril", "triu"})
+__all__ = [*CLASSES, *PLACING, "factorized", "issparse", "kron", "spilu", "splu", "spsolve", "tril", "triu"]

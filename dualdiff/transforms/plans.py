@@ -17,6 +17,8 @@ from .jacobian import ROW_COST
 
 # Entries of the seeds of one shape that are kept.
 _KEPT = 2**20
+# Entries up to which the check adds up the rows by itself.
+_FEW = 2**16
 
 
 class Plan:
@@ -37,6 +39,40 @@ class Plan:
         self.n_forward = 0 if column_colours is None else int(column_colours.max(initial=-1)) + 1
         self.n_backward = 0 if row_colours is None else int(row_colours.max(initial=-1)) + 1
         self._seeds: dict[bool, Any] = {}
+        self._random_of_entries: Any = None
+
+    def along_random(self, data: Any) -> Any:
+        """The matrix of these entries times the random direction, in their precision."""
+        if 0 < len(data) <= _FEW:  # making a sparse matrix takes longer than this
+            return self._summed(data * self._weights().astype(_real(data.dtype), copy=False))
+        return self.matrix(data) @ self.random.astype(_real(data.dtype))
+
+    def magnitudes(self, data: Any, rows: Any) -> Any:
+        """The sums of magnitudes that `along_random` has in some rows."""
+        if 0 < len(data) <= _FEW:
+            return self._summed(np.abs(data * self._weights()))[rows]
+        return abs(self.matrix(data)[rows]) @ np.abs(self.random)
+
+    def _weights(self) -> Any:
+        if self._random_of_entries is None:
+            self._random_of_entries = self.random[self.pattern.indices]
+        return self._random_of_entries
+
+    def _summed(self, terms: Any) -> Any:
+        """The sum of each row."""
+        starts = self.pattern.indptr[:-1]
+        filled = starts < self.pattern.indptr[1:]
+        if filled.all():
+            return np.add.reduceat(terms, starts)
+        whole = np.zeros(self.m, terms.dtype)
+        whole[filled] = np.add.reduceat(terms, starts[filled])
+        return whole
+
+    def matrix(self, data: Any) -> Any:
+        """The entries as a sparse matrix on the memory of the pattern."""
+        from scipy.sparse import csr_array
+
+        return csr_array((data, self.pattern.indices, self.pattern.indptr), shape=self.pattern.shape)
 
     def count(self, check: bool) -> int:
         """How many directions forwards there are: one for each colour of columns, and with ``check`` the random one."""
@@ -68,7 +104,7 @@ class Plan:
         """What makes the directions alone, for those who are sent it."""
         plan = copy.copy(self)
         plan.pattern = plan.by_rows = plan.from_columns = plan.from_rows = None
-        plan._seeds = {}
+        plan._seeds, plan._random_of_entries = {}, None
         return plan
 
     def described(self) -> str:
@@ -80,6 +116,10 @@ class Plan:
             parts.append(f"{self.n_backward} backwards")
         colours = self.n_forward + self.n_backward
         return f"{m} x {n}, {self.pattern.nnz} entries; {colours} colour{'s' * (colours != 1)}: {', '.join(parts)}"
+
+
+def _real(dtype: Any) -> Any:
+    return np.dtype(dtype.char.lower()) if dtype.kind == "c" else dtype
 
 
 def plan_for(pattern: Any, mode: str) -> Plan:
