@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .record import Constant, Instruction, Ref, Trace, Variable, mapped, refs
+from .record import SILENT, Constant, Instruction, Ref, Trace, Variable, mapped, refs
 
 _ndarray = np.ndarray
 _FOLDED = 2**20  # bytes of the largest constant that folding makes
@@ -102,6 +102,24 @@ def _has_callable(tree: Any) -> bool:
     return callable(tree) and not isinstance(tree, (type, np.ufunc))
 
 
+def may_raise(program: Program, step: Instruction) -> bool:
+    """Whether an error may come of the values, where NumPy would have inf or nan."""
+    if step.errstate is SILENT:  # where it is expected, and caught
+        return False
+    if step.how == "operator" and step.what in _RAISING and type(step.out) is Ref:
+        if program.variables[step.out.number].kind != "number":
+            return False
+        other = step.args[1]
+        return step.what == "__pow__" or type(other) is Ref or not other
+    if step.how != "call" or type(step.what) is tuple:
+        return False
+    module = getattr(step.what, "__module__", None)
+    return module == "math" or (module == "numpy.linalg" and step.what not in (np.linalg.det, np.linalg.norm))
+
+
+_RAISING = frozenset({"__truediv__", "__floordiv__", "__mod__", "__pow__", "divmod"})
+
+
 # Dead code.
 
 
@@ -122,7 +140,7 @@ def dead(program: Program) -> Program:
         if step.how == "writeable":  # which matters to later writes alone
             needed = type(step.args[0]) is Ref and program.root(step.args[0].number) in written
         else:
-            needed = step.how == "guard" or not (is_pure(step) or step.written)
+            needed = step.how == "guard" or not (is_pure(step) or step.written) or may_raise(program, step)
         needed = needed or any(number in live for number in refs(step.out))
         needed = needed or any(program.root(number) in live_roots for number in step.written)
         if needed:

@@ -19,7 +19,7 @@ from ..errors import StagingRefused as StagingRefused
 from ..rules.ufuncs import AT_EDGE
 
 _ndarray = np.ndarray
-_SILENT = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
+SILENT = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
 _ACTIVE = threading.local()
 
 
@@ -167,7 +167,7 @@ class Trace:
         state: Any = np.geterr()
         if state != self.errstate:
             if AT_EDGE.get():
-                state = _SILENT
+                state = SILENT
             if any(how in ("raise", "call", "log") for how in state.values()):
                 raise StagingRefused("np.errstate asks for errors, on which the program could not depend")
             instruction.errstate = state
