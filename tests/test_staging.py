@@ -1,4 +1,4 @@
-"""What once was silently different in staged functions: each must be the unstaged result, or run unstaged and say why."""
+"""What once was silently different in staged functions: the unstaged result, or run unstaged and say why."""
 
 import threading
 import warnings
