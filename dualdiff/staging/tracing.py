@@ -33,8 +33,8 @@ _ndarray = np.ndarray
 class Traced:
     """What the three kinds share.
 
-    ``isinstance(x, np.ndarray)`` is false, by which the engine knows what is in memory of NumPy's; adapted code gets the
-    answer for the plain value (adapting/builtins.py).
+    ``isinstance(x, np.ndarray)`` is false, by which the engine knows what is in memory of NumPy's; adapted code gets
+    the answer for the plain value (adapting/builtins.py).
     """
 
     __slots__ = ("example", "number", "run")
