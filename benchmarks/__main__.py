@@ -7,6 +7,7 @@
     overhead    small and large operations, loops over scalars and over time
     startup     import, and the first gradient of a fresh process
     sparse      Jacobians and Hessians with few entries, and solvers that take them (not part of a whole run)
+    scipy       likelihoods, whole fits and solves, derivatives of fits (likewise)
     figures     the limits of the design (not part of a whole run: --only figures)
     accuracy    the digits of elementwise derivatives, against mpmath (likewise; minutes: --only accuracy)
 

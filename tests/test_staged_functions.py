@@ -1,4 +1,4 @@
-"""`dd.stage` as its users see it: programs, guards and variants, Python floats, saving, pickling, refusals; each pass."""
+"""`dd.stage` as its users see it: programs, guards and variants, floats, saving, pickling, refusals; each pass."""
 
 import importlib.util
 import inspect

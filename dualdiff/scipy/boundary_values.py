@@ -17,6 +17,7 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from .. import errors
+from ..adapting import adapt
 from ..transforms.forward import jacfwd
 from ..values.objects import carries, fused
 from .callbacks import Watched, differentiable, plain
@@ -45,8 +46,9 @@ def solve_bvp_as_written(given: dict[str, Any]) -> Any:
 
 def _solved(given: dict[str, Any], supply: bool) -> Any:
     given = dict(given)
-    fun, bc = (Watched(without_derivatives(given[name])) for name in ("fun", "bc"))
-    entered = fun.f is not given["fun"] or bc.f is not given["bc"]
+    stripped = {name: without_derivatives(given[name]) for name in ("fun", "bc")}
+    entered = any(stripped[name] is not given[name] for name in stripped)
+    fun, bc = (Watched(_adapted(f)) for f in stripped.values())
     options = plain({name: value for name, value in given.items() if not callable(value)})
     for name in ("fun_jac", "bc_jac"):
         if callable(given[name]):
@@ -60,7 +62,9 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
         raise errors.no_solution("solve_bvp", f"SciPy did not converge ({result.message})")
     with_parameters = given["p"] is not None and np.size(numbers(given["p"])) > 0
     x = fused(given["x"]) if carries(given["x"]) else None
-    moving = Collocation(given["fun"], given["bc"], result, with_parameters, _nodes(x, result.x), given["S"])
+    moving = Collocation(
+        _adapted(given["fun"]), _adapted(given["bc"]), result, with_parameters, _nodes(x, result.x), given["S"]
+    )
     constant = Collocation(fun.f, bc.f, result, with_parameters, result.x, options["S"])
     y, p, f = moving.solution(*constant.polished())
     found = {"x": moving.x, "y": y, "yp": f} | ({"p": p} if with_parameters else {})
@@ -68,6 +72,10 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
     c = _spline(moving.x, y, f)
     whole["sol"] = PPoly.construct_fast(with_value(c, result.sol.c), whole["x"], result.sol.extrapolate, 1)
     return whole
+
+
+def _adapted(f: Any) -> Any:
+    return adapt(f) if callable(f) else f
 
 
 class _Jacobians(Watched):

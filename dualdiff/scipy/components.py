@@ -89,7 +89,7 @@ class Marks:
                     nodes[source.index] = source
                     heapq.heappush(newest, -source.index)
             if (cotangent := cotangents.pop(at, None)) is not None:
-                if self.deep and not any(True for _ in node.sources()):
+                if self.deep and at < self.of[tape] and not any(True for _ in node.sources()):
                     found[at] = cotangent
                 node.pull(cotangent, sweep)
         return found | {at: cotangent for at, cotangent in cotangents.items() if cotangent is not None}

@@ -23,10 +23,10 @@ from ..values.levels import innermost
 from ..values.objects import carries, fused
 from .callbacks import differentiable, plain
 from .implicit import Solution, numbers, with_derivatives
-from .rates import Rate, carried_to, levels_in
+from .rates import Rate, carried_to, combined, levels_in
 from .results import Withheld, with_value
 from .roots import driver
-from .trajectories import CollocationSteps, RungeKuttaSteps, has_stages, jacobian_in_y, recording
+from .trajectories import CollocationSteps, ComplexSteps, RungeKuttaSteps, has_stages, jacobian_in_y, recording
 from .variational import AugmentedSteps
 
 METHODS: dict[str, type[OdeSolver]] = {
@@ -127,7 +127,7 @@ class Problem:
         y0 = self.y0 if carries(self.y0) else np.asarray(self.y0)
         y0 = y0.astype(complex if y0.dtype.kind == "c" else float)
         begin = carried_to(self.rate, t0, y0, self.start)
-        self.trajectory = self._trajectory(begin)
+        self.trajectory = self._trajectory(begin, result)
         last = self.trajectory.states[-1]
         t, y, roots, states = list(result.t), list(np.transpose(result.y)), [], []
         if result.t_events is not None:
@@ -150,6 +150,10 @@ class Problem:
         else:
             inner = range(len(t))
         moving = fused(self.t_eval) if carries(self.t_eval) else None
+        block = getattr(self.trajectory, "block", None)
+        if block is not None and len(inner) and self.t_eval is None:
+            whole = combined(result.y.T[1:-1], [(1.0, block[self.trajectory.places(result.t[1:-1])])])
+            y, inner = [np.concatenate([y[0][None], whole, y[-1][None]])], range(0)
         for i in inner:
             at = t[i]
             y[i] = self.trajectory.at(at, y[i])
@@ -158,7 +162,8 @@ class Problem:
                 y[i] = carried_to(self.rate, at, y[i], t[i])
         result = type(result)(**result)
         if len(t):
-            result.t, result.y = _stacked(t, result.t), _stacked(y, result.y.T, transposed=True)
+            result.t = _stacked(t, result.t)
+            result.y = with_value(y[0].T, result.y) if len(y) < len(t) else _stacked(y, result.y.T, transposed=True)
         if result.t_events is not None:
             result.t_events = [_stacked(root, value) for root, value in zip(roots, result.t_events, strict=True)]
             result.y_events = [_stacked(state, value) for state, value in zip(states, result.y_events, strict=True)]
@@ -166,7 +171,7 @@ class Problem:
             result.sol = DenseSolution(result.sol, self.trajectory, self.rate, ends)
         return result
 
-    def _trajectory(self, begin: Any) -> Any:
+    def _trajectory(self, begin: Any, result: Any) -> Any:
         if self.sensitivity == "adjoint":
             perturbation = innermost([begin, self.rate(self.start, begin)])
             if perturbation is not None and perturbation.mode != "reverse":
@@ -178,7 +183,12 @@ class Problem:
             return self._augmented(begin)
         if self.steps and has_stages(self.method):
             return RungeKuttaSteps(self.rate, self.method, self.steps, begin)
-        return CollocationSteps(self.rate, self.steps, begin, None if self.method is Radau else self._tolerance)
+        if begin.dtype.kind == "c":
+            return ComplexSteps(self.rate, self.steps, begin)
+        if self.method is Radau:  # whose own interpolant is the cubic through these points
+            return CollocationSteps(self.rate, self.steps, begin)
+        between = None if result.sol is not None else np.concatenate([result.t, *(result.t_events or [])])
+        return CollocationSteps(self.rate, self.steps, begin, self._tolerance, between)
 
     def _tolerances(self) -> tuple[Any, Any]:
         return self.solver_options.get("rtol", 1e-3), self.solver_options.get("atol", 1e-6)

@@ -102,7 +102,7 @@ def _with_derivatives(rate: Rate, y0: Any, t: Any, y: Any, options: dict[str, An
         )
         if not run.success:
             raise errors.no_solution("odeint", f"LSODA did not reach the end ({run.message})")
-    trajectory = CollocationSteps(rate, steps, start, lambda y: atol + np.max(rtol) * np.abs(y))
+    trajectory = CollocationSteps(rate, steps, start, lambda y: atol + np.max(rtol) * np.abs(y), times)
     rows = []
     for i, (at, to) in enumerate(zip(times, moving, strict=True)):
         row = first if i == 0 else trajectory.at(at, y[i])

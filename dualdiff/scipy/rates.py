@@ -17,9 +17,11 @@ import numpy as np
 from scipy.integrate import DOP853
 
 from .. import errors
+from ..adapting import adapt
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
+from .callbacks import NOT_DIFFERENTIABLE
 from .constants import without_derivatives
 from .implicit import numbers
 
@@ -28,11 +30,12 @@ class Rate:
     """A right-hand side with its further arguments bound."""
 
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], vectorized: bool = False) -> None:
-        self.fun, self.args, self.vectorized = fun, args, vectorized
-        self.constant_fun = without_derivatives(fun)
-        self.constant_args = without_derivatives(args)
+        constant = without_derivatives(fun)
+        self._as_written: Any = constant  # what SciPy calls; adapted where that finds a derivative after all
+        self.fun, self.constant_fun = (adapt(f) if callable(f) else f for f in (fun, constant))
+        self.args, self.constant_args, self.vectorized = args, without_derivatives(args), vectorized
         # What was stripped may matter only later on the way: only a replay can tell.
-        self.carried = self.constant_fun is not fun or self.constant_args is not args
+        self.carried = constant is not fun or self.constant_args is not args
 
     def __call__(self, t: Any, y: Any) -> Any:
         """f(t, y) for a vector y, of its shape, with the derivatives of all that enters."""
@@ -46,11 +49,22 @@ class Rate:
 
     def plain(self, t: Any, y: Any) -> Any:
         """What SciPy calls: plain numbers as the user's function returns them, in whatever shape."""
-        k = self.constant_fun(t, y, *self.constant_args)
+        if self._as_written is not None:
+            try:
+                k = self._as_written(t, y, *self.constant_args)
+            except NOT_DIFFERENTIABLE:
+                self._as_written = None
+        if self._as_written is None:
+            k = self.constant_fun(t, y, *self.constant_args)
         if carries(k):
             self.carried = True
             return numbers(k)
         return k
+
+    def number(self, t: Any, y: Any) -> Any:
+        """The same as an array of the shape of ``y``."""
+        k = np.ravel(self.plain(t, y[:, None])) if self.vectorized else np.asarray(self.plain(t, y))
+        return k if k.shape == y.shape else np.broadcast_to(k, y.shape)
 
     def constant(self) -> Rate:
         """The same with plain numbers in place of what it closes over, where these can be reached."""

@@ -26,6 +26,7 @@ from ..transforms.forward import jacfwd
 from ..transforms.sparse import sparse_jacobian
 from ..values.dual import Dual
 from ..values.objects import fused
+from .columns import Columns, States
 from .implicit import numbers
 from .rates import Rate, combined, levels_in
 from .sparse import splu
@@ -87,19 +88,35 @@ class Steps:
 
     def __init__(self, steps: list[Step], start: Any) -> None:
         self.steps = steps
-        self.states = [start]
+        self.states: Any = [start]
+        self.block: Any = None  # all states as one array of value zero, where the function takes columns
         self.times = np.array([steps[0].t_old, *(step.t for step in steps)] if steps else [])
         self._sign = -1.0 if len(steps) and steps[-1].t < steps[0].t_old else 1.0
+
+    def _all_at_once(self, columns: Columns, single: Callable[[Any, Any], Any]) -> tuple[Any, Any] | None:
+        """Stages and slopes of all steps from one run of the function, and the states, where it takes columns."""
+        if not columns.work(single):
+            return None
+        found = columns.derivatives(self.states[0])
+        if found is None:
+            return None
+        self.block, stages, slopes = found
+        self.states = States(self.block, [self.steps[0].y_old, *(step.y for step in self.steps)])
+        return stages, slopes
 
     def at(self, t: Any, value: Any) -> Any:
         """The state at a plain time, where SciPy's number is ``value``."""
         if not self.steps:
             return combined(value, [(1.0, self.states[0])])
-        i = int(np.searchsorted(self._sign * self.times, self._sign * t, side="left"))
+        i = int(self.places(t))
         if i < len(self.times) and self.times[i] == t:
             return combined(value, [(1.0, self.states[i])])
         i = min(max(i - 1, 0), len(self.steps) - 1)
         return combined(value, self.inside(i, t))
+
+    def places(self, t: Any) -> Any:
+        """The number of the first end of a step that is not before a time."""
+        return np.searchsorted(self._sign * self.times, self._sign * t, side="left")
 
     def inside(self, i: int, t: Any) -> list[tuple[Any, Any]]:
         """The state inside step number i, as a weighted sum."""
@@ -112,8 +129,10 @@ class RungeKuttaSteps(Steps):
     def __init__(self, rate: Rate, method: Any, steps: list[Step], start: Any) -> None:
         super().__init__(steps, start)
         self.rate, self.method = rate, method
-        self.slopes: list[list[Any]] = []
+        self.slopes: Any = []
         self._extended: dict[int, list[Any]] = {}
+        if steps and self._as_columns():
+            return
         y = start
         slope = rate(steps[0].t_old, y) if steps else None
         for step in steps:
@@ -125,6 +144,26 @@ class RungeKuttaSteps(Steps):
             slopes.append(slope)
             self.slopes.append(slopes)
             self.states.append(y)
+
+    def _as_columns(self) -> bool:
+        method, n = self.method, len(self.steps[0].y)
+        stages = len(method.B) + 1
+        # The slope at the end of a step is one more stage: interpolants use it.
+        A, b = np.zeros((stages, stages)), np.append(method.B, 0.0)
+        A[:-1, : method.A.shape[1]] = method.A
+        A[-1, :-1] = method.B
+        nodes = np.append(method.C, 1.0)
+        t_old = np.array([step.t_old for step in self.steps])
+        h = np.array([step.t for step in self.steps]) - t_old
+        K = np.stack([step.inside for step in self.steps])
+        Y = np.stack([step.y_old for step in self.steps])[:, None, :] + h[:, None, None] * (A @ K)
+        columns = Columns(self.rate, t_old[:, None] + h[:, None] * nodes, Y, K, h, A, b)
+        constant = self.rate.constant()
+        found = self._all_at_once(columns, lambda t, y: _of_one_sweep(constant, t, y))
+        if found is None:
+            return False
+        self.slopes = _Rows(found[1], stages, n)
+        return True
 
     def _stages(self, step: Step, y: Any, slopes: list[Any], K: Any, A: Any, C: Any) -> None:
         h = step.t - step.t_old
@@ -175,20 +214,39 @@ class CollocationSteps(Steps):
     """Collocation at the points of Radau IIA: (1 - h A J) U' = y' + h A f', with U the numbers of SciPy's solution.
 
     The numbers satisfy the equations up to a constant, which is taken for one: so they stay what they are.
-    ``close`` says how far from SciPy's interpolant a cubic may be: where it is not as close, a step is divided, so that
-    methods of high order with their long steps lose nothing between them.
+    ``between`` are times at which a state may be asked for, None for all: where a cubic is farther from SciPy's
+    interpolant than ``close``, the steps around them are divided, so that those of a method of high order lose nothing.
     """
 
-    def __init__(self, rate: Rate, steps: list[Step], start: Any, close: Callable[[Any], Any] | None = None) -> None:
+    def __init__(
+        self, rate: Rate, steps: list[Step], start: Any, close: Callable[[Any], Any] | None = None, between: Any = ()
+    ) -> None:
+        if close is not None:
+            steps = [part for step in steps for part in _divided(step, _parts(step, close, between))]
         super().__init__(steps, start)
-        self.rate, self.close = rate, close
+        self.rate = rate
         self._jacobian = jacobian_in_y(rate.constant())
-        self._within: dict[int, CollocationSteps] = {}
-        self._between: dict[int, list[Any]] = {}
+        self._between: Any = {}
+        if steps and start.shape[0] < _LARGE and self._as_columns():
+            return
         y = start
         for step in steps:
             y = combined(step.y, [(1.0, self._stages(step, y, last=True)[-1])])
             self.states.append(y)
+
+    def _as_columns(self) -> bool:
+        t = np.array([step.t_old + (step.t - step.t_old) * _NODES for step in self.steps])
+        Y = np.stack([np.stack([*step.inside(times[:2]).T, step.y]) for step, times in zip(self.steps, t, strict=True)])
+        if np.iscomplexobj(Y):
+            return False
+        n = Y.shape[-1]
+        K = np.array([[self.rate.number(at, y) for at, y in zip(*row, strict=True)] for row in zip(t, Y, strict=True)])
+        h = np.array([step.t - step.t_old for step in self.steps])
+        found = self._all_at_once(Columns(self.rate, t, Y, K, h, _RADAU, _RADAU[2]), self._jacobian)
+        if found is None:
+            return False
+        self._between = _Rows(found[0], 3, n)
+        return True
 
     def _stages(self, step: Step, y: Any, last: bool) -> list[Any]:
         """The states at the three points, or only the last of them, which is that at the end of the step."""
@@ -252,41 +310,79 @@ class CollocationSteps(Steps):
 
     def inside(self, i: int, t: Any) -> list[tuple[Any, Any]]:
         step = self.steps[i]
-        if i in self._within:
-            within = self._within[i]
-            return within.inside(
-                min(int(np.searchsorted(self._sign * within.times, self._sign * t)), len(within.steps)) - 1, t
-            )
-        if i not in self._between:
-            if (parts := self._parts(step)) > 1:
-                self._within[i] = CollocationSteps(self.rate, _divided(step, parts), self.states[i])
-                return self.inside(i, t)
+        if type(self._between) is dict and i not in self._between:
             self._between[i] = self._stages(step, self.states[i], last=False)
-        return list(zip(self._weights(step, t), [self.states[i], *self._between[i]], strict=True))
+        weights = _cubic((t - step.t_old) / (step.t - step.t_old))
+        return list(zip(weights, [self.states[i], *self._between[i]], strict=True))
 
-    @staticmethod
-    def _weights(step: Step, t: Any) -> list[float]:
-        x = (t - step.t_old) / (step.t - step.t_old)
-        nodes = [0.0, *_NODES]
-        return [float(np.prod([(x - b) / (a - b) for b in nodes if b != a])) for a in nodes]
 
-    def _parts(self, step: Step) -> int:
-        if self.close is None:
-            return 1
-        times = step.t_old + (step.t - step.t_old) * np.array([0.0, *_NODES, 0.4, 0.85])
-        values = step.inside(times).T
-        worst = 0.0
-        for t, value in zip(times[4:], values[4:], strict=True):
-            cubic = sum(w * v for w, v in zip(self._weights(step, t), values, strict=False))
-            worst = max(worst, np.max(np.abs(cubic - value) / self.close(step.y), initial=0.0))
-        return int(min(np.ceil(worst**0.25), _MOST_PARTS)) if worst > 1 else 1
+def _cubic(x: float) -> list[float]:
+    """The weights of the start and the three points of a step in the cubic through them."""
+    nodes = [0.0, *_NODES]
+    return [float(np.prod([(x - b) / (a - b) for b in nodes if b != a])) for a in nodes]
+
+
+_PROBES = np.array([0.4, 0.85])
+_OF_PROBES = np.array([_cubic(x) for x in _PROBES])
+
+
+def _parts(step: Step, close: Callable[[Any], Any], between: Any) -> int:
+    """Into how many parts a step is divided, if any of the times is in it."""
+    low, high = min(step.t_old, step.t), max(step.t_old, step.t)
+    if between is not None and not np.any((low < between) & (between < high)):
+        return 1
+    values = step.inside(step.t_old + (step.t - step.t_old) * np.array([0.0, *_NODES, *_PROBES])).T
+    worst = np.max(np.abs(_OF_PROBES @ values[:4] - values[4:]) / close(step.y), initial=0.0)
+    return int(min(np.ceil(worst**0.25), _MOST_PARTS)) if worst > 1 else 1
 
 
 def _divided(step: Step, parts: int) -> list[Step]:
     """A step as several short ones along its interpolant."""
+    if parts == 1:
+        return [step]
     times = np.linspace(step.t_old, step.t, parts + 1)
     values = [step.y_old, *step.inside(times[1:-1]).T, step.y]
     return [Step(times[j], times[j + 1], values[j], values[j + 1], step.inside) for j in range(parts)]
+
+
+class _Rows:
+    """The stages of step number i, out of an array of those of all steps."""
+
+    def __init__(self, block: Any, stages: int, n: int) -> None:
+        self.block, self.stages, self.n = block, stages, n
+
+    def __getitem__(self, i: int) -> list[Any]:
+        row = self.block[i]
+        return [row[s] for s in range(self.stages)]
+
+
+class ComplexSteps:
+    """`CollocationSteps` of real and imaginary parts, end to end: f need not be holomorphic."""
+
+    def __init__(self, rate: Rate, steps: list[Step], start: Any) -> None:
+        n = start.shape[0]
+        whole = lambda t, u: _parts_of(rate(t, u[:n] + 1j * u[n:]))
+        constant = rate.constant()
+        split = Rate(whole, ())
+        split.constant_fun = lambda t, u: _parts_of(constant(t, u[:n] + 1j * u[n:]))
+        split._as_written = split.constant_fun
+        real = [
+            Step(s.t_old, s.t, _parts_of(s.y_old), _parts_of(s.y), lambda t, s=s: _parts_of(s.inside(t))) for s in steps
+        ]
+        self.n = n
+        self._real = CollocationSteps(split, real, _parts_of(start))
+        self.states = [start, self._joined(self._real.states[-1], steps[-1].y if steps else start)]
+
+    def at(self, t: Any, value: Any) -> Any:
+        return self._joined(self._real.at(t, _parts_of(value)), value)
+
+    def _joined(self, u: Any, value: Any) -> Any:
+        z = u[: self.n] + 1j * u[self.n :]
+        return combined(value, [(1.0, z)]) if type(value) is np.ndarray else z
+
+
+def _parts_of(z: Any) -> Any:
+    return np.concatenate([np.real(z), np.imag(z)])
 
 
 def jacobian_in_y(rate: Rate) -> Callable[[Any, Any], Any]:

@@ -63,6 +63,9 @@ class Node:
     def __str__(self) -> str:
         return f"%{self.index}: {self.dtype}{list(self.shape)} = {self.text()}"
 
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
 
 class Combine(Node):
     """Σ partialᵢ · tangentᵢ"""

@@ -61,11 +61,16 @@ def primal_leaf(x: Any, name: str) -> Any:
 
 def _no_number(x: Any, name: str, what: str) -> TypeError:
     shown = repr(x)
-    convert = (
-        "convert it: x.astype(float)"
-        if isinstance(x, (np.ndarray, np.generic, str, bool)) or x is None
-        else f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
-    )
+    if isinstance(x, (np.ndarray, np.generic)):
+        convert = "convert it: x.astype(float)"
+    elif isinstance(x, (list, tuple)):
+        convert = "make it an array: np.array(x)"
+    elif isinstance(x, (str, bytes, bool)) or x is None or callable(x):
+        convert = "pass it as a keyword argument"
+    else:
+        convert = f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
+    if name.endswith("]") or "." in name.split("argument")[-1]:  # inside a tree
+        convert = f"mark it as a constant: dualdiff.static({shown if len(shown) < 20 else '...'}); or {convert}"
     return TypeError(
         f"{name} is {what} ({shown if len(shown) < 60 else shown[:57] + '...'}) and cannot be differentiated; "
         "real and complex numbers can.\n"
@@ -73,8 +78,8 @@ def _no_number(x: Any, name: str, what: str) -> TypeError:
     )
 
 
-def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
-    """A user's tangent, checked against its primal, as a block of one direction."""
+def seed_leaf(tangent: Any, value: Any, name: str, value_name: str, block: bool = False) -> Any:
+    """A user's tangent, checked against its primal, as a block of one direction; or a ``block`` of the user's."""
     if hasattr(tangent, "__dual__"):  # a Variable
         tangent = tangent.__dual__()
     if type(tangent) not in foreign.PLAIN:
@@ -87,9 +92,17 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
     if isinstance(tangent, np.ndarray) and tangent.dtype == object:
         tangent = fused(tangent)
     shape, wanted = np.shape(tangent), np.shape(value)
-    if shape != wanted:
+    if block and (not shape or shape[1:] != wanted):
+        raise ValueError(
+            f"{name} has shape {shape}, {value_name} has shape {wanted}; a block of k directions has the shape "
+            f"{('k', *wanted)}.".replace("'", "")
+        )
+    if not block and shape != wanted:
+        several = shape[1:] == wanted and shape and name.startswith(("pushforward", "pullback"))
+        hint = f"\n  For {shape[0]} directions side by side: {name.partition(':')[0]}(..., block=True)."
         raise ValueError(
             f"{name} has shape {shape}, {value_name} has shape {wanted}; each tangent has the shape of its primal."
+            f"{hint if several else ''}"
         )
     dtype, target = _dtype(tangent), _dtype(value)
     if dtype.kind not in "iufc" or (dtype.kind == "c" and target.kind != "c"):
@@ -97,10 +110,19 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
             f"{name} has dtype {dtype}, {value_name} has dtype {target}; a tangent has the dtype of its primal."
         )
     if isinstance(tangent, (np.ndarray, np.generic, int, float, complex)):
-        return np.array([tangent], dtype=target)
+        return np.array(tangent if block else [tangent], dtype=target)
     if dtype != target:
         tangent = tangent.astype(target)
-    return np.stack([tangent])
+    return tangent.copy() if block else np.stack([tangent])
+
+
+def directions_in(blocks: list[Any], names: list[str]) -> int:
+    """How many directions there are in each of some blocks."""
+    k = len(blocks[0])
+    for block, name in zip(blocks, names, strict=True):
+        if len(block) != k:
+            raise ValueError(f"{names[0]} has {k} directions, {name} has {len(block)}; all blocks have as many.")
+    return k
 
 
 def refuse_variable(tangent: Any, value: Any, name: str, value_name: str) -> None:
@@ -284,6 +306,20 @@ def without(perturbation: Perturbation, tree: Any) -> Any:
         return leaf if type(leaf) in foreign.PLAIN else foreign.with_data(leaf, taken_off)
 
     return structure.build(map(taken_off, leaves))
+
+
+def in_list(given: Any, built: Any) -> Any:
+    """What was built for an argument: for a list of plain numbers one array, which such a list is to SciPy's users.
+
+    The function gets the list itself: ``2 * [1.0, 2.0]`` is no product.
+    """
+    if type(given) is list and given and all(map(_is_plain_number, given)):
+        return np.stack(built, axis=-1)
+    return built
+
+
+def _is_plain_number(x: Any) -> bool:
+    return type(x) in (float, int, complex) or isinstance(x, np.number) or (type(x) is Dual and x.shape == ())
 
 
 def pair(result: Any, transform: str) -> tuple[Any, Any]:

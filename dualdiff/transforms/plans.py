@@ -7,6 +7,7 @@ columns then tell apart the rest alone; in a symmetric matrix a dense row is a c
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ class Plan:
         self.by_rows = by_rows  # which entries are taken from rows; None for all or none
         self.from_columns: Any = None  # for each entry its place in the block of directions
         self.from_rows: Any = None
-        n = pattern.shape[1]
+        self.m, self.n = pattern.shape
+        n = self.n
         rng = np.random.default_rng(n)
         # Exact in every dtype; of both signs, so that no sum of rows grows.
         self.random = (1.0 + rng.integers(1, 1024, n) / 1024.0) * rng.choice([-1.0, 1.0], n)
@@ -36,32 +38,38 @@ class Plan:
         self.n_backward = 0 if row_colours is None else int(row_colours.max(initial=-1)) + 1
         self._seeds: dict[bool, Any] = {}
 
-    def forward_seeds(self, check: bool) -> Any:
-        """One direction for each colour of columns, and with ``check`` the random one; None if there are none."""
-        known = self._seeds.get(check)
-        if known is not None:
+    def count(self, check: bool) -> int:
+        """How many directions forwards there are: one for each colour of columns, and with ``check`` the random one."""
+        if self.column_colours is None and not check:
+            return 0
+        return self.n_forward + check
+
+    def forward_seeds(self, start: int, stop: int, check: bool) -> Any:
+        """Directions ``start`` to ``stop``: the columns of one colour each, ``check``: at last the random one."""
+        whole = start == 0 and stop == self.count(check)
+        if whole and (known := self._seeds.get(check)) is not None:
             return known
-        n = self.pattern.shape[1]
-        count = self.n_forward + check
-        if not count and self.row_colours is not None:
-            return None
-        seeds = np.zeros((count, n))
+        seeds = np.zeros((stop - start, self.n))
         if self.column_colours is not None:
-            used = np.flatnonzero(self.column_colours >= 0)
-            seeds[self.column_colours[used], used] = 1.0
-        if check:
+            for i in range(start, min(stop, self.n_forward)):
+                np.equal(self.column_colours, i, out=seeds[i - start], casting="unsafe")
+        if check and stop == self.count(check):
             seeds[-1] = self.random
-        if seeds.size <= _KEPT:
+        if whole and seeds.size <= _KEPT:
             seeds.flags.writeable = False
             self._seeds[check] = seeds
         return seeds
 
-    def backward_seeds(self) -> Any:
-        """One cotangent for each colour of rows."""
-        seeds = np.zeros((self.n_backward, self.pattern.shape[0]))
-        used = np.flatnonzero(self.row_colours >= 0)
-        seeds[self.row_colours[used], used] = 1.0
-        return seeds
+    def backward_seeds(self, start: int, stop: int) -> Any:
+        """One cotangent for each colour of rows from ``start`` to ``stop``."""
+        return np.equal(self.row_colours, np.arange(start, stop)[:, None]).astype(float)
+
+    def of_directions(self) -> Plan:
+        """What makes the directions alone, for those who are sent it."""
+        plan = copy.copy(self)
+        plan.pattern = plan.by_rows = plan.from_columns = plan.from_rows = None
+        plan._seeds = {}
+        return plan
 
     def described(self) -> str:
         m, n = self.pattern.shape

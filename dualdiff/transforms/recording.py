@@ -15,6 +15,7 @@ from ..values.dual import Dual
 from ..values.kinds import ARRAYS
 from .arguments import (
     check_leaves,
+    in_list,
     pair,
     primal_leaf,
     result_leaves,
@@ -44,7 +45,12 @@ class Recording(NamedTuple):
     def laid_out(self, parts: Iterable[Any], argnums: Any = None) -> Any:
         """One thing for each primal, in the structure of the arguments; of one only if ``argnums`` is a number."""
         rest = iter(parts)
-        each = tuple([structure.build(rest, bare=True) for structure in self.given])
+        if argnums is None:
+            return tuple([structure.build(rest, bare=True) for structure in self.given])
+        primals = iter(self.primals)
+        each = tuple(
+            [in_list(structure.build(primals, bare=True), structure.build(rest, bare=True)) for structure in self.given]
+        )
         return each[0] if isinstance(argnums, int) else each
 
 

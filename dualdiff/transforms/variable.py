@@ -329,6 +329,11 @@ class Variable(Array):
     def __repr__(self) -> str:
         return f"Variable({self.value!r})"
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(repr(self))}</pre>"
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and type(kwargs.get("out", (None,))[0]) is np.ndarray:
             references = sys.getrefcount(kwargs["out"][0])

@@ -97,6 +97,12 @@ class Dual(Cells, Array):
         value = repr(self.value) if type(self.value) is Dual else _text(self.value, "")
         return f"Dual({value}, {self.perturbation.mode}{'' if self.perturbation.live else ', ended'})"
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        about = f"shape {self.shape}, {self.dtype}, {self.perturbation.mode} mode"
+        return f"<pre>{escape(repr(self))}</pre><small>{escape(about)}</small>"
+
     def __str__(self) -> str:
         return self.__format__("")
 
