@@ -81,6 +81,15 @@ class Different(AssertionError):
     """A staged function gave another result."""
 
 
+def _is_pure(f, args):
+    """Whether the unstaged function gives the same twice."""
+    try:
+        a, b = (flatten(f(*[copied(a) if isinstance(a, np.ndarray) else a for a in args]))[0] for _ in range(2))
+    except Exception:
+        return False
+    return len(a) == len(b) and all(map(same, a, b))
+
+
 def staged_like(f, args, scales=(0.0, 0.003, 0.4), **options):
     """Stage ``f`` at ``args`` and compare at three points; the reason if it is refused, else None."""
     with warnings.catch_warnings():
@@ -89,7 +98,7 @@ def staged_like(f, args, scales=(0.0, 0.003, 0.4), **options):
         try:
             staged.program(*[copied(a) if isinstance(a, np.ndarray) else a for a in args])
         except StagingRefused as error:
-            if "gave another result" in str(error):
+            if "gave another result" in str(error) and _is_pure(f, args):
                 raise Different(str(error)) from error
             return str(error)
         for scale in scales:
@@ -108,7 +117,12 @@ def staged_like(f, args, scales=(0.0, 0.003, 0.4), **options):
 # Samples of the rules.
 
 # What is refused, and why it may be.
-REFUSED_SAMPLES: tuple[str, ...] = ()
+REFUSED_SAMPLES = (
+    "a nan came up",  # the unstaged function runs
+    "LinAlgError, which was caught",  # a singular matrix, whose derivatives are made in another way
+    "a file",  # that is read to its end
+    "which is no array",  # np.fromfunction of a function with traced values in it
+)
 
 
 def staged_sample(sample, mode):

@@ -8,7 +8,7 @@ import pytest
 from tests.samples import load_all
 from tests.staged_programs import REFUSED_SAMPLES, staged_sample
 
-STRIDE = 61
+STRIDE = 151
 
 
 @pytest.mark.parametrize("mode", ["plain", "jvp", "vjp", "jvp of jvp", "jvp of vjp"])

@@ -13,6 +13,7 @@ import numpy as np
 from ..table import RULES
 from ..tangents import ONE
 from ..tangents.expression import Tangent
+from ..values import kinds
 from ..values.dual import Dual, is_array, may_share_memory, primal
 from ..values.kinds import OTHERS, as_array
 from ..values.levels import duals_in, innermost, lifted
@@ -93,7 +94,7 @@ def full(like: Dual, shape: Any, fill_value: Any, dtype: Any = None, order: Any 
         return _buffer(_plain(np.full, like, (shape, fill_value, dtype, order), options), like)
     dtype = np.dtype(fill_value.dtype if dtype is None else dtype)
     if constant(dtype):
-        return np.full(shape, primal(fill_value), dtype, order, **options)
+        return kinds.call(np.full, shape, primal(fill_value), dtype, order, **options)
     y: Any = np.empty(shape, dtype, order, like=like, **options)
     y[...] = fill_value
     return y

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .passes import Program, is_pure
+from .passes import Program
 from .record import Instruction, Ref, Variable, refs
 
 LARGE = 4096  # entries from which on a buffer is worth more than a short text
@@ -43,7 +43,7 @@ def _nested(program: Program) -> tuple[set[int], list[int]]:
     uses = Counter(refs(program.outputs))
     consumer: dict[int, int] = {number: len(steps) for number in uses}
     for i, step in enumerate(steps):
-        for number in refs((step.args, step.kwargs)):
+        for number in step.reads:
             uses[number] += 1
             consumer[number] = i
     written = program.writes()
@@ -51,7 +51,7 @@ def _nested(program: Program) -> tuple[set[int], list[int]]:
     final = list(range(len(steps)))
     for i in range(len(steps) - 1, -1, -1):
         step = steps[i]
-        if type(step.out) is not Ref or uses[step.out.number] != 1 or not is_pure(step) or step.errstate is not None:
+        if type(step.out) is not Ref or uses[step.out.number] != 1 or not step.is_pure or step.errstate is not None:
             continue
         number = step.out.number
         variable = variables[number]
@@ -66,7 +66,7 @@ def _nested(program: Program) -> tuple[set[int], list[int]]:
             end = final[at]
         else:
             end = at
-        roots = set() if is_view else {variables[n].root for n in refs((step.args, step.kwargs))}
+        roots = set() if is_view else {variables[n].root for n in step.reads}
         if any(i < position < end for root in roots for position in written.get(root, ())):
             continue
         inlined.add(number)
@@ -90,7 +90,7 @@ def _reused(program: Program, final: list[int]) -> dict[int, int]:
     steps, variables = program.steps, program.variables
     last: dict[int, int] = defaultdict(int)
     for i, step in enumerate(steps):
-        for number in refs((step.args, step.kwargs)):
+        for number in step.reads:
             root = variables[number].root
             last[root] = max(last[root], final[i])
         for number in refs(step.out):

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .record import Constant, Instruction, Ref, Trace, Variable, mapped, refs
+from .record import SILENT, Constant, Instruction, Ref, Trace, Variable, mapped, refs
 
 _ndarray = np.ndarray
 _FOLDED = 2**20  # bytes of the largest constant that folding makes
@@ -71,7 +71,7 @@ def simplified(
 
 def changed(step: Instruction, known: dict[int, Any]) -> Instruction:
     """An instruction with what is known to be the same in place of its arguments."""
-    if not known or not any(number in known for number in refs((step.args, step.kwargs))):
+    if not known or not any(number in known for number in step.reads):
         return step
     replace = lambda ref: known.get(ref.number, ref)
     return step.replaced(mapped(step.args, replace), mapped(step.kwargs, replace))
@@ -86,20 +86,22 @@ def without_result(step: Instruction) -> Instruction:
     return step
 
 
-def is_pure(step: Instruction) -> bool:
-    """Whether an instruction only makes its result: no write, no guard, no function of the user's in it."""
-    if step.written or step.how in ("guard", "set", "writeable"):
+def may_raise(program: Program, step: Instruction) -> bool:
+    """Whether an error may come of the values, where NumPy would have inf or nan."""
+    if step.errstate is SILENT:  # where it is expected, and caught
         return False
-    return not _has_callable((step.args, step.kwargs))
+    if step.how == "operator" and step.what in _RAISING and type(step.out) is Ref:
+        if program.variables[step.out.number].kind != "number":
+            return False
+        other = step.args[1]
+        return step.what == "__pow__" or type(other) is Ref or not other
+    if step.how != "call" or type(step.what) is tuple:
+        return False
+    module = getattr(step.what, "__module__", None)
+    return module == "math" or (module == "numpy.linalg" and step.what not in (np.linalg.det, np.linalg.norm))
 
 
-def _has_callable(tree: Any) -> bool:
-    kind = type(tree)
-    if kind in (tuple, list):
-        return any(map(_has_callable, tree))
-    if kind is dict:
-        return any(map(_has_callable, tree.values()))
-    return callable(tree) and not isinstance(tree, (type, np.ufunc))
+_RAISING = frozenset({"__truediv__", "__floordiv__", "__mod__", "__pow__", "divmod"})
 
 
 # Dead code.
@@ -122,7 +124,7 @@ def dead(program: Program) -> Program:
         if step.how == "writeable":  # which matters to later writes alone
             needed = type(step.args[0]) is Ref and program.root(step.args[0].number) in written
         else:
-            needed = step.how == "guard" or not (is_pure(step) or step.written)
+            needed = step.how == "guard" or not (step.is_pure or step.written) or may_raise(program, step)
         needed = needed or any(number in live for number in refs(step.out))
         needed = needed or any(program.root(number) in live_roots for number in step.written)
         if needed:
@@ -163,15 +165,15 @@ def fold(program: Program) -> Program:
         out = step.out
         if step.how == "writeable" and type(step.args[0]) is Constant:  # nobody writes it: see below
             continue
-        if step.how == "guard" and not any(True for _ in refs(step.args)):
+        if step.how == "guard" and not refs(step.args):
             if _holds(step, value_of(step.args)):
                 continue
             kept.append(step)
             continue
         if (
             type(out) is not Ref
-            or not is_pure(step)
-            or any(True for _ in refs((step.args, step.kwargs)))
+            or not step.is_pure
+            or step.reads
             or program.root(out.number) in written
             or _nbytes(program.variables[out.number]) > _FOLDED
             or step.what in (np.empty, np.empty_like)
@@ -304,7 +306,7 @@ def stores(program: Program) -> Program:
     made_by: dict[int, Instruction] = {}
     kept = []
     for step in program.steps:
-        if step.how == "set" and type(step.args[2]) is Ref and not any(True for _ in refs(step.args[1])):
+        if step.how == "set" and type(step.args[2]) is Ref and not refs(step.args[1]):
             source = made_by.get(step.args[2].number)
             if (
                 source is not None
@@ -332,7 +334,7 @@ def fills(program: Program) -> Program:
     steps, written = program.steps, program.writes()
     touched: dict[int, list[int]] = defaultdict(list)
     for i, step in enumerate(steps):
-        for number in refs((step.args, step.kwargs)):
+        for number in step.reads:
             touched[program.root(number)].append(i)
     made: dict[int, int] = {
         step.out.number: i
@@ -441,10 +443,10 @@ def common(program: Program) -> Program:
     kept = []
     for step in program.steps:
         step = changed(step, known)
-        if is_pure(step) and type(step.out) is Ref:
+        if step.is_pure and type(step.out) is Ref:
             out = step.out.number
             if not written.get(program.root(out)) and program.root(out) == out and step.what not in (np.empty,):
-                at = tuple([(n, version[program.root(n)]) for n in refs((step.args, step.kwargs))])
+                at = tuple([(n, version[program.root(n)]) for n in step.reads])
                 key = (step.how, _identity(step.what), repr((step.args, step.kwargs)), at, _state(step))
                 if key in seen:
                     known[out] = seen[key]

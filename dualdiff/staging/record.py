@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from types import BuiltinFunctionType, BuiltinMethodType
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from ..errors import StagingRefused as StagingRefused
 from ..rules.ufuncs import AT_EDGE
 
 _ndarray = np.ndarray
-_SILENT = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
+SILENT = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
 _ACTIVE = threading.local()
 
 
@@ -53,7 +53,7 @@ class Instruction:
     "attribute", "get", "set", "guard" (args: the variable and the value that it must have).
     """
 
-    __slots__ = ("args", "errstate", "how", "kwargs", "line", "out", "what", "written")
+    __slots__ = ("_pure", "_reads", "args", "errstate", "how", "kwargs", "line", "out", "what", "written")
 
     def __init__(
         self, how: str, what: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None,
@@ -67,6 +67,25 @@ class Instruction:
         self.written = written  # the variables in whose memory it writes
         self.line = line
         self.errstate = errstate
+        self._reads: list[int] | None = None
+        self._pure: bool | None = None
+
+    @property
+    def reads(self) -> list[int]:
+        """The variables among its arguments, each as often as it is there."""
+        if self._reads is None:
+            self._reads = refs(self.args)
+            if self.kwargs:
+                self._reads += refs(self.kwargs)
+        return self._reads
+
+    @property
+    def is_pure(self) -> bool:
+        """Whether it only makes its result: no write, no guard, no function of the user's in it."""
+        if self._pure is None:
+            apart = self.written or self.how in ("guard", "set", "writeable")
+            self._pure = not apart and not (_has_callable(self.args) or (self.kwargs and _has_callable(self.kwargs)))
+        return self._pure
 
     def replaced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Instruction:
         return Instruction(self.how, self.what, args, kwargs, self.out, self.written, self.line, self.errstate)
@@ -75,19 +94,41 @@ class Instruction:
         return f"{self.out} = {self.how} {self.what} {self.args} {self.kwargs or ''}"
 
 
-def refs(tree: Any) -> Iterator[int]:
+def _has_callable(tree: Any) -> bool:
+    kind = type(tree)
+    if kind is tuple or kind is list:
+        return any(type(item) not in _PLAIN and _has_callable(item) for item in tree)
+    if kind is dict:
+        return any(map(_has_callable, tree.values()))
+    return callable(tree) and not isinstance(tree, (type, np.ufunc))
+
+
+def refs(tree: Any) -> list[int]:
     """The variables in the arguments of a call."""
+    found: list[int] = []
+    _collect(tree, found)
+    return found
+
+
+def _collect(tree: Any, found: list[int]) -> None:
     kind = type(tree)
     if kind is Ref:
-        yield tree.number
+        found.append(tree[0])
     elif kind is tuple or kind is list:
         for item in tree:
-            yield from refs(item)
+            if type(item) is Ref:
+                found.append(item[0])
+            elif type(item) in _NESTED:
+                _collect(item, found)
     elif kind is dict:
         for item in tree.values():
-            yield from refs(item)
+            _collect(item, found)
     elif kind is slice:
-        yield from refs((tree.start, tree.stop, tree.step))
+        _collect((tree.start, tree.stop, tree.step), found)
+
+
+_PLAIN = frozenset({Ref, Constant, int, float, str, bool, type(None), slice})
+_NESTED = frozenset({tuple, list, dict, slice})
 
 
 def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
@@ -167,7 +208,7 @@ class Trace:
         state: Any = np.geterr()
         if state != self.errstate:
             if AT_EDGE.get():
-                state = _SILENT
+                state = SILENT
             if any(how in ("raise", "call", "log") for how in state.values()):
                 raise StagingRefused("np.errstate asks for errors, on which the program could not depend")
             instruction.errstate = state

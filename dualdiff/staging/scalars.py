@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .passes import Program
+from .passes import Program, may_raise
 from .record import Constant, Instruction, Ref
 
 _ndarray = np.ndarray
@@ -467,11 +467,14 @@ class _Text:
         program = self.lowering.program
         roots = [place for out in self.outputs for place in np.ravel(out).tolist()]
         roots += [place for _, _, places in self.lowering.guards for place in np.ravel(places).tolist()]
-        needed = self._needed(roots)
+        # What raises an error does so though nobody needs its result.
+        raising = [step.out.number for step in program.steps if type(step.out) is Ref and may_raise(program, step)]
+        raised = [place for number in raising for place in np.ravel(self.lowering.values[number]).tolist()]
+        needed = self._needed(roots + raised)
         for place in needed:
             for operand in self._operands(place):
                 self.uses[operand] += 1
-        self.uses.update(roots)
+        self.uses.update(roots + 2 * raised)  # in a statement of its own
         used = {self.operations[place][1] for place in needed if self.operations[place][0] == "input"}
         lists: dict[int, str] = {}
         for number in program.parameters:

@@ -66,7 +66,11 @@ def summed(array: Any, axis: Any) -> Any:
 
 def copied(array: Any) -> Any:
     """A copy, by an array's own method where it is not NumPy's."""
-    return array.copy("K") if isinstance(array, np.ndarray) or hasattr(array, "perturbation") else array.copy()
+    return (
+        array.copy("K")
+        if isinstance(array, np.ndarray) or type(array) in ARRAYS or hasattr(array, "perturbation")
+        else array.copy()
+    )
 
 
 def get(block: Any, index: Any) -> Any:

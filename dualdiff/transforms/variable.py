@@ -217,6 +217,8 @@ class Variable(Array):
 
     @property
     def value(self) -> Any:
+        if kinds.OTHERS:
+            kinds.lift(self)
         return self._dual.value
 
     @value.setter
