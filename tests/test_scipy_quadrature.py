@@ -203,6 +203,19 @@ def test_what_diverges_is_refused(transform):
             transform(f)(1.0)
 
 
+def test_integrands_of_unusual_kinds():
+    assert D(lambda a: integrate.quad_vec(lambda x: a * np.zeros(0), 0, 1)[0])(0.7).shape == (0,)
+    f = lambda a: integrate.quad(lambda x: 1.0 if x < a else 2.0 + 0 * a, 0, 1, points=[a, 5.0])[0]
+    assert_allclose([D(f)(0.7), dd.grad(f)(0.7)], -1.0, rtol=1e-12)
+    f = lambda a: integrate.quad(lambda x: np.abs(x - a) ** -0.5, 0, 2, points=[a])[0]
+    assert_allclose([D(f)(0.7), dd.grad(f)(0.7)], 0.7**-0.5 - 1.3**-0.5, rtol=1e-9)
+    for scale in (1e30, 1e-30):
+        f = lambda a, scale=scale: integrate.quad(lambda x: scale * np.exp(-a * x), 0, np.array(1.0))[0]
+        assert_allclose(dd.grad(f)(0.7) / scale, D(lambda a: (1 - np.exp(-a)) / a)(0.7), rtol=1e-12)
+    with pytest.raises(ZeroDivisionError):
+        dd.grad(lambda a: integrate.quad(lambda x: a * (1 / 0), 0, 1)[0])(0.7)
+
+
 def test_parts_of_results_without_a_derivative_say_so():
     a = 0.7
     with pytest.raises(dd.UnsupportedFunction, match="estimate of the error"):

@@ -238,3 +238,9 @@ def test_arrays_made_in_adapted_code_enter_solvers_of_dualdiff():
 
     f = lambda a: optimize.lsq_linear(np.array([[1.0, 2.0], [2.0, 1.0]]) * a, np.array([1.0, 3.0])).x[0] * a**2
     assert_allclose(dd.derivative(f)(0.7), 5 / 3, rtol=1e-7)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("linprog", "a vertex jumps"), ("milp", "whole numbers do not move")])
+def test_what_has_no_derivative_says_why_under_scipys_own_name_too(name, reason):
+    with pytest.raises(dd.UnsupportedFunction, match=reason):
+        dd.grad(lambda a: getattr(scipy.optimize, name)([1.0, a]).fun)(0.7)

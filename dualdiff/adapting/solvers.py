@@ -28,10 +28,13 @@ def enter_solvers(package: ModuleType, ours: ModuleType) -> None:
     for name in package.__all__:
         original = getattr(package, name)
         if isinstance(original, FunctionType):
-            enter(original, _solver(original, getattr(ours, name) if name in ours.__all__ else None))
+            reason = "dualdiff.scipy.optimize has no derivative of its solution"
+            if name in ours.REASONS:
+                reason += f": {ours.REASONS[name]}"
+            enter(original, _solver(original, getattr(ours, name) if name in ours.__all__ else None, reason))
 
 
-def _solver(original: Any, own: Any) -> Callable[..., Any]:
+def _solver(original: Any, own: Any, reason: str) -> Callable[..., Any]:
     @functools.wraps(original)
     def solve(*args: Any, **kwargs: Any) -> Any:
         args, kwargs = stripped_of(args, []), stripped_of(kwargs, [])
@@ -44,7 +47,7 @@ def _solver(original: Any, own: Any) -> Callable[..., Any]:
                 return result
         if own is None:
             shapes = [dual.shape for dual in duals_in(found)][:1]
-            raise errors.unsupported(original, "dualdiff.scipy.optimize has no derivative of its solution", shapes)
+            raise errors.unsupported(original, reason, shapes)
         return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
 
     return solve

@@ -114,7 +114,7 @@ def quad_vec(given: dict[str, Any]) -> Any:
     a, b, points = (array(given[name]) for name in ("a", "b", "points"))
     full_output = given["full_output"]
     found = scipy.integrate.quad_vec(f, **(plain(given) | {"a": plain(a), "b": plain(b), "points": plain(points)}))
-    if not (f.carried or carries([a, b, points])):
+    if not (f.carried or carries([a, b, points])) or not np.size(found[0]):
         return found
     if full_output and not found[2].success:
         raise errors.no_solution("quad_vec", found[2].message)

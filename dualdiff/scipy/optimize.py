@@ -70,7 +70,7 @@ __all__ = [
     "toms748",
 ]
 
-_REASONS = {
+REASONS = {
     "linprog": "a vertex jumps from one to the next as the objective turns; solve for the active constraints, A x = b, "
     "with np.linalg.solve",
     "milp": "whole numbers do not move with the parameters",
@@ -92,7 +92,7 @@ def __getattr__(name: str) -> Any:
         return found
 
     def refusal(shapes: list[tuple[int, ...]]) -> errors.UnsupportedFunction:
-        return errors.unsupported(found, _REASONS.get(name, "dualdiff.scipy has none"), shapes)
+        return errors.unsupported(found, REASONS.get(name, "dualdiff.scipy has none"), shapes)
 
     def watched(argument: Any) -> Any:
         if not callable(argument) or isinstance(argument, type):
