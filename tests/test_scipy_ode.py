@@ -549,6 +549,35 @@ def test_odeint_of_a_number_and_of_repeated_times():
     assert dd.derivative(lambda k: integrate.odeint(lambda y, t: -k * y, [2.0], [1.0])[0, 0] + k)(1.0) == 1.0
 
 
+def test_odeint_of_a_stiff_system_gets_a_jacobian_that_helps():
+    f, end, y0, p, _ = PROBLEMS["robertson"]
+    for more, func in (
+        ({}, lambda y, t, p: f(t, y, p)),
+        ({"tfirst": True}, f),
+        ({"col_deriv": True}, lambda y, t, p: f(t, y, p)),
+    ):
+        y, report = integrate.odeint(func, y0, [0.0, end], args=(p,), full_output=True, **more)
+        more.pop("col_deriv", None)
+        expected, by_differences = scipy.integrate.odeint(func, y0, [0.0, end], args=(p,), full_output=True, **more)
+        assert_allclose(y, expected, rtol=1e-5)
+        assert report["nst"][-1] < 1.2 * by_differences["nst"][-1]
+        assert report["nfe"][-1] < by_differences["nfe"][-1]
+
+
+@pytest.mark.parametrize("method", ["Radau", "BDF", "LSODA"])
+def test_an_array_that_a_function_fills_again_and_again_stays_plain(method):
+    out = np.zeros(2)
+
+    def f(t, y):
+        out[0], out[1] = y[1], -2.0 * y[0]
+        return out
+
+    expected = scipy.integrate.solve_ivp(f, (0, 1), [1.0, 0.0], method)
+    found = integrate.solve_ivp(f, (0, 1), [1.0, 0.0], method)
+    assert_array_equal(found.y, expected.y)
+    assert type(out) is np.ndarray
+
+
 def test_odeint_keeps_scipys_warning_and_refuses_then():
     blows_up = lambda k: integrate.odeint(lambda y, t: k * y**2, 1.0, [0.0, 2.0])[-1, 0]
     with pytest.warns(scipy.integrate.ODEintWarning):

@@ -17,11 +17,11 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from .. import errors
-from ..adapting import adapt
+from ..adapting import adapt, as_written
 from ..transforms.forward import jacfwd
 from ..values.objects import carries, fused
 from .callbacks import Watched, differentiable, plain
-from .constants import without_derivatives
+from .constants import touches_no_container, without_derivatives
 from .implicit import numbers
 from .interpolate import PPoly
 from .rates import combined, levels_in
@@ -67,7 +67,9 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
         if callable(given[name]):
             options[name] = _Jacobians(given[name])
     if supply:
-        options |= _exact(fun, bc, options)
+        # Where a function may leave what it wrote in an array of the user's, it is not adapted for this.
+        tried = [f if touches_no_container(f) or not callable(f) else as_written(f) for f in stripped.values()]
+        options |= _exact(tried[0], tried[1], options)
     result = scipy.integrate.solve_bvp(fun, bc, **options)
     if not (entered or fun.carried or bc.carried or carries((given["x"], given["S"]))):
         return result
@@ -99,7 +101,7 @@ class _Jacobians(Watched):
         return tuple(map(numbers, found)) if isinstance(found, (tuple, list)) else numbers(found)
 
 
-def _exact(fun: Watched, bc: Watched, options: dict[str, Any]) -> dict[str, Any]:
+def _exact(fun: Any, bc: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Exact Jacobians where they are not given and can be had."""
     try:
         x, y = np.asarray(options["x"], float), np.asarray(options["y"])
@@ -109,7 +111,7 @@ def _exact(fun: Watched, bc: Watched, options: dict[str, Any]) -> dict[str, Any]
     except (TypeError, ValueError, IndexError):
         return {}  # SciPy says what is wrong
     found: dict[str, Any] = {}
-    of_fun, of_bc = jacobians_of_fun(fun.f, p.size > 0), jacobians_of_bc(bc.f, p.size > 0)
+    of_fun, of_bc = jacobians_of_fun(_adapted(fun), p.size > 0), jacobians_of_bc(_adapted(bc), p.size > 0)
     if options["fun_jac"] is None and differentiable(lambda y: of_fun(x, y, p), y):
         found["fun_jac"] = of_fun if p.size else lambda x, y: of_fun(x, y, p)[0]
     if options["bc_jac"] is None and differentiable(lambda y: of_bc(y, yb, p), ya):

@@ -13,6 +13,8 @@ import functools
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
+import numpy as np
+
 from ..values.dual import Dual
 from ..values.objects import carries
 from .callbacks import plain
@@ -75,3 +77,16 @@ def _written(code: CodeType) -> frozenset[str]:
     """The names of enclosing functions that a function, or one inside it, assigns."""
     names = {i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_DEREF", "DELETE_DEREF")}
     return frozenset(names).union(*(_written(c) for c in code.co_consts if type(c) is CodeType))
+
+
+def touches_no_container(f: Any) -> bool:
+    """Whether a function sees no array, list or dict from outside: one that it fills would hold a derivative."""
+    if type(f) is not FunctionType:
+        return False
+    seen = [f.__globals__.get(name) for name in f.__code__.co_names]
+    for cell in f.__closure__ or ():
+        try:
+            seen.append(cell.cell_contents)
+        except ValueError:  # not assigned yet
+            return False
+    return not any(isinstance(x, (np.ndarray, list, dict)) for x in (*seen, *(f.__defaults__ or ())))

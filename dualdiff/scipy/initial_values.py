@@ -21,10 +21,10 @@ from .. import errors
 from ..transforms.forward import jvp
 from ..values.levels import innermost
 from ..values.objects import carries, fused
-from .callbacks import differentiable, plain
+from .callbacks import plain
 from .collocation import CollocationSteps, ComplexSteps
 from .implicit import Solution, numbers, with_derivatives
-from .rates import Rate, carried_to, combined, jacobian_in_y, levels_in
+from .rates import Rate, carried_to, combined, levels_in
 from .results import Withheld, with_value
 from .roots import driver
 from .trajectories import RungeKuttaSteps, has_stages, recording
@@ -127,10 +127,10 @@ class Problem:
             return None  # SciPy says what is wrong
         if y.ndim != 1 or not y.size or np.iscomplexobj(self.plain["y0"]):
             return None
-        jac = jacobian_in_y(self.rate.constant())
-        if self.method is LSODA:
-            sparse_or_not, jac = jac, lambda t, y: _dense(sparse_or_not(t, y))
-        return jac if differentiable(lambda y: jac(t, y), y) else None
+        jac = self.rate.exact_jacobian(t, y)
+        if jac is None or self.method is not LSODA:
+            return jac
+        return lambda t, y: _dense(jac(t, y))
 
     def carries(self) -> bool:
         entered = carries((self.y0, self.t_span, self.t_eval))

@@ -14,10 +14,10 @@ import scipy.integrate
 
 from .. import errors
 from ..values.objects import carries, fused
-from .callbacks import differentiable, plain
+from .callbacks import plain
 from .collocation import CollocationSteps
 from .implicit import numbers
-from .rates import Rate, carried_to, jacobian_in_y, levels_in
+from .rates import Rate, carried_to, levels_in
 from .results import Withheld, with_value
 from .roots import driver
 from .trajectories import recording
@@ -60,7 +60,7 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
     if Dfun is not None:
         options["Dfun"] = Rate(Dfun, args).plain
     elif supply and options["ml"] is None and options["mu"] is None:
-        options |= _exact(rate, y0, t, bool(options["col_deriv"]))
+        options |= _exact(rate, y0, t, bool(options["col_deriv"]), bool(options["tfirst"]))
     call = rate.plain if options["tfirst"] else _swapped(rate.plain)
     start, times = plain(y0), plain(t)
     y, report = scipy.integrate.odeint(call, start, times, **options, full_output=True)
@@ -82,21 +82,23 @@ def _swapped(f: Callable[..., Any]) -> Callable[..., Any]:
     return lambda a, b, *args: f(b, a, *args)
 
 
-def _exact(rate: Rate, y0: Any, t: Any, columns: bool) -> dict[str, Any]:
+def _exact(rate: Rate, y0: Any, t: Any, columns: bool, first_is_time: bool) -> dict[str, Any]:
     try:
         y, first = np.asarray(plain(y0), float), float(np.ravel(plain(t))[0])
     except (TypeError, ValueError, IndexError):
         return {}  # SciPy says what is wrong
     if y.ndim > 1 or not y.size:
         return {}
-    found = jacobian_in_y(rate.constant())
+    found = rate.exact_jacobian(first, np.ravel(y))
+    if found is None:
+        return {}
 
     def jac(t: Any, y: Any) -> Any:
         J = found(t, y)
         J = J.toarray() if hasattr(J, "toarray") else J
         return J.T if columns else J
 
-    return {"Dfun": jac} if differentiable(lambda y: jac(first, y), np.ravel(y)) else {}
+    return {"Dfun": jac if first_is_time else _swapped(jac)}
 
 
 def _with_derivatives(rate: Rate, y0: Any, t: Any, y: Any, options: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ order p is exact to h^p, and of L levels of differentiation h^(L+1) vanishes: th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,8 +27,8 @@ from ..transforms.sparse import sparse_jacobian
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
-from .callbacks import NOT_DIFFERENTIABLE
-from .constants import without_derivatives
+from .callbacks import NOT_DIFFERENTIABLE, differentiable
+from .constants import touches_no_container, without_derivatives
 from .implicit import numbers
 
 # From this many unknowns on, the Jacobian is tried as a sparse one, and is one if so few entries can be nonzero.
@@ -47,12 +48,15 @@ class Rate:
 
     def __call__(self, t: Any, y: Any) -> Any:
         """f(t, y) for a vector y, of its shape, with the derivatives of all that enters."""
+        k: Any
         if self.vectorized:
             k = np.ravel(_array(self.fun(t, y[:, None], *self.args)))
         else:
             k = _array(self.fun(t, y, *self.args))
         if not np.iscomplexobj(numbers(y)) and np.iscomplexobj(numbers(k)):
             k = np.real(k)
+        if type(k) is Dual and k.storage is not None:
+            k = np.copy(k)  # an array that the function may fill again next time
         return k if k.shape == y.shape else np.broadcast_to(k, y.shape)
 
     def plain(self, t: Any, y: Any) -> Any:
@@ -77,6 +81,17 @@ class Rate:
     def constant(self) -> Rate:
         """The same with plain numbers in place of what it closes over, where these can be reached."""
         return Rate(self.constant_fun, self.constant_args, self.vectorized)
+
+    def exact_jacobian(self, t: Any, y: Any) -> Callable[[Any, Any], Any] | None:
+        """∂f/∂y for a solver that takes one, if f has it at ``t``, ``y``: adapted only if that leaves no trace in f."""
+        written = self.constant()
+        written.fun = written.constant_fun = self._as_written
+        tried = [written, self.constant()] if touches_no_container(self._as_written) else [written]
+        for rate in tried:
+            jac = jacobian_in_y(rate)
+            if differentiable(functools.partial(jac, t), y):
+                return jac
+        return None
 
 
 def _array(k: Any) -> Any:
