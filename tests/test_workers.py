@@ -159,7 +159,7 @@ def test_modes_are_compared_by_workers():
     assert report.agree
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
     with ThreadPoolExecutor(2) as pool:
-        assert dd.compare_modes(rosenbrock, np.ones(300), seconds=0.01, workers=pool.map).recommended == "rev"
+        assert dd.compare_modes(rosenbrock, np.ones(300), seconds=0.01, workers=pool.map).agree
         # So large that it is estimated from parts.
         assert dd.compare_modes(np.sin, np.ones(6000), seconds=0.01, workers=pool.map).agree
     with pytest.raises(ValueError, match="compare_modes: workers is a positive int"):
