@@ -59,7 +59,7 @@ def test_code_blocks_of_the_guide_run_in_order_and_print_what_they_promise(name)
 
 
 def test_the_guide_is_linked_from_the_readme_and_shipped():
-    assert set(PAGES) == {"how_it_works.md", "adding_a_rule.md"}
+    assert set(PAGES) == {"how_it_works.md", "adding_a_rule.md", "unchanged_code.md"}
     for name in PAGES:
         assert f"(dualdiff/guide/{name})" in README
         assert importlib.resources.files("dualdiff").joinpath("guide", name).is_file()
