@@ -4,6 +4,7 @@ import ast
 import builtins
 import cmath
 import copy
+import dataclasses
 import functools
 import gc
 import importlib.util
@@ -809,6 +810,60 @@ def test_many_functions_leave_nothing_behind():
         dd.adapt(made(k))
     gc.collect()
     assert (len(calls._plans.known), len(calls._adapted_of), len(calls.KNOWN), len(classes._constructors)) == size
+
+
+def classes_made():
+    class OfSuper(Box):
+        def __init__(self, v):
+            super().__init__(v)
+            self.b = np.zeros(1)
+            self.b[0] = math.sin(v)
+
+    class OfNew:
+        def __new__(cls, v):
+            made = super().__new__(cls)
+            made.b = [math.sin(v)]
+            return made
+
+    @dataclasses.dataclass
+    class Written:
+        v: float
+
+        def __post_init__(self):
+            self.b = [math.sin(self.v)]
+
+    return OfSuper, OfNew, Written
+
+
+def test_many_classes_leave_nothing_behind():
+    def f(x, cls):
+        return cls(x).b[0]
+
+    def used():
+        for cls in classes_made():
+            assert dd.derivative(functools.partial(f, cls=cls))(0.0) == 1.0
+
+    used()
+    gc.collect()
+    size = len(calls._plans.known), len(classes._constructors)
+    for _ in range(100):
+        used()
+    gc.collect()
+    assert (len(calls._plans.known), len(classes._constructors)) == size
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_an_error_in_the_arguments_of_a_constructor_is_pythons_own(number):
+    cls = classes_made()[number]
+
+    def f(x):
+        return cls(x, 1, 2)
+
+    with pytest.raises(TypeError) as plain:
+        f(1.0)
+    with pytest.raises(TypeError) as found:
+        dd.adapt(f)(1.0)
+    assert str(found.value) == str(plain.value)
 
 
 def test_the_table_lists_stand_ins():

@@ -558,6 +558,56 @@ def outputs(x):
 
 
 @right
+def results_of_buffers_are_written(x):
+    b, given = np.ones(4), np.zeros(4)
+    parts = [b.cumsum(), b.repeat(2), b.clip(0, 1), b.take([0, 1]), b.dot(np.eye(4)), np.roll(b, 1), np.sort(b)]
+    parts.append(b.cumsum(0, None, given))
+    total = 0.0
+    for i, part in enumerate(parts):
+        part[0] = x * (i + 1)
+        part[-1] += x
+        total = total + (part**2).sum()
+    return total + given[0]
+
+
+@right
+def state_that_is_rolled(x):
+    h, log = np.zeros(3), []
+    for i in range(4):
+        h = np.roll(h, 1)
+        h[0] = math.tanh(x * i + h[1])
+        log.append(float(h[0]))
+    return h.sum() * log[1]
+
+
+@right
+def kalman_filter(x):
+    cov, move, see, state, likelihood = np.eye(2), np.array([[1.0, x], [0, 1.0]]), np.zeros((1, 2)), np.zeros(2), 0.0
+    see[0, 0] = 1
+    for z in (0.1, 0.4, 0.2):
+        state, cov = move @ state, move @ cov @ move.T + 0.1 * np.eye(2)
+        s, y = float((see @ cov @ see.T)[0, 0]) + 0.2, z - float(state[0])
+        gain = (cov @ see.T)[:, 0] / s
+        state, cov = state + gain * y, cov - np.outer(gain, see @ cov)
+        likelihood -= 0.5 * (math.log(2 * math.pi * s) + y * y / s)
+    return likelihood
+
+
+class zeros_of_lists:
+    @staticmethod
+    def zeros(n):
+        return [0.0] * n
+
+
+@right
+def names_that_mean_something_else(x):
+    np, float = zeros_of_lists, lambda v: v * 2.0
+    z = np.zeros(2)
+    z[0] = float(x)
+    return sum(z) * x
+
+
+@right
 def complex_buffers(x):
     z = np.zeros(3, complex)
     z.real = x

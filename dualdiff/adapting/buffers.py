@@ -307,7 +307,10 @@ def _with_views(
                 if duals or len(buffers) > 1:
                     return _turned_first(buffers, duals, function, args, kwargs, again[-1])
                 return _attached(result, buffer, again)
-        return buffered(result) if "out" not in kwargs and (result.base is None or result.size == 0) else result
+        if "out" in kwargs:
+            return result
+        fresh = result.base is None or result.size == 0 or not _is_seen_in(result, (args, kwargs))
+        return buffered(result) if fresh else result
     if type(result) in (list, tuple) or hasattr(result, "_fields"):
         parts = [
             _with_views(part, buffers, (*again[:-1], (*again[-1], i)), duals, function, args, kwargs)
@@ -315,6 +318,15 @@ def _with_views(
         ]
         return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
     return result
+
+
+def _is_seen_in(result: Any, tree: Any) -> bool:
+    """Whether a result is a view of a plain array among the arguments."""
+    if isinstance(tree, (list, tuple)):
+        return any(_is_seen_in(result, item) for item in tree)
+    if isinstance(tree, dict):
+        return any(_is_seen_in(result, item) for item in tree.values())
+    return isinstance(tree, _ndarray) and np.may_share_memory(result, tree)
 
 
 def _turned_first(buffers: Any, duals: Any, function: Any, args: Any, kwargs: Any, at: Any) -> Any:
@@ -405,8 +417,10 @@ def _method_of(name: str) -> Callable[..., Any]:
                 return kwargs["out"]
             if np.may_share_memory(result, self.value):
                 return _attached(result, self, (_method_again, name, args, kwargs))
-            if name in _COPYING or result.size == 0:  # no memory to be shared
-                return buffered(result)
+            for arg in (*args, *kwargs.values()):
+                if result is arg or (type(arg) is Buffer and result is arg.value):  # given to be written
+                    return arg
+            return buffered(result)
         return result
 
     method.__name__ = name
@@ -426,7 +440,6 @@ def _attribute_again(parent: Any, name: str) -> Any:
 
 
 _WRITING = frozenset({"fill", "put", "itemset"})
-_COPYING = frozenset({"copy", "astype", "flatten", "ravel", "reshape"})
 
 
 def _viewing(name: str) -> property:

@@ -26,7 +26,8 @@ def of_class(cls: type) -> Any:
     kept = _constructors.get(id(cls))
     if kept is not None:
         _, init, code, new, found = kept
-        if cls.__init__ is init and cls.__new__ is new and getattr(init, "__code__", None) is code:  # type: ignore[misc]
+        own: Any = cls.__init__  # type: ignore[misc]
+        if id(own) == init and id(cls.__new__) == new and getattr(own, "__code__", None) is code:
             return found() or cls
     init, new = cls.__init__, cls.__new__  # type: ignore[misc]
     found = _constructor(cls, init, new)
@@ -34,8 +35,8 @@ def of_class(cls: type) -> Any:
         return known
     key = id(cls)
     alive = weakref.ref(cls, lambda _, kept=_constructors: kept.pop(key, None))  # type: ignore[misc]
-    # The constructor holds the class, so the class holds nothing by it; it is made anew when it is gone.
-    _constructors[key] = (alive, init, getattr(init, "__code__", None), new, found)
+    # By their ids: a method that calls super() holds the class, which must not live by what is kept here.
+    _constructors[key] = (alive, id(init), getattr(init, "__code__", None), id(new), found)
     return found() or cls
 
 
@@ -64,8 +65,8 @@ def _constructor(cls: type, init: Any, new: Any, by_metaclass: bool = True) -> C
 
     def construct_of() -> Any:
         known: Any = here()
-        make = view_of(new) if own_new else new
-        initialize = view_of(init) if type(init) is FunctionType else init
+        make = view_of(known.__new__) if own_new else known.__new__
+        initialize = view_of(known.__init__) if type(known.__init__) is FunctionType else known.__init__
 
         def construct(*args: Any, **kwargs: Any) -> Any:
             made = make(known, *args, **kwargs)
@@ -110,6 +111,7 @@ def _viewed(x: Any) -> Any:
 def _with_cells(f: FunctionType, cells: tuple[CellType, ...]) -> FunctionType:
     made = FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__, cells)
     made.__kwdefaults__ = f.__kwdefaults__
+    made.__qualname__ = f.__qualname__  # which errors name
     return made
 
 
@@ -155,12 +157,15 @@ _AROUND = frozenset({
 })  # fmt: skip
 
 
+_ANY = _nothing.__code__  # a plan must not hold the code that it is for
+
+
 def special(code: CodeType, namespace: dict[str, Any]) -> Plan | None:
     """The plan of a function that is viewed in a way of its own; None for all others."""
     if namespace.get("__name__") == "contextlib" and code.co_qualname in _AROUND:
-        return Rewired(namespace, code)
+        return Rewired(namespace, _ANY)
     if code.co_filename == "<string>" and code.co_name == "__init__" and "__create_fn__" in code.co_qualname:
-        return Generated(namespace, code)
+        return Generated(namespace, _ANY)
     return None
 
 

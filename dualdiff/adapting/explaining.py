@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import errors
 from . import calls
+from .views import Plan
 
 
 def explain(error: BaseException, refusal: str | None = None) -> None:
@@ -38,7 +39,7 @@ def _reason(code: CodeType, namespace: dict[str, Any]) -> str:
     plan = calls.plan_of(id(code))
     if plan is not None and (plan.code is None or plan.code is code):
         return plan.reason
-    if plan is None and calls.is_left(code, namespace):
-        return ""
+    if type(plan) is not Plan and (plan is not None or calls.is_left(code, namespace)):
+        return ""  # of the standard library, and what it has written
     # A call in the source would have found its view.
     return "Python itself calls it: for an operator, an index, a loop, a with statement, or from a compiled function"

@@ -46,6 +46,8 @@ class Plan:
         if view is not None and self.defaults is f.__defaults__ and self.kwdefaults is f.__kwdefaults__:
             return view
         made = FunctionType(self.code, f.__globals__, f.__name__, f.__defaults__, f.__closure__)  # type: ignore[arg-type]
+        if f.__qualname__ != self.code.co_qualname:  # type: ignore[union-attr]
+            made.__qualname__ = f.__qualname__  # which errors name
         if f.__kwdefaults__ is not None:
             made.__kwdefaults__ = f.__kwdefaults__
         if f.__closure__ is None:  # else it would keep alive what the cells hold
