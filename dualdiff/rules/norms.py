@@ -15,7 +15,7 @@ from ..tangents.expression import Tangent, normalized, sum_subscripts
 from ..values.dual import Dual, primal
 from .contractions import conj
 from .forms import TangentRule, tangent_rule
-from .linalg import rounding_of, weighted_sum
+from .matrices import rounding_of, weighted_sum
 from .singular_values import nonzero
 
 

@@ -15,8 +15,9 @@ from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
 from .called import Composite
 from .contractions import conj, operand
+from .factorizations import side_by_side
 from .forms import TangentRule, composite, custom, tangent_rule
-from .linalg import (
+from .matrices import (
     H,
     alike,
     dH,
@@ -30,7 +31,6 @@ from .linalg import (
     real_by_choice,
     several,
     shared,
-    side_by_side,
     weighted_sum,
     without_derivative,
 )

@@ -19,10 +19,9 @@ import numpy as np
 import scipy.linalg
 
 from .. import errors
-from ..rules import eigenvectors, norms, singular_values
-from ..rules import linalg as numpy_rules
+from ..rules import eigenvectors, factorizations, norms, singular_values
 from ..rules.contractions import conj, operand
-from ..rules.linalg import (
+from ..rules.matrices import (
     H,
     alike,
     dH,
@@ -88,7 +87,7 @@ def __getattr__(name: str) -> Any:
 def cholesky(
     y: Any, a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True, *, da: Tangent
 ) -> Tangent:
-    return numpy_rules.cholesky(y, a, not lower, da=da.reshape(y.shape))
+    return factorizations.cholesky(y, a, not lower, da=da.reshape(y.shape))
 
 
 @tangent_rule(scipy.linalg.cho_factor)
@@ -100,7 +99,7 @@ def cho_factor(
     n = c.shape[-1]
     distance = np.arange(n)[:, None] - np.arange(n)
     inside = distance >= 0 if lower else distance <= 0
-    factor = numpy_rules.cholesky(np.where(inside, c, 0.0), a, not lower, da=da)
+    factor = factorizations.cholesky(np.where(inside, c, 0.0), a, not lower, da=da)
     return factor + da * ~inside if _other_triangle_is_kept() else factor, None
 
 
@@ -129,7 +128,7 @@ def _lu_tangents(L: Any, U: Any, da: Tangent) -> tuple[Tangent, Tangent]:
 
 
 def _with_zero_rows(da: Tangent, m: int) -> Tangent:
-    return da if not da or da.shape[-2] == m else numpy_rules._with_zero_rows(da, m)
+    return da if not da or da.shape[-2] == m else factorizations.with_zero_rows(da, m)
 
 
 def _ordered(da: Tangent, order: Any, axis: int = -2) -> Tangent:
@@ -199,9 +198,9 @@ def qr(
         a, da = np.take_along_axis(a, place, axis=-1), _ordered(da, columns, -1)
     Q = qr(a, mode="economic")[0] if mode == "r" else y[0]
     if m > n and mode in ("full", "qr"):
-        dQ, dR = numpy_rules._complete_qr_tangents(Q, R, da)
+        dQ, dR = factorizations.complete_qr_tangents(Q, R, da)
     else:
-        dQ, dR = numpy_rules._qr_tangents(Q, R[..., : Q.shape[-1], :], da)
+        dQ, dR = factorizations.qr_tangents(Q, R[..., : Q.shape[-1], :], da)
         dR = _with_zero_rows(dR, R.shape[-2])
     results = (dR,) if mode == "r" else (dQ, dR)
     return (*results, None) if pivoting else results

@@ -14,7 +14,7 @@ import scipy.linalg
 from .. import errors
 from ..rules import linalg as numpy_rules
 from ..rules.contractions import conj, operand
-from ..rules.linalg import H, dH, hermitian_of, hermitian_tangent, mT
+from ..rules.matrices import H, broadcast_to_batch, dH, hermitian_of, hermitian_tangent, mT
 from ..tangents import Like
 from ..tangents.expression import Tangent
 from ..values.dual import primal
@@ -158,7 +158,7 @@ def solve_triangular(
 
     rhs = db - da @ y
     like = Like(y.shape, np.result_type(y.dtype, rhs.like.dtype))
-    x = numpy_rules._broadcast(rhs, y.shape).map(apply, transpose, like)
+    x = broadcast_to_batch(rhs, y.shape).map(apply, transpose, like)
     return x.reshape(x.shape[:-1]) if np.ndim(b) == 1 else x
 
 
@@ -259,7 +259,7 @@ def _solve_banded(y: Any, l: int, u: int, ab: Any, b: Any, *, dab: Tangent, db: 
         moved = dab[..., diagonals, columns]
         rhs = db - (moved.reshape((*moved.shape, 1)) * factor).sum(moved.ndim - 2)
     like = Like(y.shape, np.result_type(y.dtype, rhs.like.dtype))
-    x = numpy_rules._broadcast(rhs, y.shape).map(
+    x = broadcast_to_batch(rhs, y.shape).map(
         lambda block: _by_columns(block, lambda columns: _solve_banded(l, u, ab, columns)),
         lambda block: _by_columns(block, lambda columns: _solve_banded(u, l, _transposed_band(l, u, ab), columns)),
         like,
@@ -361,7 +361,7 @@ def _plain_sylvester(a: Any, b: Any, q: Any) -> Any:
 @tangent_rule(_plain_sylvester)
 def sylvester(y: Any, a: Any, b: Any, q: Any, *, da: Tangent, db: Tangent, dq: Tangent) -> Tangent:
     """A Ẋ + Ẋ B = Q̇ − Ȧ X − X Ḃ"""
-    rhs = numpy_rules._broadcast(dq - da @ y - y @ db, y.shape)
+    rhs = broadcast_to_batch(dq - da @ y - y @ db, y.shape)
     return solved_sylvester(a, b, rhs, y.dtype)
 
 

@@ -15,7 +15,7 @@ import scipy.linalg
 
 from .. import errors
 from ..rules.contractions import operand
-from ..rules.linalg import mT
+from ..rules.matrices import mT
 from ..tangents import Like
 from ..tangents.expression import Tangent
 from ..values.dual import primal
