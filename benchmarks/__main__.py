@@ -9,8 +9,9 @@
     figures     the limits of the design (not part of a whole run: --only figures)
     accuracy    the digits of elementwise derivatives, against mpmath (likewise; minutes: --only accuracy)
 
-With --peers other packages take turns with dualdiff on the same functions.  With --check nothing but wrong answers and
-losses against committed counts and ratios is looked for.
+With --peers other packages take turns with dualdiff on the same functions.  With --html FILE.html all sections, or
+those chosen, are on one page that needs nothing else.  With --check nothing but wrong answers and losses against
+committed counts and ratios is looked for.
 
 The exit status is 1 if an answer is wrong or --check finds a loss, 2 if --check has nothing to compare with.
 A time alone is no failure: times depend on the machine.
@@ -32,7 +33,7 @@ from collections.abc import Sequence  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import Any  # noqa: E402
 
-from .sections import INSTALL, SECTIONS, WITH_PEERS, CannotMeasure, Options, Task, UnknownName, chosen  # noqa: E402
+from .sections import EVERY, INSTALL, SECTIONS, WITH_PEERS, CannotMeasure, Options, Task, UnknownName, chosen  # noqa: E402
 
 try:
     from rich.console import Console
@@ -60,30 +61,34 @@ def main() -> int:
     parser.add_argument("--peers", action="store_true", help="side by side with the other packages that are installed")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write every row with its raw numbers")
     parser.add_argument("--plot", metavar="FILE.png", type=Path, help="draw what was measured (needs matplotlib)")
+    parser.add_argument(
+        "--html", metavar="FILE.html", type=Path, help="one page with every table and picture (needs matplotlib)"
+    )
     parser.add_argument("--check", action="store_true", help="compare with the committed counts and ratios")
     parser.add_argument("--update", action="store_true", help="with --check: commit to what is measured now")
     options = parser.parse_args()
     if options.update and not options.check:
         parser.error("--update goes with --check")
-    if options.check and (options.only or options.peers or options.json or options.plot):
+    if options.check and (options.only or options.peers or options.json or options.plot or options.html):
         parser.error("--check goes with --quick and --update alone")
-    for file, suffix in ((options.json, ".json"), (options.plot, ".png")):
+    for file, suffix in ((options.json, ".json"), (options.plot, ".png"), (options.html, ".html")):
         if file and (fault := fault_of(file, suffix)):
             parser.error(f"cannot write {file}: {fault}")
     tasks, found = [], tuple(peers.installed()) if options.peers else ()
     if not options.check:
         try:
-            tasks = chosen(options.only, Options(options.quick, found))
+            whole = EVERY if options.html and not options.peers else ()
+            tasks = chosen(options.only, Options(options.quick, found), whole)
         except (UnknownName, CannotMeasure) as reason:
             parser.error(str(reason))
         if options.peers and not any(task.section in WITH_PEERS for task in tasks):
             parser.error(f"--peers: no peer runs in {' or '.join(options.only)}; they do in {', '.join(WITH_PEERS)}")
-    if options.plot:
+    if options.plot or options.html:
         try:
-            from . import plots
+            from . import plots, report
         except ImportError as missing:
-            parser.error(f"--plot needs {missing.name}: {INSTALL}")
-        if not plots.drawable(tasks):
+            parser.error(f"--{'plot' if options.plot else 'html'} needs {missing.name}: {INSTALL}")
+        if options.plot and not plots.drawable(tasks):
             parser.error(f"--plot: nothing to draw; it draws modes, and problems of {plots.FEWEST_SIZES} sizes or more")
 
     console = Console()
@@ -104,6 +109,9 @@ def main() -> int:
         options.json.write_text(json.dumps(in_json(record), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     if options.plot:
         console.print(f"\n{plots.draw(rows, options.plot)}")
+    if options.html:
+        options.html.write_text(report.page(rows, here, [peer.name for peer in found]), encoding="utf-8")
+        console.print(f"\n{options.html}: {options.html.stat().st_size / 1e3:.0f} kB", highlight=False)
     passed = all(row.passed for row in rows)
     if not passed:
         console.print("\nAn answer is wrong: see the rows marked WRONG.", style="bold red")
@@ -136,15 +144,10 @@ def progress_on(console: Console) -> Progress:
 
 
 def print_table(console: Console, section: str, rows: list[Any], peers: Sequence[str]) -> None:
-    if section in ("fits", "modes", "figures", "accuracy", "sparse"):
-        tables.show(console, getattr(tables, f"of_{section}")(rows))
-    elif peers:
-        table, footnotes = tables.side_by_side(rows, peers)
-        tables.show(console, table)
-        for footnote in footnotes:
-            console.print(footnote, highlight=False, markup=False, soft_wrap=True)
-    else:
-        tables.show(console, tables.of_rows(rows))
+    table, footnotes = tables.of_section(section, rows, peers)
+    tables.show(console, table)
+    for footnote in footnotes:
+        console.print(footnote, highlight=False, markup=False, soft_wrap=True)
 
 
 def fault_of(file: Path, suffix: str) -> str:

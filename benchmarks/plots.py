@@ -90,30 +90,7 @@ def draw_ratios(part: Any, by_title: dict[str, list[Row]], columns: int) -> None
     axes = part.subplots(lines, columns, squeeze=False, sharey=True).ravel()
     for ax in axes[len(by_title) :]:
         ax.set_axis_off()
-    lines_of: dict[Any, list[End]] = {}
-    for ax, (title, rows) in zip(axes, by_title.items(), strict=False):
-        ax.set(xscale="log", yscale="log")
-        ax.set_title(title, loc="left", fontweight="bold", fontsize=8)
-        ax.grid(True, axis="y", color="#ececec", linewidth=0.6)
-        ax.set_axisbelow(True)
-        ax.axhline(1, color=INK, linewidth=0.8)
-        ends: list[End] = []
-        names = dict.fromkeys(name for row in rows for name in row.seconds)
-        for name in sorted(names, key=lambda name: name in (OURS, "by hand")):  # ours are drawn over the others
-            if name == "value":
-                continue
-            line = [(row.inputs, row.ratio(name)) for row in rows if name in row.seconds]
-            colour, thick = {OURS: (BLUE, 2.0), "by hand": (ORANGE, 1.2)}.get(name, (GREY, 0.8))
-            n, ratios = zip(*line, strict=True)
-            ax.plot(n, ratios, color=colour, linewidth=thick, marker="o", markersize=thick + 1)
-            ends.append(End(n[-1], ratios[-1], name, colour))
-        sizes = [row.inputs for row in rows]
-        ax.set_xlim(sizes[0] / 1.4, sizes[-1] * 1.4)
-        ends.append(End(sizes[-1] * 1.4, 1.0, "plain value", INK))
-        ax.minorticks_off()
-        ax.yaxis.set_major_formatter(lambda ratio, _: f"{ratio:,.0f}".replace(",", " ") if ratio >= 1 else f"{ratio:g}")
-        ax.tick_params(length=2)
-        lines_of[ax] = ends
+    lines_of = {ax: draw_lines(ax, title, rows) for ax, (title, rows) in zip(axes, by_title.items(), strict=False)}
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(min(low, 0.7), max(high, 12))  # 1 and 10 are labelled at least
     for ax, ends in lines_of.items():
@@ -124,6 +101,32 @@ def draw_ratios(part: Any, by_title: dict[str, list[Row]], columns: int) -> None
         f"inputs n · NumPy {shown['numpy']}, Python {shown['python']}, BLAS threads: {shown['blas threads']}",
         fontsize=7,
     )
+
+
+def draw_lines(ax: Any, title: str, rows: Sequence[Row]) -> list[End]:
+    """One panel but for its labels, whose places hang on the range that all panels share."""
+    ax.set(xscale="log", yscale="log")
+    ax.set_title(title, loc="left", fontweight="bold", fontsize=8)
+    ax.grid(True, axis="y", color="#ececec", linewidth=0.6)
+    ax.set_axisbelow(True)
+    ax.axhline(1, color=INK, linewidth=0.8)
+    ends: list[End] = []
+    names = dict.fromkeys(name for row in rows for name in row.seconds)
+    for name in sorted(names, key=lambda name: name in (OURS, "by hand")):  # ours are drawn over the others
+        if name == "value":
+            continue
+        line = [(row.inputs, row.ratio(name)) for row in rows if name in row.seconds]
+        colour, thick = {OURS: (BLUE, 2.0), "by hand": (ORANGE, 1.2)}.get(name, (GREY, 0.8))
+        n, ratios = zip(*line, strict=True)
+        ax.plot(n, ratios, color=colour, linewidth=thick, marker="o", markersize=thick + 1)
+        ends.append(End(n[-1], ratios[-1], name, colour))
+    sizes = [row.inputs for row in rows]
+    ax.set_xlim(sizes[0] / 1.4, sizes[-1] * 1.4)
+    ends.append(End(sizes[-1] * 1.4, 1.0, "plain value", INK))
+    ax.minorticks_off()
+    ax.yaxis.set_major_formatter(lambda ratio, _: f"{ratio:,.0f}".replace(",", " ") if ratio >= 1 else f"{ratio:g}")
+    ax.tick_params(length=2)
+    return ends
 
 
 class End(NamedTuple):

@@ -104,6 +104,7 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Task]]] = {
     "accuracy": digits,
 }
 ALWAYS = ("fits", "modes", "adbench", "overhead", "manifolds", "startup")  # the others are asked for by name
+EVERY = tuple(SECTIONS)  # of a report
 WITH_PEERS = ("adbench", "overhead", "manifolds", "startup")
 INSTALL = 'pip install -e ".[bench]"'
 
@@ -116,10 +117,10 @@ class CannotMeasure(Exception):
     """What is asked for has nothing to be measured with; the message says what is missing."""
 
 
-def chosen(only: Sequence[str], options: Options) -> list[Task]:
-    """The tasks of the named sections and problems; without names, those of a whole run."""
+def chosen(only: Sequence[str], options: Options, whole: Sequence[str] = ()) -> list[Task]:
+    """The tasks of the named sections and problems; without names, those of a whole run (of these sections)."""
     tasks = [task for section in SECTIONS.values() for task in section(options)]
-    wanted = {name.lower() for name in only or (WITH_PEERS if options.peers else ALWAYS)}
+    wanted = {name.lower() for name in only or whole or (WITH_PEERS if options.peers else ALWAYS)}
     known = {name for task in tasks for name in names_of(task)}
     if unknown := sorted(wanted - known):
         near = get_close_matches(unknown[0], known, n=1)
@@ -132,6 +133,8 @@ def chosen(only: Sequence[str], options: Options) -> list[Task]:
         if only:
             raise CannotMeasure(f"the fits need SciPy: {INSTALL}")
     if any(task.section == "accuracy" for task in found) and find_spec("mpmath") is None:
+        if not only:
+            return [task for task in found if task.section != "accuracy"]
         raise CannotMeasure('the accuracy needs mpmath: pip install -e ".[test]"')
     return found
 

@@ -50,6 +50,13 @@ def show(console: Console, table: Table) -> None:
         console.width = width
 
 
+def of_section(section: str, rows: Sequence[Any], peers: Sequence[str] = ()) -> tuple[Table, list[str]]:
+    """The table of the rows of one section, and its footnotes."""
+    if section in ("fits", "modes", "figures", "accuracy", "sparse"):
+        return globals()[f"of_{section}"](rows), []
+    return side_by_side(rows, peers) if peers else (of_rows(rows), [])
+
+
 def of_fits(rows: Sequence[nist.Row]) -> Table:
     table = Table(
         title="Fits of certified data by least_squares, with dd.jacfwd and with SciPy's 2-point differences",

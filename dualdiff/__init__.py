@@ -31,7 +31,7 @@ A map of the package, from the ground up; a file imports only from its own folde
     scipy/              SciPy's functions that do not dispatch, and its solvers, by SciPy's names
     testing.py          check_grads
     __main__.py         python -m dualdiff: the table of what is differentiable
-    guide/              how it works, and how to add a rule: two pages to read with the files
+    guide/              the pages that python -m dualdiff guide prints: how it works is one to read with the files
 """
 
 from . import rules as rules  # fills the table of rules
@@ -97,7 +97,7 @@ __all__ = [
     "value_and_sparse_jacobian",
     "vjp",
 ]
-__version__ = "0.1.0"
+__version__ = "0.2.0"  # the one place
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 python -m dualdiff                  every function, by what dualdiff does with it
 python -m dualdiff solve bessel     one line for each function whose name contains one of the words
+python -m dualdiff guide [topic]    the pages of the guide, or one of them
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import __version__, errors
+from . import __version__, errors, guide
 from .adapting import calls
 from .rules.forms import Refused
 from .table import RULES, Rule
@@ -109,7 +110,12 @@ def matching(found: list[Row], words: list[str]) -> Iterator[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Print the table, or the rows that match; 1 if none does."""
-    parser = argparse.ArgumentParser(prog="python -m dualdiff", description="What dualdiff can differentiate.")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["guide"]:
+        return guide.main(arguments[1:])
+    parser = argparse.ArgumentParser(
+        prog="python -m dualdiff", description="What dualdiff can differentiate; guide [TOPIC]: its pages."
+    )
     parser.add_argument("words", nargs="*", help="show only functions whose name contains one of these")
     words = parser.parse_args(arguments).words
     table = rows()

@@ -207,9 +207,47 @@ def not_a_number(dual: Any, wanted: str, instead: str) -> TypeError:
 
 def refused(dual: Any, text: str) -> None:
     """Let the running transforms know, for the case that the error is swallowed: see `swallowed`."""
+    live = False
     while hasattr(dual, "perturbation"):
         dual.perturbation.refused = text
+        live = live or dual.perturbation.live is True
         dual = dual.value
+    if live:
+        _mute()
+
+
+# SciPy's C code prints an error that a callback meets, and then raises one of its own.  Between a refusal and the end
+# of the transform such an error, which has not left this package, is not printed.
+_before: list[Any] = []
+
+
+def _mute() -> None:
+    if sys.excepthook is not _printed:
+        _before[:] = [sys.excepthook]
+        sys.excepthook = _printed
+
+
+def unmute() -> None:
+    """At the end of a transform in which something was refused."""
+    if sys.excepthook is _printed:
+        sys.excepthook = _before[0]
+
+
+def _printed(kind: Any, error: Any, trace: Any) -> None:
+    frame, ours = trace, trace is not None
+    while frame is not None:
+        ours = ours and frame.tb_frame.f_globals.get("__name__", "").startswith("dualdiff")
+        frame = frame.tb_next
+    if not ours:
+        _before[0](kind, error, trace)
+
+
+def from_c(error: BaseException, text: str) -> TypeError:
+    return TypeError(
+        f"{text}\n  This was refused in compiled code, which reported it as {type(error).__name__}: {error}.\n"
+        "  In a function that is adapted (dd.adapt) SciPy's functions are replaced by those of dualdiff.scipy; "
+        "or call these yourself."
+    )
 
 
 def swallowed(transform: str, text: str) -> TypeError:

@@ -31,16 +31,43 @@ def check_grads(
     step: float = 1e-2,
     seed: int = 0,
 ) -> None:
-    """Compare the derivatives of ``f`` at ``args``, up to ``order``, with differences; AssertionError if they differ.
+    """Compare the derivatives of ``f`` at ``args``, up to ``order``, with differences.
 
     The derivative along a random direction, by each of ``modes``, is compared with central differences, extrapolated
     (Richardson) from ``step`` downwards; order 2 and above compare derivatives of derivatives, each mode over each.
     Where a class says itself how it is built (`register_pytree`), ``f`` of the arguments is compared with ``f`` of what
     is built of their numbers.
-    ``args`` is a tuple, one entry for each argument of ``f``, all of them numbers or trees of numbers.
-    Cost: about twelve evaluations of ``f`` and two sweeps; each order multiplies that by the number of modes.
-    Raises: TypeError or ValueError for arguments and results that are no numbers, or have no entries to compare.
 
+    Parameters
+    ----------
+    f : callable
+        The function.
+    args : sequence
+        One entry for each argument of ``f``, all of them numbers or trees of numbers.
+    order : int, default 1
+        The highest order of derivative to compare.
+    modes : sequence of {"fwd", "rev"}, default ("fwd", "rev")
+        Which modes to compare with differences.
+    rtol, atol : float
+        How far a derivative may be from the differences, relative to it and at least.
+    step : float, default 0.01
+        The largest step of the differences.
+    seed : int, default 0
+        Of the random directions.
+
+    Raises
+    ------
+    AssertionError
+        If they differ.
+    TypeError, ValueError
+        For arguments and results that are no numbers, or have no entries to compare.
+
+    Notes
+    -----
+    Cost: about twelve evaluations of ``f`` and two sweeps; each order multiplies that by the number of modes.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> check_grads(lambda x: np.exp(x) * x, (np.array([0.5, 1.0]),), order=2)
     """

@@ -24,7 +24,7 @@ def check_program(program, tally=None):
         Check(program, Counter() if tally is None else tally).run()
 
 
-# README, "What cannot work": a plain array (floor, say, is plain) cannot hold a Dual.
+# guide/what_cannot_work.md: a plain array (floor, say, is plain) cannot hold a Dual.
 _DOCUMENTED = (
     "a plain array cannot hold a Dual",
     "setting an array element with a sequence",
@@ -98,7 +98,7 @@ class Check:
         if not self.has_complex:
             self.jacobians()
         self.unchanged(x)
-        # At 0 and at ties NumPy's functions have kinks, and conventions (README) that no difference shows.
+        # At 0 and at ties NumPy's functions have kinks, and conventions (guide/kinks.md) that no difference shows.
         special = any(np.any(np.isin(x, (0.0, 1.0, -1.0, 0.5))) for x in x)
         self.smooth = False
         if self.finite and not self.single and not special:

@@ -33,7 +33,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.adapting import calls, packages
+from dualdiff.adapting import calls, classes, packages
 from dualdiff.adapting.buffers import settled
 
 X = np.array([0.5, 1.5, 2.0])
@@ -804,11 +804,11 @@ def test_many_functions_leave_nothing_behind():
     del f
     gc.collect()
     assert gone() is None
-    size = len(calls._plans.known), len(calls._adapted_of), len(calls.KNOWN), len(calls._constructors)
+    size = len(calls._plans.known), len(calls._adapted_of), len(calls.KNOWN), len(classes._constructors)
     for k in range(10_000):
         dd.adapt(made(k))
     gc.collect()
-    assert (len(calls._plans.known), len(calls._adapted_of), len(calls.KNOWN), len(calls._constructors)) == size
+    assert (len(calls._plans.known), len(calls._adapted_of), len(calls.KNOWN), len(classes._constructors)) == size
 
 
 def test_the_table_lists_stand_ins():

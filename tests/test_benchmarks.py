@@ -18,6 +18,7 @@ from benchmarks import __main__ as main
 from benchmarks import (
     answers,
     check,
+    counted,
     figures,
     manifolds,
     measuring,
@@ -171,6 +172,13 @@ def test_problems_of_the_check_have_right_derivatives(problem):
     assert answers.Judge(problem).verdict(problem.derivative()).passed
 
 
+@pytest.mark.parametrize("other", counted.others(), ids=lambda other: other.name)
+def test_what_the_check_counts_beside_problems_is_right(other):
+    assert other.error <= counted.LARGEST_ERROR
+    wrong = other._replace(sent=lambda answer: 1.001 * other.sent(answer))
+    assert wrong.error > counted.LARGEST_ERROR
+
+
 @pytest.mark.parametrize(("n", "m", "auto"), [(1, 64, "fwd"), (64, 1, "rev"), (64, 64, "fwd")])
 def test_modes_agree_and_say_which_one_auto_takes(n, m, auto, untimed):
     row = modes.measured(n, m, rounds=1)
@@ -312,6 +320,7 @@ def test_counts_are_the_same_each_time():
 
 def test_check_fails_on_a_loss_and_on_nothing_else(tmp_path, patched):
     patched(check, "problems", lambda: [overhead.gradient_of_rosenbrock(10)])
+    patched(check, "others", lambda: [counted.jacobians_of_points()])
     file = tmp_path / "committed.json"
 
     def checked(**options):
@@ -340,7 +349,7 @@ def test_check_fails_on_a_loss_and_on_nothing_else(tmp_path, patched):
 
 def test_committed_counts_know_every_problem_that_is_checked():
     committed = json.loads(check.COMMITTED.read_text(encoding="utf-8"))
-    names = {f"{problem.operator} of {problem.name}, {problem.size}" for problem in check.problems()}
+    names = {item.name for item in check.checked()}
 
     assert set(committed["ratios"]) == names
     assert all(set(counts) == names for counts in committed["counts"].values())

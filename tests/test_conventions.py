@@ -1,4 +1,4 @@
-"""Where mathematics leaves a choice: every line of the README's conventions, in both modes and nested.
+"""Where mathematics leaves a choice: every line of guide/kinks.md, in both modes and nested.
 
 What needs more than one line of a table is beside its subject: `test_structural_zeros`, `test_reductions`,
 `test_linalg`, `test_complex`.

@@ -11,7 +11,7 @@ ROOT = Path(dualdiff.__file__).parent
 
 # From the ground up: a file or folder of the first level imports only from the floors below its own.
 FLOORS = [
-    ["errors"],
+    ["errors", "guide"],
     ["table"],
     ["values"],
     ["pytrees", "tangents"],

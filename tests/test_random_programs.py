@@ -132,6 +132,19 @@ def test_largest_size_of_complex_numbers_is_found_in_any_memory_order():
     )
 
 
+def test_what_is_read_through_a_sliding_window_is_kept_when_it_is_overwritten():
+    """Its memory was not found behind the object that NumPy puts between: gradients were those of later values."""
+    check(
+        "np.array([1.15, -0.81, -0.27])",
+        program="""
+v0 = x0 * 1.0
+v1 = np.lib.stride_tricks.sliding_window_view(v0, 2)
+v2 = np.sin(v1) * v1
+v0 *= 2.0
+""",
+    )
+
+
 def test_empty_tangent_is_broadcast():
     check(
         "np.zeros(0)",

@@ -16,8 +16,10 @@ import numpy as np
 import pytest
 
 import dualdiff
+from dualdiff.__main__ import main
 
-README = (Path(__file__).parent.parent / "README.md").read_text()
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = Path(dualdiff.__file__).parent / "guide"
 PAGES = {page.name: page.read_text(encoding="utf-8") for page in sorted(GUIDE.glob("*.md"))}
 
@@ -58,21 +60,43 @@ def test_code_blocks_of_the_guide_run_in_order_and_print_what_they_promise(name)
     run(PAGES[name], name)
 
 
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 260
+
+
 def test_the_guide_is_linked_from_the_readme_and_shipped():
-    assert set(PAGES) == {"how_it_works.md", "adding_a_rule.md"}
+    assert set(re.findall(r"\]\(dualdiff/guide/([^)]+)\)", README)) == set(PAGES)
     for name in PAGES:
-        assert f"(dualdiff/guide/{name})" in README
         assert importlib.resources.files("dualdiff").joinpath("guide", name).is_file()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_files_that_the_guide_names_exist(name):
-    named = set(re.findall(r"`([a-z_]+/[a-z_/]*\.?(?:py|md)?)`", PAGES[name]))
-    assert named
-    for path in named - {"tests/samples/"}:
-        assert (GUIDE.parent / path).exists(), path
-    for target in re.findall(r"\]\(([^)]+)\)", PAGES[name]):
-        assert (GUIDE / target).exists(), target
+@pytest.mark.parametrize("name", ["README.md", *PAGES])
+def test_files_that_a_page_names_exist(name):
+    text, folder = (README, ROOT) if name == "README.md" else (PAGES[name], GUIDE)
+    named = set(re.findall(r"`([a-z_]+/[a-z_/]*\.?(?:py|md)?)`", text))
+    assert named or name not in ("how_it_works.md", "adding_a_rule.md")
+    for path in named:
+        assert (GUIDE.parent / path).exists() or (ROOT / path).exists(), path
+    for target in re.findall(r"\]\(([\w/]+\.\w+)\)", text):
+        assert (folder / target).exists(), target
+
+
+def test_guide_lists_its_pages_and_prints_one(capsys):
+    assert main(["guide"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.split("\n\n")[0].splitlines()]
+    assert [f"{topic}.md" for topic in listed] == list(PAGES)
+
+    for words in (["kinks"], ["complex"], ["complex", "numbers"], ["complex-numbers.md"], ["in-place"]):
+        assert main(["guide", *words]) == 0
+        printed = capsys.readouterr().out
+        assert [printed] == [text for text in PAGES.values() if text == printed]
+
+
+def test_guide_says_which_pages_a_word_may_mean(capsys):
+    assert main(["guide", "co"]) == 0
+    assert {line.split()[0] for line in capsys.readouterr().out.splitlines()} >= {"coming_from", "complex_numbers"}
+    assert main(["guide", "cooking"]) == 1
+    assert capsys.readouterr().out.startswith("no page is called cooking; there are\nadding_a_rule ")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The README's table of SciPy's arguments: each expression, given to SciPy, is what it wants."""
+"""The guide's table of SciPy's arguments: each expression, given to SciPy, is what it wants."""
 
 import re
 
@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from scipy.sparse.linalg import LinearOperator, lsmr
 
 import dualdiff as dd
-from tests.test_readme import README
+from tests.test_readme import PAGES
 
 X0 = np.array([0.8, 0.6])
 T = np.linspace(0.0, 4.0, 12)
@@ -162,7 +162,7 @@ USES = {
 
 def rows():
     """SciPy's first argument of each row, and dualdiff's expression."""
-    table = README.partition("| SciPy's argument | dualdiff's expression |\n")[2].partition("\n\n")[0]
+    table = PAGES["scipy.md"].partition("| SciPy's argument | dualdiff's expression |\n")[2].partition("\n\n")[0]
     return dict(re.match(r"\| `(.*?)`.*\| `(.*?)`", line).groups() for line in table.splitlines()[1:])
 
 

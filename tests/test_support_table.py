@@ -1,11 +1,11 @@
 """``python -m dualdiff``: the support table is the table of rules, no more and no less."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from dualdiff import guide
 from dualdiff.__main__ import KINDS, main, rows
 from dualdiff.errors import name_of
 from dualdiff.table import RULES
@@ -77,9 +77,9 @@ def test_unknown_word_says_what_happens_to_unknown_functions(capsys):
     assert "UnsupportedFunction" in capsys.readouterr().out
 
 
-def test_readme_shows_what_is_printed(capsys):
-    readme = (Path(__file__).parent.parent / "README.md").read_text()
-    command, *lines = re.search(r"```console\n\$ python -m dualdiff (.*?)```", readme, re.DOTALL).group(1).splitlines()
+def test_guide_shows_what_is_printed(capsys):
+    page = guide.pages()["what_cannot_work"]
+    command, *lines = re.search(r"```console\n\$ python -m dualdiff (.*?)```", page, re.DOTALL).group(1).splitlines()
     main(command.split())
 
     assert capsys.readouterr().out.splitlines() == lines

@@ -3,10 +3,14 @@
     views.py        a function, compiled anew from its own source with its calls hooked
     rewriting.py    what is hooked in a source, and what cannot need it
     calls.py        the hook: what is called in place of what the user calls; adapt, as_written, stand_in
+    classes.py      classes that are called, and what the standard library writes around functions
+    explaining.py   why a function was not adapted, with the error that came of it
     buffers.py      arrays that may come to hold Duals
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays
+    iterators.py    np.nditer
     mathematics.py  of math, cmath and statistics
+    threads.py      of threading and concurrent.futures
     packages.py     of SciPy; solvers.py: of scipy.optimize
 
 The transforms call `adapted` and `explain`; nothing else in the package imports this folder.
@@ -20,21 +24,52 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import builtins, creation, mathematics, packages
+from . import builtins, classes, creation, iterators, mathematics, packages, threads
 from .buffers import settled
-from .calls import adapt_with, adapted, as_written, explain, stand_in
+from .calls import adapt_with, adapted, as_written, instances, stand_in
+from .explaining import explain
 
-__all__ = ["adapt", "adapted", "as_written", "builtins", "creation", "explain", "mathematics", "packages", "stand_in"]
+__all__ = [
+    "adapt",
+    "adapted",
+    "as_written",
+    "builtins",
+    "classes",
+    "creation",
+    "explain",
+    "instances",
+    "iterators",
+    "mathematics",
+    "packages",
+    "settled",
+    "stand_in",
+    "threads",
+]
 
 
 def adapt(f: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as every transform runs it: ``f`` itself if nothing in it needs help; a decorator too.
+    """Return the function as every transform runs it, which is ``f`` itself if nothing in it needs help.
 
     Calls in it, and in the Python functions that it calls, find what they call replaced where NumPy has no hook:
     ``float``, ``math``, ``np.zeros`` and arrays made of numbers, ``isinstance``, SciPy's functions, ...
-    ``adapt(adapt(f)) is adapt(f)``.  Transforms adapt by themselves; `as_written` says that they should not.
+    Transforms adapt by themselves; `as_written` says that they should not.  It is a decorator too.
+
+    Parameters
+    ----------
+    f : callable
+        Any function.
+
+    Returns
+    -------
+    callable
+        A view of it, compiled anew from its source; ``adapt(adapt(f)) is adapt(f)``.
+
+    Notes
+    -----
     Cost: some milliseconds once for each function; 0.1 to 0.5 µs for each call in it.
 
+    Examples
+    --------
     >>> import math
     >>> import numpy as np
     >>> import dualdiff as dd

@@ -238,14 +238,14 @@ def turn(buffer: Buffer, perturbation: Any) -> None:
 def _follow(view: Any, shared: Any, memory: Any) -> None:
     parent, (function, *arguments), _ = view.origin
     fresh = function(parent, *arguments)
-    if type(fresh) is not Dual or fresh.storage is not shared:
+    if type(fresh) is not Dual or (fresh.storage is not shared and view.value.size):
         view.value = None
         raise TypeError(
             f"a Dual is written into an array of shape {memory.shape} of which there is a view that cannot hold a "
             "derivative (by view(dtype), as_strided, ...).\n  Take the view later, or work on a copy."
         )
     view.value, view.tangent, view.perturbation = fresh.value, fresh.tangent, fresh.perturbation
-    view.origin = fresh.origin
+    view.origin, view.storage = fresh.origin, fresh.storage
     view.__class__ = Dual
 
 
@@ -304,7 +304,7 @@ def _with_views(
                 if duals or len(buffers) > 1:
                     return _turned_first(buffers, duals, function, args, kwargs, again[-1])
                 return _attached(result, buffer, again)
-        return buffered(result) if "out" not in kwargs and result.base is None else result
+        return buffered(result) if "out" not in kwargs and (result.base is None or result.size == 0) else result
     if type(result) in (list, tuple) or hasattr(result, "_fields"):
         parts = [
             _with_views(part, buffers, (*again[:-1], (*again[-1], i)), duals, function, args, kwargs)
@@ -402,7 +402,7 @@ def _method_of(name: str) -> Callable[..., Any]:
                 return kwargs["out"]
             if np.may_share_memory(result, self.value):
                 return _attached(result, self, (_method_again, name, args, kwargs))
-            if name in _COPYING:
+            if name in _COPYING or result.size == 0:  # no memory to be shared
                 return buffered(result)
         return result
 
@@ -431,7 +431,7 @@ def _viewing(name: str) -> property:
         part = getattr(self.value, name)
         if part is self.value:
             return self
-        if not np.may_share_memory(part, self.value):  # the imaginary part of real numbers
+        if name == "imag" and self.value.dtype.kind != "c":  # new zeros
             return part
         return _attached(part, self, (_attribute_again, name))
 

@@ -16,7 +16,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
-from types import BuiltinFunctionType, FunctionType, MethodType, TracebackType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,24 +34,43 @@ INSTANCES: dict[type, Callable[[Any], Any]] = {}
 # Called before a function or class of a package is first looked at: root of its module -> what enters stand-ins.
 PACKAGES: dict[str, Callable[[], None]] = {}
 
-# The hook of classes in patterns (``case float():``), from builtins.py.
+# The hook of classes in patterns (``case float():``), from builtins.py; of classes that are called, and the plans of
+# functions that are viewed in a way of their own, from classes.py.
 PATTERN: list[Callable[[Any], Any]] = [lambda cls: cls]
+OF_CLASS: list[Callable[[type], Any]] = [lambda cls: cls]
+SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code, namespace: None]
 
 _plans = ByCode()
-_plan_of = _plans.get
+plan_of = _plans.get
 _OURS = __name__.partition(".")[0]
-_LEFT = frozenset({"numpy", _OURS})
-_LEFT_FILES = tuple(os.path.join(os.path.dirname(str(sys.modules[name].__file__)), "") for name in _LEFT)
+LEFT = frozenset({"numpy", _OURS})
+_LEFT_FILES = tuple(os.path.join(os.path.dirname(str(sys.modules[name].__file__)), "") for name in LEFT)
 _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
 
 
 def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
     """Declare what is called in place of ``original`` in adapted functions: ``stand_in(original)(replacement)``.
 
-    Meant for functions that neither NumPy's protocols nor a view of their source reaches, compiled ones say; the
-    replacement receives Duals, and is typically a `custom_jvp` function.  A later declaration replaces an earlier one.
-    On arguments that carry no derivative it should return what the original returns.
+    Meant for functions that neither NumPy's protocols nor a view of their source reaches, compiled ones say.  A later
+    declaration replaces an earlier one.
 
+    Parameters
+    ----------
+    original : callable
+        The function that adapted code calls.
+
+    Returns
+    -------
+    callable
+        A decorator of the replacement, which receives Duals and is typically a `custom_jvp` function.  On arguments
+        that carry no derivative it should return what the original returns.
+
+    Notes
+    -----
+    Cost: none but that of the replacement.
+
+    Examples
+    --------
     >>> import math
     >>> import numpy as np
     >>> import dualdiff as dd
@@ -81,6 +100,11 @@ def enter(original: Any, replacement: Any) -> None:
     KNOWN[id(original)] = replacement
 
 
+def instances(kind: type, called: Callable[[Any], Any]) -> None:
+    """Say what is called in place of an instance of a class."""
+    INSTANCES[kind] = called
+
+
 # The hook of calls.
 
 
@@ -91,7 +115,7 @@ def hook(g: Any) -> Any:
         return found
     kind = type(g)
     if kind is FunctionType:
-        plan = _plan_of(id(g.__code__))
+        plan = plan_of(id(g.__code__))
         if plan is None or plan.of is not g.__globals__:
             return _of_new_function(g)
         if plan.code is None:
@@ -113,11 +137,12 @@ def hook(g: Any) -> Any:
     if (found := INSTANCES.get(kind)) is not None:
         return found(g)
     if isinstance(g, type):
-        return _of_class(g)
+        return OF_CLASS[0](g)
     return _of_instance(g, kind)
 
 
-_LEFT_ALONE = {np.ufunc, type(np.sum), type("".join), type(str.join)}
+_DISPATCHER = type(np.sum)
+_LEFT_ALONE = {np.ufunc, _DISPATCHER, type("".join), type(str.join)}
 
 # Methods in C that need help: type of the owner -> name -> stand-in that receives the owner first.
 _OWNERS: dict[type, dict[str, Callable[..., Any]]] = {}
@@ -136,7 +161,7 @@ def _of_new_function(f: FunctionType) -> Any:
 
 def view_of(f: Any) -> Any:
     """The view of a Python function; itself if no call in it needs a hook, or if it is left as it is."""
-    plan = _plan_of(id(f.__code__))
+    plan = plan_of(id(f.__code__))
     if plan is None or plan.of is not f.__globals__:
         plan = _planned(f)
     return f if plan.code is None else plan.view_of(f)
@@ -148,68 +173,36 @@ def _planned(f: FunctionType) -> Plan:
     root = module.partition(".")[0] if isinstance(module, str) else ""
     if (arrive := PACKAGES.get(root)) is not None:
         arrive()
-    if code.co_filename.startswith(_LEFT_FILES) or (root in sys.stdlib_module_names and _in_stdlib(code.co_filename)):
+    if (special := SPECIAL[0](code, namespace)) is not None:
+        plan = special
+    elif code.co_filename.startswith(_LEFT_FILES) or (_is_stdlib(root, code) and not _is_seen_through(root, code)):
         plan = Plan(namespace, None)
     else:
-        plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls)), needs_none)
+        plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls), hook_with_lists), needs_none)
         if plan.code is not None:
             _plans.leave(plan.code, namespace)
     _plans.put(code, plan)
     return plan
 
 
-def _in_stdlib(file: str) -> bool:
-    return file.startswith("<frozen") or (file.startswith(_STDLIB) and "site-packages" not in file)
+def _is_stdlib(root: str, code: CodeType) -> bool:
+    file = code.co_filename
+    return root in sys.stdlib_module_names and (
+        file.startswith("<frozen") or (file.startswith(_STDLIB) and "site-packages" not in file)
+    )
 
 
-_constructors: dict[int, tuple[Any, Any, Any, Any]] = {}
+# Of the standard library, what calculates in Python, and what stands around a function of the user's.
+CALCULATING = frozenset({"statistics", "random"})
+_AROUND = frozenset({
+    "singledispatch.<locals>.wrapper", "singledispatchmethod.__get__.<locals>._method",
+    "_singledispatchmethod_get.__call__", "partialmethod.__get__.<locals>._method",
+    "partialmethod._make_unbound_method.<locals>._method", "replace", "_replace",
+})  # fmt: skip
 
 
-def _of_class(cls: type) -> Any:
-    """A class; where only its ``__init__`` needs help, a function that makes the instance and runs the view of that."""
-    kept = _constructors.get(id(cls))
-    if kept is not None:
-        _, init, code, found = kept
-        if cls.__init__ is init and getattr(init, "__code__", None) is code:  # type: ignore[misc]
-            return found() or cls
-    init = cls.__init__  # type: ignore[misc]
-    found = _constructor(cls, init)
-    if (known := KNOWN.get(id(cls))) is not None:
-        return known
-    key = id(cls)
-    alive = weakref.ref(cls, lambda _, kept=_constructors: kept.pop(key, None))  # type: ignore[misc]
-    # The constructor holds the class, so the class holds nothing by it; it is made anew when it is gone.
-    _constructors[key] = (alive, init, getattr(init, "__code__", None), found)
-    return found() or cls
-
-
-def _constructor(cls: type, init: Any) -> Callable[[], Any]:
-    """A function of nothing that gives the constructor, or None for the class itself."""
-    nothing = lambda: None
-    root = cls.__module__.partition(".")[0] if isinstance(cls.__module__, str) else ""
-    if root in _LEFT or root in sys.stdlib_module_names or root == "builtins":
-        return nothing
-    if (arrive := PACKAGES.get(root)) is not None:
-        arrive()
-    own_new: Any = cls.__new__
-    if type(cls) is not type or own_new is not object.__new__ or type(init) is not FunctionType:
-        return nothing
-    if view_of(init) is init:
-        return nothing
-    here = weakref.ref(cls)
-
-    def construct_of() -> Any:
-        known = here()
-        viewed = view_of(init)
-
-        def construct(*args: Any, **kwargs: Any) -> Any:
-            made: Any = object.__new__(known)  # type: ignore[arg-type]
-            viewed(made, *args, **kwargs)
-            return made
-
-        return construct
-
-    return construct_of
+def _is_seen_through(root: str, code: CodeType) -> bool:
+    return root in CALCULATING or (root in ("functools", "dataclasses", "copy") and code.co_qualname in _AROUND)
 
 
 def _of_instance(g: Any, kind: type) -> Any:
@@ -220,20 +213,44 @@ def _of_instance(g: Any, kind: type) -> Any:
     return g if viewed is call else MethodType(viewed, g)
 
 
+# NumPy asks arrays among the arguments for help, and not lists of numbers, which it makes arrays of by itself.
+
+# Called with a list and a ufunc, or a function of NumPy, in place of that: makes arrays of lists that need it.
+OF_LISTS: list[Callable[..., Any]] = [lambda g, *args, **kwargs: g(*args, **kwargs)]
+
+
+def hook_with_lists(g: Any) -> Any:
+    """`hook` where there are lists among the arguments."""
+    kind = type(g)
+    if (kind is np.ufunc or (kind is _DISPATCHER and g not in _OF_SEQUENCES)) and id(g) not in KNOWN:
+        return functools.partial(OF_LISTS[0], g)
+    return hook(g)
+
+
+# Functions of lists of arrays, and those to which shapes and axes are given.
+_SEQUENCES = {
+    "concatenate", "concat", "stack", "hstack", "vstack", "dstack", "column_stack", "row_stack", "block",
+    "meshgrid", "select", "choose", "piecewise", "lexsort", "ix_", "broadcast_arrays", "reshape",
+    "broadcast_to", "transpose", "permute_dims", "moveaxis", "tile", "roll", "rollaxis", "squeeze",
+    "expand_dims", "flip", "rot90", "zeros_like", "ones_like", "empty_like", "full_like", "result_type",
+    "may_share_memory", "shares_memory", "unravel_index", "ravel_multi_index", "apply_over_axes", "array_equal",
+    "histogramdd",
+}  # fmt: skip
+_OF_SEQUENCES = {getattr(np, name) for name in _SEQUENCES if hasattr(np, name)} | {np.linalg.multi_dot}
+
+
 # What no hook need ever look at.
 
-_NO_HELP = (BuiltinFunctionType, np.ufunc)
 
-
-def needs_none(g: Any) -> bool:
+def needs_none(g: Any, lists: bool) -> bool:
     """Whether a call of what a global name means never needs help, so that the call may stand as it is written."""
     if id(g) in KNOWN:
         return False
     kind = type(g)
     if kind is np.ufunc:
-        return g is getattr(np, g.__name__, None)
-    if kind.__name__ == "_ArrayFunctionDispatcher" and kind.__module__.startswith("numpy"):
-        return True
+        return not lists and g is getattr(np, g.__name__, None)
+    if kind is _DISPATCHER:
+        return not lists or g in _OF_SEQUENCES
     if kind is BuiltinFunctionType:
         return getattr(g, "__module__", None) == "builtins"
     return kind is type and (g.__module__ == "builtins" or g is np.random.RandomState)
@@ -243,27 +260,35 @@ def needs_none(g: Any) -> bool:
 
 
 def attribute(x: Any, name: str) -> Any:
-    """``x.name``, where a property's getter is viewed."""
+    """``x.name``, where the getter of a property, or of a descriptor of the user's, is viewed."""
     kind = type(x)
     if kind in _PLAIN:
         return getattr(x, name)
-    if kind is super:
-        descriptor = _after(x, name)
-        x_itself = x.__self__
+    for cls in kind.__mro__ if kind is not super else _behind(x):
+        if name in cls.__dict__:
+            descriptor = cls.__dict__[name]
+            break
     else:
-        descriptor = getattr(kind, name, None)
-        x_itself = x
-    if type(descriptor) is property:
+        return getattr(x, name)
+    sort = type(descriptor)
+    if sort is FunctionType:
+        return getattr(x, name)
+    if sort is property:
         getter = descriptor.fget
         if type(getter) is FunctionType and (view := view_of(getter)) is not getter and _is_ordinary(kind):
-            return view(x_itself)
-    elif type(descriptor) is functools.cached_property and name not in getattr(x, "__dict__", {name: None}):
+            return _got(view, x.__self__ if kind is super else x, kind, name)
+    elif sort is functools.cached_property:
         getter = descriptor.func
-        if type(getter) is FunctionType and (view := view_of(getter)) is not getter and _is_ordinary(kind):
-            value = x.__dict__[name] = view(x)
+        kept = getattr(x, "__dict__", None)
+        if kept is not None and name not in kept and type(getter) is FunctionType and _is_ordinary(kind):
+            value = kept[name] = _got(view_of(getter), x, kind, name)
             return value
     elif name == "__class__" and (kind is Dual or hasattr(kind, "__dual__")):
         return type(primal(x if kind is Dual else x.__dual__()))
+    elif type(getting := getattr(sort, "__get__", None)) is FunctionType and kind is not super and _is_ordinary(kind):
+        overriding = hasattr(sort, "__set__") or hasattr(sort, "__delete__")
+        if overriding or name not in getattr(x, "__dict__", ()):
+            return _got(lambda x: view_of(getting)(descriptor, x, kind), x, kind, name)
     return getattr(x, name)
 
 
@@ -271,17 +296,26 @@ _PLAIN = {np.ndarray, np.float64, float, int, str, list, tuple, dict, type(np), 
 
 
 def _is_ordinary(kind: type) -> bool:
-    getting: Any = kind.__getattribute__
-    return kind is super or (getting is object.__getattribute__ and not hasattr(kind, "__getattr__"))
+    """Whether ``x.name`` asks the class first, in C."""
+    slots: Any = type(object.__getattribute__)
+    return kind is super or type(kind.__getattribute__) is slots
 
 
-def _after(bound: Any, name: str) -> Any:
-    """What ``super().name`` finds: the first class behind the one that asks."""
+def _got(getter: Any, x: Any, kind: type, name: str) -> Any:
+    """What a getter returns, or where it finds nothing ``__getattr__``."""
+    asked_then: Any = getattr(kind, "__getattr__", None)
+    if asked_then is None:
+        return getter(x)
+    try:
+        return getter(x)
+    except AttributeError:
+        return hook(asked_then)(x, name)
+
+
+def _behind(bound: Any) -> Any:
+    """The classes in which ``super()`` looks: those behind the one that asks."""
     order = bound.__self_class__.__mro__
-    for cls in order[order.index(bound.__thisclass__) + 1 :]:
-        if name in vars(cls):
-            return vars(cls)[name]
-    return None
+    return order[order.index(bound.__thisclass__) + 1 :]
 
 
 # Where it begins.
@@ -294,7 +328,7 @@ def adapted(f: Any) -> Any:
     if not ON:
         return f
     if type(f) is FunctionType:
-        plan, namespace = _plan_of(id(f.__code__)), f.__globals__
+        plan, namespace = plan_of(id(f.__code__)), f.__globals__
         if plan is not None and plan.of is namespace:
             for name, meant in plan.assumed:
                 if namespace.get(name) is not meant:  # it means another module now
@@ -309,10 +343,21 @@ def adapted(f: Any) -> Any:
 
 
 class as_written:
-    """A function that runs as written, and with it what it calls: ``dd.grad(dd.as_written(f))``; a decorator too.
+    """Function that runs as written, and with it what it calls: ``dd.grad(dd.as_written(f))``; a decorator too.
 
     What `adapt` would help with (``float``, ``math``, arrays made by ``np.zeros``) then raises.
 
+    Parameters
+    ----------
+    f : callable
+        Any function.
+
+    Notes
+    -----
+    Cost: one call more.
+
+    Examples
+    --------
     >>> import math
     >>> import dualdiff as dd
     >>> dd.derivative(lambda x: math.exp(x))(0.0)
@@ -360,25 +405,6 @@ class Adapted:
 
 INSTANCES[as_written] = lambda g: g
 INSTANCES[Adapted] = lambda g: hook(g.f)
-
-
-# Why not.
-
-
-def explain(error: BaseException) -> None:
-    """Say with an error which functions on its way ran as written, and why."""
-    if not ON or any("runs as written" in note for note in getattr(error, "__notes__", ())):
-        return
-    trace: TracebackType | None = error.__traceback__
-    while trace is not None:
-        plan = _plans.get(id(trace.tb_frame.f_code))
-        if plan is not None and plan.reason:
-            error.add_note(
-                f"dualdiff: {trace.tb_frame.f_code.co_qualname} runs as written ({plan.reason}); "
-                "float(), math and np.zeros take no derivative there."
-            )
-            return
-        trace = trace.tb_next
 
 
 _adapted_of: weakref.WeakValueDictionary[int, Adapted] = weakref.WeakValueDictionary()

@@ -12,7 +12,7 @@ from ..values.levels import duals_in, innermost
 from ..values.objects import carries, fused
 from .buffers import Buffer, buffered, plain
 from .builtins import is_dual, plain_value
-from .calls import enter, method
+from .calls import OF_LISTS, enter, method
 
 _ndarray = np.ndarray
 _FLOATS = frozenset({float, int, np.float64})
@@ -191,6 +191,26 @@ def _of_buffer(original: Any, buffer: Any, rest: Any, kwargs: Any) -> Any:
 
 for _conversion in (np.array, np.asarray, np.asanyarray, np.ascontiguousarray, np.asfortranarray, np.require):
     _converting(_conversion)
+
+
+def _of_lists(g: Any, *args: Any, **kwargs: Any) -> Any:
+    """A function of NumPy, each list that carries a derivative as the array that NumPy would make of it."""
+    given = [_whole(arg) for arg in args]
+    named = {name: arg if name == "out" else _whole(arg) for name, arg in kwargs.items()}
+    return g(*given, **named)
+
+
+def _whole(x: Any) -> Any:
+    kind = type(x)
+    if (kind is list or kind is tuple) and carries(x):
+        try:
+            return np.asarray(x, like=like_of(x))
+        except ValueError:  # of several lengths: NumPy's own error, or a list of arrays
+            return x
+    return x
+
+
+OF_LISTS[0] = _of_lists
 
 
 def _scalar(kind: Any) -> None:

@@ -20,7 +20,7 @@ from ..values.dual import Dual
 from ..values.objects import carries
 from .buffers import plain
 from .builtins import is_dual, number_of, plain_value, presented, with_primal
-from .calls import PACKAGES, enter
+from .calls import PACKAGES, enter, hook
 
 _PLAIN = frozenset({float, int, np.float64, bool, complex})
 
@@ -33,7 +33,7 @@ def _value(x: Any) -> Any:
     if type(x) in _PLAIN:
         return x
     if isinstance(x, (list, tuple)):
-        return type(x)([_value(item) for item in x]) if not hasattr(x, "_fields") else tuple(map(_value, x))
+        return [_value(item) for item in x]
     return plain_value(x) if is_dual(x) else x
 
 
@@ -43,6 +43,10 @@ def _number(x: Any) -> Any:
 
 def _complex_number(x: Any) -> Any:
     return number_of(x, complex) if _is_active(x) else x
+
+
+def _any_number(x: Any) -> Any:
+    return number_of(x, complex if np.iscomplexobj(plain_value(x)) else float) if _is_active(x) else x
 
 
 def _function(module: Any, name: str, tangent: Callable[..., Any], number: Callable[[Any], Any] = _number) -> None:
@@ -153,7 +157,10 @@ def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, nu
 
     def function(*args: Any, **kwargs: Any) -> Any:
         args = tuple(list(arg) if hasattr(arg, "__next__") else arg for arg in args)
-        if not carries(args) and not carries(kwargs):
+        listed = tuple(list(arg) if _is_collection(arg) else arg for arg in args)
+        if carries(listed):
+            args = listed
+        elif not carries(kwargs):
             return original(*map(plain, args), **kwargs)
         value = original(*map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
         given = [list(map(number, arg)) if _is_iterable(arg) else number(arg) for arg in args]
@@ -163,6 +170,11 @@ def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, nu
 
     function.__name__ = name
     enter(original, function)
+
+
+def _is_collection(x: Any) -> bool:
+    """A set, the values of a dict, a deque, ...: what `carries` does not look into."""
+    return not isinstance(x, (list, tuple, str, bytes, np.ndarray)) and not is_dual(x) and hasattr(x, "__iter__")
 
 
 def _is_iterable(x: Any) -> bool:
@@ -196,8 +208,8 @@ def _norm(*xs: Any) -> Any:
 
 
 _of_sequences("fsum", _sum)
-_of_sequences("prod", _prod)
-_of_sequences("sumprod", lambda p, q: _sum(a * b for a, b in zip(p, q, strict=True)))
+_of_sequences("prod", _prod, number=_any_number)
+_of_sequences("sumprod", lambda p, q: _sum(a * b for a, b in zip(p, q, strict=True)), number=_any_number)
 _of_sequences("dist", lambda p, q: _norm(*(a - b for a, b in zip(p, q, strict=True))))
 _function(math, "hypot", lambda *xs: _norm(*xs))
 
@@ -319,8 +331,31 @@ _FORMULAS: dict[str, Callable[..., Any]] = {
 }  # fmt: skip
 
 
+def _quantile(p: Any) -> Any:
+    """z with Φ(z) = p, for a p that may be a Dual: dz/dp = √(2π) exp(z²/2)."""
+    slope = lambda p: math.sqrt(2.0 * math.pi) * np.exp(0.5 * _quantile(p) ** 2)
+    return with_primal(_with_slope(p, slope), statistics_module()._normal_dist_inv_cdf(_value(p), 0.0, 1.0))
+
+
+def statistics_module() -> Any:
+    return sys.modules["statistics"]
+
+
+def _mean_and_deviation(original: Any) -> Callable[..., Any]:
+    def both(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and carries(args[0]):
+            return hook(statistics_module().fmean)(args[0]), hook(statistics_module().stdev)(args[0])
+        return original(*args, **kwargs)
+
+    both.__name__ = original.__name__
+    return both
+
+
 def _arrive() -> None:
     """When a program uses the module."""
+    _function(statistics_module(), "_normal_dist_inv_cdf", lambda p, mu, sigma: mu + sigma * _quantile(p))
+    both = statistics_module()._mean_stdev
+    enter(both, _mean_and_deviation(both))
     for name, formula in _FORMULAS.items():
         _of_sequences(name, formula, sys.modules["statistics"])
     del PACKAGES["statistics"]

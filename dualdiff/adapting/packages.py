@@ -12,9 +12,12 @@ import sys
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
-from ..values.objects import carries
+import numpy as np
+
+from ..values.objects import carries, fused, stripped
+from .builtins import with_primal
 from .calls import PACKAGES, enter, hook, view_of
-from .solvers import enter_solvers
+from .solvers import enter_integrators, enter_solvers
 
 _pending = ["special", "linalg", "integrate", "interpolate", "stats", "optimize"]
 
@@ -29,6 +32,8 @@ def arrive() -> None:
                 enter_solvers(package, ours)
                 continue
             _functions(package, ours)
+            if name == "integrate":
+                enter_integrators(package, ours)
             if name == "interpolate":
                 _interpolants(package, ours)
             if name == "stats":
@@ -165,6 +170,35 @@ def _interpolants(interpolate: Any, ours: Any) -> None:
         return ours.BSpline(*tck)(x, der)
 
     enter(interpolate.splev, splev)
+    _bivariate_splines(interpolate)
+
+
+def _bivariate_splines(interpolate: Any) -> None:
+    """Values by FITPACK, derivatives by `dualdiff.scipy.bivariate_splines`."""
+    ours = importlib.import_module("dualdiff.scipy.bivariate_splines")
+
+    @functools.wraps(interpolate.bisplev)
+    def bisplev(x: Any, y: Any, tck: Any, dx: int = 0, dy: int = 0) -> Any:
+        if not carries((x, y, tck)):
+            return interpolate.bisplev(x, y, tck, dx, dy)
+        value = interpolate.bisplev(stripped(x), stripped(y), stripped(tck), dx, dy)
+        found = ours.on_grid([_whole(part) for part in tck], _whole(x), _whole(y), dx, dy)
+        return with_primal(np.reshape(found, np.shape(value))[()], value)
+
+    enter(interpolate.bisplev, bisplev)
+    original = interpolate.BivariateSpline.__call__
+
+    def call(self: Any, x: Any, y: Any, dx: int = 0, dy: int = 0, grid: bool = True) -> Any:
+        value = original(self, stripped(x), stripped(y), dx, dy, grid)
+        evaluate = ours.on_grid if grid else ours.at_points
+        found = evaluate((*self.tck, *self.degrees), _whole(x), _whole(y), dx, dy)
+        return with_primal(np.reshape(found, np.shape(value)), value)
+
+    _method(interpolate.BivariateSpline, "__call__", call)
+
+
+def _whole(x: Any) -> Any:
+    return fused(x) if carries(x) else x
 
 
 def _by_own(made: Any, name: str, self: Any, *args: Any, **kwargs: Any) -> Any:

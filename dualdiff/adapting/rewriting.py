@@ -16,6 +16,8 @@ from typing import Any
 CALL = "\0dualdiff.adapting: the hook of calls"
 ATTRIBUTE = "\0dualdiff.adapting: the hook of attributes"
 MATCH = "\0dualdiff.adapting: the hook of classes in patterns"
+LISTS = "\0dualdiff.adapting: the hook of calls with lists among the arguments"
+MARKS = (CALL, ATTRIBUTE, MATCH, LISTS)
 
 # What arrays and modules have; a property of the user's with such a name runs as written.
 _COMMON = frozenset({
@@ -27,13 +29,15 @@ _COMMON = frozenset({
 class Rewriter(ast.NodeTransformer):
     """Hooks the calls of one top-level statement, but for those that cannot need it.
 
-    ``needs_none`` says of an object whether a call of it never does.  ``assumed`` collects the global names that were
+    ``needs_none`` says of an object whether a call of it never does, with lists among its arguments or without.
+    ``assumed`` collects the global names that were
     looked up for that, and the modules that they meant.
     """
 
-    def __init__(self, namespace: dict[str, Any], bound: set[str], needs_none: Callable[[Any], bool]) -> None:
+    def __init__(self, namespace: dict[str, Any], statement: ast.stmt, needs_none: Callable[[Any, bool], bool]) -> None:
         self.namespace = namespace
-        self.bound = bound
+        self.bound = bound_names(statement)
+        self.lists = names_of_lists(statement)
         self.needs_none = needs_none
         self.assumed: dict[str, Any] = {}
         self.classes: list[str] = []
@@ -114,7 +118,8 @@ class Rewriter(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
         meant = self._meaning(node.func)
-        hooked = not (meant is not None and self.needs_none(meant))
+        lists = any(may_be_list(arg, self.lists) for arg in (*node.args, *(word.value for word in node.keywords)))
+        hooked = not (meant is not None and self.needs_none(meant, lists))
         if isinstance(node.func, ast.Attribute):
             node.func.value = self.visit(node.func.value)
         else:
@@ -123,7 +128,7 @@ class Rewriter(ast.NodeTransformer):
         for keyword in node.keywords:
             keyword.value = self.visit(keyword.value)
         if hooked:
-            node.func = self._call(CALL, [node.func], node.func)
+            node.func = self._call(LISTS if lists else CALL, [node.func], node.func)
         return node
 
     def visit_Attribute(self, node: ast.Attribute) -> Any:
@@ -153,7 +158,7 @@ class Rewriter(ast.NodeTransformer):
             if node.id not in self.namespace:
                 return getattr(builtins, node.id, None)
             meant = self.namespace[node.id]
-            if isinstance(meant, ModuleType) or self.needs_none(meant):
+            if isinstance(meant, ModuleType) or self.needs_none(meant, False):
                 self.assumed[node.id] = meant
                 return meant
             return None
@@ -182,4 +187,34 @@ def bound_names(statement: ast.stmt) -> set[str]:
             found.add(node.rest)
         elif hasattr(ast, "TypeVar") and isinstance(node, ast.TypeVar):
             found.add(node.name)
+    return found
+
+
+def may_be_list(node: ast.expr, names: set[str]) -> bool:
+    """Whether an expression is written as a list or tuple, or is the name of one; not of constants alone."""
+    if isinstance(node, ast.ListComp):
+        return True
+    if isinstance(node, (ast.List, ast.Tuple)):
+        return not all(isinstance(item, (ast.Constant, ast.UnaryOp)) for item in node.elts)
+    if isinstance(node, ast.Name):
+        return node.id in names
+    if isinstance(node, ast.BinOp):
+        return may_be_list(node.left, names) or may_be_list(node.right, names)
+    if isinstance(node, ast.IfExp):
+        return may_be_list(node.body, names) or may_be_list(node.orelse, names)
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MAKING_LISTS
+
+
+_MAKING_LISTS = frozenset({"list", "tuple", "sorted"})
+
+
+def names_of_lists(statement: ast.stmt) -> set[str]:
+    """The names that a statement binds to lists or tuples, empty ones too: they may be filled later."""
+    found: set[str] = set()
+    bindings = [node for node in ast.walk(statement) if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr))]
+    for node in [*bindings, *bindings]:  # a list may be made of one that stands below
+        value = node.value
+        if isinstance(value, ast.List) or (value is not None and may_be_list(value, found)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found |= {target.id for target in targets if isinstance(target, ast.Name)}
     return found

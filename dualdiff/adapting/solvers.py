@@ -1,4 +1,5 @@
 """`scipy.optimize` in adapted code: `dualdiff.scipy.optimize` where something that enters carries a derivative.
+The solvers of differential equations likewise: `dualdiff.scipy.integrate`.
 
 What a solver is given may carry one in plain sight, or by what a function among its arguments closes over.  SciPy
 solves first, on plain numbers; only where a value of such a function was found to carry a derivative, it is solved
@@ -48,12 +49,32 @@ def _solver(original: Any, own: Any) -> Callable[..., Any]:
     return solve
 
 
+def enter_integrators(package: ModuleType, ours: ModuleType) -> None:
+    """Enter the solvers of differential equations, which call SciPy once and return its result if nothing entered."""
+    for name, own in ours.IN_ADAPTED_CODE.items():
+        original = getattr(package, name)
+        enter(original, _integrator(original, own))
+
+
+def _integrator(original: Any, own: Any) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def solve(*args: Any, **kwargs: Any) -> Any:
+        args, kwargs = stripped_of(args, []), stripped_of(kwargs, [])
+        return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
+
+    return solve
+
+
 def _viewed(x: Any) -> Any:
     """A function as adapted code calls it, for somebody who is not adapted; all else as it is."""
-    if not isinstance(x, _FUNCTIONS):
+    if not isinstance(x, _FUNCTIONS) and not _is_callable_instance(x):
         return _in_tree(_viewed, x)
     view = hook(x)
     return functools.wraps(x)(lambda *args, **kwargs: settled(view(*args, **kwargs)))
+
+
+def _is_callable_instance(x: Any) -> bool:
+    return not isinstance(x, type) and type(getattr(type(x), "__call__", None)) is FunctionType  # noqa: B004
 
 
 def _on_numbers(x: Any, found: list[Any]) -> Any:

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
-from .rewriting import ATTRIBUTE, CALL, MATCH, Rewriter, bound_names
+from .rewriting import MARKS, Rewriter
 
 _FUTURE = 0x1FF0000  # the flags of ``from __future__ import ...``
 _lock = threading.RLock()
@@ -54,7 +54,7 @@ class Plan:
 
 
 def plan_for(
-    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, Any, Any], needs_none: Callable[[Any], bool]
+    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, ...], needs_none: Callable[[Any, bool], bool]
 ) -> Plan:
     """How a function of this code and these globals is viewed."""
     try:
@@ -66,7 +66,7 @@ def plan_for(
 
 
 def _planned(
-    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, Any, Any], needs_none: Callable[[Any], bool]
+    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, ...], needs_none: Callable[[Any, bool], bool]
 ) -> Plan:
     lines = linecache.getlines(code.co_filename, namespace)
     if not lines or code.co_firstlineno > len(lines):
@@ -76,7 +76,7 @@ def _planned(
     for module in _candidates(lines, code.co_firstlineno):
         statement = module.body[-1]
         as_it_is = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
-        rewriter = Rewriter(namespace, bound_names(statement), needs_none)
+        rewriter = Rewriter(namespace, statement, needs_none)
         place = _place_of(code, as_it_is)
         if place is None and asserting:
             place = _place_of_asserting(code, as_it_is)
@@ -273,11 +273,11 @@ def _at(code: CodeType, place: tuple[int, ...]) -> CodeType:
 
 
 def _marked(code: CodeType) -> bool:
-    return any(mark in code.co_consts for mark in (CALL, ATTRIBUTE, MATCH)) or any(map(_marked, _inner(code)))
+    return any(mark in code.co_consts for mark in MARKS) or any(map(_marked, _inner(code)))
 
 
-def _with_hooks(code: CodeType, hooks: tuple[Any, Any, Any]) -> CodeType:
-    hook_of = dict(zip((CALL, ATTRIBUTE, MATCH), hooks, strict=True))
+def _with_hooks(code: CodeType, hooks: tuple[Any, ...]) -> CodeType:
+    hook_of = dict(zip(MARKS, hooks, strict=True))
     constants = []
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

@@ -3,7 +3,7 @@
 Where a formula has a bad point, both branches of `np.where` get a safe argument, so that derivatives of the rule
 itself are right too.  ``edge=True`` marks partials that are infinite at an end of the domain.
 Constants are Python floats, which leave float32 as it is.
-Conventions at kinks and ties: README, "Conventions".
+Conventions at kinks and ties: guide/kinks.md.
 """
 
 from __future__ import annotations

@@ -1,8 +1,13 @@
 """`scipy.integrate` for samples: the integrals are sums of y times widths, so they are differentiable in both.
 
 ``fixed_quad`` and ``quad`` (in `dualdiff.scipy.quadrature`) are differentiable in their limits, their arguments and
-whatever the integrand closes over.  Other functions that choose their points from the values (``solve_ivp``) have no
-rule.
+whatever the integrand closes over; so are the solvers of differential equations:
+
+    initial_values.py   solve_ivp; trajectories.py, variational.py: its steps, with derivatives; rates.py, constants.py
+    lsoda.py            odeint
+    boundary_values.py  solve_bvp
+
+Other functions that choose their points from the values have no rule.
 
 Conventions: where points coincide, SciPy drops what it would divide by 0; there is no derivative in ``x`` there, and
 it raises.
@@ -22,7 +27,17 @@ from .. import errors
 from ..rules.contractions import operand
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
+from .boundary_values import solve_bvp as solve_bvp
+from .boundary_values import solve_bvp_as_written
+from .cubature import dblquad as dblquad
+from .cubature import nquad as nquad
+from .cubature import quad_vec as quad_vec
+from .cubature import tplquad as tplquad
 from .forms import composite, enter, without_rule
+from .initial_values import solve_ivp as solve_ivp
+from .initial_values import solve_ivp_as_written
+from .lsoda import odeint as odeint
+from .lsoda import odeint_as_written
 from .quadrature import quad as quad
 
 
@@ -197,4 +212,23 @@ def fixed_quad(func: Callable[..., Any], a: Any, b: Any, args: tuple[Any, ...] =
     return (b - a) / 2.0 * np.sum(w * func(y, *args), axis=-1), None
 
 
-enter(globals(), scipy.integrate, fixed_quad="a b args", quad="a b args points")
+enter(
+    globals(),
+    scipy.integrate,
+    fixed_quad="a b args",
+    quad="a b args points wvar",
+    quad_vec="a b points",
+    dblquad="a b gfun hfun args",
+    tplquad="a b gfun hfun qfun rfun args",
+    nquad="ranges args opts",
+    solve_ivp="fun t_span y0 t_eval events args",
+    odeint="func y0 t args",
+    solve_bvp="fun bc x S",
+)
+
+# A value does not depend on whether it is differentiated: no Jacobian is supplied that the program does not give.
+IN_ADAPTED_CODE = {
+    "solve_ivp": solve_ivp_as_written,
+    "odeint": odeint_as_written,
+    "solve_bvp": solve_bvp_as_written,
+}

@@ -86,8 +86,14 @@ def memory_of(array: Any) -> Any:
         array = array.value
     if type(array) is not _ndarray:
         return None
-    while type(array.base) is _ndarray:
-        array = array.base
+    base = array.base
+    while base is not None:
+        if type(base) is not _ndarray:
+            base = getattr(base, "base", None)  # as_strided, and with it sliding_window_view, puts an object between
+            if type(base) is not _ndarray:
+                return array
+        array = base
+        base = array.base
     return array
 
 

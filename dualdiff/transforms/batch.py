@@ -19,13 +19,33 @@ from .transformed import Transformed
 def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int | None = None) -> Callable[..., Any]:
     """Function computing the Jacobian of every row of ``f``, which maps rows to rows, each by itself.
 
-    Shapes: ``f`` maps ``(..., d)`` to ``(..., m)``, and this to ``(..., m, d)``; a result of shape ``(...)`` gives
-    ``(..., d)``.  Axes before the last are points.
+    Parameters
+    ----------
+    f : callable
+        Maps ``(..., d)`` to ``(..., m)`` or to ``(...)``; axes before the last are points.
+    argnums : int, default 0
+        The argument to differentiate, negative counts from the end.
+    chunk_size : int, optional
+        Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``, whose result has shape ``(..., m, d)``, or ``(..., d)``.
+
+    Raises
+    ------
+    ValueError
+        If a row of the result depends on another row of the argument: one direction, random in all rows, is there to
+        find that out.
+
+    Notes
+    -----
     Cost: one run of ``f`` on duals with ``d + 1`` directions, however many points there are; with ``chunk_size`` so
     many directions at a time.
-    Raises: ValueError if a row of the result depends on another row of the argument: one direction, random in all rows,
-    is there to find that out.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> points = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     >>> J = batch_jacobian(lambda x: np.stack([x[..., 0] * x[..., 1], np.sum(x, axis=-1)], axis=-1))(points)

@@ -164,15 +164,40 @@ def compare_modes(
 ) -> ModeReport:
     """Forward mode, reverse mode and finite differences on your own function, side by side.
 
-    Each computes the Jacobian of ``f(*args)`` with respect to ``argnums`` (for a scalar result, the gradient).  The
-    report has the time (least of some repeats), peak memory, sweeps and error of each, whether they agree, the
-    recommended mode and why, and what ``jacobian(mode="auto")`` takes.  Print it, or call its ``plot()``.
+    Each computes the Jacobian of ``f(*args)`` with respect to ``argnums`` (for a scalar result, the gradient).
+
+    Parameters
+    ----------
+    f : callable
+        The function.
+    *args : array, number or tree
+        Its arguments.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.
+    seconds : float, default 0.5
+        About how long each of the three is measured.
+
+    Returns
+    -------
+    ModeReport
+        Time (least of some repeats), peak memory, sweeps and error of each, whether they agree, the recommended mode
+        and why, and what ``jacobian(mode="auto")`` takes.  Print it, or call its ``plot()``.
+
+    Raises
+    ------
+    TypeError
+        For a complex result; and what `jacobian` raises for such arguments.
+    ValueError
+        If there are no inputs or outputs.
+
+    Notes
+    -----
     Cost: about ``seconds`` for each of the three, or two sweeps where these take longer; ``f`` is called about a
     thousand times at the most, plus once for each input.  A Jacobian that takes longer is measured in part and
     extrapolated, and the report says so.
-    Raises: what `jacobian` raises for such arguments; TypeError for a complex result; ValueError if there are no
-    inputs or outputs.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> report = compare_modes(lambda x: np.sum(x**2), np.ones(300), seconds=0.01)
     >>> report.recommended, report.auto, report.agree

@@ -20,9 +20,29 @@ from .transformed import Transformed
 def hessian_diagonal(f: Callable[..., Any], *, chunk_size: int | None = None) -> Callable[..., Any]:
     """Function computing the diagonal of the Hessian of a scalar ``f`` in its first argument, an array.
 
-    Shapes: the result has the shape of the argument: ∂²f/∂x[i]².
+    Parameters
+    ----------
+    f : callable
+        A function of an array, and of others, that returns a scalar.
+    chunk_size : int, optional
+        Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``; its result ∂²f/∂x[i]² has the shape of the first.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
     Cost: that of `hessian`, about ``x.size`` gradients side by side; memory that of ``chunk_size`` of its columns.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> hessian_diagonal(lambda x: np.sum(x**3) + x[0] * x[1])(np.array([1.0, 2.0]))
     array([ 6., 12.])
@@ -50,14 +70,40 @@ def hessian_diagonal(f: Callable[..., Any], *, chunk_size: int | None = None) ->
 
 
 def gauss_newton_product(f: Callable[..., Any], x: Any, v: Any, loss: Callable[..., Any] | None = None) -> Any:
-    """The product of v with the Gauss-Newton matrix Jᵀ H J of ``loss(f(x))``, J of ``f`` and H of ``loss``.
+    """Product of a vector with the Gauss-Newton matrix Jᵀ H J of ``loss(f(x))``.
 
-    It is the Hessian without the curvature of ``f``: positive semidefinite where ``loss`` is convex, and equal to the
-    Hessian where f is linear or the loss is at its minimum.  ``loss`` is half the sum of squares unless given.
-    Shapes: ``x`` and ``v`` are trees of arrays of the same shapes, as is the result.
+    J is the Jacobian of ``f`` and H the Hessian of ``loss``.  The matrix is the Hessian without the curvature of ``f``:
+    positive semidefinite where ``loss`` is convex, and equal to the Hessian where ``f`` is linear or the loss is at its
+    minimum.
+
+    Parameters
+    ----------
+    f : callable
+        A function of ``x`` that returns residuals, or what ``loss`` takes.
+    x : array or tree
+        The point.
+    v : array or tree
+        The vector, of the structure and shapes of ``x``.
+    loss : callable, optional
+        A scalar function of the result of ``f``; half the sum of squares by default.
+
+    Returns
+    -------
+    array or tree
+        The product, of the structure and shapes of ``x``.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
     Cost: three evaluations of ``f`` or so; no matrix is made.
     Source: Schraudolph 2002, Fast curvature matrix-vector products.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> gauss_newton_product(lambda x: x**2, np.array([1.0, 3.0]), np.array([1.0, 1.0]))
     array([ 4., 36.])

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
+from .. import adapting, errors
 from ..errors import EscapedDual
 from ..pytrees.trees import Structure, flatten, unflatten
 from ..rules.call import wrapped
@@ -28,15 +28,31 @@ from .variable import constants_standing_in
 
 
 class custom_jvp:
-    """A function with a derivative rule of its own.
+    """Function with a derivative rule of its own, for both modes.
 
-    The rule receives the primals and their tangents, as two tuples, and returns the result and its tangent.
-    Each tangent looks like an array of its primal's shape; the rule must be linear in the tangents, which is tried
-    with plain numbers at the first call for each shape (the rule runs three times more).
-    ``nondiff_argnums`` are arguments that are no numbers: they come first, before the two tuples.
-    Higher derivatives differentiate the rule itself.
-    Raises: TypeError for a rule that is not linear, or for a derivative in one of ``nondiff_argnums``.
+    The rule, declared with ``defjvp``, receives the primals and their tangents, as two tuples, and returns the result
+    and its tangent.  Each tangent looks like an array of its primal's shape.  Higher derivatives differentiate the rule
+    itself.
 
+    Parameters
+    ----------
+    f : callable
+        The function; also used as a decorator.
+    nondiff_argnums : tuple of int, default ()
+        Arguments that are no numbers: they come first in the rule, before the two tuples.
+
+    Raises
+    ------
+    TypeError
+        For a rule that is not linear in the tangents, or for a derivative in one of ``nondiff_argnums``.
+
+    Notes
+    -----
+    Cost: that of the rule; that it is linear is tried with plain numbers at the first call for each shape (the rule
+    runs three times more).
+
+    Examples
+    --------
     >>> import numpy as np
     >>> import dualdiff as dd
     >>> @dd.custom_jvp
@@ -92,7 +108,7 @@ class custom_jvp:
         """What the rule returns for all arguments of the call and their tangents."""
         constants = [values[i] for i in self.nondiff_argnums]
         kept = [i for i in range(len(values)) if i not in self.nondiff_argnums]
-        result = rule(*constants, tuple(values[i] for i in kept), tuple(tangents[i] for i in kept))
+        result = _run(rule, *constants, tuple(values[i] for i in kept), tuple(tangents[i] for i in kept))
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(f"the rule of a custom_jvp function returns a pair (y, ydot), not {result!r}.")
         return result
@@ -145,14 +161,34 @@ class custom_jvp:
 
 
 class custom_vjp:
-    """A function with a rule of its own for reverse mode; forward mode raises (`custom_jvp` serves both).
+    """Function with a rule of its own for reverse mode; forward mode raises (`custom_jvp` serves both).
 
-    ``fwd(*args)`` returns the result and whatever ``bwd`` needs; ``bwd(residuals, cotangent)`` returns a tuple with one
-    cotangent for each argument (None for zero), of its shape.  ``nondiff_argnums`` come first in ``bwd``.
+    The rule is declared with ``defvjp(fwd, bwd)``: ``fwd(*args)`` returns the result and whatever ``bwd`` needs;
+    ``bwd(residuals, cotangent)`` returns a tuple with one cotangent for each argument (None for zero), of its shape.
     Higher derivatives differentiate ``fwd`` and ``bwd`` themselves; where ``fwd`` calls the function, `hessian` and
-    `hvp` go back twice.  What ``bwd`` needs of values that carry a
-    derivative comes to it by the residuals: after the function has returned, it can no longer use what it closes over.
+    `hvp` go back twice.  What ``bwd`` needs of values that carry a derivative comes to it by the residuals: after the
+    function has returned, it can no longer use what it closes over.
 
+    Parameters
+    ----------
+    f : callable
+        The function; also used as a decorator.
+    nondiff_argnums : tuple of int, default ()
+        Arguments that are no numbers: they come first in ``bwd``.
+
+    Raises
+    ------
+    TypeError
+        In forward mode.
+    ValueError
+        For a cotangent that has not the shape of its argument.
+
+    Notes
+    -----
+    Cost: that of ``fwd`` and ``bwd``.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> import dualdiff as dd
     >>> @dd.custom_vjp
@@ -187,7 +223,7 @@ class custom_vjp:
         value_leaves = [value_of(leaf, perturbation) for leaf in leaves]
         values = unflatten(structure, value_leaves)
         shapes_in = [getattr(value, "shape", ()) for value in value_leaves]
-        result = self.fwd(*values)
+        result = _run(self.fwd, *values)
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(f"fwd of a custom_vjp function returns a pair (y, residuals), not {result!r}.")
         y, residuals = result
@@ -204,7 +240,7 @@ class custom_vjp:
         constants = [perturbation.keep(values[i]) for i in self.nondiff_argnums]
         kept = [i for i in range(len(args)) if i not in self.nondiff_argnums]
         counts = [len(flatten(value)[0]) for value in values]
-        bwd = self.bwd
+        bwd = functools.partial(_run, self.bwd)
         with_constant_weights = constants_standing_in(perturbation)
 
         def transpose(block: Any) -> list[Any]:
@@ -260,6 +296,24 @@ class custom_vjp:
             results.append(with_tangent(leaf, Dual(zero, handle, perturbation), perturbation))
             at += size
         return presented(unflatten(y_structure, results))
+
+
+def _run(f: Callable[..., Any], *args: Any) -> Any:
+    """A function of a rule, adapted."""
+    return adapting.settled(adapting.adapted(f)(*args))
+
+
+def _in_adapted_code(g: Any) -> Callable[..., Any]:
+    """What is called in place of such a function: without a rule, it may still close over what carries a derivative."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return (g if carries((args, kwargs)) else adapting.adapted(g.f))(*args, **kwargs)
+
+    return call
+
+
+adapting.instances(custom_jvp, _in_adapted_code)
+adapting.instances(custom_vjp, _in_adapted_code)
 
 
 def _arguments(

@@ -82,11 +82,14 @@ def _sweep(point: Point, perturbation: Dense | Supported, seeds: Any) -> tuple[l
         warn_if_independent(y_leaves, perturbation, point.name)
         y = [leaf.value if type(leaf) is Dual and leaf.perturbation is perturbation else leaf for leaf in y_leaves]
         return [_tangent_block(leaf, perturbation) for leaf in y_leaves], (unflatten(structure, y), aux)
-    except (TypeError, ValueError) as error:
+    except Exception as error:
         errors.explain(error)
+        adapting.explain(error, perturbation.refused)
         raise
     finally:
         perturbation.live = False
+        if perturbation.refused is not None:
+            errors.unmute()
 
 
 def pushed(record: Recording, point: Point, seeds: Any) -> Any:

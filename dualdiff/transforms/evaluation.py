@@ -35,10 +35,13 @@ class lifetime:
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        if error is not None and isinstance(error, (TypeError, ValueError, AttributeError, NotImplementedError)):
+        perturbation = self.perturbation
+        if isinstance(error, Exception):
             errors.explain(error)
-            adapting.explain(error)
-        self.perturbation.live = False
+            adapting.explain(error, perturbation.refused)
+        perturbation.live = False
+        if perturbation.refused is not None:
+            errors.unmute()
 
 
 def called(

@@ -49,13 +49,40 @@ def jvp(
 ) -> tuple[Any, ...]:
     """Value of ``f(*primals)`` and its derivative along ``tangents``, in one sweep of forward mode.
 
-    Shapes: each tangent has the shape of its primal; ``ydot`` has the structure and shape of ``y``.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays, numbers or trees of them.
+    primals : sequence
+        The arguments of ``f``.
+    tangents : sequence
+        One tangent for each primal, of its structure and shape.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+
+    Returns
+    -------
+    y : array or tree
+        The value, as ``f`` returns it.
+    ydot : array or tree
+        Its derivative, of the structure and shape of ``y``.
+    aux : object
+        With ``has_aux`` alone.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+    TypeError, ValueError
+        For primals that are no numbers, and tangents that do not fit them.
+
+    Notes
+    -----
     Cost: 2-4 evaluations of ``f``, whatever the number of inputs; memory about twice that of ``f``.
-    Returns ``(y, ydot)``; with ``has_aux`` the function returns ``(y, aux)``, and this ``(y, ydot, aux)``.
-    Raises: `UnsupportedFunction` if ``f`` calls a NumPy function that has no rule; TypeError or ValueError
-    for primals that are no numbers and tangents that do not fit them.
     Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> y, ydot = jvp(lambda x: np.sin(x) * x, (np.array([0.0, 1.0]),), (np.array([1.0, 1.0]),))
     >>> ydot.round(4)
@@ -170,10 +197,29 @@ _FLOAT64 = np.dtype(np.float64)
 def derivative(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Function computing the derivative of ``f`` with respect to a scalar argument.
 
-    Shapes: the argument is a scalar (or 0-d array); the result has the structure and shape of ``f``'s.
-    For a tuple of ``argnums``, a tuple of derivatives.  Cost: 2-4 evaluations of ``f`` for each argument.
-    Raises: ValueError if the argument is no scalar (see `jacfwd`).
+    Parameters
+    ----------
+    f : callable
+        A function of a scalar (or array without axes), whose result may be any tree of arrays.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``; its result has the structure and shape of that of ``f``.
+
+    Raises
+    ------
+    ValueError
+        If the argument is no scalar (see `jacfwd`).
+
+    Notes
+    -----
+    Cost: 2-4 evaluations of ``f`` for each argument.
+
+    Examples
+    --------
     >>> derivative(lambda x: x**3)(2.0)
     12.0
     >>> derivative(derivative(lambda x: x**3))(2.0)
@@ -221,18 +267,45 @@ def jacfwd(
 ) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f`` by forward mode.
 
-    Shapes: ``J.shape == y.shape + x.shape`` with ``J[i, j] = ∂y[i]/∂x[j]``; nested results and arguments give
-    the structure of ``y``, with the structure of ``x`` in place of each leaf; a tuple of ``argnums``, a tuple.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays or trees of them.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    chunk_size : int, optional
+        Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    holomorphic : bool, default False
+        Whether argument and result are complex and the derivative wanted is the complex one.
+    workers : int or callable, optional
+        So many processes, or anything like `map`, for the chunks.  What goes to processes is pickled: ``f`` is a
+        function of a module.  Worth it where ``f`` takes long and its arrays fit the caches.
+    progress : bool or callable, optional
+        True for a bar of tqdm, or a function of how many chunks are done and how many there are.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``, whose result ``J`` has shape ``y.shape + x.shape`` with ``J[i, j] =
+        ∂y[i]/∂x[j]``.  Nested results and arguments give the structure of ``y``, with the structure of ``x`` in place
+        of each leaf.  With ``has_aux`` it returns ``(J, aux)``.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+    TypeError
+        For a complex argument without ``holomorphic=True``.
+
+    Notes
+    -----
     Cost: ``ceil(x.size / chunk_size)`` evaluations of ``f`` on duals of ``chunk_size`` directions.
-    ``chunk_size=None`` takes all at once while a block of seeds stays below one megabyte, then as many as do.
-    With ``has_aux`` the function returns ``(y, aux)``, and this ``(J, aux)``.
-    ``workers``: an int (so many processes) or a map-like callable, for the chunks; ``progress``: True (tqdm), or a
-    function of how many are done and how many there are.  What goes to processes is pickled: ``f`` is a function of a
-    module.  Worth it where ``f`` takes long and its arrays fit the caches: memory is shared by all processes.
-    Raises: `UnsupportedFunction` if ``f`` calls a NumPy function that has no rule; TypeError for a complex
-    argument without ``holomorphic=True``.
     Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> jacfwd(lambda x: np.array([x[0] * x[1], np.sin(x[0])]))(np.array([0.0, 2.0]))
     array([[2., 0.],
@@ -245,8 +318,24 @@ def jacfwd(
 
 
 def stop_gradient(x: Any) -> Any:
-    """``x`` as a constant, at every level of differentiation; a tree of arrays gives a tree.
+    """Return ``x`` as a constant, at every level of differentiation.
 
+    Parameters
+    ----------
+    x : array, number or tree
+        What shall carry no derivative.
+
+    Returns
+    -------
+    array, number or tree
+        The same values, plain.
+
+    Notes
+    -----
+    Cost: none.
+
+    Examples
+    --------
     >>> derivative(lambda x: x * stop_gradient(x))(3.0)
     3.0
     """

@@ -34,12 +34,42 @@ def jacobian(
 ) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f``, by the mode that is cheaper for its sizes.
 
-    ``mode`` is "fwd" (`jacfwd`), "rev" (`jacrev`), or "auto": forward for at most 16 inputs; else ``f`` is recorded,
-    and the record run backwards, unless the outputs are half as many as the inputs or more.  Where a function has
-    a rule for reverse mode alone (`custom_vjp`), "auto" takes that.
-    Shapes: ``J.shape == y.shape + x.shape``.
-    Cost: that of the mode taken; the first "auto" of a Jacobian that is taken forwards runs ``f`` once more than that.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays or trees of them.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    mode : {"auto", "fwd", "rev"}, default "auto"
+        `jacfwd`, `jacrev`, or the choice: forward for at most 16 inputs; else ``f`` is recorded, and the record run
+        backwards, unless the outputs are half as many as the inputs or more.  Where a function has a rule for reverse
+        mode alone (`custom_vjp`), "auto" takes that.
+    chunk_size : int, optional
+        Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    holomorphic : bool, default False
+        Whether argument and result are complex and the derivative wanted is the complex one.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``, whose result has shape ``y.shape + x.shape``, as that of `jacfwd`.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+    TypeError
+        For a complex argument without ``holomorphic=True``.
+
+    Notes
+    -----
+    Cost: that of the mode taken; the first "auto" of a Jacobian that is taken forwards runs ``f`` once more than that.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -99,11 +129,37 @@ def hessian(
 ) -> Callable[P, Any]:
     """Function computing the Hessian of ``f``, forward over reverse.
 
-    Shapes: ``H.shape == y.shape + x.shape + x.shape``; nested arguments give their structure twice.
-    ``workers`` and ``progress``: of the chunks of columns, as `jacfwd`.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays or trees of them, which usually returns a scalar.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    workers : int or callable, optional
+        So many processes, or anything like `map`, for the chunks.  What goes to processes is pickled: ``f`` is a
+        function of a module.  Worth it where ``f`` takes long and its arrays fit the caches.
+    progress : bool or callable, optional
+        True for a bar of tqdm, or a function of how many chunks are done and how many there are.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``, whose result has shape ``y.shape + x.shape + x.shape``; nested arguments
+        give their structure twice.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
     Cost: for a scalar ``f`` about ``x.size`` gradients, in chunks side by side.  Where a `custom_vjp` function has no
     derivative in forward mode, by reverse over reverse.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 5.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> hessian(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 3.0]))
     array([[6., 2.],
@@ -124,12 +180,34 @@ def hessian(
 def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     """Hessian-vector product: the derivative of the gradient in the first argument along ``tangents``.
 
-    ``primals`` and ``tangents`` are tuples with one entry for each argument of ``f``, as in `jvp`; of a function of one
-    argument, which is no tuple or list, they may be given as they are: ``hvp(f, x, v)``.
-    Shapes: the result has the structure and shapes of the first primal.
+    Parameters
+    ----------
+    f : callable
+        A function that returns a scalar.
+    primals : sequence or array
+        The arguments of ``f``, as in `jvp`.  The one argument of a function, if it is no tuple or list, may be given as
+        it is: ``hvp(f, x, v)``.
+    tangents : sequence or array
+        One tangent for each argument, of its structure and shape; or the one.
+
+    Returns
+    -------
+    array or tree
+        The product, of the structure and shapes of the first argument.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For tangents that do not fit the primals.
+
+    Notes
+    -----
     Cost: a small multiple of ``f``, whatever the number of inputs (forward over reverse; reverse over reverse where a
     `custom_vjp` function has no derivative in forward mode).
+    Source: Pearlmutter 1994, Fast exact multiplication by the Hessian.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> hvp(lambda x: np.sum(x**3), np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([6., 0.])

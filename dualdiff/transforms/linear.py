@@ -28,17 +28,35 @@ _CLOSE = 1e-3
 
 
 class linear:
-    """The linear map ``apply`` of one array, as a function that is differentiable in both modes, to any order.
+    """Linear map of one array, as a function that is differentiable in both modes, to any order.
 
-    ``apply(x)`` takes and returns an array; ``transpose(ct)`` takes one of the shape of the result and returns one of
-    the shape of ``x``, with ⟨ct, apply(x)⟩ = ⟨transpose(ct), x⟩, without conjugation.  Both see plain arrays alone, of
-    their own; what they close over is constant.  ``L.T`` is the transposed map.
-    Both laws are tried with random numbers at the first differentiated call for each shape (``apply`` then runs three
-    times more, ``transpose`` once); ``check=False`` leaves that out.
-    Cost: each direction or cotangent is one call of ``apply`` or ``transpose``.
-    Raises: TypeError for a map that is not linear, a transpose that is none, or one that closes over a value with a
-    derivative.
+    Parameters
+    ----------
+    apply : callable
+        Takes an array and returns one.  It sees plain arrays alone, of its own; what it closes over is constant.
+    transpose : callable
+        Takes an array of the shape of the result and returns one of the shape of ``x``, with
+        ⟨ct, apply(x)⟩ = ⟨transpose(ct), x⟩, without conjugation.
+    check : bool, default True
+        Whether both laws are tried with random numbers, at the first differentiated call for each shape.
 
+    Attributes
+    ----------
+    T : linear
+        The transposed map.
+
+    Raises
+    ------
+    TypeError
+        For a map that is not linear, a transpose that is none, or one that closes over a value with a derivative.
+
+    Notes
+    -----
+    Cost: each direction or cotangent is one call of ``apply`` or ``transpose``; the check runs ``apply`` three times
+    more and ``transpose`` once.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> import dualdiff as dd
     >>> A = np.array([[2.0, 1.0], [0.0, 4.0]])

@@ -19,12 +19,33 @@ from .transformed import Transformed
 def jacobian_operator(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Function computing the Jacobian of ``f`` as a `scipy.sparse.linalg.LinearOperator`: products alone.
 
-    Shapes: ``(y.size, x.size)``; nested results and arguments, and several ``argnums``, are laid end to end.
-    Products with vectors and matrices: ``J @ v``, ``J.T @ u``, ``J @ V``.
+    Parameters
+    ----------
+    f : callable
+        A function of real arrays or trees of them.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end; several are laid end to end.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f`` that returns an operator of shape ``(y.size, x.size)``, for products with
+        vectors and matrices: ``J @ v``, ``J.T @ u``, ``J @ V``.  Nested results and arguments are laid end to end.
+
+    Raises
+    ------
+    ImportError
+        Without SciPy.
+    TypeError
+        For complex arguments or results.
+
+    Notes
+    -----
     Cost: one recorded evaluation of ``f``; each product then runs the record, about one evaluation for each column.
-    Raises: ImportError without SciPy; TypeError for complex arguments or results.
     Source: Knoll & Keyes, J. Comput. Phys. 193 (2004).
 
+    Examples
+    --------
     >>> import numpy as np
     >>> J = jacobian_operator(lambda x: x[1:] * x[:-1])(np.array([1.0, 2.0, 3.0]))
     >>> J @ np.ones(3), J.T @ np.ones(2)

@@ -32,15 +32,39 @@ from .variable import Variable
 
 
 def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
-    """Value of ``f(*primals)``, and its pullback: the function from cotangents of the result to those of the primals.
+    """Value of ``f(*primals)``, and its pullback, from cotangents of the result to those of the primals.
 
-    Shapes: ``pullback(ct)`` takes a cotangent of the structure and shape of ``y`` and returns a tuple, one cotangent
-    for each primal, of its structure and shape.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays, numbers or trees of them.
+    *primals : array, number or tree
+        The arguments of ``f``.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+
+    Returns
+    -------
+    y : array or tree
+        The value, as ``f`` returns it.
+    pullback : callable
+        Takes a cotangent of the structure and shape of ``y``, and returns a tuple with one cotangent for each primal,
+        of its structure and shape.  It may be called many times.
+    aux : object
+        With ``has_aux`` alone.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
     Cost: one recorded evaluation of ``f``; each call of the pullback costs about as much again.
-    Returns ``(y, pullback)``; with ``has_aux`` the function returns ``(y, aux)``, and this ``(y, pullback, aux)``.
-    Raises: `UnsupportedFunction` if ``f`` calls a NumPy function that has no rule.
     Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> y, pullback = vjp(lambda x, w: w @ x, np.array([1.0, 2.0]), np.eye(2))
     >>> pullback(np.array([1.0, 0.0]))[0]
@@ -75,11 +99,34 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
 
 
 def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
-    """Value of ``f(*primals)``, and its pushforward: the function from tangents of the primals to that of the result.
+    """Value of ``f(*primals)``, and its pushforward, from tangents of the primals to that of the result.
 
-    Shapes: ``pushforward(*tangents)`` takes one tangent for each primal, of its structure and shape.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays, numbers or trees of them.
+    *primals : array, number or tree
+        The arguments of ``f``.
+
+    Returns
+    -------
+    y : array or tree
+        The value, as ``f`` returns it.
+    pushforward : callable
+        Takes one tangent for each primal, of its structure and shape, and returns that of the result.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
     Cost: one recorded evaluation of ``f``; the pushforward then runs the linear part alone, as often as it is called.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> y, pushforward = linearize(np.sin, 0.0)
     >>> float(pushforward(3.0))
@@ -132,15 +179,41 @@ def value_and_grad(
 ) -> Callable[P, Any]:
     """Function computing the value and the gradient of a scalar ``f`` by reverse mode.
 
-    Shapes: ``f`` returns a real scalar (or an array of one entry); the gradient has the structure and shapes of the
-    argument, a tuple of them for a tuple of ``argnums``.
-    Returns ``(y, gradient)``; with ``has_aux`` ``((y, aux), gradient)``.
-    ``weights``, one `Variable` or a tree of them that ``f`` captures: the gradient is the pair ``(argument gradients,
-    weight gradients)``, or with ``argnums=None`` the weight gradients alone, in the structure of ``weights``.
-    Cost: a small multiple of ``f``, whatever the number of inputs.
-    Complex arguments: ∂f/∂x − i ∂f/∂y.  ``holomorphic=True``: complex argument and result, the complex derivative.
-    Raises: TypeError if the result is no real scalar.
+    Parameters
+    ----------
+    f : callable
+        A function that returns a real scalar, or an array of one entry.
+    argnums : int, sequence of int or None, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    weights : Variable or tree of Variable, optional
+        Variables that ``f`` captures.  The gradient is then the pair (gradients of the arguments, gradients of the
+        weights), or with ``argnums=None`` those of the weights alone, in the structure of ``weights``.
+    holomorphic : bool, default False
+        Whether argument and result are complex and the derivative wanted is the complex one.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f`` that returns ``(y, gradient)``, with ``has_aux`` ``((y, aux), gradient)``.
+        The gradient has the structure and shapes of the argument.
+
+    Raises
+    ------
+    TypeError
+        If the result is no real scalar.
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
+    Cost: a small multiple of ``f``, whatever the number of inputs.
+    For a complex argument the gradient is ∂f/∂x − i ∂f/∂y.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
     (np.float64(5.0), array([2., 4.]))
@@ -165,10 +238,42 @@ def grad(
     weights: Any = None,
     holomorphic: bool = False,
 ) -> Callable[P, Any]:
-    """Function computing the gradient of a scalar ``f`` by reverse mode; see `value_and_grad`.
+    """Function computing the gradient of a scalar ``f`` by reverse mode.
 
-    With ``has_aux`` the function returns ``(y, aux)``, and this ``(gradient, aux)``.
+    Parameters
+    ----------
+    f : callable
+        A function that returns a real scalar, or an array of one entry.
+    argnums : int, sequence of int or None, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    weights : Variable or tree of Variable, optional
+        Variables that ``f`` captures.  The gradient is then the pair (gradients of the arguments, gradients of the
+        weights), or with ``argnums=None`` those of the weights alone, in the structure of ``weights``.
+    holomorphic : bool, default False
+        Whether argument and result are complex and the derivative wanted is the complex one.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f`` that returns the gradient, of the structure and shapes of the argument;
+        with ``has_aux`` it returns ``(gradient, aux)``.
+
+    Raises
+    ------
+    TypeError
+        If the result is no real scalar.
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
+    Cost: a small multiple of ``f``, whatever the number of inputs; `value_and_grad` gives the value at no further cost.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> grad(lambda x: np.sum(x**3))(np.array([1.0, 2.0]))
     array([ 3., 12.])
@@ -209,8 +314,31 @@ def value_and_gradient(
 def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
     """Function computing the gradient of the sum of all outputs of ``f``.
 
-    For an elementwise ``f`` that is its derivative at every entry.  A tuple of outputs is summed too.
+    For an elementwise ``f`` that is its derivative at every entry.
 
+    Parameters
+    ----------
+    f : callable
+        A function of arrays; a tuple of outputs is summed too.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f`` that returns an array of the shape of the argument.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
+    Cost: a small multiple of ``f``, whatever the number of entries.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> elementwise_grad(np.sin)(np.array([0.0, np.pi]))
     array([ 1., -1.])
@@ -333,10 +461,45 @@ def jacrev(
 ) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f`` by reverse mode.
 
-    Shapes and ``progress`` as `jacfwd`, and ``workers`` too, each of which records ``f`` anew for every chunk.
-    Cost: one recorded evaluation of ``f``, and ``ceil(y.size / chunk_size)`` sweeps back with ``chunk_size`` cotangents
-    each; ``f`` runs once.  Prefer it to `jacfwd` when ``y`` is smaller than ``x``.
+    Parameters
+    ----------
+    f : callable
+        A function of arrays or trees of them.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
+    chunk_size : int, optional
+        Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    holomorphic : bool, default False
+        Whether argument and result are complex and the derivative wanted is the complex one.
+    workers : int or callable, optional
+        So many processes, or anything like `map`, for the chunks.  What goes to processes is pickled: ``f`` is a
+        function of a module.  Worth it where ``f`` takes long and its arrays fit the caches.
+    progress : bool or callable, optional
+        True for a bar of tqdm, or a function of how many chunks are done and how many there are.
 
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f``, whose result has shape ``y.shape + x.shape``, as that of `jacfwd`.
+
+    Raises
+    ------
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+    TypeError
+        For a complex argument or result without ``holomorphic=True``.
+
+    Notes
+    -----
+    Cost: one recorded evaluation of ``f``, and ``ceil(y.size / chunk_size)`` sweeps back with ``chunk_size`` cotangents
+    each; each of ``workers`` records ``f`` anew for every chunk.  Prefer it to `jacfwd` when ``y`` is smaller than
+    ``x``.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> jacrev(lambda x: np.array([x[0] * x[1], np.sin(x[0])]))(np.array([0.0, 2.0]))
     array([[2., 0.],

@@ -26,13 +26,36 @@ from .transformed import Transformed
 def sparsity(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
     """Function computing the sparsity pattern of the Jacobian of ``f``: where it can be nonzero.
 
-    Shapes: a `scipy.sparse.csr_array` of truth values, of shape ``(y.size, x.size)``, entries in row-major order;
-    nested results and arguments, and several ``argnums``, are laid end to end.  ``sparsity(grad(f))``: of the Hessian.
+    ``sparsity(grad(f))`` is that of the Hessian.
+
+    Parameters
+    ----------
+    f : callable
+        A function of real arrays or trees of them.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end; several are laid end to end.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f`` that returns a `scipy.sparse.csr_array` of truth values, of shape
+        ``(y.size, x.size)``, entries in row-major order; nested results and arguments are laid end to end.
+
+    Raises
+    ------
+    ImportError
+        Without SciPy.
+    ValueError
+        If an intermediate pattern is not sparse.
+
+    Notes
+    -----
     The pattern holds for all values of ``x`` if ``f`` takes the same branches, indices and masks; else for those taken.
     Cost: one recorded evaluation, and a sweep of index sets: about 20-100 evaluations of vectorised code.
-    Raises: ImportError without SciPy; ValueError if an intermediate pattern is not sparse.
     Source: Griewank & Walther, *Evaluating Derivatives*, ch. 7.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> sparsity(lambda x: x[1:] * x[:-1])(np.ones(3)).toarray().astype(int)
     array([[1, 1, 0],
@@ -61,18 +84,49 @@ def sparse_jacobian(
 ) -> SparseDerivative:
     """Function computing the Jacobian of ``f`` as a sparse matrix, whose pattern it finds.
 
-    Shapes: a `scipy.sparse.csr_array` of shape ``(y.size, x.size)``, as `sparsity`; values in the dtype of the dense
-    Jacobian, indices sorted.  The pattern and its colours are kept for each structure and shape of the arguments:
-    ``J.pattern``, ``J.colors``, ``print(J)`` show the last.  Integers, strings and truth values among the other
-    arguments count as part of the shape.
+    The pattern and its colours are kept for each structure and shape of the arguments: ``J.pattern``, ``J.colors``,
+    ``print(J)`` show the last.  Integers, strings and truth values among the other arguments count as part of the
+    shape.
+
+    Parameters
+    ----------
+    f : callable
+        A function of real arrays or trees of them.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end; several are laid end to end.
+    pattern : sparse array or matrix, optional
+        The pattern, where it is known; all entries that it stores count.
+    mode : {"auto", "fwd", "rev"}, default "auto"
+        By columns, by rows, or what is cheaper: dense rows backwards and the rest forwards.
+    check : bool, default True
+        Whether each call checks the pattern by one more direction.  Without it an entry that the pattern lacks is wrong
+        without notice.
+    chunk_size : int, optional
+        Directions at a time, for less memory.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+
+    Returns
+    -------
+    SparseDerivative
+        A function of the arguments of ``f`` that returns a `scipy.sparse.csr_array` of shape ``(y.size, x.size)``, in
+        the dtype of the dense Jacobian, with sorted indices; with ``has_aux`` the pair ``(J, aux)``.
+
+    Raises
+    ------
+    ImportError
+        Without SciPy.
+    ValueError
+        If the derivative has entries outside a given pattern.
+
+    Notes
+    -----
     Cost: the first call of a shape finds the pattern (`sparsity`); every call runs ``f`` once, on duals with one
     direction for each colour and one to check.
-    ``pattern``: the pattern, where it is known; all entries that it stores count.  ``mode``: "fwd" by columns, "rev" by
-    rows, "auto" by what is cheaper, dense rows backwards and the rest forwards.  ``check=False`` leaves the check out:
-    then an entry that the pattern lacks is wrong without notice.  ``chunk_size``: directions at a time, less memory.
-    Raises: ImportError without SciPy; ValueError if the Jacobian has entries outside a given pattern.
     Source: Gebremedhin, Manne & Pothen, SIAM Review 47 (2005).
 
+    Examples
+    --------
     >>> import numpy as np
     >>> J = sparse_jacobian(lambda x: x[1:] * x[:-1])
     >>> J(np.array([1.0, 2.0, 3.0])).toarray()
@@ -96,8 +150,44 @@ def value_and_sparse_jacobian(
 ) -> SparseDerivative:
     """Function computing the pair ``(f(x), J(x))`` from one run of ``f``, as Newton's method takes it.
 
-    With ``has_aux`` it returns ``((y, aux), J)``; all else as `sparse_jacobian`.
+    Parameters
+    ----------
+    f : callable
+        A function of real arrays or trees of them.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end; several are laid end to end.
+    pattern : sparse array or matrix, optional
+        The pattern, where it is known; all entries that it stores count.
+    mode : {"auto", "fwd", "rev"}, default "auto"
+        By columns, by rows, or what is cheaper: dense rows backwards and the rest forwards.
+    check : bool, default True
+        Whether each call checks the pattern by one more direction.  Without it an entry that the pattern lacks is wrong
+        without notice.
+    chunk_size : int, optional
+        Directions at a time, for less memory.
+    has_aux : bool, default False
+        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
 
+    Returns
+    -------
+    SparseDerivative
+        A function of the arguments of ``f`` that returns ``(y, J)``, with ``has_aux`` ``((y, aux), J)``; ``J`` as that
+        of `sparse_jacobian`.
+
+    Raises
+    ------
+    ImportError
+        Without SciPy.
+    ValueError
+        If the derivative has entries outside a given pattern.
+
+    Notes
+    -----
+    Cost: that of `sparse_jacobian`; the value is free.
+    Source: Gebremedhin, Manne & Pothen, SIAM Review 47 (2005).
+
+    Examples
+    --------
     >>> import numpy as np
     >>> y, J = value_and_sparse_jacobian(lambda x: x * x)(np.array([1.0, 3.0]))
     >>> y, J.toarray()
@@ -131,11 +221,42 @@ def sparse_hessian(
 ) -> SparseDerivative:
     """Function computing the Hessian of a scalar ``f`` as a sparse matrix, whose pattern it finds.
 
-    Shapes: a `scipy.sparse.csr_array` of shape ``(x.size, x.size)``; options and what is kept as `sparse_jacobian`.
-    Dense rows are taken from their columns, by symmetry.
-    Cost: the first call of a shape finds the pattern, ``sparsity(grad(f))``; every call runs its gradient once, on
-    duals with one direction for each colour and one to check.
+    What is kept between calls is said at `sparse_jacobian`.
 
+    Parameters
+    ----------
+    f : callable
+        A function that returns a real scalar.
+    argnums : int or sequence of int, default 0
+        The arguments to differentiate, negative counts from the end; several are laid end to end.
+    pattern : sparse array or matrix, optional
+        The pattern, where it is known; all entries that it stores count.
+    check : bool, default True
+        Whether each call checks the pattern by one more direction.  Without it an entry that the pattern lacks is wrong
+        without notice.
+    chunk_size : int, optional
+        Directions at a time, for less memory.
+
+    Returns
+    -------
+    SparseDerivative
+        A function of the arguments of ``f`` that returns a `scipy.sparse.csr_array` of shape ``(x.size, x.size)``.
+
+    Raises
+    ------
+    ImportError
+        Without SciPy.
+    ValueError
+        If the derivative has entries outside a given pattern.
+
+    Notes
+    -----
+    Cost: the first call of a shape finds the pattern, ``sparsity(grad(f))``; every call runs its gradient once, on
+    duals with one direction for each colour and one to check.  Dense rows are taken from their columns, by symmetry.
+    Source: Gebremedhin, Manne & Pothen, SIAM Review 47 (2005).
+
+    Examples
+    --------
     >>> import numpy as np
     >>> sparse_hessian(lambda x: np.sum(x[1:] * x[:-1] ** 2))(np.array([1.0, 2.0, 3.0])).toarray()
     array([[4., 2., 0.],

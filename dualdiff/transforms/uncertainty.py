@@ -15,14 +15,38 @@ from .vectors import ravel
 
 
 def propagate(f: Callable[[Any], Any], x: Any, cov: Any) -> tuple[Any, Any]:
-    """``f(x)`` and its covariance J C Jᵀ, for an array ``x`` of covariance ``cov``.
+    """Value ``f(x)`` and its covariance J C Jᵀ, for an array ``x`` of covariance ``cov``.
 
-    Shapes: ``cov`` has shape ``x.shape + x.shape``, the result's covariance ``y.shape + y.shape``.
-    It is exact for a linear f, and else right to first order in the covariance.
+    It is exact for a linear ``f``, and else right to first order in the covariance.
+
+    Parameters
+    ----------
+    f : callable
+        A function of one array.
+    x : array_like
+        The numbers.
+    cov : array_like
+        Their covariance, of shape ``x.shape + x.shape``.
+
+    Returns
+    -------
+    y : array
+        The value.
+    cov_y : array
+        Its covariance, of shape ``y.shape + y.shape``.
+
+    Raises
+    ------
+    ValueError
+        For a ``cov`` of another shape.
+
+    Notes
+    -----
     Cost: one Jacobian and one value of ``f``.
-    Raises: ValueError for a ``cov`` of another shape.
     Source: JCGM 102:2011, section 6.2.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> y, variance = propagate(lambda x: x[0] * x[1], np.array([2.0, 3.0]), np.diag([0.01, 0.04]))
     >>> float(y), round(float(variance), 6)
@@ -45,14 +69,34 @@ def propagate(f: Callable[[Any], Any], x: Any, cov: Any) -> tuple[Any, Any]:
 
 
 def standard_errors(negative_log_likelihood: Callable[[Any], Any], x: Any) -> Any:
-    """Standard errors of the estimate ``x`` that minimises a negative log likelihood: √ of the diagonal of H⁻¹.
+    """Standard errors of an estimate that minimises a negative log likelihood: √ of the diagonal of H⁻¹.
 
-    H is the observed information, the Hessian at ``x``.
-    Shapes: ``x`` is an array or a tree of arrays; the result has its structure and shapes.
+    H is the observed information, the Hessian at the estimate.
+
+    Parameters
+    ----------
+    negative_log_likelihood : callable
+        A scalar function of the parameters.
+    x : array or tree
+        The estimate.
+
+    Returns
+    -------
+    array or tree
+        Of the structure and shapes of ``x``.
+
+    Raises
+    ------
+    ValueError
+        Where H is not positive definite: ``x`` is no minimum, or some parameters cannot be told apart.
+
+    Notes
+    -----
     Cost: one Hessian and its inverse.
-    Raises: ValueError where H is not positive definite: x is no minimum, or some parameters cannot be told apart.
     Source: Efron & Hinkley 1978.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> data = np.array([1.0, 2.0, 4.0, 5.0])
     >>> float(standard_errors(lambda mean: np.sum((data - mean) ** 2) / 2, 3.0))

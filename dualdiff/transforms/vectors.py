@@ -13,13 +13,35 @@ from .arguments import presented, primal_leaf
 
 
 def ravel(tree: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """The numbers of a tree as one vector, and the function that makes a tree of such a vector.
+    """One vector of the numbers of a tree, and the function that makes a tree of such a vector.
 
-    Shapes: the vector has shape ``(n,)``, ``n`` being the number of entries of all arrays and scalars, in the order of
-    the tree; its dtype is the one that they promote to, at least that of real numbers.
-    The function is differentiable; it gives each part its shape and dtype back (integers become floats).
-    Raises: TypeError for what cannot be differentiated (text, None is no leaf), ValueError for a vector of other size.
+    Parameters
+    ----------
+    tree : array, number or tree
+        Nested lists, tuples, dicts, dataclasses, ... of arrays and numbers.
 
+    Returns
+    -------
+    vector : ndarray
+        Of shape ``(n,)``, ``n`` being the number of entries of all arrays and scalars, in the order of the tree; its
+        dtype is the one that they promote to, at least that of real numbers.
+    tree_of : callable
+        Makes a tree of a vector, is differentiable, and gives each part its shape and dtype back (integers become
+        floats).
+
+    Raises
+    ------
+    TypeError
+        For what cannot be differentiated (text; None is no leaf).
+    ValueError
+        For a vector of other size.
+
+    Notes
+    -----
+    Cost: one copy of the numbers.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> vector, tree_of = ravel({"bias": 0.5, "weights": np.ones((2, 2))})
     >>> vector

@@ -7,7 +7,7 @@ is put into such an array, when it meets a complex number there, when it is comp
 ``dtype=object`` is what plain NumPy would have too, and is left alone.
 
 Not all of it is heard: an array of objects that is no variable (``g(x) * 1j``, ``self.a * 1j``), a plain nan among the
-entries, an interpreter without positions (``-X no_debug_ranges``); README.md says so.
+entries, an interpreter without positions (``-X no_debug_ranges``); guide/what_cannot_work.md says so.
 
 Who calls is told by the instruction at which the caller's frame stands: the names in its part of the source.
 All of this is off the usual path: complex numbers, NaN, ``bool(x)``, ``np.array([x[0], ...])``.

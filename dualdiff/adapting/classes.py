@@ -1,0 +1,167 @@
+"""Classes of the user's: instances made as Python makes them, by views of ``__new__`` and ``__init__``.
+
+A class is called by ``type(cls).__call__``: where that is Python's own, `_constructor` does what it does, with views;
+where it is a metaclass's, it is viewed.  `Generated` views the ``__init__`` that `dataclasses` writes, which has no
+source, but calls ``__post_init__`` and the factories of defaults, which have.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import weakref
+from collections.abc import Callable
+from types import CellType, CodeType, FunctionType, MethodType, MethodWrapperType
+from typing import Any
+
+from .calls import CALCULATING, INSTANCES, KNOWN, LEFT, OF_CLASS, PACKAGES, SPECIAL, hook, view_of
+from .views import Plan
+
+_constructors: dict[int, tuple[Any, Any, Any, Any, Any]] = {}
+_call_of_type = type.__call__
+
+
+def of_class(cls: type) -> Any:
+    """What is called in place of a class: itself, where neither ``__new__`` nor ``__init__`` needs help."""
+    kept = _constructors.get(id(cls))
+    if kept is not None:
+        _, init, code, new, found = kept
+        if cls.__init__ is init and cls.__new__ is new and getattr(init, "__code__", None) is code:  # type: ignore[misc]
+            return found() or cls
+    init, new = cls.__init__, cls.__new__  # type: ignore[misc]
+    found = _constructor(cls, init, new)
+    if (known := KNOWN.get(id(cls))) is not None:  # the stand-ins of its package have arrived
+        return known
+    key = id(cls)
+    alive = weakref.ref(cls, lambda _, kept=_constructors: kept.pop(key, None))  # type: ignore[misc]
+    # The constructor holds the class, so the class holds nothing by it; it is made anew when it is gone.
+    _constructors[key] = (alive, init, getattr(init, "__code__", None), new, found)
+    return found() or cls
+
+
+def _nothing() -> None:
+    return None
+
+
+def _constructor(cls: type, init: Any, new: Any, by_metaclass: bool = True) -> Callable[[], Any]:
+    """A function of nothing that gives the constructor, or None for the class itself."""
+    root = cls.__module__.partition(".")[0] if isinstance(cls.__module__, str) else ""
+    if root in LEFT or (root in sys.stdlib_module_names and root not in CALCULATING | {"__main__"}):
+        if (arrive := PACKAGES.get(root)) is not None:
+            arrive()
+        return _nothing
+    if (arrive := PACKAGES.get(root)) is not None:
+        arrive()
+    here = weakref.ref(cls)
+    calling = type(cls).__call__
+    if by_metaclass and calling is not _call_of_type:
+        if type(calling) is not FunctionType or view_of(calling) is calling:
+            return _nothing
+        return lambda: MethodType(view_of(calling), here())
+    own_new = type(new) is FunctionType and view_of(new) is not new
+    if not own_new and (type(init) is not FunctionType or view_of(init) is init):
+        return _nothing
+
+    def construct_of() -> Any:
+        known: Any = here()
+        make = view_of(new) if own_new else new
+        initialize = view_of(init) if type(init) is FunctionType else init
+
+        def construct(*args: Any, **kwargs: Any) -> Any:
+            made = make(known, *args, **kwargs)
+            if type(made) is known:
+                initialize(made, *args, **kwargs)
+            elif isinstance(made, known):
+                hook(type(made).__init__)(made, *args, **kwargs)
+            return made
+
+        return construct
+
+    return construct_of
+
+
+def _by_wrapper(g: Any) -> Any:
+    """``super().__call__`` in a metaclass: Python's own way to make an instance."""
+    cls = g.__self__
+    if g.__name__ == "__call__" and isinstance(cls, type) and g == _call_of_type.__get__(cls):
+        return _constructor(cls, cls.__init__, cls.__new__, False)() or g  # type: ignore[misc]
+    return g
+
+
+OF_CLASS[0] = of_class
+INSTANCES[MethodWrapperType] = _by_wrapper
+
+
+# What the standard library writes around functions of the user's.
+
+
+class Rewired(Plan):
+    """Of a function of the standard library that calls the functions in its cells: those are viewed."""
+
+    def view_of(self, f: FunctionType) -> Any:
+        cells = tuple(CellType(_viewed(cell.cell_contents)) for cell in f.__closure__ or ())
+        return _with_cells(f, cells)
+
+
+def _viewed(x: Any) -> Any:
+    return hook(x) if callable(x) else x
+
+
+def _with_cells(f: FunctionType, cells: tuple[CellType, ...]) -> FunctionType:
+    made = FunctionType(f.__code__, f.__globals__, f.__name__, f.__defaults__, cells)
+    made.__kwdefaults__ = f.__kwdefaults__
+    return made
+
+
+class Generated(Plan):
+    """Of an ``__init__`` that `dataclasses` has written."""
+
+    def view_of(self, f: FunctionType) -> Any:
+        @functools.wraps(f)
+        def initialize(self: Any, /, *args: Any, **kwargs: Any) -> None:
+            cls = type(self)
+            own: Any = getattr(self, "__dict__", None)
+            after: Any = getattr(cls, "__post_init__", None)
+            if own is None or type(after) is not FunctionType or view_of(after) is after:
+                return _with_cells(f, _factories(f, cls))(self, *args, **kwargs)
+
+            def once(*args: Any) -> None:
+                del own["__post_init__"]
+                view_of(after)(self, *args)
+
+            own["__post_init__"] = once  # found before the method of the class
+            try:
+                _with_cells(f, _factories(f, cls))(self, *args, **kwargs)
+            finally:
+                if own.get("__post_init__") is once:
+                    del own["__post_init__"]
+
+        return initialize
+
+
+def _factories(f: FunctionType, cls: type) -> tuple[CellType, ...]:
+    """The cells of a generated ``__init__``, the factories of defaults in them viewed."""
+    fields = [field for base in cls.__mro__ for field in vars(base).get("__dataclass_fields__", {}).values()]
+    made = {id(field.default_factory) for field in fields}
+    return tuple(
+        CellType(hook(cell.cell_contents)) if id(cell.cell_contents) in made and callable(cell.cell_contents) else cell
+        for cell in f.__closure__ or ()
+    )
+
+
+_AROUND = frozenset({
+    "contextmanager.<locals>.helper", "asynccontextmanager.<locals>.helper",
+    "ContextDecorator.__call__.<locals>.inner", "AsyncContextDecorator.__call__.<locals>.inner",
+})  # fmt: skip
+
+
+def special(code: CodeType, namespace: dict[str, Any]) -> Plan | None:
+    """The plan of a function that is viewed in a way of its own; None for all others."""
+    if namespace.get("__name__") == "contextlib" and code.co_qualname in _AROUND:
+        return Rewired(namespace, code)
+    if code.co_filename == "<string>" and code.co_name == "__init__" and "__create_fn__" in code.co_qualname:
+        return Generated(namespace, code)
+    return None
+
+
+SPECIAL[0] = special

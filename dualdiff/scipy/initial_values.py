@@ -1,0 +1,289 @@
+"""`scipy.integrate.solve_ivp`, differentiable in all that enters: y0, t_span, t_eval, args, what functions close over.
+
+SciPy solves on plain numbers and makes every value.  Where something carried a derivative, its accepted steps are
+taken again with derivatives (`dualdiff.scipy.trajectories`), and events are roots of theirs.
+
+Conventions: times that SciPy chose are constants; the ends of ``t_span``, events and ``t_eval`` move.
+Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, section I.14.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import scipy.integrate
+from scipy.integrate import BDF, DOP853, LSODA, RK23, RK45, OdeSolution, OdeSolver, Radau
+
+from .. import errors
+from ..transforms.forward import jvp
+from ..values.levels import innermost
+from ..values.objects import carries, fused
+from .callbacks import differentiable, plain
+from .implicit import Solution, numbers, with_derivatives
+from .rates import Rate, carried_to, levels_in
+from .results import Withheld, with_value
+from .roots import driver
+from .trajectories import CollocationSteps, RungeKuttaSteps, has_stages, jacobian_in_y, recording
+from .variational import AugmentedSteps
+
+METHODS: dict[str, type[OdeSolver]] = {
+    "RK23": RK23, "RK45": RK45, "DOP853": DOP853, "Radau": Radau, "BDF": BDF, "LSODA": LSODA,
+}  # fmt: skip
+SENSITIVITIES = ("replay", "forward", "adjoint")
+
+
+@driver(scipy.integrate.solve_ivp)
+def solve_ivp(given: dict[str, Any]) -> Any:
+    """Radau, BDF and LSODA get the exact Jacobian unless one is given, sparse where that is large and mostly zero."""
+    return solved(given, supply=True)
+
+
+@driver(scipy.integrate.solve_ivp)
+def solve_ivp_as_written(given: dict[str, Any]) -> Any:
+    """No Jacobian is supplied: in adapted code, a value does not depend on whether it is differentiated."""
+    return solved(given, supply=False)
+
+
+def solved(given: dict[str, Any], supply: bool) -> Any:
+    problem = Problem(given, supply)
+    result = problem.by_scipy()
+    if not problem.carries():
+        return result
+    if not result.success:
+        raise errors.no_solution("solve_ivp", f"SciPy did not reach the end ({result.message})")
+    return problem.with_derivatives(result)
+
+
+class Problem:
+    """The arguments of a call, those that SciPy gets, and what becomes of its result."""
+
+    def __init__(self, given: dict[str, Any], supply: bool) -> None:
+        given = dict(given)
+        self.options = given.pop("options", {})
+        self.sensitivity = self.options.pop("sensitivity", "replay")
+        if self.sensitivity not in SENSITIVITIES:
+            raise ValueError(f"`sensitivity` must be one of {SENSITIVITIES}, not {self.sensitivity!r}.")
+        args = given["args"]
+        self.bound = args is not None and _unpacks(args)
+        args = tuple(args) if self.bound else ()
+        self.rate = Rate(given["fun"], args, bool(given["vectorized"]))
+        self.y0 = fused(given["y0"]) if carries(given["y0"]) else given["y0"]
+        self.t_span = [fused(t) for t in given["t_span"]] if carries(given["t_span"]) else given["t_span"]
+        self.t_eval = fused(given["t_eval"]) if carries(given["t_eval"]) else given["t_eval"]
+        self.events: list[Event] = []
+        self.plain = plain({name: given[name] for name in ("method", "dense_output", "vectorized")})
+        self.plain |= {"y0": plain(self.y0), "t_span": plain(self.t_span), "t_eval": plain(self.t_eval)}
+        events = given["events"]
+        if events is not None and (callable(events) or isinstance(events, (list, tuple))):
+            self.events = [Event(event, args) for event in ([events] if callable(events) else events)]
+            events = self.events
+        self.plain |= {"fun": self.rate.plain, "events": events, "args": None if self.bound else args or given["args"]}
+        method = given["method"]
+        self.method: Any = METHODS.get(method) if isinstance(method, str) else method
+        self.steps: list[Any] = []
+        if inspect.isclass(self.method) and issubclass(self.method, OdeSolver):
+            self.plain["method"], self.steps = recording(self.method)
+        self.supply = supply
+        self.solver_options = plain(self.options)
+        if callable(jac := self.solver_options.get("jac")):
+            self.solver_options["jac"] = Rate(jac, args).plain
+
+    def by_scipy(self) -> Any:
+        options = self.solver_options
+        if self.supply and self.method in (Radau, BDF, LSODA) and self.bound | (self.plain["args"] is None):
+            banded = any(options.get(name) is not None for name in ("jac", "jac_sparsity", "lband", "uband"))
+            if not banded and (jac := self._exact_jacobian()) is not None:
+                options = options | {"jac": jac}
+        result = scipy.integrate.solve_ivp(**self.plain, **options)
+        if result.sol is not None and self.method in (BDF, LSODA):
+            # SciPy looks at the class itself for which of two interpolants is taken at the end of a step.
+            result.sol.side = "right" if result.sol.ascending else "left"
+        return result
+
+    def _exact_jacobian(self) -> Any:
+        try:
+            t, y = float(self.plain["t_span"][0]), np.asarray(self.plain["y0"], float)
+        except (TypeError, ValueError, IndexError):
+            return None  # SciPy says what is wrong
+        if y.ndim != 1 or not y.size or np.iscomplexobj(self.plain["y0"]):
+            return None
+        jac = jacobian_in_y(self.rate.constant())
+        if self.method is LSODA:
+            sparse_or_not, jac = jac, lambda t, y: _dense(sparse_or_not(t, y))
+        return jac if differentiable(lambda y: jac(t, y), y) else None
+
+    def carries(self) -> bool:
+        entered = carries((self.y0, self.t_span, self.t_eval))
+        return entered or self.rate.carried or any(event.carried for event in self.events)
+
+    # The result, with derivatives.
+
+    def with_derivatives(self, result: Any) -> Any:
+        t0, tf = (fused(t) for t in self.t_span)
+        self.start, self.end = float(numbers(t0)), float(numbers(tf))
+        y0 = self.y0 if carries(self.y0) else np.asarray(self.y0)
+        y0 = y0.astype(complex if y0.dtype.kind == "c" else float)
+        begin = carried_to(self.rate, t0, y0, self.start)
+        self.trajectory = self._trajectory(begin)
+        last = self.trajectory.states[-1]
+        t, y, roots, states = list(result.t), list(np.transpose(result.y)), [], []
+        if result.t_events is not None:
+            for event, times, found in zip(self.events, result.t_events, result.y_events, strict=True):
+                pairs = [self._root(event, float(at), value) for at, value in zip(times, found, strict=True)]
+                roots.append([root for root, _ in pairs])
+                states.append([state for _, state in pairs])
+        ends = {self.start: (t0, y0)}
+        if result.status == 0:
+            ends[self.end] = (tf, carried_to(self.rate, self.end, last, tf))
+        elif len(t):
+            flat = [pair for at, pairs in zip(result.t_events, zip(roots, states, strict=True), strict=True)
+                    for pair in zip(at, *pairs, strict=True)]  # fmt: skip
+            ends |= {at: (root, state) for at, root, state in flat if at == result.t[-1]}
+        if self.t_eval is None:
+            for i in {0, len(t) - 1}:
+                if t[i] in ends:
+                    t[i], y[i] = ends[t[i]]
+            inner = range(1, len(t) - 1)
+        else:
+            inner = range(len(t))
+        moving = fused(self.t_eval) if carries(self.t_eval) else None
+        for i in inner:
+            at = t[i]
+            y[i] = self.trajectory.at(at, y[i])
+            if moving is not None:
+                t[i] = moving[int(np.flatnonzero(self.plain["t_eval"] == at)[0])]
+                y[i] = carried_to(self.rate, at, y[i], t[i])
+        result = type(result)(**result)
+        if len(t):
+            result.t, result.y = _stacked(t, result.t), _stacked(y, result.y.T, transposed=True)
+        if result.t_events is not None:
+            result.t_events = [_stacked(root, value) for root, value in zip(roots, result.t_events, strict=True)]
+            result.y_events = [_stacked(state, value) for state, value in zip(states, result.y_events, strict=True)]
+        if result.sol is not None:
+            result.sol = DenseSolution(result.sol, self.trajectory, self.rate, ends)
+        return result
+
+    def _trajectory(self, begin: Any) -> Any:
+        if self.sensitivity == "adjoint":
+            perturbation = innermost([begin, self.rate(self.start, begin)])
+            if perturbation is not None and perturbation.mode != "reverse":
+                raise ValueError(
+                    'solve_ivp: sensitivity="adjoint" runs backwards, as grad, vjp and jacrev do; in forward mode\n'
+                    '  take sensitivity="forward" or "replay".'
+                )
+        if self.sensitivity == "forward":
+            return self._augmented(begin)
+        if self.steps and has_stages(self.method):
+            return RungeKuttaSteps(self.rate, self.method, self.steps, begin)
+        return CollocationSteps(self.rate, self.steps, begin, None if self.method is Radau else self._tolerance)
+
+    def _tolerances(self) -> tuple[Any, Any]:
+        return self.solver_options.get("rtol", 1e-3), self.solver_options.get("atol", 1e-6)
+
+    def _tolerance(self, y: Any) -> Any:
+        rtol, atol = self._tolerances()
+        return atol + rtol * np.abs(y)
+
+    def _augmented(self, begin: Any) -> Any:
+        kept = ("max_step", "first_step", "min_step")
+        options = {name: self.solver_options[name] for name in kept if name in self.solver_options}
+        end = float(self.steps[-1].t) if self.steps else self.end
+
+        def solve(fun: Callable[..., Any], z0: Any, rtol: Any, atol: Any) -> Any:
+            run = solve_ivp(
+                fun, (self.start, end), z0, self.method, None, True,
+                rtol=rtol, atol=atol, **options,
+            )  # fmt: skip
+            if not run.success:
+                raise errors.no_solution("solve_ivp", f"the variational equations: {run.message}")
+            return run.sol
+
+        return AugmentedSteps(self.rate, begin, (self.start, end), solve, *self._tolerances())
+
+    def _root(self, event: Event, at: float, value: Any) -> tuple[Any, Any]:
+        """The time of an event and the state then."""
+        y = self.trajectory.at(at, value)
+        state = lambda t: carried_to(self.rate, at, y, t)
+        constant, there = self.rate.constant(), numbers(y)
+        slope = numbers(jvp(lambda t: event.constant(t, carried_to(constant, at, there, t)), (at,), (1.0,))[1])
+        if not np.isfinite(slope) or slope == 0:
+            raise errors.no_solution(
+                "solve_ivp", f"the event at t = {at:.6g} is no simple root: the derivative of its function is {slope}"
+            )
+        t = with_derivatives(lambda t: event.at(t, state(t)), Solution(at, slope))
+        return t, state(t)
+
+
+class Event:
+    """A function of the user's whose roots are sought, with its attributes ``terminal`` and ``direction``."""
+
+    def __init__(self, event: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self.rate = Rate(event, args)
+        for name in ("terminal", "direction"):
+            if hasattr(event, name):
+                setattr(self, name, getattr(event, name))
+
+    @property
+    def carried(self) -> bool:
+        return self.rate.carried
+
+    def __call__(self, t: Any, y: Any) -> Any:
+        return self.rate.plain(t, y)
+
+    def at(self, t: Any, y: Any) -> Any:
+        return _number(self.rate.fun(t, y, *self.rate.args))
+
+    def constant(self, t: Any, y: Any) -> Any:
+        return _number(self.rate.constant_fun(t, y, *self.rate.constant_args))
+
+
+class DenseSolution(OdeSolution):  # type: ignore[misc]
+    """SciPy's continuous solution, with derivatives."""
+
+    def __init__(self, plain_solution: Any, trajectory: Any, rate: Rate, ends: dict[float, Any]) -> None:
+        self._plain, self._trajectory, self._rate = plain_solution, trajectory, rate
+        self.__dict__.update(plain_solution.__dict__)
+        self.interpolants = Withheld("solve_ivp", "sol.interpolants")
+        ts = [ends[t][0] if t in ends else t for t in plain_solution.ts]
+        self.ts = _stacked(ts, np.asarray(plain_solution.ts))
+        whole = plain_solution.t_min, plain_solution.t_max
+        self.t_min, self.t_max = (ends[t][0] if t in ends else t for t in whole)
+
+    def __call__(self, t: Any) -> Any:
+        t = fused(t) if carries(t) else np.asarray(t)
+        times = numbers(t)
+        value = self._plain(times)
+        if np.ndim(times) == 0:
+            return with_value(self._at(float(times), value, t), value)
+        states = [self._at(float(at), value[:, i], t[i]) for i, at in enumerate(times)]
+        return _stacked(states, value.T, transposed=True)
+
+    def _at(self, at: float, value: Any, t: Any) -> Any:
+        y = self._trajectory.at(at, value)
+        return carried_to(self._rate, at, y, t) if levels_in(t) else y
+
+
+def _stacked(entries: list[Any], value: Any, transposed: bool = False) -> Any:
+    """Entries as SciPy's array of them, which they are where none carries a derivative."""
+    whole = np.stack(entries) if carries(entries) else value
+    return with_value(whole.T, value.T) if transposed else with_value(whole, value)
+
+
+def _number(y: Any) -> Any:
+    y = fused(y)
+    return np.reshape(y, ()) if np.shape(y) else y
+
+
+def _dense(J: Any) -> Any:
+    return J.toarray() if hasattr(J, "toarray") else J
+
+
+def _unpacks(args: Any) -> bool:
+    try:
+        iter(args)
+    except TypeError:
+        return False
+    return True

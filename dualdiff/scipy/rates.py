@@ -1,0 +1,110 @@
+"""The right-hand side of y' = f(t, y), as SciPy's solvers call it and as a state that carries derivatives meets it.
+
+    rate = Rate(fun, args)         rate(t, y) where the user's values live; rate.plain(t, y) for SciPy
+    combined(value, terms)         Σ wᵢ xᵢ with constant weights, of which the number is known
+    carried_to(rate, t, y, s)      y(s) from y(t), where t and s are the same number and carry other derivatives
+
+The last is one explicit Runge-Kutta step of length h = s - t, which is zero but for its derivatives.  A method of
+order p is exact to h^p, and of L levels of differentiation h^(L+1) vanishes: the step is exact to all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from scipy.integrate import DOP853
+
+from .. import errors
+from ..values.dual import Dual
+from ..values.levels import innermost, value_of
+from ..values.objects import carries, fused
+from .constants import without_derivatives
+from .implicit import numbers
+
+
+class Rate:
+    """A right-hand side with its further arguments bound."""
+
+    def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], vectorized: bool = False) -> None:
+        self.fun, self.args, self.vectorized = fun, args, vectorized
+        self.constant_fun = without_derivatives(fun)
+        self.constant_args = without_derivatives(args)
+        # What was stripped may matter only later on the way: only a replay can tell.
+        self.carried = self.constant_fun is not fun or self.constant_args is not args
+
+    def __call__(self, t: Any, y: Any) -> Any:
+        """f(t, y) for a vector y, of its shape, with the derivatives of all that enters."""
+        if self.vectorized:
+            k = np.ravel(_array(self.fun(t, y[:, None], *self.args)))
+        else:
+            k = _array(self.fun(t, y, *self.args))
+        if not np.iscomplexobj(numbers(y)) and np.iscomplexobj(numbers(k)):
+            k = np.real(k)
+        return k if k.shape == y.shape else np.broadcast_to(k, y.shape)
+
+    def plain(self, t: Any, y: Any) -> Any:
+        """What SciPy calls: plain numbers as the user's function returns them, in whatever shape."""
+        k = self.constant_fun(t, y, *self.constant_args)
+        if carries(k):
+            self.carried = True
+            return numbers(k)
+        return k
+
+    def constant(self) -> Rate:
+        """The same with plain numbers in place of what it closes over, where these can be reached."""
+        return Rate(self.constant_fun, self.constant_args, self.vectorized)
+
+
+def _array(k: Any) -> Any:
+    k = fused(k)
+    return k if hasattr(k, "shape") else np.asarray(k, dtype=None)
+
+
+def combined(value: Any, terms: Iterable[tuple[Any, Any]]) -> Any:
+    """Σ wᵢ xᵢ for plain numbers wᵢ: its number is ``value``, its derivatives are those of the sum."""
+    terms = [term for term in terms if type(term[1]) is Dual]
+    perturbation = innermost(x for _, x in terms)
+    if perturbation is None:
+        return value
+    outer = combined(value, [(w, value_of(x, perturbation)) for w, x in terms])
+    tangents = [(w, perturbation.current(x.tangent)) for w, x in terms if x.perturbation is perturbation]
+    return Dual(outer, perturbation.combine(tangents, outer), perturbation)
+
+
+def levels_in(*values: Any) -> int:
+    """How many levels of differentiation values carry together."""
+    seen = set()
+    for value in values:
+        while type(value) is Dual:
+            seen.add(value.perturbation)
+            value = value.value
+    return len(seen)
+
+
+_EULER: Any = [[]], [1.0], [0.0]
+_MIDPOINT = [[], [0.5]], [0.0, 1.0], [0.0, 0.5]
+_CLASSICAL = [[], [0.5], [0.0, 0.5], [0.0, 0.0, 1.0]], [1 / 6, 1 / 3, 1 / 3, 1 / 6], [0.0, 0.5, 0.5, 1.0]
+_DOP853 = [list(a[:i]) for i, a in enumerate(DOP853.A)], list(DOP853.B), list(DOP853.C)
+
+
+def _of_order(order: int) -> tuple[Any, Any, Any]:
+    for most, tableau in ((1, _EULER), (2, _MIDPOINT), (4, _CLASSICAL), (8, _DOP853)):
+        if order <= most:
+            return tableau
+    raise errors.no_solution("solve_ivp", "times carry more than eight levels of differentiation")
+
+
+def carried_to(rate: Callable[[Any, Any], Any], t: Any, y: Any, s: Any) -> Any:
+    """y(s), where the solution has the value ``y`` at ``t``."""
+    h = s - t
+    order = levels_in(h)
+    if not order:
+        return y
+    stages, weights, nodes = _of_order(order)
+    slopes: list[Any] = []
+    for a, c in zip(stages, nodes, strict=True):
+        moved = [h * w * k for w, k in zip(a, slopes, strict=True) if w]
+        slopes.append(rate(t + c * h if c else t, sum(moved, y)))
+    return sum([h * w * k for w, k in zip(weights, slopes, strict=True) if w], y)

@@ -1,0 +1,88 @@
+"""Forward sensitivities: the variational equations S' = J S + ∂f/∂θ beside y' = f, under SciPy's control of errors.
+
+A Dual of forward mode holds y and its directions S; f of it holds y' and S'.  So the augmented system needs no more
+than f, and what f closes over enters by itself.  An outer level enters by the augmented solution, whose steps are
+taken again with derivatives in turn.
+
+Conventions: an entry of S is as small, beside its largest value on the way, as the tolerances let y be beside its own.
+Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, section I.14; Hindmarsh et al., CVODES.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..values.dual import Dual
+from ..values.levels import innermost, value_of
+from .implicit import numbers
+from .rates import Rate, combined
+
+# A first solution, of which only the sizes of its entries are used: its tolerance, and no control of S at all.
+_PILOT, _FREE = 1e-3, 1e200
+
+
+class AugmentedSteps:
+    """The states of the augmented solution, by time; ``solve(fun, z0, rtol, atol)`` is its continuous solution."""
+
+    def __init__(
+        self,
+        rate: Rate,
+        start: Any,
+        times: tuple[float, float],
+        solve: Callable[..., Any],
+        rtol: Any,
+        atol: Any,
+    ) -> None:
+        slope = rate(times[0], start)
+        perturbation = innermost([start, slope])
+        self.perturbation, self.n = perturbation, start.shape[0]
+        self.solution: Any = None
+        self.start = start
+        if perturbation is None:
+            raise ValueError(
+                'solve_ivp: sensitivity="forward" finds no derivative at the start; take sensitivity="replay".'
+            )
+        if perturbation.mode != "forward":
+            raise ValueError(
+                'solve_ivp: sensitivity="forward" runs forwards, as jvp and jacfwd do; in reverse mode\n'
+                '  take sensitivity="adjoint" or "replay".'
+            )
+        one = next(x for x in (start, slope) if type(x) is Dual and x.perturbation is perturbation)
+        self.k = np.shape(perturbation.block_of(one.tangent))[0]
+        z0 = self._flat(start)
+
+        def augmented(t: Any, z: Any) -> Any:
+            return self._flat(rate(t, self._state(z)))
+
+        n, whole = self.n, z0.shape[0]
+        absolute = np.broadcast_to(np.asarray(atol, float), (n,))
+        free = np.concatenate([absolute, np.full(whole - n, _FREE)])
+        pilot = solve(lambda t, z: numbers(augmented(t, z)), numbers(z0), max(np.max(rtol), _PILOT), free)
+        sizes = np.max(np.abs(pilot(pilot.ts)), axis=1)
+        of_y, of_s = sizes[:n], sizes[n:].reshape(self.k, n)
+        share = np.where(of_y > 0, absolute / np.where(of_y > 0, of_y, 1.0), np.max(rtol))
+        scaled = np.where(of_s > 0, share * of_s, absolute).ravel()
+        self.solution = solve(augmented, z0, rtol, np.concatenate([absolute, scaled]))
+        self.states = [start, self.at(times[1], None)]
+
+    def _flat(self, y: Any) -> Any:
+        """Value and directions end to end."""
+        p: Any = self.perturbation
+        value = value_of(y, p)
+        if type(y) is Dual and y.perturbation is p:
+            block = p.block_of(p.current(y.tangent))
+            block = np.reshape(block, (self.k * self.n,))
+        else:
+            block = np.zeros(self.k * self.n)
+        return np.concatenate([value, block])
+
+    def _state(self, z: Any) -> Any:
+        p: Any = self.perturbation
+        return Dual(z[: self.n], p.seed(np.reshape(z[self.n :], (self.k, self.n))), p)
+
+    def at(self, t: Any, value: Any) -> Any:
+        y = self._state(self.solution(t))
+        return combined(numbers(y) if value is None else value, [(1.0, y)])
