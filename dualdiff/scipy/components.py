@@ -20,8 +20,10 @@ from typing import Any
 
 import numpy as np
 
+from ..tangents.dense import Dense
 from ..tangents.operations import Node
-from ..tangents.sweep import OneSweep, Sweep
+from ..tangents.single import Single
+from ..tangents.sweep import Sweep
 from ..values.dual import Dual
 
 Parts = dict[tuple[Any, ...], Any]
@@ -69,12 +71,12 @@ class Marks:
         node, mark = tape.current(y.tangent), 0 if self.deep else self.of[tape]
         cotangents: Any = defaultdict(lambda: None)
         one = not node.shape and node.dtype.kind == "f"
-        sweep: Any = (OneSweep if one else Sweep)(cotangents, defaultdict(int))
-        if one:
-            sweep.send(node, node.dtype.type(1.0))
-        else:
+        seed: Any = node.dtype.type(1.0)
+        if not one:
             seed = np.eye(int(np.prod(node.shape)), dtype=node.dtype).reshape((-1, *node.shape))
-            sweep.send(node, seed if node.dtype.kind != "c" else np.concatenate([seed, 1j * seed]))
+            seed = seed if node.dtype.kind != "c" else np.concatenate([seed, 1j * seed])
+        sweep = Sweep(Single() if one else Dense(len(seed)), cotangents, defaultdict(int))
+        sweep.send(node, seed)
         nodes: dict[int, Node] = {node.index: node}
         found = {}
         newest = [-node.index]
@@ -88,10 +90,7 @@ class Marks:
             if (cotangent := cotangents.pop(at, None)) is not None:
                 if self.deep and not any(True for _ in node.sources()):
                     found[at] = cotangent
-                if one:
-                    node.pull_one(cotangent, sweep)
-                else:
-                    node.pull(cotangent, sweep)
+                node.pull(cotangent, sweep)
         return found | {at: cotangent for at, cotangent in cotangents.items() if cotangent is not None}
 
 
