@@ -29,7 +29,8 @@ an excuse with a reason (tests/excuses.py).
 Importing this package fills `dualdiff.table.RULES`.
 
     declaring.py         the forms above, for functions of other packages; stand_ins.py: for those that do not dispatch
-    forms.py, called.py  the forms, and what a call with Duals does in each; ufuncs.py, ufunc_methods.py: ufuncs
+    forms.py, called.py  the forms, and what a call with Duals does in each; without_derivatives.py: passive, refused
+    ufuncs.py, ufunc_methods.py: ufuncs
     call.py, axes.py     what they have in common
 """
 
@@ -55,6 +56,7 @@ from . import (
     quantiles,
     rearrangements,
     reductions,
+    selections,
     sets,
     singular_values,
     sorting,
@@ -89,6 +91,7 @@ __all__ = [
     "rearranging",
     "reductions",
     "refused",
+    "selections",
     "sets",
     "singular_values",
     "sorting",

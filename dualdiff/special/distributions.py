@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..rules.forms import refused
 from ..rules.ufuncs import unknown, with_partials
+from ..rules.without_derivatives import refused
 from ..tangents.structural_zeros import plain
 from .forms import along, chosen, deviance, edged, inverting, stirling_error
 

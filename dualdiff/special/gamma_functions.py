@@ -15,8 +15,8 @@ import numpy as np
 import scipy.special as sc
 from scipy.special import _ufuncs
 
-from ..rules.forms import passive, refused
 from ..rules.ufuncs import REAL_LINE, unknown
+from ..rules.without_derivatives import passive, refused
 from .forms import (
     chosen,
     digamma,

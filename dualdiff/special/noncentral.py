@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..rules.forms import refused
 from ..rules.ufuncs import unknown
+from ..rules.without_derivatives import refused
 from .distributions import beta_density, gamma_density
 from .forms import chosen, edged, inverting
 from .statistics import fisher_density

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.special as sc
 from scipy.special import _ufuncs
 
-from ..rules.forms import refused
 from ..rules.ufuncs import REAL_LINE, unknown
+from ..rules.without_derivatives import refused
 from ..tangents import ONE
 from .distributions import beta_density, student_density
 from .forms import boxcox_exponent, chosen, edged, inverting
