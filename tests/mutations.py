@@ -140,7 +140,7 @@ FAULTS = [
     Fault(
         "a sum of one tangent is that tangent (dense)",
         "tangents/dense.py",
-        'if borrowed:\n            total = total.copy("K")',
+        "if borrowed:\n            total = blocks.copied(total)",
         "if False:\n            pass",
         f"{KINDS} -k owns",
     ),
