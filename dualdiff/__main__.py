@@ -20,7 +20,7 @@ import numpy as np
 
 from . import __version__, errors, guide
 from .adapting import calls
-from .rules.forms import Refused
+from .rules.without_derivatives import Refused
 from .table import RULES, Rule
 
 

@@ -10,11 +10,15 @@ Tests marked ``long`` come first, so that of several processes none waits for th
 """
 
 import functools
+import os
 
 import pytest
 from hypothesis import settings
 
 from dualdiff.rules import declaring
+
+# Workers of pytest-xdist, which are started after this, share the cores: one thread of BLAS in each.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Calls
+from tests.mutations import FAULTS, ROOT
 
 FILES = sorted(Path(__file__).parent.rglob("*.py"))
 
@@ -149,3 +150,12 @@ def test_a_stand_in_that_is_never_called_is_a_fault(patched):
 def test_names_of_tests_are_the_same_in_every_process(request):
     """What pytest-xdist needs of its workers; an address in a name is another one in each."""
     assert [item.nodeid for item in request.session.items if " at 0x" in item.nodeid] == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
+def test_every_planted_fault_is_one_replacement(fault):
+    """`python -m tests.mutations` plants it where it says, whatever file the rule has moved to."""
+    text = (ROOT / "dualdiff" / fault.file).read_text(encoding="utf-8")
+
+    assert text.count(fault.before) == 1
+    assert fault.before != fault.after

@@ -129,6 +129,32 @@ def test_zeros_of_a_dask_array_can_be_filled():
             assert_allclose(np.asarray(derivative(f)(da.from_array(x, chunks=4))), derivative(f)(x), rtol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # Dask divides by zero when it calculates
+def test_structural_zeros_of_dask_arrays_are_zero(computations):
+    """Whether a nan came out is not known before it is calculated: the sweep runs with supports."""
+    x, v = np.array([0.0, 4.0, 1.0]), np.array([0.0, 1.0, 1.0])
+
+    def written(x):
+        y = np.zeros_like(x)
+        y[1:] = x[1:]
+        return np.sum(np.sqrt(y * x[2]))
+
+    found = {
+        "jvp": dd.jvp(np.sqrt, (on_dask(x),), (on_dask(v),))[1],
+        "vjp": dd.vjp(np.sqrt, on_dask(x))[1](on_dask(v))[0],
+        "grad": dd.grad(lambda x: np.sum(np.sqrt(x)[1:]))(on_dask(x)),
+        "where": dd.grad(lambda x: np.sum(np.where(x > 0, np.sqrt(x), 0.0)))(on_dask(x)),
+        "pushed": dd.linearize(np.sqrt, on_dask(x))[1](on_dask(v)),
+    }
+    columns, buffer = dd.jacfwd(np.sqrt)(on_dask(x)), dd.grad(written)(on_dask(x))
+    assert not computations
+
+    for mode, lazy in found.items():
+        assert_allclose(lazy.compute(), [0.0, 0.25, 0.5], err_msg=mode)
+    assert_allclose(columns.compute(), np.diag([np.inf, 0.25, 0.5]))
+    assert_allclose(buffer.compute(), dd.grad(written)(x))
+
+
 def test_check_value_type_sees_a_wrong_number_and_names_what_is_refused():
     with pytest.raises(AssertionError, match="sum of squares, jvp"):
         check_value_type(lambda array: array + 0.01)

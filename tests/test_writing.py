@@ -314,3 +314,32 @@ def test_operand_of_at_is_repeated_for_an_index_of_several_axes(ufunc):
     (expected,) = derivative_at_zero(lambda t: repeated(x + t * np.array([1.0, -2.0])), 1e-3)
     assert_allclose(ydot, expected, rtol=1e-9, atol=1e-12)
     assert_allclose(dd.jacrev(lambda x: f(x, lambda x: x))(x) @ [1.0, -2.0], expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda y, x: y.__setitem__(..., x.reshape(1, 3)),
+        lambda y, x: y.__setitem__(slice(1, None), x[None, None, :2]),
+        lambda y, x: y.__setitem__(([0, 2],), x[None, None, 1:]),
+        lambda y, x: y[::-1].__setitem__(slice(0, 3), x[None]),
+        lambda y, x: y.reshape(3, 1).__setitem__(slice(None), x.reshape(1, 3, 1)),
+        lambda y, x: y.__setitem__(slice(0, 1), x[None, None, 2:]),
+    ],
+)
+def test_an_item_may_carry_extra_leading_axes_of_length_1_as_in_numpy(write):
+    def f(x):
+        y = np.zeros(3, like=x) + x[0]
+        write(y, x * x)
+        return y * np.array([1.0, 10.0, 100.0])
+
+    (expected,) = derivative_at_zero(lambda t: [f(X + t * V)], 1e-3)
+    jacobian = dd.jacfwd(f)(X)
+
+    assert_allclose(jacobian @ V, expected, rtol=1e-8)
+    assert_allclose(dd.jacrev(f)(X), jacobian)
+    assert_allclose(dd.grad(lambda x: np.sum(f(x)))(X), jacobian.sum(axis=0))
+    assert_allclose(dd.linearize(f, X)[1](V), jacobian @ V)
+    assert_allclose(dd.jacobian_operator(f)(X) @ np.eye(3), jacobian)  # the record, run forward with three directions
+    loss = lambda x: np.sum(np.sqrt(f(x - X[0]))) + np.sum(f(x))  # sent back on supports
+    assert_allclose(dd.grad(loss)(X)[1:], dd.jacfwd(loss)(X)[1:])

@@ -29,7 +29,8 @@ an excuse with a reason (tests/excuses.py).
 Importing this package fills `dualdiff.table.RULES`.
 
     declaring.py         the forms above, for functions of other packages; stand_ins.py: for those that do not dispatch
-    forms.py, called.py  the forms, and what a call with Duals does in each; ufuncs.py, ufunc_methods.py: ufuncs
+    forms.py, called.py  the forms, and what a call with Duals does in each; without_derivatives.py: passive, refused
+    ufuncs.py, ufunc_methods.py: ufuncs
     call.py, axes.py     what they have in common
 """
 
@@ -43,16 +44,23 @@ from . import (
     eigenvectors,
     einsum,
     elementwise_functions,
+    factorizations,
     fft,
+    histograms,
+    joining,
     linalg,
     masks_and_slices,
     norms,
     passive_functions,
     polynomials,
+    quantiles,
     rearrangements,
     reductions,
+    selections,
+    sets,
     singular_values,
     sorting,
+    splitting,
     writing,
 )
 from .declaring import composite, elementwise, passive, rearranging, refused, tangent_rule, withdraw
@@ -68,19 +76,26 @@ __all__ = [
     "einsum",
     "elementwise",
     "elementwise_functions",
+    "factorizations",
     "fft",
+    "histograms",
+    "joining",
     "linalg",
     "masks_and_slices",
     "norms",
     "passive",
     "passive_functions",
     "polynomials",
+    "quantiles",
     "rearrangements",
     "rearranging",
     "reductions",
     "refused",
+    "selections",
+    "sets",
     "singular_values",
     "sorting",
+    "splitting",
     "tangent_rule",
     "withdraw",
     "writing",

@@ -15,7 +15,7 @@ from .. import errors, table
 from ..table import RULES, Rule
 from ..tangents import Trivial
 from ..values.objects import PythonLoop
-from . import forms
+from . import forms, without_derivatives
 from .stand_ins import ByFormula, standing_in
 from .ufuncs import REAL_LINE, Elementwise, unknown
 
@@ -119,12 +119,12 @@ def rearranging(function: _Function, data: tuple[int, ...] = (0,)) -> _Function:
 
 def passive(function: _Function) -> _Function:
     """Say that a function has no useful derivative (it counts, compares, rounds); return the function to call."""
-    return _declared(function, forms.Passive)
+    return _declared(function, without_derivatives.Passive)
 
 
 def refused(function: _Function, reason: str) -> _Function:
     """Say that a function cannot be differentiated, and why; return the function to call."""
-    return _declared(function, lambda named: forms.Refused(named, reason))
+    return _declared(function, lambda named: without_derivatives.Refused(named, reason))
 
 
 def withdraw(function: _Function) -> None:

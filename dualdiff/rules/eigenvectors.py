@@ -14,7 +14,7 @@ from ..tangents.expression import Tangent
 from ..values.dual import primal
 from .contractions import conj
 from .forms import tangent_rule
-from .linalg import (
+from .matrices import (
     H,
     alike,
     averaged,

@@ -16,7 +16,7 @@ from ..values.dual import Dual, primal
 from ..values.kinds import ARRAYS
 from .contractions import conj
 from .forms import TangentRule, tangent_rule
-from .linalg import rounding_of, weighted_sum
+from .matrices import rounding_of, weighted_sum
 from .singular_values import nonzero
 
 

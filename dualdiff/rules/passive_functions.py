@@ -15,7 +15,8 @@ from ..table import register
 from ..values.dual import Dual, primal
 from ..values.kinds import ARRAYS
 from ..values.objects import stripped
-from .forms import Passive, custom, passive, refused
+from .forms import custom
+from .without_derivatives import Passive, passive, refused
 
 passive(
     # What an array is.

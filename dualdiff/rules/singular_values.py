@@ -16,8 +16,9 @@ from ..values.dual import Dual, primal
 from ..values.kinds import as_array
 from .called import Composite
 from .contractions import conj, operand
+from .factorizations import side_by_side
 from .forms import TangentRule, composite, custom, tangent_rule
-from .linalg import (
+from .matrices import (
     H,
     alike,
     dH,
@@ -31,7 +32,6 @@ from .linalg import (
     real_by_choice,
     several,
     shared,
-    side_by_side,
     weighted_sum,
     without_derivative,
 )

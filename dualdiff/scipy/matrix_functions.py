@@ -15,12 +15,12 @@ import scipy.linalg
 
 from .. import errors
 from ..rules.contractions import operand
-from ..rules.linalg import mT
+from ..rules.matrices import mT
 from ..tangents import Like
 from ..tangents.expression import Tangent
 from ..values.dual import primal
 from .forms import composite, tangent_rule
-from .linear_systems import solved_sylvester
+from .matrix_equations import solved_sylvester
 
 
 def _derivative(f: Callable[[Any], Any], y: Any, a: Any, da: Tangent, check: bool = False) -> Tangent:

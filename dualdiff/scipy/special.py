@@ -18,7 +18,7 @@ from scipy.special import assoc_laguerre as assoc_laguerre  # calls ufuncs alone
 from scipy.special import sinc as sinc  # NumPy's
 
 from .. import errors
-from ..rules.linalg import weighted_sum
+from ..rules.matrices import weighted_sum
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import primal
 from .forms import composite, enter, tangent_rule, without_rule

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..rules.forms import refused
 from ..rules.ufuncs import REAL_LINE, at_edge
+from ..rules.without_derivatives import refused
 from ..tangents.expression import Tangent
 from .forms import chosen, edged, gaussian, whole
 

@@ -16,8 +16,8 @@ import scipy
 import scipy.special as sc
 
 from .. import errors
-from ..rules.forms import refused
 from ..rules.ufuncs import at_edge, unknown
+from ..rules.without_derivatives import refused
 from ..tangents.expression import Tangent
 from ..tangents.structural_zeros import plain
 from .bessel import in_last, whole

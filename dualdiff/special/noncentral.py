@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..rules.forms import refused
 from ..rules.ufuncs import unknown
-from .distributions import beta_density, fisher_density, gamma_density
+from ..rules.without_derivatives import refused
+from .distributions import beta_density, gamma_density
 from .forms import chosen, edged, inverting
+from .statistics import fisher_density
 
 _POSITIVE = (0.0, np.inf)
 _UNIT = (0.0, 1.0)

@@ -105,11 +105,7 @@ def put(block: Any, index: Any, item: Any) -> None:
             index, axis = (_ALL, *index), 0
         else:
             index, axis = _advanced(index, block.ndim - 1)
-        target_ndim = block[index].ndim
-        # NumPy lets an assigned item carry extra leading axes of length 1.
-        while item.ndim > target_ndim and item.shape[1] == 1:
-            item = item[:, 0]
-        item = expand(item, target_ndim - 1)
+        item = fitted(item, block[index].ndim - 1)
         if axis:
             item = np.moveaxis(item, 0, min(axis, item.ndim - 1))
     block[index] = item
@@ -118,6 +114,9 @@ def put(block: Any, index: Any, item: Any) -> None:
 def unbroadcast(array: Any, shape: tuple[int, ...], lead: int = 1) -> Any:
     """The sum over the axes along which an array of ``shape`` was repeated, behind ``lead`` axes."""
     extra = array.ndim - lead - len(shape)
+    if extra < 0:  # an assigned item may carry extra leading axes of length 1
+        inner = unbroadcast(array, shape[-extra:], lead)
+        return inner.reshape((*inner.shape[:lead], *shape))
     if extra:
         array = np.sum(array, axis=tuple(range(lead, lead + extra)))
     repeated = tuple(i for i, n in enumerate(shape, lead) if n == 1 and array.shape[i] != 1)
@@ -135,6 +134,13 @@ def expand(block: Any, ndim: int) -> Any:
     """The block with axes of length 1 after axis 0, so that each of its arrays has ``ndim`` axes."""
     missing = ndim + 1 - block.ndim
     return block if missing <= 0 else block[(_ALL, *(None,) * missing)]
+
+
+def fitted(block: Any, ndim: int) -> Any:
+    """`expand`, or without leading axes of length 1, which NumPy lets an assigned item carry."""
+    while block.ndim > ndim + 1 and block.shape[1] == 1:
+        block = block[:, 0]
+    return expand(block, ndim)
 
 
 def _advanced(index: tuple[Any, ...], ndim: int) -> tuple[tuple[Any, ...], int]:

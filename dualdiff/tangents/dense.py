@@ -89,7 +89,7 @@ class Dense(Perturbation):
             total = term if total is None else total + term if borrowed else _add(total, term)
             borrowed = False
         if borrowed:
-            total = total.copy("K")
+            total = blocks.copied(total)
         if type(like) is _float64 and total.dtype is _FLOAT64:
             return total
         # All of one rank here, so the shape is right if the size is, unless that is 0.
@@ -108,7 +108,7 @@ class Dense(Perturbation):
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         if partial is ONE:
-            return tangent.copy("K")
+            return blocks.copied(tangent)
         elif partial is MINUS_ONE:
             return -tangent
         else:

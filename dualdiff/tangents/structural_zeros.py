@@ -147,11 +147,11 @@ class Supported(Dense):
         return Marked(super().with_room(tangent.block, item.block), tangent.support)
 
     def owned(self, tangent: Marked) -> Marked:
-        return Marked(np.copy(tangent.block), np.copy(tangent.support))
+        return Marked(blocks.copied(tangent.block), blocks.copied(tangent.support))
 
     def as_buffer(self, tangent: Marked, value: Any) -> Marked:
         block = super().as_buffer(tangent.block, value)
-        support = np.copy(tangent.support)
+        support = blocks.copied(tangent.support)
         if type(plain(block)) in ARRAYS:  # laid out alike, so that the same views are views of both
             support = np.empty_like(plain(block), _BOOL)
             support[...] = tangent.support
@@ -222,7 +222,7 @@ def repeated(k: int, sweep: Callable[[Supported], tuple[list[Any], Any]]) -> tup
 
 def contracted_on_support(block: Any, support: Any, subscripts: str, operand: Any) -> Any:
     """`contracted`, with the terms off the support left out."""
-    if np.all(np.isfinite(plain(operand))) or np.all(support):
+    if is_lazy(support) or is_lazy(plain(operand)) or np.all(np.isfinite(plain(operand))) or np.all(support):
         return contracted(block, subscripts, operand)
     inputs, _, out = subscripts.partition("->")
     letters, _, operand_letters = inputs.partition(",")
@@ -252,14 +252,19 @@ def reached_through(linear: Callable[[Any], Any], support: Any, like: Any) -> An
     return plain(linear(np.where(support, weights, 0.0))) != 0
 
 
+def is_lazy(value: Any) -> bool:
+    """Whether an array is not calculated yet."""
+    return hasattr(value, "__dask_graph__")
+
+
 def has_nan(block: Any) -> bool:
     """Whether a block of results has a NaN: a structural zero may have met an infinite partial."""
     if type(block) is not np.ndarray:
         block = plain(block)
-        if hasattr(block, "__dask_graph__"):
-            return False  # not calculated yet, and not to be calculated for a question
         if type(block) in kinds.OTHERS:
             return bool(block.has_nan())
+        if is_lazy(block):
+            return True  # not calculated yet, and not to be calculated for a question
         if type(block) is not np.ndarray:
             return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
     if block.dtype.char in "df":

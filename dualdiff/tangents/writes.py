@@ -47,7 +47,7 @@ class Overwrite(Node):
         return part
 
     def put(self, view: Any, item: Any) -> None:
-        view[...] = 0.0 if item is None else blocks.expand(item, view.ndim - 1)
+        view[...] = 0.0 if item is None else blocks.fitted(item, view.ndim - 1)
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         kind = sweep.kind
@@ -122,7 +122,7 @@ class Overwrite(Node):
             elif primal(block).dtype is not _BOOL:
                 self.put(getattr(view, self.part), written)
             elif written is not None:  # the other part stays what it was
-                self.put(view, view | np.broadcast_to(blocks.expand(written, view.ndim - 1), view.shape))
+                self.put(view, view | np.broadcast_to(blocks.fitted(written, view.ndim - 1), view.shape))
         return forward.whole(parts)
 
 
