@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import blocks
 from .record import Constant, Instruction, Ref
 
 _OPERATORS = {
@@ -76,6 +77,8 @@ class Writer:
         self.imports: dict[str, str] = {}
         self.inline: dict[int, Text] = {}
         self.counter = 0
+        self.heads: list[str] = []  # within a loop over blocks: its first lines
+        self.blocked: set[int] = set()  # and the constants of which it takes a block
 
     # Names.
 
@@ -187,7 +190,7 @@ class Writer:
     def constant(self, number: int) -> Text:
         name = f"K{number}"
         self.namespace[name] = self.constants[number]
-        return Text(name)
+        return Text(f"{name}[block]" if number in self.blocked else name)
 
     # Statements.
 
@@ -245,7 +248,26 @@ class Writer:
             return ":".join(ends if part.step is None else [*ends, self.value(part.step)])
         return self.value(part)
 
+    def within_block(self, arrays: list[int], items: list[Any]) -> Writer:
+        """A writer of what stands in a loop over blocks: arrays from outside are their blocks."""
+        inner = Writer(self.variables, self.constants, self.names)
+        inner.namespace, inner.functions, inner.imports = self.namespace, self.functions, self.imports
+        inner.used, inner.counter = self.used, self.counter + 1000
+        for number in arrays:
+            if self.variables[number].kind == "array":
+                inner.names[number] = f"{self.name(number)}_block"
+                inner.heads.append(f"{inner.names[number]} = {self.name(number)}[block]")
+            elif number in self.inline:
+                inner.inline[number] = self.inline[number]
+        inner.blocked = {item.number for item in items if type(item) is Constant}
+        return inner
+
+    def errstate_line(self, state: dict[str, str]) -> str:
+        return errstate_line(state)
+
     def statement(self, step: Instruction) -> list[str]:
+        if step.how == "block":
+            return blocks.written(self, step)
         if step.how == "guard":
             return self._guard(step)
         if step.how == "writeable":

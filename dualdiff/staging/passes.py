@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .blocks import in_blocks
 from .record import SILENT, Constant, Instruction, Ref, Trace, Variable, mapped, refs
 
 _ndarray = np.ndarray
-_FOLDED = 2**20  # bytes of the largest constant that folding makes
+_FOLDED = 2**25  # bytes of the largest constant that folding makes
 ALL = frozenset(
     {"fold", "views", "copies", "stores", "identities", "common", "dead", "direct", "nest", "reuse", "blocks", "floats"}
 )
@@ -378,7 +379,18 @@ def identities(program: Program) -> Program:
     kept = []
     uniform: dict[int, float | None] = {}
 
+    filled = {
+        step.out.number: float(step.args[1])
+        for step in program.steps
+        if step.how == "call" and step.what is np.full and isinstance(step.args[1], float) and type(step.out) is Ref
+        if not written.get(step.out.number) and program.variables[step.out.number].dtype == np.float64
+    }
+
     def number_in(item: Any, out: Variable, other: Any) -> float | None:
+        if type(item) is Ref and item.number in filled and type(other) is Ref:
+            variable = program.variables[other.number]
+            alike = (variable.kind, variable.shape, variable.dtype) == ("array", out.shape, out.dtype)
+            return filled[item.number] if alike and variable.strides == out.strides else None
         if type(item) is not Constant or type(other) is not Ref or out.dtype != np.float64:
             return None
         variable = program.variables[other.number]
@@ -421,7 +433,7 @@ def identities(program: Program) -> Program:
                 still = not written.get(out.root) and not any(at > i for at in written.get(program.root(x.number), ()))
                 if value == 1.0 and still:
                     known[step.out.number] = x
-                elif type(item) is Constant:
+                elif type(item) is Constant or (type(item) is Ref and item.number in filled):
                     args = (value, x) if mine == 0 else (x, value)
                     step = step.replaced(args, step.kwargs)
                 break
@@ -525,4 +537,5 @@ _PASSES: list[tuple[str, Callable[[Program], Program]]] = [
     ("common", common),
     ("dead", dead),
     ("direct", direct),
+    ("blocks", in_blocks),
 ]
