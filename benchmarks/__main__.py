@@ -2,10 +2,12 @@
 
     fits        certified data fitted with exact Jacobians, beside SciPy's differences
     modes       forward against reverse mode over inputs and outputs, and where they cross
+    staging     derivatives as NumPy programs
     adbench     the four objectives of ADBench
     overhead    small and large operations, loops over scalars and over time
     startup     import, and the first gradient of a fresh process
     sparse      Jacobians and Hessians with few entries, and solvers that take them (not part of a whole run)
+    scipy       likelihoods, whole fits and solves, derivatives of fits (likewise)
     figures     the limits of the design (not part of a whole run: --only figures)
     accuracy    the digits of elementwise derivatives, against mpmath (likewise; minutes: --only accuracy)
 

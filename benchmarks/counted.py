@@ -42,9 +42,9 @@ class Counted(NamedTuple):
 
 def others() -> list[Counted]:
     """All of them that can be counted here."""
-    found = [gradient_of_unchanged_code(), jacobians_of_points()]
+    found = [gradient_of_unchanged_code(), jacobians_of_points(), staged_gradient()]
     if find_spec("scipy") is not None:
-        found += [sparse_jacobian(), sparse_hessian(), gradient_of_root()]
+        found += [sparse_jacobian(), sparse_hessian(), gradient_of_root(), gradient_of_ode(), gradient_of_integral()]
     return found
 
 
@@ -100,6 +100,22 @@ def jacobians_of_points() -> Counted:
     )
 
 
+# Staged: what is counted is the program.
+
+
+def staged_gradient() -> Counted:
+    x, v = sparse.at_random(1000), np.cos(np.arange(1000))
+    gradient = dd.stage(dd.grad(sparse.rosenbrock))
+    gradient(x)
+    return Counted(
+        "staged grad of rosenbrock, 1000",
+        lambda: sparse.rosenbrock(x),
+        lambda: gradient(x),
+        lambda g: g @ v,
+        along(sparse.rosenbrock, x, v),
+    )
+
+
 # Sparse.
 
 
@@ -146,4 +162,42 @@ def gradient_of_root() -> Counted:
         lambda: gradient(8.0),
         np.asarray,
         lambda: np.asarray(1 / 12),
+    )
+
+
+def decay(rate: Any) -> Any:
+    from scipy.integrate import solve_ivp
+
+    return solve_ivp(lambda t, y: [-rate * y[0], rate * y[0] - y[1]], (0.0, 1.0), [1.0, 0.0], rtol=1e-8, atol=1e-10).y[
+        1, -1
+    ]
+
+
+def gradient_of_ode() -> Counted:
+    gradient = dd.grad(decay)
+    return Counted(
+        "grad of an ODE, solve_ivp RK45",
+        lambda: decay(2.0),
+        lambda: gradient(2.0),
+        np.asarray,
+        # y = k (e^-t - e^-kt) / (k - 1)
+        lambda: np.asarray(-(math.exp(-1) - math.exp(-2)) + 2 * math.exp(-2)),
+    )
+
+
+def area(a: Any) -> Any:
+    from scipy.integrate import quad
+
+    return quad(lambda x: math.exp(-a * x), 0.0, a)[0]
+
+
+def gradient_of_integral() -> Counted:
+    gradient = dd.grad(area)
+    return Counted(
+        "grad of an integral, quad",
+        lambda: area(1.5),
+        lambda: gradient(1.5),
+        np.asarray,
+        # (1 - e^-a²) / a
+        lambda: np.asarray(2 * math.exp(-2.25) - (1 - math.exp(-2.25)) / 2.25),
     )

@@ -2,6 +2,7 @@
 
     ratios    one panel for each operator of a problem with three sizes or more: time over that of the plain value,
               which is the line at 1; dualdiff and the derivative by hand in colour, peers muted, each labelled
+    sparse    see sparse_plots.py
     map       where forward or reverse mode is faster, over inputs n and outputs m, and where ``mode="auto"`` switches
 
 A run that has both gets both in one picture.  Colours: Okabe and Ito's, which colour-blind readers tell apart.
@@ -21,7 +22,7 @@ from matplotlib.figure import Figure
 
 from dualdiff.transforms.jacobian import FEW_INPUTS, ROW_COST
 
-from . import modes
+from . import modes, sparse, sparse_plots
 from .measuring import environment
 from .rows import OURS, Row
 from .sections import Task
@@ -46,8 +47,22 @@ def draw(rows: Sequence[Any], file: Path) -> str:
     """Draws into ``file``, and says what."""
     ratios = panels([row for row in rows if isinstance(row, Row)])
     of_modes = [row for row in rows if isinstance(row, modes.Row)]
+    of_sparse = [row for row in rows if isinstance(row, sparse.Row)]
+    if of_sparse:
+        if ratios or of_modes:  # two pictures
+            return (
+                draw([row for row in rows if not isinstance(row, sparse.Row)], file)
+                + "; "
+                + draw(of_sparse, file.with_stem(f"{file.stem}_sparse"))
+            )
+        with mpl.rc_context(LOOK):
+            figure = Figure(figsize=(10.0, 5.2), dpi=110, layout="constrained")
+            drawn_here = sparse_plots.draw(figure, of_sparse)
+            figure.savefig(file, format="png")
+        shrink(file)
+        return f"{file}: {drawn_here}"
     if not ratios and not of_modes:
-        return f"{file}: nothing to draw; sections with sizes are overhead and modes"
+        return f"{file}: nothing to draw; sections with sizes are overhead, modes and sparse"
     with mpl.rc_context(LOOK):
         columns = min(3, len(ratios)) if ratios else 0
         lines = -(-len(ratios) // columns) if ratios else 0
@@ -67,7 +82,7 @@ def draw(rows: Sequence[Any], file: Path) -> str:
 def drawable(tasks: Sequence[Task]) -> bool:
     """Whether `draw` will find something in the rows of these tasks."""
     sizes = Counter(task.line for task in tasks if task.line)
-    return any(task.section == "modes" for task in tasks) or max(sizes.values(), default=0) >= FEWEST_SIZES
+    return any(task.section in ("modes", "sparse") for task in tasks) or max(sizes.values(), default=0) >= FEWEST_SIZES
 
 
 def panels(rows: Sequence[Row]) -> dict[str, list[Row]]:

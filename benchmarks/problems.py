@@ -48,6 +48,19 @@ class Problem(NamedTuple):
         derivative = operator(f, self.argnums)
         return lambda: derivative(*args)
 
+    def staged(self) -> Callable[[], Any] | None:
+        """The derivative as `dd.stage` makes it a program, written already; None where it does not."""
+        operator, f, args, tangents = getattr(dd, self.operator), self.f, self.args, self.tangents
+        derivative = lambda *args: operator(f, args, tangents)
+        if self.operator not in WITH_TANGENTS:
+            derivative = operator(f, self.argnums)
+        staged = dd.stage(derivative)
+        try:
+            staged.program(*args)
+        except dd.StagingRefused:
+            return None
+        return lambda: staged(*args)
+
     def written_by_hand(self) -> Callable[[], Any] | None:
         """``by_hand`` at the problem's arguments, as a function of nothing."""
         by_hand, args, tangents = self.by_hand, self.args, self.tangents

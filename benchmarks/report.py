@@ -31,6 +31,7 @@ TITLES = {
     "adbench": "ADBench",
     "overhead": "Small and large operations",
     "manifolds": "Manifolds",
+    "staging": "Staged derivatives",
     "startup": "Start-up",
     "sparse": "Sparse derivatives",
     "figures": "Limits of the design",

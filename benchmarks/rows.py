@@ -89,6 +89,8 @@ def measured(problem: Problem, section: str, rounds: int, peers: Sequence[Peer] 
     if by_hand is not None:
         calls["by hand"] = by_hand
     calls[OURS] = ours
+    if (staged := problem.staged()) is not None:
+        calls["staged"] = staged
     errors, firsts, missing = {}, {}, {}
     for peer in peers:
         try:

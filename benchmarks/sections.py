@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from . import accuracy, figures, manifolds, modes, nist, overhead, rows, sparse, startup
+from . import accuracy, figures, manifolds, modes, nist, overhead, rows, scipy_drivers, sparse, staged, startup
 from .peers import Peer
 
 
@@ -47,6 +47,10 @@ def small_operations(options: Options) -> Iterator[Task]:
     yield from of_problems("overhead", overhead.problems(), options)
 
 
+def staged_programs(options: Options) -> Iterator[Task]:
+    yield from of_problems("staging", staged.problems(options.quick), options)
+
+
 def optimisation_on_manifolds(options: Options) -> Iterator[Task]:
     yield from of_problems("manifolds", manifolds.problems((5, 50) if options.quick else manifolds.SIZES), options)
 
@@ -74,6 +78,15 @@ def sparse_derivatives(options: Options) -> Iterator[Task]:
         yield Task("sparse", name, name, lambda solve=solve, n=few if options.quick else n: [solve(n)])
 
 
+def solvers_of_scipy(options: Options) -> Iterator[Task]:
+    rounds = 3 if options.quick else 12
+    for name, (run, n, few) in scipy_drivers.FIGURES.items():
+        size = few if options.quick else n
+        yield Task("scipy", name, name, lambda run=run, size=size: [run(size, rounds)])
+    for name in scipy_drivers.SOLVES:
+        yield Task("scipy", name, name, lambda name=name: [scipy_drivers.solved(name, rounds)])
+
+
 def limits(options: Options) -> Iterator[Task]:
     for name in figures.FIGURES:
         yield Task("figures", name, name, lambda name=name: [figures.measured(name, options.quick)])
@@ -99,13 +112,15 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Task]]] = {
     "overhead": small_operations,
     "manifolds": optimisation_on_manifolds,
     "startup": fresh_processes,
+    "staging": staged_programs,
     "sparse": sparse_derivatives,
+    "scipy": solvers_of_scipy,
     "figures": limits,
     "accuracy": digits,
 }
 ALWAYS = ("fits", "modes", "adbench", "overhead", "manifolds", "startup")  # the others are asked for by name
 EVERY = tuple(SECTIONS)  # of a report
-WITH_PEERS = ("adbench", "overhead", "manifolds", "startup")
+WITH_PEERS = ("adbench", "overhead", "manifolds", "startup", "staging")
 INSTALL = 'pip install -e ".[bench]"'
 
 
@@ -128,8 +143,8 @@ def chosen(only: Sequence[str], options: Options, whole: Sequence[str] = ()) -> 
         names = ", ".join(dict.fromkeys([*SECTIONS, *(task.name for task in tasks)]))
         raise UnknownName(f"--only {unknown[0]}: {meant}the names are {names}")
     found = [task for task in tasks if names_of(task) & wanted]
-    if any(task.section in ("fits", "sparse") for task in found) and find_spec("scipy") is None:
-        found = [task for task in found if task.section not in ("fits", "sparse")]
+    if any(task.section in ("fits", "sparse", "scipy") for task in found) and find_spec("scipy") is None:
+        found = [task for task in found if task.section not in ("fits", "sparse", "scipy")]
         if only:
             raise CannotMeasure(f"the fits need SciPy: {INSTALL}")
     if any(task.section == "accuracy" for task in found) and find_spec("mpmath") is None:
@@ -144,5 +159,5 @@ def names_of(task: Task) -> set[str]:
 
     Figures are of the same functions as other rows, so they take their whole name.
     """
-    words = () if task.section in ("figures", "accuracy", "sparse") else task.name.split()
+    words = () if task.section in ("figures", "accuracy", "sparse", "scipy") else task.name.split()
     return {name.lower() for name in (task.section, task.name, *words)}

@@ -3,9 +3,10 @@
     heat, burgers     slices into a buffer; np.roll: three entries in a row      bratu, brusselator   grids of two axes
     rosenbrock, arrowhead, springs    Hessians                      bundle adjustment    31843 observations of ADBench
 
-Every row checks J v against extrapolated differences first.  The value, one `jvp`, the sparse derivative and SciPy's
-2-point differences with the same pattern and groups take turns.  The solvers run to the end twice: with SciPy's default
-and with the sparse derivative, whose preparation is part of the time.
+Every row checks J v against extrapolated differences first. The value, one `jvp`, the sparse derivative and SciPy's
+2-point differences with the same pattern and groups take turns; so do asdex and CasADi where they are installed. The
+solvers run to the end twice: with SciPy's default and with the sparse derivative, whose preparation is part of the
+time.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 import dualdiff as dd
 from dualdiff.testing import derivative_at_zero
 
-from . import bundle_adjustment
+from . import bundle_adjustment, sparse_peers
 from .measuring import times
 
 LARGEST_ERROR = 1e-7  # relative, of extrapolated differences
@@ -33,7 +34,8 @@ class Row:
     unknowns: int
     entries: int
     directions: int
-    seconds: dict[str, float]  # value, jvp, derivative, differences (None for a Hessian), pattern, colours
+    # value, jvp, derivative, differences (not of a Hessian), pattern, colours; peers, and their first calls
+    seconds: dict[str, float]
     error: float
 
     @property
@@ -163,8 +165,11 @@ def _measured_jacobian(name: str, f: Any, x: Any, rounds: int) -> Row:
         groups = (J.pattern, J.colors)
         calls.append(lambda: approx_derivative(f, x, method="2-point", sparsity=groups))
         names.append("differences")
+    peers = sparse_peers.prepared(f, x, lambda v: J(x) @ v)
+    calls += [peer.call for peer in peers]
+    names += [peer.name for peer in peers]
     seconds = dict(zip(names, times(rounds, calls), strict=True))
-    seconds |= _preparation(dd.sparsity(f), x)
+    seconds |= _preparation(dd.sparsity(f), x) | {f"{peer.name}, first": peer.seconds for peer in peers}
     return Row(name, str(x.size), x.size, J.pattern.nnz, plan.n_forward + plan.n_backward, seconds, error)
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from dualdiff.transforms.jacobian import FEW_INPUTS, ROW_COST
 
-from . import accuracy, figures, modes, nist, sparse
+from . import accuracy, figures, modes, nist, scipy_drivers, sparse
 from .measuring import duration, error_text, number
 from .rows import OURS, Row
 
@@ -29,6 +29,7 @@ TITLES = {
     "adbench": "The objectives of ADBench",
     "overhead": "Small and large operations",
     "manifolds": "Losses of optimisation on manifolds",
+    "staging": "Derivatives as NumPy programs, by stage",
     "startup": "A fresh process: import, and the first gradient",
 }
 NOTES = {
@@ -52,7 +53,7 @@ def show(console: Console, table: Table) -> None:
 
 def of_section(section: str, rows: Sequence[Any], peers: Sequence[str] = ()) -> tuple[Table, list[str]]:
     """The table of the rows of one section, and its footnotes."""
-    if section in ("fits", "modes", "figures", "accuracy", "sparse"):
+    if section in ("fits", "modes", "figures", "accuracy", "sparse", "scipy"):
         return globals()[f"of_{section}"](rows), []
     return side_by_side(rows, peers) if peers else (of_rows(rows), [])
 
@@ -124,6 +125,7 @@ def of_sparse(rows: Sequence[sparse.Row | sparse.Solved]) -> Table:
         f"they agree to {error_of(row.error, row.passed)}"
         for row in solved
     ]
+    lines = [line for row in rows if isinstance(row, sparse.Row) for line in of_sparse_peers(row)] + lines
     table = Table(
         title="Sparse derivatives: preparation, and one evaluation, its check included",
         caption="directions: colours forwards, rows backwards; of a Hessian jvp is one hvp\n"
@@ -146,6 +148,38 @@ def of_sparse(rows: Sequence[sparse.Row | sparse.Solved]) -> Table:
                 number(s["derivative"] / s["value"]), f"{s['derivative'] / s['jvp']:.1f}", differences,
                 error_of(row.error, row.passed),
             )  # fmt: skip
+    return table
+
+
+def of_sparse_peers(row: sparse.Row) -> list[str]:
+    s = row.seconds
+    return [
+        f"{row.problem}, {row.size}, {peer}: {number(s[peer] / s['value'])} times the value after {duration(s[first])} "
+        f"of preparation; dualdiff {number(s['derivative'] / s['value'])} after {duration(s['pattern'] + s['colours'])}"
+        for peer, first in ((name.removesuffix(", first"), name) for name in s if name.endswith(", first"))
+    ]
+
+
+def of_scipy(rows: Sequence[scipy_drivers.Row]) -> Table:
+    table = Table(
+        title="What SciPy's users do with derivatives",
+        caption="evaluations: calls of the user's function to the end, of dualdiff and of SciPy with its defaults\n"
+        "checked: derivatives against extrapolated differences, solutions against SciPy's",
+        **LOOK,
+    )
+    for heading in ("problem", "size", "beside"):
+        table.add_column(heading, no_wrap=True)
+    has_staged = any("staged" in row.seconds for row in rows)
+    for heading in ("its time", "dualdiff", "ratio", *(("staged",) if has_staged else ()), "wanted", "evaluations",
+                    "checked"):  # fmt: skip
+        table.add_column(heading, justify="right")
+    for row in rows:
+        s = row.seconds
+        ratio = number(row.ratio) if row.ratio <= row.wanted else f"[bold yellow]{number(row.ratio)}[/]"
+        quick = [number(s["staged"] / s["beside"]) if "staged" in s else "–"] if has_staged else []
+        counts = f"{row.evaluations['ours']} / {row.evaluations['beside']}" if row.evaluations else "–"
+        costs = duration(s["beside"]), duration(s["ours"]), ratio, *quick, f"≤ {number(row.wanted)}", counts
+        table.add_row(row.problem, row.size, row.beside, *costs, error_of(row.error, row.passed))
     return table
 
 
@@ -204,11 +238,15 @@ def of_rows(rows: Sequence[Row]) -> Table:
     )
     for heading in ("problem", "size", "operator"):
         table.add_column(heading, no_wrap=True)
-    for heading in (*COSTS_OF.get(section, COSTS), "by hand", "error"):
+    for heading in (*COSTS_OF.get(section, COSTS), "staged", "by hand", "error"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("checked", no_wrap=True)
     for row in rows:
-        costs = duration(row.value), duration(row.derivative), ratio_of(row), ratio_of(row, "by hand")
+        costs = (
+            duration(row.value),
+            duration(row.derivative),
+            *(ratio_of(row, name) for name in (OURS, "staged", "by hand")),
+        )
         error = error_of(row.error, row.passed)
         table.add_row(row.problem, row.size, row.operator, *costs, error, row.checked)
     return table
@@ -227,13 +265,14 @@ def side_by_side(rows: Sequence[Row], peers: Sequence[str]) -> tuple[Table, list
     )
     for heading in ("problem", "size", "operator"):
         table.add_column(heading, no_wrap=True)
-    for name in (COSTS_OF.get(section, COSTS)[0], "by hand", OURS, *peers):
+    for name in (COSTS_OF.get(section, COSTS)[0], "by hand", OURS, "staged", *peers):
         table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
     table.add_column("error", justify="right", no_wrap=True)
     for row in rows:
-        best = min(min(row.seconds[name]) for name in (OURS, *peers) if name in row.seconds)
+        ours = OURS, "staged"
+        best = min(min(row.seconds[name]) for name in (*ours, *peers) if name in row.seconds)
         cells = [duration(row.value), ratio_of(row, "by hand")]
-        for name in (OURS, *peers):
+        for name in (*ours, *peers):
             if name in row.missing:
                 reason = f"{name}: {row.missing[name]}"
                 cells.append(f"—{raised(reasons.setdefault(reason, len(reasons) + 1))}")

@@ -8,10 +8,12 @@
     statistics          propagate, standard_errors; parameters as one vector: ravel
     requires-grad style Variable
     unchanged code      adapt, as_written, stand_in
-    rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree
-    checking, comparing check_grads, compare_modes
+    rules of your own   custom_jvp, custom_vjp, linear, rules (the forms); containers: register_pytree, static
+    written as NumPy    stage
+    checking, comparing check_grads, compare_modes; why is it zero, nan or slow: diagnose; show_versions
     the array type      Dual
-    errors, a warning   UnsupportedFunction, EscapedDual, IndependentResult
+    errors, warnings    DualdiffError: UnsupportedFunction, DerivativeLost, NoDerivative, NoForwardRule, EscapedDual,
+                        StagingRefused; DualdiffWarning: IndependentResult, NotStaged
 
 A map of the package, from the ground up; a file imports only from its own folder and from what stands below it:
 
@@ -29,16 +31,33 @@ A map of the package, from the ground up; a file imports only from its own folde
                         sparse.py (with colouring.py, plans.py, checks.py, directions.py), operator.py, batch.py;
                         custom.py, linear.py, variable.py, compare.py; curvature.py, uncertainty.py, vectors.py
     scipy/              SciPy's functions that do not dispatch, and its solvers, by SciPy's names
+    staging/            a transform as a plain NumPy program: what its calls were, simplified, as text
     testing.py          check_grads
+    diagnosis/          diagnose: a function run once, watched, and what is to be said of it; show_versions
     __main__.py         python -m dualdiff: the table of what is differentiable
     guide/              the pages that python -m dualdiff guide prints: how it works is one to read with the files
 """
+
+from typing import TYPE_CHECKING, Any
 
 from . import rules as rules  # fills the table of rules
 
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
 from .adapting import adapt, as_written, stand_in
-from .errors import EscapedDual, IndependentResult, UnsupportedFunction
+from .diagnosis import diagnose, show_versions
+from .errors import (
+    DerivativeLost,
+    DualdiffError,
+    DualdiffWarning,
+    EscapedDual,
+    IndependentResult,
+    NoDerivative,
+    NoForwardRule,
+    NotStaged,
+    StagingRefused,
+    UnsupportedFunction,
+)
+from .pytrees.static import static
 from .pytrees.trees import register_pytree
 from .testing import check_grads
 from .transforms.batch import batch_jacobian
@@ -56,10 +75,20 @@ from .transforms.variable import Variable
 from .transforms.vectors import ravel
 from .values.dual import Dual
 
+if TYPE_CHECKING:
+    from .staging import stage
+
 __all__ = [
+    "DerivativeLost",
     "Dual",
+    "DualdiffError",
+    "DualdiffWarning",
     "EscapedDual",
     "IndependentResult",
+    "NoDerivative",
+    "NoForwardRule",
+    "NotStaged",
+    "StagingRefused",
     "UnsupportedFunction",
     "Variable",
     "adapt",
@@ -70,6 +99,7 @@ __all__ = [
     "custom_jvp",
     "custom_vjp",
     "derivative",
+    "diagnose",
     "elementwise_grad",
     "gauss_newton_product",
     "grad",
@@ -87,17 +117,30 @@ __all__ = [
     "ravel",
     "register_pytree",
     "rules",
+    "show_versions",
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",
+    "stage",
     "stand_in",
     "standard_errors",
+    "static",
     "stop_gradient",
     "value_and_grad",
     "value_and_sparse_jacobian",
     "vjp",
 ]
 __version__ = "0.2.0"  # the one place
+
+
+def __getattr__(name: str) -> Any:
+    """What is loaded at its first use."""
+    if name == "stage":
+        from .staging import stage
+
+        globals()["stage"] = stage
+        return stage
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

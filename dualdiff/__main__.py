@@ -3,6 +3,7 @@
 python -m dualdiff                  every function, by what dualdiff does with it
 python -m dualdiff solve bessel     one line for each function whose name contains one of the words
 python -m dualdiff guide [topic]    the pages of the guide, or one of them
+python -m dualdiff diagnose module:function --args "np.ones(3)"     the report of `dualdiff.diagnose`
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["guide"]:
         return guide.main(arguments[1:])
+    if arguments[:1] == ["diagnose"]:
+        return int(importlib.import_module(".diagnosis.shell", __package__).main(arguments[1:]))
     parser = argparse.ArgumentParser(
         prog="python -m dualdiff", description="What dualdiff can differentiate; guide [TOPIC]: its pages."
     )

@@ -12,19 +12,47 @@ from typing import Any
 import numpy as np
 
 
-class UnsupportedFunction(TypeError):
+class DualdiffError(Exception):
+    """What dualdiff raises where a derivative would be wrong, missing or lost: the class of all its errors.
+
+    Each is also a TypeError, ValueError or RuntimeError.  Arguments that a transform does not take (an unknown
+    ``mode=``, an ``argnums=`` beyond the last) raise those alone, as anywhere in Python.
+    """
+
+
+class DualdiffWarning(UserWarning):
+    """The class of all warnings of dualdiff."""
+
+
+class UnsupportedFunction(DualdiffError, TypeError):
     """A NumPy function without a derivative rule met a `Dual`."""
 
 
-class NoForwardRule(TypeError):
+class DerivativeLost(DualdiffError, TypeError):
+    """A value that carries a derivative came to where only a plain number has a place, or to what is not known."""
+
+
+class NoDerivative(DualdiffError, ValueError):
+    """There is no derivative at this point: a solver found no solution, a number is not finite."""
+
+
+class NoForwardRule(DualdiffError, TypeError):
     """A function with a rule for reverse mode alone (`custom_vjp`) met forward mode; `hessian` then goes back twice."""
 
 
-class EscapedDual(RuntimeError):
+class EscapedDual(DualdiffError, RuntimeError):
     """A `Dual` was used after the transform that made it had returned."""
 
 
-class IndependentResult(UserWarning):
+class StagingRefused(DualdiffError, TypeError):
+    """What a function does cannot be written down as a program of NumPy calls (`stage`)."""
+
+
+class NotStaged(DualdiffWarning):
+    """A staged function runs as it is, without a program: what it does cannot be written down as NumPy calls."""
+
+
+class IndependentResult(DualdiffWarning):
     """The result of a transform does not depend on the arguments: all its derivatives are zero.
 
     Often that is not what was meant: a cache gave back what it had computed from plain numbers
@@ -32,6 +60,45 @@ class IndependentResult(UserWarning):
     the branch taken returns a constant; everything went through ``np.floor``, ``np.argmax`` or a comparison.
     Where it is meant, silence it: ``warnings.simplefilter("ignore", dualdiff.IndependentResult)``, or `stop_gradient`.
     """
+
+
+# What each says, and the next step: for the guide, and for who catches them.
+TABLE: dict[type[Exception], tuple[str, str]] = {
+    DualdiffError: ("any error below", "catch it where whatever goes wrong with a derivative is handled in one place"),
+    UnsupportedFunction: (
+        "a function without a rule met a value that carries a derivative",
+        "`stop_gradient` where it is a constant; `custom_jvp`, `rules` or `linear` give it a rule",
+    ),
+    DerivativeLost: (
+        "a plain number, array or object was asked for where a value carries a derivative",
+        "the message's last lines say what to write instead",
+    ),
+    NoDerivative: (
+        "there is no derivative at this point",
+        "look at the point: a solver without a solution, a singular matrix, a number that is not finite",
+    ),
+    NoForwardRule: (
+        "a `custom_vjp` function met forward mode",
+        "`grad`, `vjp`, `jacrev`; or `custom_jvp`, which serves both modes",
+    ),
+    EscapedDual: (
+        "a value that carries a derivative is used after its transform has returned",
+        "return it (`has_aux=True`), or keep `stop_gradient(x)`",
+    ),
+    StagingRefused: (
+        "what a function does cannot be written down as a program",
+        "call the function itself, or leave out of `stage` what reads values",
+    ),
+    DualdiffWarning: ("any warning below", "`warnings.simplefilter` takes it as a category"),
+    NotStaged: (
+        "a staged function runs as it is, without a program",
+        "the message says why; what reads values or depends on chance is better left out of `stage`",
+    ),
+    IndependentResult: (
+        "nothing in a result depends on the arguments, so all derivatives are 0",
+        "`diagnose` says where the dependence ended; where it is meant, ignore the warning",
+    ),
+}
 
 
 def independent(transform: str) -> str:
@@ -51,12 +118,12 @@ def remembered(shape: tuple[int, ...]) -> str:
     )
 
 
-def warn(text: str) -> None:
-    """Warn of an `IndependentResult`, at the place where the user's code called this package (or NumPy)."""
+def warn(text: str, category: type[Warning] = IndependentResult) -> None:
+    """Warn, at the place where the user's code called this package (or NumPy)."""
     frame, depth = sys._getframe(1), 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "numpy"):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(text, IndependentResult, stacklevel=depth)
+    warnings.warn(text, category, stacklevel=depth)
 
 
 def no_forward_rule(name: str) -> NoForwardRule:
@@ -104,8 +171,10 @@ _NO_ITERATOR = (
     "  Use np.ndindex(x.shape), np.ndenumerate(x) or x.flat."
 )
 _SPARSE = (
-    "a sparse matrix takes no values that carry derivatives, only one array of them, A @ x: use A.toarray(), or, where "
-    "A is constant, dualdiff.linear(A.dot, A.T.dot)(x)."
+    "a sparse matrix of SciPy's takes no values that carry derivatives afterwards, only one array of them, A @ x.\n"
+    "  Make the matrix of its entries, csr_array((data, indices, indptr)): in adapted functions, and by these names of "
+    "dualdiff.scipy.sparse, it carries derivatives; or use A.toarray(); where A is constant, dualdiff.linear(A.dot, "
+    "A.T.dot)(x)."
 )
 _PACKAGES = {
     "scipy.sparse": _SPARSE,
@@ -123,6 +192,7 @@ _HINTS = {
     "input type 'object' not supported": _NO_LOOP,
     "no supported conversion for types": _SPARSE,
     "unsupported data types in input": _SPARSE,
+    "scipy.sparse does not support dtype object": _SPARSE,
     "which has no callable ": _NO_LOOP,
     "not supported for stacks of object arrays": _NO_LOOP,
     "dtype('O')": _NO_LOOP,
@@ -139,7 +209,7 @@ def explain(error: BaseException) -> None:
     text = str(error)
     if isinstance(error, AttributeError):
         if _asks_a_number(error):
-            raise TypeError(f"{text}: a function of NumPy asked it of an entry.\n  {_NO_LOOP}") from error
+            raise DerivativeLost(f"{text}: a function of NumPy asked it of an entry.\n  {_NO_LOOP}") from error
         return
     for words, hint in _HINTS.items():
         if words in text:
@@ -199,10 +269,10 @@ def escaped(dual: Any) -> EscapedDual:
     )
 
 
-def not_a_number(dual: Any, wanted: str, instead: str) -> TypeError:
+def not_a_number(dual: Any, wanted: str, instead: str) -> DerivativeLost:
     text = f"{wanted} of a Dual of shape {dual.shape}: the derivative would be lost."
     refused(dual, text)
-    return TypeError(f"{text}\n  {instead}\n  To drop the derivative on purpose use  dualdiff.stop_gradient(x).")
+    return DerivativeLost(f"{text}\n  {instead}\n  To drop the derivative on purpose use  dualdiff.stop_gradient(x).")
 
 
 def refused(dual: Any, text: str) -> None:
@@ -250,8 +320,8 @@ def from_c(error: BaseException, text: str) -> TypeError:
     )
 
 
-def swallowed(transform: str, text: str) -> TypeError:
-    return TypeError(
+def swallowed(transform: str, text: str) -> DerivativeLost:
+    return DerivativeLost(
         f"{transform}: nothing in the result depends on the differentiated arguments, and on the way a derivative was "
         "refused, by an error that did not come out of the function (caught there, or raised in another thread):\n"
         f"  {text}\n"
@@ -259,8 +329,8 @@ def swallowed(transform: str, text: str) -> TypeError:
     )
 
 
-def unhashable(kind: str, shape: tuple[int, ...]) -> TypeError:
-    return TypeError(
+def unhashable(kind: str, shape: tuple[int, ...]) -> DerivativeLost:
+    return DerivativeLost(
         f"a {kind} of shape {shape} cannot be hashed: a cache, a set or a dict that remembers it by its value would "
         "give back a number without the derivative.\n"
         "  Call the function behind a cache (g.__wrapped__ of functools.cache(g)), cache outside of the differentiated "
@@ -268,27 +338,27 @@ def unhashable(kind: str, shape: tuple[int, ...]) -> TypeError:
     )
 
 
-def unknown_memory(buffer: Any) -> TypeError:
+def unknown_memory(buffer: Any) -> DerivativeLost:
     kind = type(buffer.value)
     while hasattr(buffer, "perturbation"):
         buffer = buffer.value
         kind = type(buffer)
-    return TypeError(
+    return DerivativeLost(
         f"a {kind.__module__}.{kind.__name__} of shape {buffer.shape} is written while a view of it is in use: whether "
         "the view would show what is written is not known.\n"
         "  Write before taking views, or into a copy: x = x.copy()."
     )
 
 
-def unknown_shape(dual: Any, shape: Any) -> TypeError:
-    return TypeError(
+def unknown_shape(dual: Any, shape: Any) -> DerivativeLost:
+    return DerivativeLost(
         f"an index of an array of shape {dual.shape} gives one of shape {shape}, which is not known before it is "
         "calculated; derivatives need it.\n  Use np.where, which keeps the shape, or call compute_chunk_sizes() first."
     )
 
 
-def complex_among_objects(shape: tuple[int, ...]) -> TypeError:
-    return TypeError(
+def complex_among_objects(shape: tuple[int, ...]) -> DerivativeLost:
+    return DerivativeLost(
         f"a complex value of shape {shape} that carries a derivative becomes an entry of an array of objects, of which "
         "NumPy takes a.real for a, a.imag for 0, and norms and correlations for those of real numbers.\n"
         "  Make the array with np.stack([...]), or np.array([...], like=x), in place of np.array([...]) and "
@@ -296,53 +366,53 @@ def complex_among_objects(shape: tuple[int, ...]) -> TypeError:
     )
 
 
-def not_finite_among_objects(why: str) -> ValueError:
-    return ValueError(
+def not_finite_among_objects(why: str) -> NoDerivative:
+    return NoDerivative(
         f"a value that carries a derivative is nan or inf, in an array of objects, {why}.\n"
         "  Make the array with np.stack([...]), or np.array([...], like=x), in place of np.array([...]) and "
         "np.asarray(x)."
     )
 
 
-def of_operands(function: Any) -> TypeError:
-    return TypeError(
+def of_operands(function: Any) -> DerivativeLost:
+    return DerivativeLost(
         f"{name_of(function)} of an array of objects returns one of its operands, not whether they are true.\n"
         "  Make the array with np.stack([...]) in place of np.array([...]), or compare:  (a != 0) | (b != 0)."
     )
 
 
-def strange_objects(operand: Any) -> TypeError:
+def strange_objects(operand: Any) -> DerivativeLost:
     kinds = sorted({type(entry).__name__ for entry in np.ravel(np.array(operand, dtype=object)).tolist()})
-    return TypeError(
+    return DerivativeLost(
         f"an array of objects ({', '.join(kinds)}) meets a Dual, whose derivative is no such object.\n"
         "  Make numbers of them: a.astype(float), float(a)."
     )
 
 
-def plain_buffer() -> TypeError:
-    return TypeError(
+def plain_buffer() -> DerivativeLost:
+    return DerivativeLost(
         "a plain array cannot hold a Dual: its derivative would be lost. "
         "Make the array with np.zeros_like(x) or np.zeros(n, like=x),\n"
         "  or write  total = total + x  for  total += x,  self.total = self.total + x  for  self.total += x."
     )
 
 
-def exported(dual: Any) -> TypeError:
+def exported(dual: Any) -> DerivativeLost:
     if not dual.shape:
-        return TypeError(
+        return DerivativeLost(
             "a Dual of shape () is written after np.asarray(x) or np.array([x, ...]) made an object array of it; "
             "NumPy's own array would have its number, the object array holds x itself.\n"
             "  Use x itself in place of np.asarray(x), and np.stack([x, ...]) in place of np.array([x, ...])."
         )
-    return TypeError(
+    return DerivativeLost(
         f"a Dual of shape {dual.shape} is written while an object array that np.asarray made of it is in use; "
         "NumPy's own array would see the write, the object array does not.\n"
         "  Use x itself in place of np.asarray(x), or np.array(x), which copies."
     )
 
 
-def exported_buffer(shape: tuple[int, ...]) -> TypeError:
-    return TypeError(
+def exported_buffer(shape: tuple[int, ...]) -> DerivativeLost:
+    return DerivativeLost(
         f"a value that carries a derivative is written into an array of shape {shape} while a plain view of it is in "
         "use, made for code that asked for an array (np.asarray in a function that is not adapted, a buffer for C); "
         "plain NumPy would show the write there, the plain view cannot.\n"
@@ -350,47 +420,47 @@ def exported_buffer(shape: tuple[int, ...]) -> TypeError:
     )
 
 
-def overlap(name: str) -> TypeError:
-    return TypeError(
+def overlap(name: str) -> DerivativeLost:
+    return DerivativeLost(
         f"{name}: the array and what is written into it share memory; NumPy would read entries that it has just "
         "written.\n"
         "  Write a copy: values.copy()."
     )
 
 
-def made_of_objects(entries: list[Any]) -> TypeError:
+def made_of_objects(entries: list[Any]) -> DerivativeLost:
     kinds = sorted({type(entry).__name__ for entry in entries})
-    return TypeError(
+    return DerivativeLost(
         "NumPy would make an array of objects here, in which a derivative could hide: an operand is no number.\n"
         f"  It would have entries of type {', '.join(kinds)}; convert them to numbers first."
     )
 
 
-def shared_argument(shape: tuple[int, ...]) -> TypeError:
-    return TypeError(
+def shared_argument(shape: tuple[int, ...]) -> DerivativeLost:
+    return DerivativeLost(
         f"an argument of shape {shape} is written, and another argument shares its memory; plain NumPy would change "
         "both, which are two here.\n"
         "  Pass a copy for one of them, or write into a copy: y = x.copy(); y[i] = ..."
     )
 
 
-def shared_container(name: str) -> TypeError:
-    return TypeError(
+def shared_container(name: str) -> DerivativeLost:
+    return DerivativeLost(
         f"a {name} that is given twice among the arguments is written; plain Python would change both places, which "
         "are two here.\n"
         "  Pass a copy for one of them, or make a new container instead of writing into it."
     )
 
 
-def sealed() -> TypeError:
-    return TypeError(
+def sealed() -> DerivativeLost:
+    return DerivativeLost(
         "a Variable that was made from a value is not written in place.\n"
         "  Write into x.value (a change of the constant), or into a copy: y = x * 1.0; y[i] = ..."
     )
 
 
-def not_linear(name: str) -> TypeError:
-    return TypeError(
+def not_linear(name: str) -> DerivativeLost:
+    return DerivativeLost(
         f"{name}: what the rule of this custom_jvp function returns as the tangent is not linear in the tangents that "
         "it is given; the number would be no derivative.\n"
         "  Multiply tangents by functions of the primals and add them up: no constant added, no power, product, "
@@ -406,8 +476,8 @@ def nested_too_deeply(container: Any) -> ValueError:
     )
 
 
-def no_solution(name: str, why: str) -> ValueError:
-    return ValueError(
+def no_solution(name: str, why: str) -> NoDerivative:
+    return NoDerivative(
         f"{name}: its solution has no derivative here: {why}.\n"
         "  To use it as a constant, stop what enters:  a = dualdiff.stop_gradient(a)."
     )

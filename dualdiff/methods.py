@@ -339,6 +339,9 @@ class Flat:
         self.array = array if array.ndim else RULES[np.reshape](array, (1,))  # so that an entry has an index
         self.base = array
 
+    def __repr__(self) -> str:
+        return f"<flat of {self.array!r}>"
+
     def __len__(self) -> int:
         return self.array.size
 

@@ -31,6 +31,9 @@ class Rule:
         self.function = function
         self.plain_call: Callable[..., Any] = self.__call__  # for a call without keywords, where that can be faster
 
+    def __repr__(self) -> str:
+        return f"<{self.form} rule of {errors.name_of(self.function)}>"
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError
 

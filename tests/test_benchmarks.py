@@ -368,6 +368,23 @@ def test_pictures_are_drawn_of_sizes_and_of_the_map(tmp_path, untimed):
     assert not (tmp_path / "none.png").exists()
 
 
+def test_pictures_of_sparse_derivatives_show_costs_and_groups(tmp_path, untimed):
+    pytest.importorskip("matplotlib")
+    pytest.importorskip("scipy")
+    from benchmarks import plots, sparse, sparse_plots
+
+    seconds = {"value": 1e-5, "jvp": 3e-5, "derivative": 9e-5, "differences": 1e-3}
+    of_sizes = [sparse.Row("heat", str(n), n, 3 * n, 3, seconds, 1e-12) for n in (1000, 10, 100)]
+    said = plots.draw(of_sizes, tmp_path / "sparse.png")
+    assert said.endswith("1 × cost against n and patterns coloured by group")
+    assert (tmp_path / "sparse.png").stat().st_size > 5000
+    assert plots.draw(of_sizes[:1], tmp_path / "one.png").endswith("one.png: patterns coloured by group")
+    both = [*(rows.measured(overhead.gradient_of_rosenbrock(n), "overhead", 1) for n in (2, 10, 100)), *of_sizes]
+    assert "both_sparse.png" in plots.draw(both, tmp_path / "both.png")
+    row, column, group = sparse_plots.entries("bratu", 25)
+    assert len(set(zip(row.tolist(), group.tolist(), strict=True))) == len(column)  # no row has a group twice
+
+
 def run(*options, **variables):
     return subprocess.run(
         [sys.executable, "-m", "benchmarks", *options],

@@ -370,3 +370,91 @@ def test_a_buffer_is_freed_with_its_views():
     dd.derivative(f)(2.0)
     gc.collect()
     assert seen[0]() is None
+
+
+# Loudness: each rule with a buffer in each of its arguments, before and after a Dual is written.
+
+
+def _of_itself(buffer):
+    return buffer
+
+
+def _everything(buffer):
+    return buffer[...]
+
+
+def _turned_twice(buffer):
+    return buffer.T.T
+
+
+def _by_method(buffer):
+    return buffer.view()
+
+
+def _in_another_shape(buffer):
+    return buffer.reshape(-1).reshape(buffer.shape)
+
+
+def _by_function(buffer):
+    return np.moveaxis(buffer[None], 0, 0)[0, ...]
+
+
+VIEWS = [_of_itself, _everything, _turned_twice, _by_method, _in_another_shape, _by_function]
+
+
+@law(of=of_real_arrays)
+def test_before_and_after_a_dual_is_written_a_rule_is_right_or_raises(sample):
+    for i, arg in enumerate(sample.args):
+        for view in VIEWS:
+
+            def f(x, i=i, view=view, f=sample.f, args=sample.args):
+                buffer = np.zeros(x.shape, x.dtype)
+                seen = view(buffer)
+                buffer[...] = args[i]
+                given = [np.copy(a) for a in args]
+                given[i] = seen
+                before = [np.copy(leaf) for leaf in leaves(f(*given))]  # not as a view of what is written
+                seen[...] = x * 1.0
+                given = [np.copy(a) for a in args]
+                given[i] = seen
+                return before, leaves(f(*given))
+
+            def expected(x, i=i, f=sample.f, args=sample.args):
+                return leaves(f(*[x * 1.0 if j == i else a for j, a in enumerate(args)]))
+
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                direction = np.full_like(arg, 0.75)
+                try:
+                    right, right_dot = dd.jvp(expected, (arg,), (direction,))
+                except (TypeError, ValueError):  # no derivative in this argument alone
+                    continue
+                (before, after), (before_dot, after_dot) = dd.jvp(f, (arg,), (direction,))
+                assert all(np.all(d == 0) for d in before_dot)
+                for one, two, other in zip(before, after, right, strict=True):
+                    assert_allclose(one, other, rtol=1e-12)
+                    assert_allclose(two, other, rtol=1e-12)
+                for one, other in zip(after_dot, right_dot, strict=True):
+                    assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("write", ["index", "out", "at", "copyto", "operator"])
+@pytest.mark.parametrize("take", [np.asarray, lambda b: np.asarray(b)[1:], lambda b: b.data, memoryview, np.frombuffer])
+def test_what_was_handed_out_never_sees_a_write_without_its_derivative(take, write):
+    writes = {
+        "index": lambda b, x: b.__setitem__(0, x),
+        "out": lambda b, x: np.multiply(x, np.ones(3), out=b),
+        "at": lambda b, x: np.add.at(b, [0], x),
+        "copyto": lambda b, x: np.copyto(b, x),
+        "operator": lambda b, x: b.__iadd__(x),
+    }
+
+    def f(x):
+        buffer = np.zeros(3)
+        held = dd.as_written(take)(buffer)
+        writes[write](buffer, x)
+        return np.sum(np.asarray(held)) + x
+
+    for transform in (dd.derivative, dd.grad):
+        with pytest.raises((TypeError, ValueError, BufferError)):
+            transform(f)(0.5)

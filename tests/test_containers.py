@@ -876,3 +876,31 @@ def test_deep_tree_works_where_python_recurses_as_deeply():
 
 def test_transformed_function_of_a_registered_class_can_still_be_pickled():
     assert pickle.loads(pickle.dumps(dd.grad(of_pair)))(numbered(Bag))["y"] == pytest.approx(np.sum(X * X))
+
+
+# Lists of plain numbers, which are arrays to SciPy's users.
+
+
+def test_derivatives_in_a_list_of_plain_numbers_are_arrays():
+    f = lambda x: x[0] ** 2 * x[1]
+    for x in ([1.0, 2.0], [1, 2], [np.float64(1.0), 2]):
+        assert dd.grad(f)(x).tolist() == dd.value_and_grad(f)(x)[1].tolist() == [4.0, 1.0]
+        assert dd.hessian(f)(x)[0, 1] == 2.0
+        for transform in (dd.jacobian, dd.jacfwd, dd.jacrev):
+            assert transform(lambda x: np.array([x[0] * x[1], x[1]]))(x).tolist() == [[2.0, 1.0], [0.0, 1.0]]
+    first, second = dd.grad(lambda x, y: x[0] * y[0], argnums=(0, 1))([2.0, 1.0], [3.0])
+    assert (first.tolist(), second.tolist()) == ([3.0, 0.0], [2.0])
+    nested = dd.jacobian(lambda x: dd.grad(lambda y: y[0] ** 2 * y[1])([x[0], 3 * x[1]]))([1.0, 2.0])
+    assert nested.tolist() == [[12.0, 6.0], [2.0, 0.0]]
+
+
+def test_the_function_sees_the_list_itself_and_other_lists_stay_trees():
+    seen = []
+    dd.grad(lambda x: seen.append(type(x)) or x[0])([1.0, 2.0])
+
+    assert seen == [list]
+    assert dd.grad(lambda p: p[0][0] * p[1])([[1.0, 2.0], 3.0]) == [[3.0, 0.0], 1.0]
+    gradient = dd.grad(lambda p: np.sum(p[0]) * p[1])([np.ones(2), 3.0])
+    assert type(gradient) is list
+    assert gradient[1] == 2.0
+    assert dd.grad(lambda p: p[0] * p[1])((2.0, 3.0)) == (3.0, 2.0)

@@ -18,7 +18,7 @@ FLOORS = [
     ["rules"],
     ["adapting", "methods", "special"],
     ["transforms"],
-    ["scipy", "testing"],
+    ["diagnosis", "scipy", "staging", "testing"],
     [""],  # dualdiff itself: its __init__.py
     ["__main__"],
 ]

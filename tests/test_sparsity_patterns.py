@@ -194,6 +194,17 @@ def test_grids_take_as_few_colours_as_the_longest_row_has_entries():
     assert colour(dd.sparsity(brusselator)(np.ones(2 * 32 * 32))).max() + 1 <= 10
 
 
+@pytest.mark.parametrize("n", [64, 65, 300])
+def test_a_full_row_gives_every_column_that_is_reached_a_colour(n):
+    pattern = sparse.lil_array((4, n + 3), dtype=bool)
+    pattern[1, 1 : n + 1] = True
+    pattern[3, [2, 5]] = True
+    colours = colour(sparse.csr_array(pattern))
+
+    is_colouring(sparse.csr_array(pattern), colours)
+    assert colours.max() + 1 == n
+
+
 def test_dense_rows_are_those_that_save_more_than_they_cost():
     pattern = sparse.lil_array((6, 50), dtype=bool)
     pattern[2, :] = True

@@ -1,9 +1,15 @@
-"""`scipy.optimize` under its own names, in adapted code: solutions differentiated as solutions, not step by step."""
+"""`scipy.optimize` under its own names, in adapted code: solutions differentiated as solutions, not step by step.
+The solvers of differential equations in `scipy.integrate` likewise.
+"""
+
+import math
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.optimize
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 import dualdiff as dd
@@ -115,3 +121,120 @@ def test_sparse_jacobian_of_a_loop_into_a_plain_buffer():
     rows = np.stack([x, x + 1.0])
     scaled = dd.batch_jacobian(lambda x: np.array([r * float(r[0]) for r in x]))(rows)
     assert_allclose(scaled, [np.eye(8) * r[0] + np.outer(r, np.eye(8)[0]) for r in rows], rtol=1e-15)
+
+
+# scipy.integrate under its own names.
+
+
+def pendulum(p, method="RK45", **options):
+    """A right-hand side as people write it: an array that is filled, math, float; an event with attributes."""
+
+    def rate(t, y):
+        out = np.zeros(2)
+        out[0] = y[1]
+        out[1] = -p[0] * math.sin(y[0]) - float(p[1]) * y[1]
+        return out
+
+    def low(t, y):
+        return y[0]
+
+    low.terminal, low.direction = 2, 0
+    return solve_ivp(rate, (0.0, 10.0), [1.0, 0.0], method, events=[low], rtol=1e-9, atol=1e-10, **options)
+
+
+def swings(p):
+    result = pendulum(p)
+    return np.append(result.y[:, -1], result.t_events[0])
+
+
+def swings_by_odeint(p):
+    rate = lambda y, t: [y[1], -p[0] * math.sin(y[0]) - float(p[1]) * y[1]]
+    return scipy.integrate.odeint(rate, [1.0, 0.0], np.linspace(0.0, 2.0, 3))[-1]
+
+
+def hanging(p):
+    fun = lambda x, y: np.vstack([y[1], float(p[0]) * np.sqrt(1 + y[1] ** 2)])
+    ends = lambda ya, yb: np.array([ya[0] - 1.0, yb[0] - float(p[1])])
+    return scipy.integrate.solve_bvp(fun, ends, np.linspace(0, 1, 9), np.ones((2, 9)), tol=1e-9).y[1, [0, -1]]
+
+
+INTEGRATED = (swings, swings_by_odeint, hanging)
+
+
+@pytest.mark.parametrize("f", INTEGRATED, ids=lambda f: f.__name__)
+def test_differential_equations_under_the_names_that_scipy_has(f):
+    h = 1e-4
+    expected = np.stack([(f(P + h * e) - f(P - h * e)) / (2 * h) for e in np.eye(2)], axis=1)
+    for transform in (dd.jacfwd, dd.jacrev):
+        assert_allclose(transform(f)(P), expected, rtol=1e-3, atol=1e-4)
+    assert_allclose(dd.jacfwd(f)(P), dd.jacrev(f)(P), rtol=1e-8)
+    assert_array_equal(dd.jvp(f, (P,), (P,))[0], f(P))
+
+
+@pytest.mark.parametrize("method", ["RK23", "Radau", "BDF", "LSODA"])
+def test_value_does_not_depend_on_whether_it_is_differentiated(method):
+    f = lambda p: pendulum(p, method).y
+    for transform in (lambda f: dd.jvp(f, (P,), (P,))[0], lambda f: dd.vjp(f, P)[0]):
+        assert_array_equal(transform(f), f(P))
+
+
+@pytest.mark.parametrize("f", INTEGRATED, ids=lambda f: f.__name__)
+def test_equations_that_nothing_enters_return_what_scipy_returns(f):
+    found = []
+
+    def beside(z):
+        found.append(f(P))
+        return z * 2.0
+
+    assert dd.derivative(beside)(1.0) == 2.0
+    assert_array_equal(found[0], f(P))
+
+
+def test_a_callable_object_is_a_right_hand_side():
+    class Oscillator:
+        def __init__(self, k):
+            self.k = k
+
+        def __call__(self, t, y):
+            return [y[1], -float(self.k) * y[0]]
+
+    f = lambda k: solve_ivp(Oscillator(k), (0, 1), (1.0, 0.0), rtol=1e-9, atol=1e-9).y[0, -1]
+    expected = -np.sin(np.sqrt(2.0)) / (2 * np.sqrt(2.0))
+    assert_allclose([dd.derivative(f)(2.0), dd.grad(f)(2.0)], expected, rtol=1e-6)
+
+
+# Bounds and constraints of SciPy's own classes carry derivatives in plain sight, or in what a function closes over.
+
+
+def of_bounds(a):
+    bounds = scipy.optimize.Bounds(np.array([0.0, 0.0]), np.array([0.5, 3.0]) * a)
+    return scipy.optimize.minimize(lambda x: np.sum((x - 2 * a) ** 2), np.array([0.2, 0.3]), bounds=bounds).x[0]
+
+
+def of_linear_constraint(a):
+    limit = scipy.optimize.LinearConstraint(np.array([[1.0, 1.0]]), -np.inf, a)
+    return scipy.optimize.minimize(lambda x: np.sum((x - 2 * a) ** 2), np.array([0.2, 0.3]), constraints=[limit]).x[0]
+
+
+def of_nonlinear_constraint(a):
+    limit = scipy.optimize.NonlinearConstraint(lambda x: x[0] / a, -np.inf, 0.5)
+    return scipy.optimize.minimize(lambda x: np.sum((x - 2 * a) ** 2), np.array([0.2, 0.3]), constraints=limit).x[0]
+
+
+def of_linear_least_squares(a):
+    return scipy.optimize.lsq_linear(np.array([[1.0, 2.0], [2.0, 1.0]]) * a, np.array([1.0, 3.0])).x[0] * a**2
+
+
+@pytest.mark.parametrize("name", ["bounds", "linear_constraint", "nonlinear_constraint", "linear_least_squares"])
+def test_limits_in_objects_of_scipys_are_differentiated(name):
+    f = globals()[f"of_{name}"]
+    slope = {"linear_least_squares": 5 / 3}.get(name, 0.5)
+    assert_allclose([dd.derivative(f)(0.7), dd.grad(f)(0.7)], slope, rtol=1e-7)
+    assert_allclose(dd.jvp(f, (0.7,), (1.0,))[0], f(0.7), rtol=1e-7)  # with exact gradients, not differences
+
+
+def test_arrays_made_in_adapted_code_enter_solvers_of_dualdiff():
+    from dualdiff.scipy import optimize
+
+    f = lambda a: optimize.lsq_linear(np.array([[1.0, 2.0], [2.0, 1.0]]) * a, np.array([1.0, 3.0])).x[0] * a**2
+    assert_allclose(dd.derivative(f)(0.7), 5 / 3, rtol=1e-7)

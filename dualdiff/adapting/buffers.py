@@ -21,9 +21,10 @@ import numpy as np
 
 from .. import errors
 from ..table import RULES
-from ..values import storage
+from ..values import kinds, storage
 from ..values.dual import Cells, Dual
 from ..values.indexing import is_basic
+from ..values.kinds import ARRAYS
 from ..values.levels import duals_in, innermost
 from ..values.objects import carries, fused
 
@@ -55,7 +56,7 @@ class Buffer(Cells):
 
     def __getitem__(self, index: Any) -> Any:
         part = self.value[index]
-        if type(part) is _ndarray:
+        if type(part) in ARRAYS:
             if is_basic(index):
                 return _attached(part, self, (operator.getitem, index))
             return buffered(part)
@@ -187,7 +188,9 @@ def stripped_of(tree: Any, found: list[Buffer]) -> Any:
 
 def buffered(array: Any) -> Any:
     """A fresh array as a buffer, if its numbers can have derivatives."""
-    if type(array) is _ndarray and array.dtype.kind in "fc":
+    if kinds.OTHERS:
+        array = kinds.lift(array)
+    if type(array) in ARRAYS and array.dtype.kind in "fc":
         return Buffer(array)
     return array
 
@@ -296,7 +299,7 @@ def _with_views(
     result: Any, buffers: list[Buffer], again: Any, duals: Any, function: Any, args: Any, kwargs: Any
 ) -> Any:
     """What a function returned, with views of buffers as such."""
-    if type(result) is _ndarray:
+    if type(result) in ARRAYS:
         for buffer in buffers:
             if result is buffer.value:
                 return buffer
@@ -364,11 +367,11 @@ def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     def forward(self: Any, other: Any) -> Any:
         result = apply(self.value, plain(other))
-        return buffered(result) if type(result) is _ndarray else result
+        return buffered(result) if type(result) in ARRAYS else result
 
     def reflected(self: Any, other: Any) -> Any:
         result = apply(plain(other), self.value)
-        return buffered(result) if type(result) is _ndarray else result
+        return buffered(result) if type(result) in ARRAYS else result
 
     return forward, reflected
 
@@ -397,7 +400,7 @@ def _method_of(name: str) -> Callable[..., Any]:
                 return getattr(self, name)(*args, **kwargs)
             return function(self, *args, **kwargs)
         result = getattr(self.value, name)(*map(plain, args), **{key: plain(arg) for key, arg in kwargs.items()})
-        if type(result) is _ndarray:
+        if type(result) in ARRAYS:
             if "out" in kwargs and type(kwargs["out"]) is Buffer:
                 return kwargs["out"]
             if np.may_share_memory(result, self.value):

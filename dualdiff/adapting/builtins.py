@@ -17,6 +17,7 @@ import numpy as np
 
 from ..rules.call import wrapped
 from ..tangents.expression import Tangent
+from ..values import kinds
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
 from .buffers import Buffer, plain
@@ -51,7 +52,8 @@ def _standing_in(original: Any) -> Callable[[Any], Any]:
 def number_of(x: Any, convert: Callable[[Any], Any]) -> Any:
     """A Dual as a Dual of a Python number, where ``convert`` (float, complex) takes its plain value."""
     value = plain_value(x)
-    convert(value)  # Python's own errors, and NumPy's
+    if type(value) not in kinds.OTHERS:
+        convert(value)  # Python's own errors, and NumPy's
     if type(x) is Buffer:
         return convert(value)
     if type(x) is not Dual:  # a Variable
@@ -69,6 +71,8 @@ def number_of(x: Any, convert: Callable[[Any], Any]) -> Any:
 def float_(*args: Any, **kwargs: Any) -> Any:
     if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
         return presented(number_of(args[0], float))
+    if len(args) == 1 and not kwargs and type(args[0]) in kinds.OTHERS:
+        return args[0].as_number(float)
     return float(*args, **kwargs)
 
 
@@ -117,17 +121,22 @@ def with_primal(x: Any, value: Any) -> Any:
 
 @_standing_in(isinstance)
 def isinstance_(*args: Any, **kwargs: Any) -> bool:
-    if len(args) == 2 and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        x, kinds = args
-        return isinstance(plain_value(x), kinds) or (_asks_for_ours(kinds) and isinstance(x, kinds))
+    if len(args) == 2 and type(args[0]) not in _PLAIN:
+        x, classes = args
+        if is_dual(x):
+            return isinstance(kinds.shown(plain_value(x)), classes) or (
+                _asks_for_ours(classes) and isinstance(x, classes)
+            )
+        if type(x) in kinds.OTHERS:
+            return isinstance(kinds.shown(x), classes)
     return isinstance(*args, **kwargs)
 
 
-def _asks_for_ours(kinds: Any) -> bool:
+def _asks_for_ours(classes: Any) -> bool:
     """Whether it is asked for a Dual or a Variable by name."""
-    if isinstance(kinds, tuple):
-        return any(map(_asks_for_ours, kinds))
-    return hasattr(kinds, "__dual__") or kinds is Dual
+    if isinstance(classes, tuple):
+        return any(map(_asks_for_ours, classes))
+    return hasattr(classes, "__dual__") or classes is Dual
 
 
 class _Matching(type):
@@ -160,8 +169,9 @@ PATTERN[0] = pattern
 
 @_standing_in(type)
 def type_(*args: Any, **kwargs: Any) -> Any:
-    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        return type(plain_value(args[0]))
+    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN:
+        x = plain_value(args[0]) if is_dual(args[0]) else args[0]
+        return kinds.type_of(x)
     return type(*args, **kwargs)
 
 

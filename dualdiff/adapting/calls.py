@@ -121,19 +121,23 @@ def hook(g: Any) -> Any:
         if plan.code is None:
             return g
         view = plan.view
-        if view is not None and plan.defaults is g.__defaults__ and plan.kwdefaults is g.__kwdefaults__:
+        if view is not None and plan.defaults is g.__defaults__ and (plan.plain or plan.kwdefaults is g.__kwdefaults__):
             return view
         return plan.view_of(g)
+    if kind is MethodType:
+        function = g.__func__
+        if type(function) is FunctionType and id(function) not in KNOWN:
+            plan = plan_of(id(function.__code__))
+            if plan is not None and plan.of is function.__globals__ and plan.code is None:
+                return g
+        view = hook(function)
+        return g if view is function else MethodType(view, g.__self__)
     if kind is BuiltinFunctionType:
         if type(g.__self__) in _OWNERS and (found := _OWNERS[type(g.__self__)].get(g.__name__)) is not None:
             return functools.partial(found, g.__self__)
         return g
     if kind in _LEFT_ALONE:
         return g
-    if kind is MethodType:
-        function = g.__func__
-        view = hook(function)
-        return g if view is function else MethodType(view, g.__self__)
     if (found := INSTANCES.get(kind)) is not None:
         return found(g)
     if isinstance(g, type):
@@ -175,7 +179,7 @@ def _planned(f: FunctionType) -> Plan:
         arrive()
     if (special := SPECIAL[0](code, namespace)) is not None:
         plan = special
-    elif code.co_filename.startswith(_LEFT_FILES) or (_is_stdlib(root, code) and not _is_seen_through(root, code)):
+    elif is_left(code, namespace):
         plan = Plan(namespace, None)
     else:
         plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls), hook_with_lists), needs_none)
@@ -183,6 +187,12 @@ def _planned(f: FunctionType) -> Plan:
             _plans.leave(plan.code, namespace)
     _plans.put(code, plan)
     return plan
+
+
+def is_left(code: CodeType, namespace: dict[str, Any]) -> bool:
+    """Whether a function is never viewed: NumPy's, dualdiff's, most of the standard library's."""
+    root = str(namespace.get("__name__") or "").partition(".")[0]
+    return code.co_filename.startswith(_LEFT_FILES) or (_is_stdlib(root, code) and not _is_seen_through(root, code))
 
 
 def _is_stdlib(root: str, code: CodeType) -> bool:
@@ -364,7 +374,7 @@ class as_written:
     1.0
     >>> dd.derivative(dd.as_written(lambda x: math.exp(x)))(0.0)  # doctest: +IGNORE_EXCEPTION_DETAIL
     Traceback (most recent call last):
-    TypeError: float(x), or a function of the math module, of a Dual of shape (): the derivative would be lost.
+    DerivativeLost: float(x), or a function of the math module, of a Dual of shape (): the derivative would be lost.
     """
 
     def __init__(self, f: Callable[..., Any]) -> None:
@@ -381,6 +391,9 @@ class as_written:
 
     def __reduce__(self) -> Any:
         return as_written, (self.f,)
+
+    def __repr__(self) -> str:
+        return f"<as_written {self.f!r}>"
 
 
 class Adapted:
@@ -401,6 +414,9 @@ class Adapted:
 
     def __reduce__(self) -> Any:
         return getattr(sys.modules[_OURS], "adapt"), (self.f,)  # noqa: B009
+
+    def __repr__(self) -> str:
+        return f"<adapt of {self.f!r}>"
 
 
 INSTANCES[as_written] = lambda g: g

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.dual import Dual, primal
 from ..values.levels import duals_in, innermost
 from ..values.objects import carries, fused
@@ -158,6 +159,9 @@ def _converting(original: Any) -> None:
         if kind is Buffer:
             return _of_buffer(original, given, args[1:], kwargs)
         if kind is _ndarray or not carries(given):
+            other = kinds.other_in(given) if kinds.OTHERS else None
+            if other is not None:
+                return original(given, *args[1:], like=other, **kwargs)
             array = original(plain(given), *args[1:], **kwargs)
             if type(array) is _ndarray and array is not given and not _shares(array, given):
                 return buffered(array)
@@ -181,7 +185,10 @@ def plain_array(given: Any) -> Any:
 
 
 def _of_buffer(original: Any, buffer: Any, rest: Any, kwargs: Any) -> Any:
-    array = original(buffer.value, *rest, **kwargs)
+    if type(buffer.value) in kinds.OTHERS:
+        array = original(buffer.value, *rest, **kwargs, like=buffer.value)
+    else:
+        array = original(buffer.value, *rest, **kwargs)
     if array is buffer.value:
         return buffer
     if np.may_share_memory(array, buffer.value):
@@ -225,7 +232,7 @@ def _scalar(kind: Any) -> None:
                     whole = np.asarray(x, dtype=kind, like=x if type(x) is Dual else x.__dual__())
                     return whole[()]
                 return kind(plain_value(x))
-            return kind(plain(x))
+            return kinds.call(kind, plain(x))
         return kind(*args, **kwargs)
 
     convert.__name__ = kind.__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import CodeType, TracebackType
+from typing import Any
 
 from .. import errors
 from . import calls
@@ -17,10 +18,13 @@ def explain(error: BaseException, refusal: str | None = None) -> None:
     if calls.ON and not any("as written" in note for note in getattr(error, "__notes__", ())):
         trace: TracebackType | None = error.__traceback__
         while trace is not None:
-            reason = _reason(trace.tb_frame.f_code)
+            code = trace.tb_frame.f_code
+            if code is calls.as_written.__call__.__code__:
+                break
+            reason = _reason(code, trace.tb_frame.f_globals)
             if reason:
                 error.add_note(
-                    f"dualdiff: {trace.tb_frame.f_code.co_qualname} runs as written ({reason}); "
+                    f"dualdiff: {code.co_qualname} runs as written ({reason}); "
                     "float(), math and np.zeros take no derivative there."
                 )
                 break
@@ -29,13 +33,12 @@ def explain(error: BaseException, refusal: str | None = None) -> None:
         error.add_note(f"dualdiff: before this, a derivative was refused:\n  {refusal}")
 
 
-def _reason(code: CodeType) -> str:
+def _reason(code: CodeType, namespace: dict[str, Any]) -> str:
+    """Why a function runs as written; nothing for a view, and for what is never viewed."""
     plan = calls.plan_of(id(code))
-    if plan is None:
+    if plan is not None and (plan.code is None or plan.code is code):
+        return plan.reason
+    if plan is None and calls.is_left(code, namespace):
         return ""
-    if plan.code is not None and plan.code is not code:
-        # There is a view of it, which a call in the source would have found.
-        return (
-            "Python itself calls it: for an operator, an index, a loop, a with statement, or from a compiled function"
-        )
-    return plan.reason
+    # A call in the source would have found its view.
+    return "Python itself calls it: for an operator, an index, a loop, a with statement, or from a compiled function"

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..rules.call import wrapped
 from ..tangents.expression import Tangent
+from ..values import kinds
 from ..values.dual import Dual
 from ..values.objects import carries
 from .buffers import plain
@@ -57,8 +58,8 @@ def _function(module: Any, name: str, tangent: Callable[..., Any], number: Calla
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if not any(map(_is_active, args)) and not any(map(_is_active, kwargs.values())):
-            return original(*args, **kwargs)
-        value = original(*map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
+            return kinds.call(original, *args, **kwargs)
+        value = kinds.call(original, *map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
         with np.errstate(all="ignore"):
             found = tangent(*map(number, args), **{key: number(arg) for key, arg in kwargs.items()})
         return presented(with_primal(found, value))
@@ -110,7 +111,7 @@ _function(math, "nextafter", lambda x, y, **steps: x)
 def _asked(module: Any, *names: str) -> None:
     def enter_one(original: Any) -> None:
         def function(*args: Any, **kwargs: Any) -> Any:
-            return original(*map(_asked_of, args), **{key: _asked_of(arg) for key, arg in kwargs.items()})
+            return kinds.call(original, *map(_asked_of, args), **{key: _asked_of(arg) for key, arg in kwargs.items()})
 
         function.__name__ = original.__name__
         enter(original, function)
@@ -133,8 +134,8 @@ def _pair(name: str, parts: Callable[[Any, Any, Any], Any]) -> None:
 
     def function(*args: Any, **kwargs: Any) -> Any:
         if len(args) != 1 or kwargs or not _is_active(args[0]):
-            return original(*args, **kwargs)
-        first, second = original(_value(args[0]))
+            return kinds.call(original, *args, **kwargs)
+        first, second = kinds.call(original, _value(args[0]))
         return parts(_number(args[0]), first, second)
 
     function.__name__ = name
@@ -161,8 +162,8 @@ def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, nu
         if carries(listed):
             args = listed
         elif not carries(kwargs):
-            return original(*map(plain, args), **kwargs)
-        value = original(*map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
+            return kinds.call(original, *map(plain, args), **kwargs)
+        value = kinds.call(original, *map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
         given = [list(map(number, arg)) if _is_iterable(arg) else number(arg) for arg in args]
         named = {key: list(map(number, arg)) if _is_iterable(arg) else number(arg) for key, arg in kwargs.items()}
         with np.errstate(all="ignore"):

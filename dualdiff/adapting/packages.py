@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.objects import carries, fused, stripped
+from .buffers import plain
 from .builtins import with_primal
-from .calls import PACKAGES, enter, hook, view_of
-from .solvers import enter_integrators, enter_solvers
+from .calls import PACKAGES, enter, hook, method, view_of
+from .solvers import enter_integrators, enter_solvers, in_tree
 
-_pending = ["special", "linalg", "integrate", "interpolate", "stats", "optimize"]
+_pending = ["special", "linalg", "integrate", "interpolate", "stats", "optimize", "sparse"]
 
 
 def arrive() -> None:
@@ -30,6 +32,9 @@ def arrive() -> None:
             ours = importlib.import_module(f"dualdiff.scipy.{name}")
             if name == "optimize":
                 enter_solvers(package, ours)
+                continue
+            if name == "sparse":
+                _sparse(package, ours)
                 continue
             _functions(package, ours)
             if name == "integrate":
@@ -64,7 +69,7 @@ def _either(original: Any, own: Any) -> Any:
         if of_functions and any(map(_is_function, (*args, *kwargs.values()))):
             # It may return what carries a derivative, from around it.
             return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
-        return original(*args, **kwargs)
+        return kinds.call(original, *args, **kwargs)
 
     return call
 
@@ -74,6 +79,8 @@ def _is_function(x: Any) -> bool:
 
 
 def _viewed(x: Any) -> Any:
+    if type(x) in (list, tuple, dict):
+        return in_tree(_viewed, x)  # limits of nquad
     return hook(x) if _is_function(x) else x
 
 
@@ -86,11 +93,55 @@ def _method(cls: type, name: str, differentiable: Any) -> None:
     @functools.wraps(original)
     def method(*args: Any, **kwargs: Any) -> Any:
         if not (carries(args[1:]) or carries(kwargs)):
-            return original(*args, **kwargs)
+            if kinds.OTHERS:
+                args, kwargs = tuple(map(plain, args)), {name: plain(arg) for name, arg in kwargs.items()}
+            return kinds.call(original, *args, **kwargs)
         result = differentiable(*args, **kwargs)
         return view_of(original)(*args, **kwargs) if result is NotImplemented else result
 
     enter(original, method)
+
+
+# Sparse matrices.
+
+
+def _sparse(package: Any, ours: Any) -> None:
+    """What has a rule; a refusal in place of the rest, where a matrix carries derivatives."""
+    for module in (package, package.linalg):
+        for name in module.__all__:
+            original = getattr(module, name)
+            if isinstance(original, (type, FunctionType)) and not (
+                isinstance(original, type) and issubclass(original, (BaseException, Warning))
+            ):
+                if name in ("splu", "factorized"):
+                    enter(original, _of_active(original, vars(ours)[name], ours))
+                elif name in ours.STAND_INS:
+                    enter(original, vars(ours)[name])
+                elif isinstance(original, FunctionType):
+                    enter(original, _refusing(original, ours))
+    method(package.linalg.SuperLU, "solve", ours.solve_of_factors)
+    for name in ours.CLASSES:
+        cls = getattr(package, name)
+        _method(cls, "multiply", ours.multiplied)
+
+
+def _of_active(original: Any, own: Any, ours: Any) -> Any:
+    @functools.wraps(original)
+    def call(A: Any, *args: Any, **kwargs: Any) -> Any:
+        return (own if isinstance(A, ours.ActiveMatrix) else original)(A, *args, **kwargs)
+
+    return call
+
+
+def _refusing(original: Any, ours: Any) -> Any:
+    @functools.wraps(original)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        given = (*args, *kwargs.values())
+        if any(isinstance(arg, ours.ActiveMatrix) for arg in given):
+            raise ours.refusal(original, given)
+        return view_of(original)(*args, **kwargs)
+
+    return call
 
 
 # Distributions: by type, since a frozen one holds a copy of its own.

@@ -8,6 +8,7 @@ again with derivatives.  So a solver that nothing enters returns what SciPy retu
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from types import FunctionType, MethodType, ModuleType
@@ -35,7 +36,7 @@ def _solver(original: Any, own: Any) -> Callable[..., Any]:
     def solve(*args: Any, **kwargs: Any) -> Any:
         args, kwargs = stripped_of(args, []), stripped_of(kwargs, [])
         found: list[Any] = [args, kwargs]
-        if not carries(found):
+        if not carries(found) and not any(map(_limits_carry, (*args, *kwargs.values()))):
             found.clear()
             plain_args = [_on_numbers(arg, found) for arg in args]
             result = original(*plain_args, **{name: _on_numbers(arg, found) for name, arg in kwargs.items()})
@@ -68,7 +69,7 @@ def _integrator(original: Any, own: Any) -> Callable[..., Any]:
 def _viewed(x: Any) -> Any:
     """A function as adapted code calls it, for somebody who is not adapted; all else as it is."""
     if not isinstance(x, _FUNCTIONS) and not _is_callable_instance(x):
-        return _in_tree(_viewed, x)
+        return in_tree(_viewed, x)
     view = hook(x)
     return functools.wraps(x)(lambda *args, **kwargs: settled(view(*args, **kwargs)))
 
@@ -80,7 +81,7 @@ def _is_callable_instance(x: Any) -> bool:
 def _on_numbers(x: Any, found: list[Any]) -> Any:
     """A function of plain numbers; what carried a derivative is put into ``found``."""
     if not isinstance(x, _FUNCTIONS):
-        return _in_tree(lambda item: _on_numbers(item, found), x)
+        return in_tree(lambda item: _on_numbers(item, found), x)
     view = hook(x)
 
     @functools.wraps(x)
@@ -94,10 +95,27 @@ def _on_numbers(x: Any, found: list[Any]) -> Any:
     return call
 
 
-def _in_tree(change: Callable[[Any], Any], x: Any) -> Any:
-    """The same for functions in lists, tuples and dicts (constraints, callbacks by name)."""
+def in_tree(change: Callable[[Any], Any], x: Any) -> Any:
+    """The same for functions in lists, tuples and dicts, and in a constraint of SciPy's (callbacks by name)."""
     if type(x) is list or type(x) is tuple:
         return type(x)(map(change, x))
     if type(x) is dict:
         return {name: change(item) for name, item in x.items()}
+    if _is_constraint(x) and any(isinstance(item, _FUNCTIONS) for item in vars(x).values()):
+        changed = copy.copy(x)
+        for name, item in vars(x).items():
+            setattr(changed, name, change(item))
+        return changed
     return x
+
+
+def _is_constraint(x: Any) -> bool:
+    """Whether it is a Bounds, LinearConstraint or NonlinearConstraint."""
+    return type(x).__module__ == "scipy.optimize._constraints"
+
+
+def _limits_carry(x: Any) -> bool:
+    """Whether a constraint of SciPy's has limits or a matrix that carry a derivative."""
+    if type(x) in (list, tuple):
+        return any(map(_limits_carry, x))
+    return _is_constraint(x) and any(map(carries, vars(x).values()))

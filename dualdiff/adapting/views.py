@@ -29,11 +29,12 @@ _lock = threading.RLock()
 class Plan:
     """What is to be done with a function of some code: compiled anew (``code``), or left as written (None)."""
 
-    __slots__ = ("assumed", "code", "defaults", "kwdefaults", "of", "reason", "view")
+    __slots__ = ("assumed", "code", "defaults", "kwdefaults", "of", "plain", "reason", "view")
 
     def __init__(self, of: dict[str, Any], code: CodeType | None, assumed: Any = (), reason: str = "") -> None:
         self.of = of  # the globals that it was made for
         self.code = code
+        self.plain = code is not None and code.co_kwonlyargcount == 0  # its keyword defaults mean nothing
         self.assumed = assumed  # global names that were taken for the modules they meant
         self.reason = reason
         self.view: Any = None  # kept for a function without cells, and its defaults

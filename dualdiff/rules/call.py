@@ -14,6 +14,7 @@ from ..tangents import ONE, Like, Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values import storage as shared
 from ..values.dual import Dual, primal
+from ..values.kinds import ARRAYS, as_array
 from ..values.levels import duals_in, value_of
 from ..values.objects import fused
 
@@ -28,7 +29,7 @@ def number(arg: Any) -> Any:
     arg = fused(arg)
     if getattr(arg, "dtype", None) is _OBJECT or isinstance(arg, Decimal):
         raise errors.strange_objects(arg)
-    return np.asarray(arg) if isinstance(arg, (list, tuple)) else arg
+    return as_array(arg) if isinstance(arg, (list, tuple)) else arg
 
 
 def tangent_of(arg: Any, perturbation: Perturbation) -> Tangent:
@@ -112,7 +113,7 @@ def wrapped(y: Any, tangent: Tangent | None, perturbation: Perturbation) -> Any:
     """The value and its tangent as a Dual, the tangent in the shape and dtype of the value."""
     if tangent is None or tangent.handle is None:
         return y
-    if type(y) is not np.ndarray and hasattr(type(y), "__takes_calls__"):
+    if type(y) not in ARRAYS and hasattr(type(y), "__takes_calls__"):
         y = y.value  # SciPy's object was made in adapted code, and calculates with its buffers
     like, wanted = tangent.like, like_of(y)
     handle = tangent.handle

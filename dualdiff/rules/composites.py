@@ -16,6 +16,7 @@ from .. import errors
 from ..table import RULES, register
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import primal
+from ..values.kinds import as_array
 from ..values.levels import innermost
 from ..values.objects import fused
 from .elementwise_functions import chord
@@ -43,7 +44,7 @@ def formula(*functions: Any, active: str | None = None) -> Callable[[Callable[..
 
 def array(x: Any) -> Any:
     """An argument that is to have a shape."""
-    return x if hasattr(x, "__array_function__") else np.asarray(x)
+    return x if hasattr(x, "__array_function__") else as_array(x)
 
 
 def along(axis: int, ndim: int, index: Any) -> tuple[Any, ...]:

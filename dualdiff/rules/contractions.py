@@ -21,7 +21,9 @@ from .. import errors
 from ..table import Rule, register
 from ..tangents import ONE, Like, like_of
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
+from ..values import kinds
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, perturbation_of, refuse_narrowing, tangent_of, wrapped, written
@@ -109,7 +111,6 @@ def short_way(
     function: Any, letters: Callable[..., Letters | None], operate: Callable[[Any, Any], Any]
 ) -> Callable[[Any, Any], Any]:
     """The call with two float arrays of one dtype, which is what most programs do; ``operate`` does all others."""
-    array = np.ndarray
 
     @functools.lru_cache(maxsize=1024)
     def subscripts(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[str, str] | None:
@@ -122,7 +123,7 @@ def short_way(
             return operate(a, b)
         x = a.value if type(a) is Dual and a.perturbation is p else a
         z = b.value if type(b) is Dual and b.perturbation is p else b
-        if type(x) is not array or type(z) is not array or x.dtype is not z.dtype or x.dtype.kind != "f":
+        if type(x) not in ARRAYS or type(z) not in ARRAYS or x.dtype is not z.dtype or x.dtype.kind != "f":
             return operate(a, b)
         y = function(x, z)
         found = subscripts(x.shape, z.shape)
@@ -148,11 +149,11 @@ def bilinear(
 def operand(x: Any) -> Any:
     """A factor as an array (or number): lists and object arrays of Duals are made one."""
     x = fused(x)
-    return np.asarray(x) if isinstance(x, (list, tuple)) else x
+    return kinds.as_array(x) if isinstance(x, (list, tuple)) else x
 
 
 def as_array(x: Any) -> Any:
-    return x if hasattr(x, "shape") else np.asarray(x)
+    return x if hasattr(x, "shape") else kinds.as_array(x)
 
 
 def conj(x: Any) -> Any:

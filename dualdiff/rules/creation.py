@@ -13,7 +13,9 @@ import numpy as np
 from ..table import RULES
 from ..tangents import ONE
 from ..tangents.expression import Tangent
+from ..values import kinds
 from ..values.dual import Dual, is_array, may_share_memory, primal
+from ..values.kinds import OTHERS, as_array
 from ..values.levels import duals_in, innermost, lifted
 from ..values.objects import fused, stripped
 from .call import constant, wrapped
@@ -64,7 +66,9 @@ def full_like(
 def _plain(function: Any, like: Dual, args: Any, kwargs: Any) -> Any:
     """The array itself, of the kind that the value of ``like`` is."""
     value = like.value
-    if isinstance(value, (np.ndarray, np.generic)) or not hasattr(value, "__array_function__"):
+    if (isinstance(value, (np.ndarray, np.generic)) and type(value) not in OTHERS) or not hasattr(
+        value, "__array_function__"
+    ):
         return function(*args, **kwargs)
     return function(*args, **kwargs, like=value)
 
@@ -90,7 +94,7 @@ def full(like: Dual, shape: Any, fill_value: Any, dtype: Any = None, order: Any 
         return _buffer(_plain(np.full, like, (shape, fill_value, dtype, order), options), like)
     dtype = np.dtype(fill_value.dtype if dtype is None else dtype)
     if constant(dtype):
-        return np.full(shape, primal(fill_value), dtype, order, **options)
+        return kinds.call(np.full, shape, primal(fill_value), dtype, order, **options)
     y: Any = np.empty(shape, dtype, order, like=like, **options)
     y[...] = fill_value
     return y
@@ -199,7 +203,7 @@ def _fractions(num: int, endpoint: bool, ndim: int, axis: int) -> Any:
 
 def _ends(*ends: Any) -> tuple[Any, ...]:
     fused_ends = (fused(end) for end in ends)
-    return tuple(end if hasattr(end, "__array_function__") else np.asarray(end) for end in fused_ends)
+    return tuple(end if hasattr(end, "__array_function__") else as_array(end) for end in fused_ends)
 
 
 @composite(np.linspace, active="start stop")

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS
 from .extrema import same_as
 from .reducing import as_mask, selected
 from .ufunc_methods import linear_recurrence, recurrence
@@ -41,7 +42,7 @@ def _cumulated(d: Tangent, axis: int) -> Tangent:
 
 
 def short_cumsum(a: Dual, axis: Any) -> Any:
-    if type(a.value) is not np.ndarray or (axis is None and a.ndim != 1) or a.ndim == 0:
+    if type(a.value) not in ARRAYS or (axis is None and a.ndim != 1) or a.ndim == 0:
         return None
     axis = axis or 0
     y = np.add.accumulate(a.value, axis=axis)

@@ -19,7 +19,9 @@ from .. import errors
 from ..table import RULES, Rule, register
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
+from ..values import kinds
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS
 from ..values.levels import innermost, value_of
 from ..values.objects import fused
 from .call import perturbation_of, wrapped_parts, written
@@ -51,11 +53,11 @@ elementwise(np.square, lambda y, x: x + x)
 
 def _power_base(y: Any, a: Any, b: Any) -> Any:
     """∂(a**b)/∂a = b a**(b-1), which is 0 for b = 0 whatever a is."""
-    if type(b) is int or type(b) is float:
+    if kinds.type_of(b) in (int, float):
         if b == 2:
             return a + a
         if b != 0:
-            return b * np.power(a, b - 1) if type(a) is float else b * a ** (b - 1)
+            return b * np.power(a, b - 1) if kinds.is_python_float(a) else b * a ** (b - 1)
     zero = b == 0
     if type(b) is Dual:  # of an outer level: ∂²/∂a∂b at b = 0 is 1/a, and needs the factor b as it is
         zero = zero & (a == 0)
@@ -64,8 +66,8 @@ def _power_base(y: Any, a: Any, b: Any) -> Any:
 
 def _power_exponent(y: Any, a: Any, b: Any) -> Any:
     """∂(a**b)/∂b = a**b log a, which is 0 for a = 0 and b > 0."""
-    if type(a) is float and a > 0:
-        return y * math.log(a)
+    if kinds.is_python_float(a) and a > 0:
+        return y * kinds.call(math.log, a)
     zero = (a == 0) & (np.real(b) > 0)
     return y * np.log(np.where(zero, 1.0, a))
 
@@ -140,14 +142,14 @@ def sech_squared(x: Any) -> Any:
     """1 − tanh² x = 1 / cosh² x: far out tanh x has lost the digits that tell it from 1."""
     if type(x) is Dual:
         return _SECH_SQUARED.operate(sech_squared, x)
-    if type(x) is float or type(x) is np.float64:
-        y = 0.0 if abs(x) > 700 else 1 / math.cosh(x)
+    if kinds.type_of(x) in (float, np.float64):
+        y = 0.0 if abs(x) > 700 else 1 / kinds.call(math.cosh, x)
         return y * y
     if np.iscomplexobj(x):
         e = np.exp(-2 * np.where(np.real(x) < 0, -x, x))  # of the sign that does not overflow
         return 4 * e / ((1 + e) * (1 + e))
     y = quietly(np.cosh, x)  # whose overflow gives the right 0, beyond 710
-    if type(y) is np.ndarray:
+    if type(y) in ARRAYS:
         np.reciprocal(y, out=y)
         return np.multiply(y, y, out=y)
     y = 1 / y

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS
 from .axes import along, axes_of
 from .forms import gathered
 from .reducing import as_mask, selected, total, weighted
@@ -30,7 +31,7 @@ def extremum(
     """All entries that equal the result share it evenly."""
     if dtype is not None:
         a = np.positive(a, dtype=dtype)
-    if type(a) is np.ndarray and where is True and initial is None:
+    if type(a) in ARRAYS and where is True and initial is None:
         tied = a == along(y, a, axis)
         if np.count_nonzero(tied) == y.size and not np.any(y != y):  # one each: no ties, no NaN
             return total(da * tied, axis, y)
@@ -54,7 +55,7 @@ def short_extremum(reduce: Any, argument: Any) -> Callable[[Dual, Any], Any]:
 
     def short(a: Dual, axis: Any) -> Any:
         value, p = a.value, a.perturbation
-        if type(value) is not np.ndarray or value.size == 0:
+        if type(value) not in ARRAYS or value.size == 0:
             return None
         y = reduce(value, axis=axis)
         if axis is None or value.ndim <= 1:

@@ -28,6 +28,7 @@ from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values import storage as shared
 from ..values.dual import Dual, is_array, may_share_memory, primal
+from ..values.kinds import ARRAYS, as_array
 from ..values.levels import duals_in, innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import (
@@ -139,7 +140,7 @@ class Gather:
     def __call__(self, *tangents: Any) -> Any:
         flat = [tangent.reshape(tangent.shape[0], math.prod(tangent.shape[1:])) for tangent in tangents]
         whole = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
-        if type(whole) is not np.ndarray:  # others may take a flat list of places only
+        if type(whole) not in ARRAYS:  # others may take a flat list of places only
             places = self.positions.ravel()
             taken = np.take(whole, np.maximum(places - 1, 0), axis=1) if whole.shape[1] else whole
             if self.holes:
@@ -208,7 +209,7 @@ class Rearranging(Rule):
                 start += places[name].size
             elif name in values:
                 places[name] = np.zeros(np.shape(values[name]), np.intp)
-        moved = Gather(np.asarray(self.function(**places)))
+        moved = Gather(as_array(self.function(**places)))
         return None if constant(y.dtype) else Tangent(perturbation, perturbation.rearrange(tuple(given), moved, y))
 
     def _gathered(self, y: Any, places: Any, tangents: tuple[Any, ...], perturbation: Any, out: Any) -> Any:
@@ -216,7 +217,7 @@ class Rearranging(Rule):
             parts = [self._gathered(a, b, tangents, perturbation, None) for a, b in zip(y, places, strict=True)]
             return type(y)(parts)
         # Cast to whole numbers (np.insert into an integer array), a result is constant.
-        result = gathered(y, np.asarray(places), tangents, perturbation) if not constant(y.dtype) else y
+        result = gathered(y, as_array(places), tangents, perturbation) if not constant(y.dtype) else y
         return result if out is None else written(self.function, out, result)
 
 

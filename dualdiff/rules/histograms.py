@@ -11,6 +11,7 @@ from ..table import register
 from ..tangents import Like
 from ..tangents.expression import Tangent
 from ..values.dual import primal
+from ..values.kinds import OTHERS
 from ..values.objects import fused, stripped
 from .composites import array, formula
 from .forms import Composite, tangent_rule
@@ -24,7 +25,7 @@ _ALL = slice(None)
 def bincount(y: Any, x: Any, weights: Any = None, minlength: int = 0, *, dweights: Tangent) -> Tangent | None:
     if y.dtype.kind != "f":  # of nothing, NumPy returns whole numbers
         return None
-    places = np.array(x, dtype=np.intp)
+    places = np.array(x, dtype=np.intp) if type(x) not in OTHERS else x.astype(np.intp)
 
     def apply(block: Any) -> Any:
         sums = np.zeros((block.shape[0], *np.shape(y)), dtype=y.dtype, like=block)

@@ -11,6 +11,7 @@ import numpy as np
 from .. import errors
 from ..tangents import ONE, Perturbation, blocks
 from ..values.dual import Dual, primal
+from ..values.kinds import as_array
 from ..values.levels import innermost, value_of
 from ..values.objects import fused, stripped
 from .call import constant, written
@@ -173,5 +174,5 @@ def _mask(condition: Any, chosen: bool) -> Any:
     """Where a condition is true (or false), as a boolean array, which selects, and not a scalar, which multiplies."""
     if hasattr(condition, "__array_function__") and not isinstance(condition, np.ndarray):
         return condition != 0 if chosen else condition == 0
-    mask = np.asarray(condition, dtype=bool)
-    return mask if chosen else np.asarray(~mask)
+    mask = as_array(condition, bool)
+    return mask if chosen else as_array(~mask)

@@ -13,6 +13,7 @@ import numpy as np
 from ..table import register
 from ..tangents.expression import Tangent, normalized, sum_subscripts
 from ..values.dual import Dual, primal
+from ..values.kinds import ARRAYS
 from .contractions import conj
 from .forms import TangentRule, tangent_rule
 from .matrices import rounding_of, weighted_sum
@@ -122,8 +123,8 @@ def _euclidean(function: Any, a: Dual, options: dict[str, Any]) -> Any:
     None where y is 0 or not finite, and for all but float arrays and an int for ``axis``.
     """
     x, p, axis = a.value, a.perturbation, options.get("axis")
-    plain = x if type(x) is np.ndarray else primal(x)
-    if type(plain) is not np.ndarray or plain.dtype.kind != "f" or not plain.ndim:
+    plain = x if type(x) in ARRAYS else primal(x)
+    if type(plain) not in ARRAYS or plain.dtype.kind != "f" or not plain.ndim:
         return None
     if axis is None and not options:
         y = function(x)

@@ -13,6 +13,7 @@ import numpy as np
 from .. import errors
 from ..table import register
 from ..values.dual import Dual, primal
+from ..values.kinds import ARRAYS
 from ..values.objects import stripped
 from .forms import custom
 from .without_derivatives import Passive, passive, refused
@@ -37,7 +38,7 @@ def warn_if_remembered(a: Any, b: Any) -> None:
     Not if all entries are the same (zeros, say), nor where `stop_gradient` made a plain array of this perturbation's.
     """
     for x, plain in ((a, b), (b, a)):
-        if type(x) is not Dual or type(plain) is not np.ndarray or plain.dtype == object or plain.size < 2:
+        if type(x) is not Dual or type(plain) not in ARRAYS or plain.dtype == object or plain.size < 2:
             continue
         if np.array_equal(primal(x), plain) and np.any(plain != plain.flat[0]) and not x.perturbation.stopped:
             errors.warn(errors.remembered(x.shape))

@@ -19,6 +19,7 @@ from ..tangents import blocks
 from ..tangents.expression import Tangent, normalized
 from ..values import storage as shared
 from ..values.dual import Dual, is_array, may_share_memory, primal
+from ..values.kinds import ARRAYS
 from ..values.levels import innermost
 from ..values.objects import fused
 from .call import constant, wrapped
@@ -63,6 +64,8 @@ def _flat(block: Any) -> Any:
 
 def _memory_order(value: Any) -> list[int]:
     """Axes from the slowest to the fastest, as NumPy's iterator takes them: axes of stride 0 stay where they are."""
+    if type(value) in ARRAYS and type(value) is not np.ndarray:
+        value = value.memory
     if not isinstance(value, np.ndarray):
         raise errors.unsupported(np.ravel, "order='K' asks for the memory of a NumPy array", [value.shape])
     pair: Any = [value, None]
@@ -170,7 +173,7 @@ def _diagonal(block: Any, offset: int, axis1: int, axis2: int) -> Any:
         n = min(square.shape[-2:])
         return np.einsum("...ii->...i", square[..., :n, :n])
     part = np.diagonal(block, offset, axis1, axis2)
-    if type(part) is np.ndarray and block.flags.writeable:
+    if type(part) in ARRAYS and block.flags.writeable:
         part.setflags(write=True)
     return part
 

@@ -14,6 +14,7 @@ from ..table import Rule
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent, sum_subscripts
 from ..values.dual import Dual
+from ..values.kinds import as_array
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .axes import axes_of
@@ -127,7 +128,7 @@ def selected(d: Tangent, where: Any) -> Tangent:
 
 
 def as_mask(where: Any) -> Any:
-    return where if hasattr(where, "dtype") else np.asarray(where, dtype=bool)
+    return where if hasattr(where, "dtype") else as_array(where, bool)
 
 
 def total(d: Tangent, axis: Any, y: Any) -> Tangent:

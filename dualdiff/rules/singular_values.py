@@ -13,6 +13,7 @@ import numpy as np
 
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
+from ..values.kinds import as_array
 from .called import Composite
 from .contractions import conj, operand
 from .factorizations import side_by_side
@@ -179,7 +180,7 @@ def pinv(
         rcond = 1e-15 if rtol is np._NoValue else max(a.shape[-2:]) * eps if rtol is None else rtol
     s = np.linalg.svdvals(primal(a))
     largest = np.max(s, axis=-1, keepdims=True)
-    dropped = ~(s > np.asarray(rcond)[..., None] * largest)
+    dropped = ~(s > as_array(rcond)[..., None] * largest)
     if not np.all(np.where(dropped, s, 0.0) <= 10 * max(a.shape[-2:]) * np.finfo(a.dtype).eps * largest):
         return _truncated_pinv(a, ~dropped, da)
     yH, daH = H(y), dH(da)

@@ -15,6 +15,7 @@ import numpy as np
 from ..tangents import blocks
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS, as_array
 from ..values.objects import fused, stripped
 from .axes import axes_of
 from .forms import composite, custom, tangent_rule
@@ -124,7 +125,7 @@ def trim_zeros(filt: Any, trim: Any = "fb", axis: Any = None) -> Any:
         nonzero = np.nonzero(plain)
         for i in axes_of(axis, filt.ndim):
             starts[i] = np.min(nonzero[i])
-    if isinstance(plain, np.ndarray):
+    if type(plain) in ARRAYS:
         return filt[tuple(slice(int(i), int(i) + n) for i, n in zip(starts, trimmed.shape, strict=True))]
     for i, start in enumerate(starts):
         filt = filt[(*(slice(None),) * i, start + np.arange(trimmed.shape[i]))]
@@ -168,13 +169,13 @@ def piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kwargs: Any) -
 
 
 def _boolean(condition: Any) -> Any:
-    return condition if getattr(condition, "dtype", None) == np.bool_ else np.asarray(condition, dtype=bool)
+    return condition if getattr(condition, "dtype", None) == np.bool_ else as_array(condition, bool)
 
 
 @composite(np.interp)
 def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period: Any = None) -> Any:
     """y = fⱼ + (x − xⱼ) (fⱼ₊₁ − fⱼ) / (xⱼ₊₁ − xⱼ), with NumPy's j: a knot belongs to the interval on its right."""
-    x, xp, fp = (v if hasattr(v, "dtype") else np.asarray(v) for v in (x, xp, fp))
+    x, xp, fp = (v if hasattr(v, "dtype") else as_array(v) for v in (x, xp, fp))
     if period is not None:
         period = np.absolute(period)
         x, xp = np.remainder(x, period), np.remainder(xp, period)

@@ -16,6 +16,7 @@ import numpy as np
 from .. import errors
 from ..tangents import Like, dtype_of
 from ..values.dual import Dual
+from .active_matrices import scaled
 
 
 def is_sparse(x: Any) -> bool:
@@ -31,11 +32,12 @@ def operated(symbol: str, x: Dual, matrix: Any, reflected: bool) -> Any:
     # The matrices of old multiply by *, the arrays of today entry by entry.
     if symbol == "@" or (symbol == "*" and _is_matrix(matrix) and x.ndim):
         return _product(x, matrix, reflected)
+    if not x.ndim and len(matrix.shape) == 2 and (symbol == "*" or (symbol == "divide" and reflected)):
+        return scaled(matrix, x, symbol != "*")
     shown = f"A {symbol} x" if reflected else f"x {symbol} A"
     raise errors.UnsupportedFunction(
-        f"{shown} of a scipy.sparse {type(matrix).__name__} and a Dual of shape {x.shape}: the result would be a "
-        "sparse matrix, which cannot hold derivatives.\n"
-        "  Products with vectors can: A @ x, x @ A, A.dot(x); for anything else use A.toarray()."
+        f"{shown} of a scipy.sparse {type(matrix).__name__} and a Dual of shape {x.shape} has no derivative rule.\n"
+        "  Products have: A @ x, x @ A, A.dot(x), A.multiply(x), A * x[0]; for anything else use A.toarray()."
     )
 
 

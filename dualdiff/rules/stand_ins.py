@@ -14,6 +14,7 @@ from typing import Any
 
 from ..pytrees.trees import presented
 from ..table import Rule
+from ..values import kinds
 from ..values.levels import duals_in
 from .call import fused_tree
 from .forms import Composite
@@ -34,7 +35,7 @@ def standing_in(plain: Callable[..., Any], make: Callable[[Any], Rule], describe
         from_user = _holds_variable((args, kwargs))
         args, kwargs = fused_tree(args), fused_tree(kwargs)
         if not duals_in(args, kwargs):
-            return plain(*args, **kwargs)
+            return kinds.call(plain, *args, **kwargs)
         if overwriting:  # only a permission: what the user, or the record, still reads is not destroyed
             args = tuple(False if place in overwriting else arg for place, arg in enumerate(args))
             kwargs = {name: False if name.startswith("overwrite_") else arg for name, arg in kwargs.items()}

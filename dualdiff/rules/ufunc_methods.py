@@ -17,8 +17,9 @@ from .. import errors
 from ..tangents import Like, Perturbation, Trivial
 from ..tangents.expression import Tangent, normalized
 from ..tangents.sweep import scatter
-from ..values import storage
+from ..values import kinds, storage
 from ..values.dual import Dual, is_array, primal
+from ..values.kinds import as_array
 from ..values.levels import innermost, lifted, value_of
 from ..values.objects import carries, fused, stripped
 from .axes import rows_of
@@ -160,8 +161,8 @@ class UfuncMethods:
 
     def outer(self, a: Any, b: Any, /, **options: Any) -> Any:
         a, b = fused(a), fused(b)
-        a = a if hasattr(a, "dtype") else np.asarray(a)
-        b = b if hasattr(b, "dtype") else np.asarray(b)
+        a = a if hasattr(a, "dtype") else as_array(a)
+        b = b if hasattr(b, "dtype") else as_array(b)
         if len(self.partials) != 2:
             return self.function.outer(stripped(a), stripped(b), **stripped(options))  # NumPy's own error
         return self(np.reshape(a, (*a.shape, *(1,) * b.ndim)), b, **options)  # type: ignore[operator]
@@ -177,7 +178,7 @@ class UfuncMethods:
             self.function.at(primal(a), indices, *(() if b is None else (stripped(b),)))  # NumPy's own error
         if self.function.nout > 1:
             raise ValueError("Only single output ufuncs supported at this time")  # as NumPy says
-        places = np.arange(a.size).reshape(a.shape)[indices]
+        places = kinds.beside(np.arange(a.size).reshape(a.shape), kinds.other_in(indices))[indices]
         if not a.shape:  # its one entry, as that of a row
             self.at(np.reshape(a, 1), places, *(() if b is None else (b,)))
             return

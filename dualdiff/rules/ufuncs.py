@@ -19,10 +19,11 @@ from .. import errors
 from ..table import RULES, Rule, register
 from ..tangents import ONE, Perturbation, Trivial, like_of
 from ..tangents.expression import Tangent
-from ..values import foreign
+from ..values import foreign, kinds
 from ..values import storage as shared
 from ..values.dual import Dual
 from ..values.entries import refuse_complex
+from ..values.kinds import ARRAYS, OTHERS
 from ..values.levels import duals_in, innermost, value_of
 from ..values.objects import fused, stripped
 from .call import NUMBERS, number, perturbation_of, refuse_narrowing, tangent_of, wrapped
@@ -31,7 +32,9 @@ from .ufunc_methods import UfuncMethods
 
 REAL_LINE = (-np.inf, np.inf)
 _SCALARS = frozenset({np.float64, np.float32})
+_SHIFTS = frozenset({np.float64, np.float32, np.ndarray, float})
 _OBJECT = np.dtype(object)
+_FLOAT64 = np.dtype(np.float64)
 
 
 def elementwise(
@@ -169,7 +172,9 @@ class Elementwise(UfuncMethods, Rule):
             plain, mask = stripped(args), stripped(where)
             scratch = stripped(out[0] if isinstance(out, tuple) else out)
             if getattr(np, self.function.__name__, None) == self.function:
-                self.function(*plain, out=None if scratch is None else np.array(scratch), where=mask, **options)
+                self.function(
+                    *plain, out=None if scratch is None else np.copy(scratch, order="K"), where=mask, **options
+                )
             else:  # loops of SciPy write out of bounds where they are masked (1.15 to 1.18)
                 chosen = np.broadcast_arrays(*plain, mask)
                 self.function(*(arg[chosen[-1]] for arg in chosen[:-1]), **options)
@@ -288,7 +293,7 @@ def binary_operators(
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             a = self.value
             y = apply(a, other)
-            if one is ONE and type(y) is np.ndarray is type(a) and y.shape == a.shape and y.dtype is a.dtype:
+            if one is ONE and _alike(y, a):
                 return _shifted(y, self, p)
             other = p.keep(other)
             slope = at_edge(p, of_a, y, a, other) if edge else of_a(y, a, other)
@@ -306,6 +311,10 @@ def binary_operators(
             return Dual(y, p.combine(((of_a(y, a, b), self.tangent), (of_b(y, a, b), other.tangent)), y, (y, a, b)), p)
         if kind is complex or kind is np.complex128:
             refuse_complex(self, sys._getframe(1))
+        if kind in OTHERS and one is ONE and kinds.type_of(other) in _SHIFTS:  # in place of one of the kinds above
+            y = apply(self.value, other)
+            if kinds.is_python_float(other) or _alike(y, self.value):
+                return _shifted(y, self, p)
         known = _operand(other)
         if known is NotImplemented:
             return operated(symbol, self, other, reflected=False)
@@ -326,19 +335,28 @@ def binary_operators(
         if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
             b = self.value
             y = apply(other, b)
-            if other_one is ONE and type(y) is np.ndarray is type(b) and y.shape == b.shape and y.dtype is b.dtype:
+            if other_one is ONE and _alike(y, b):
                 return _shifted(y, self, p)
             other = p.keep(other)
             slope = at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b)
             return Dual(y, p.combine(((slope, self.tangent),), y, (y, other, b)), p)
         if kind is complex or kind is np.complex128:
             refuse_complex(self, sys._getframe(1))
+        if kind in OTHERS and other_one is ONE and kinds.type_of(other) in _SHIFTS:
+            y = apply(other, self.value)
+            if kinds.is_python_float(other) or _alike(y, self.value):
+                return _shifted(y, self, p)
         known = _operand(other)
         if known is NotImplemented:
             return operated(symbol, self, other, reflected=True)
         return rule.operate(apply, known, self)
 
     return forward, reflected
+
+
+def _alike(y: Any, a: Any) -> bool:
+    """Whether both are arrays in memory, of one shape and dtype."""
+    return type(y) in ARRAYS and type(a) in ARRAYS and y.shape == a.shape and y.dtype is a.dtype
 
 
 def _shifted(y: Any, x: Dual, p: Perturbation) -> Dual:
@@ -356,7 +374,9 @@ def at_edge(perturbation: Perturbation, partial: Callable[..., Any], *args: Any)
         return _raising.copy().run(partial, *args)
     except (FloatingPointError, ZeroDivisionError, OverflowError):
         perturbation.expect_infinity()
-        return quietly(partial, *(np.float64(arg) if type(arg) is float else arg for arg in args))
+        return quietly(
+            partial, *(kinds.as_scalar(arg, _FLOAT64) if kinds.is_python_float(arg) else arg for arg in args)
+        )
 
 
 def quietly(function: Callable[..., Any], *args: Any) -> Any:
@@ -367,6 +387,8 @@ def quietly(function: Callable[..., Any], *args: Any) -> Any:
 # NumPy keeps its error state in the context: in a copy of one of these it holds for one call, and an interrupt cannot
 # leave it behind.  Half the time of np.errstate.
 _raising, _silent = contextvars.Context(), contextvars.Context()
+AT_EDGE = contextvars.ContextVar("AT_EDGE", default=False)  # whether errors are raised by `at_edge`, not by the user
+_raising.run(AT_EDGE.set, True)
 _raising.run(np.seterr, divide="raise", over="raise", invalid="raise", under="ignore")
 _silent.run(np.seterr, all="ignore")
 

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values import storage
+from ..values import kinds, storage
 from ..values.dual import Dual, is_array, primal
+from ..values.kinds import as_array
 from ..values.levels import duals_in, innermost
 from ..values.objects import fused, stripped
 from .call import refuse_overlap
@@ -34,16 +35,16 @@ def _written(
         write(primal(buffer), stripped(values))
         return
     if not isinstance(values, Dual):
-        values = np.asarray(values)
+        values = as_array(values)
     if not np.can_cast(values.dtype, buffer.dtype, casting):
         raise TypeError(
             f"Cannot cast array data from {values.dtype!r} to {buffer.dtype!r} according to the rule {casting!r}"
         )
-    landed = np.zeros(buffer.shape, dtype=np.intp)
+    landed = kinds.zeros(buffer.shape, np.intp, primal(buffer))
     write(landed, np.arange(1, values.size + 1).reshape(values.shape))
     if landed.any():
         places = np.nonzero(landed) if landed.ndim else ...
-        storage.write(buffer, places, np.ravel(values)[landed[places] - 1])
+        storage.write(buffer, places, kinds.beside(np.ravel(values), landed)[landed[places] - 1])
 
 
 @writing(np.copyto, active="dst src")

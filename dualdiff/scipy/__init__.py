@@ -11,9 +11,10 @@ The solvers in ``optimize`` take exact derivatives by themselves, and their solu
 SciPy is optional: only importing one of these modules needs it.
 
     forms.py            how a function of SciPy is given a rule
-    special.py  linalg.py  integrate.py  interpolate.py  stats.py
+    special.py  linalg.py  interpolate.py  stats.py
     sparse.py           systems with a constant sparse matrix: what scipy.sparse.linalg has of them
     optimize.py         its drivers: roots.py, minimization.py, least_squares.py, global_optimization.py
+    integrate.py        integrals; its drivers: quadrature.py, initial_values.py, lsoda.py, boundary_values.py
 """
 
 from __future__ import annotations

@@ -135,6 +135,9 @@ class BSpline:
         self.t, self.c = owned(t), owned(np.moveaxis(double(c), axis, 0))
         self.k, self.extrapolate, self.axis = checked.k, checked.extrapolate, checked.axis
 
+    def __repr__(self) -> str:
+        return f"<dualdiff.scipy.interpolate.BSpline: degree {self.k}, {len(self.t)} knots>"
+
     @classmethod
     def construct_fast(cls, t: Any, c: Any, k: int, extrapolate: Any = True, axis: int = 0) -> Any:
         self = object.__new__(cls)

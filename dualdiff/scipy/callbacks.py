@@ -20,7 +20,7 @@ from ..values.objects import carries, fused
 from .implicit import numbers
 
 # How a function says that it does not take dual arrays: math.sin(x), np.asarray(x, float), a buffer, float(x), x.foo.
-_NOT_DIFFERENTIABLE = (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError)
+NOT_DIFFERENTIABLE = (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError)
 
 
 class Watched:
@@ -54,7 +54,8 @@ class Watched:
         return np.reshape(y, ()) if np.shape(y) else y
 
     def vector(self, x: Any) -> Any:
-        return np.ravel(self.call(x))
+        y = self.call(x)
+        return y if getattr(y, "ndim", 0) == 1 else np.ravel(y)
 
 
 class First(Watched):
@@ -70,7 +71,7 @@ def differentiable(derivative: Callable[[Any], Any], x: Any) -> bool:
     """Whether an exact derivative can be had at a plain ``x``, where SciPy's own differences would do otherwise."""
     try:
         derivative(x)
-    except _NOT_DIFFERENTIABLE:
+    except NOT_DIFFERENTIABLE:
         return False
     return True
 
@@ -100,7 +101,7 @@ class ValueAndGradient:
 
 def hessian(f: Watched) -> Callable[[Any], Any]:
     exact = jacobian.hessian(f.scalar)
-    return lambda x: numbers(exact(np.asarray(x, float)))
+    return _remembered(lambda x: numbers(exact(np.asarray(x, float))))
 
 
 def hessian_product(f: Watched) -> Callable[[Any, Any], Any]:
@@ -109,7 +110,21 @@ def hessian_product(f: Watched) -> Callable[[Any, Any], Any]:
 
 def jacobian_of(f: Watched) -> Callable[[Any], Any]:
     exact = jacobian.jacobian(f.vector)
-    return lambda x: numbers(exact(np.asarray(x, float)))
+    return _remembered(lambda x: numbers(exact(np.asarray(x, float))))
+
+
+def _remembered(derivative: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same, not calculated again where it was last: a solver begins where `differentiable` has been."""
+    last: Any = None
+    found: Any = None
+
+    def at(x: Any) -> Any:
+        nonlocal last, found
+        if last is None or not np.array_equal(last, x):
+            found, last = derivative(x), np.array(x)
+        return found.copy()
+
+    return at
 
 
 class ValueAndSlope:

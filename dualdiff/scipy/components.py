@@ -71,8 +71,9 @@ class Marks:
         node, mark = tape.current(y.tangent), 0 if self.deep else self.of[tape]
         cotangents: Any = defaultdict(lambda: None)
         one = not node.shape and node.dtype.kind == "f"
-        seed: Any = node.dtype.type(1.0)
-        if not one:
+        if one:
+            seed: Any = node.dtype.type(1.0)
+        else:
             seed = np.eye(int(np.prod(node.shape)), dtype=node.dtype).reshape((-1, *node.shape))
             seed = seed if node.dtype.kind != "c" else np.concatenate([seed, 1j * seed])
         sweep = Sweep(Single() if one else Dense(len(seed)), cotangents, defaultdict(int))
@@ -88,7 +89,8 @@ class Marks:
                     nodes[source.index] = source
                     heapq.heappush(newest, -source.index)
             if (cotangent := cotangents.pop(at, None)) is not None:
-                if self.deep and not any(True for _ in node.sources()):
+                # An input is older than the mark; what is newer and has no parents is a zero.
+                if self.deep and at < self.of[tape] and not any(True for _ in node.sources()):
                     found[at] = cotangent
                 node.pull(cotangent, sweep)
         return found | {at: cotangent for at, cotangent in cotangents.items() if cotangent is not None}

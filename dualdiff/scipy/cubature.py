@@ -26,7 +26,7 @@ from .roots import driver
 def nquad(given: dict[str, Any]) -> Any:
     """Differentiable as `quad` in each variable, in limits that are functions too; ``opts`` may have ``points``.
 
-    Cost: about 42 values of the integrand to the power of the number of variables; more where it is not smooth.
+    Cost: about 21 values of the integrand to the power of the number of variables; more where it is not smooth.
     """
     return _nested("nquad", given["func"], given["ranges"], given["args"], given["opts"], given["full_output"])
 

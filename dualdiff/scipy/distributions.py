@@ -83,6 +83,10 @@ class Frozen:
     def __init__(self, distribution: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.dist, self.args, self.kwds = distribution, args, kwargs
 
+    def __repr__(self) -> str:
+        given = [*map(repr, self.args), *(f"{name}={value!r}" for name, value in self.kwds.items())]
+        return f"{repr(self.dist).removesuffix('>')} of {', '.join(given) or 'no parameters'}>"
+
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.dist, name)
         return lambda x: method(x, *self.args, **self.kwds)

@@ -22,11 +22,12 @@ from ..transforms.forward import jvp
 from ..values.levels import innermost
 from ..values.objects import carries, fused
 from .callbacks import differentiable, plain
+from .collocation import CollocationSteps, ComplexSteps
 from .implicit import Solution, numbers, with_derivatives
-from .rates import Rate, carried_to, levels_in
+from .rates import Rate, carried_to, combined, jacobian_in_y, levels_in
 from .results import Withheld, with_value
 from .roots import driver
-from .trajectories import CollocationSteps, RungeKuttaSteps, has_stages, jacobian_in_y, recording
+from .trajectories import RungeKuttaSteps, has_stages, recording
 from .variational import AugmentedSteps
 
 METHODS: dict[str, type[OdeSolver]] = {
@@ -37,7 +38,23 @@ SENSITIVITIES = ("replay", "forward", "adjoint")
 
 @driver(scipy.integrate.solve_ivp)
 def solve_ivp(given: dict[str, Any]) -> Any:
-    """Radau, BDF and LSODA get the exact Jacobian unless one is given, sparse where that is large and mostly zero."""
+    """Radau, BDF and LSODA get the exact Jacobian unless one is given, sparse where that is large and mostly zero.
+
+    ``sensitivity``: "replay", the accepted steps taken again with derivatives; "adjoint", the same, in reverse mode
+    only; "forward", variational equations under control of errors, in forward mode only.
+    Cost: of a replay, 1.5 to 5 values of SciPy's for 3 parameters or for the gradient in 100, if ``fun`` takes many
+    states as columns; else one run of ``fun`` with derivatives for each stage, 3 to 20 values.  LSODA, whose own work
+    is compiled, is followed in 10 values or more.
+    Errors: of the size of those of the solution; "forward" controls its own.
+    Raises: ValueError where SciPy did not reach the end, or an event is no simple root.
+
+    >>> import numpy as np
+    >>> from dualdiff import grad
+    >>> def last(k):
+    ...     return solve_ivp(lambda t, y: -k * y, (0.0, 1.0), [1.0], rtol=1e-8, atol=1e-10).y[0, -1]
+    >>> round(float(grad(last)(2.0)), 6)
+    -0.135335
+    """
     return solved(given, supply=True)
 
 
@@ -127,7 +144,7 @@ class Problem:
         y0 = self.y0 if carries(self.y0) else np.asarray(self.y0)
         y0 = y0.astype(complex if y0.dtype.kind == "c" else float)
         begin = carried_to(self.rate, t0, y0, self.start)
-        self.trajectory = self._trajectory(begin)
+        self.trajectory = self._trajectory(begin, result)
         last = self.trajectory.states[-1]
         t, y, roots, states = list(result.t), list(np.transpose(result.y)), [], []
         if result.t_events is not None:
@@ -135,21 +152,24 @@ class Problem:
                 pairs = [self._root(event, float(at), value) for at, value in zip(times, found, strict=True)]
                 roots.append([root for root, _ in pairs])
                 states.append([state for _, state in pairs])
-        ends = {self.start: (t0, y0)}
-        if result.status == 0:
-            ends[self.end] = (tf, carried_to(self.rate, self.end, last, tf))
-        elif len(t):
+        ends = [(t0, y0), (tf, carried_to(self.rate, self.end, last, tf) if result.status == 0 else None)]
+        if result.status == 1:
             flat = [pair for at, pairs in zip(result.t_events, zip(roots, states, strict=True), strict=True)
                     for pair in zip(at, *pairs, strict=True)]  # fmt: skip
-            ends |= {at: (root, state) for at, root, state in flat if at == result.t[-1]}
+            at = flat[-1][0]
+            for time, root, state in flat:  # the last on the way ended it
+                if (time - at) * (self.end - self.start) >= 0:
+                    at, ends[1] = time, (root, state)
         if self.t_eval is None:
-            for i in {0, len(t) - 1}:
-                if t[i] in ends:
-                    t[i], y[i] = ends[t[i]]
+            (t[0], y[0]), (t[-1], y[-1]) = ends
             inner = range(1, len(t) - 1)
         else:
             inner = range(len(t))
         moving = fused(self.t_eval) if carries(self.t_eval) else None
+        block = getattr(self.trajectory, "block", None)
+        if block is not None and len(inner) and self.t_eval is None:
+            whole = combined(result.y.T[1:-1], [(1.0, block[self.trajectory.places(result.t[1:-1])])])
+            y, inner = [np.concatenate([y[0][None], whole, y[-1][None]])], range(0)
         for i in inner:
             at = t[i]
             y[i] = self.trajectory.at(at, y[i])
@@ -158,7 +178,8 @@ class Problem:
                 y[i] = carried_to(self.rate, at, y[i], t[i])
         result = type(result)(**result)
         if len(t):
-            result.t, result.y = _stacked(t, result.t), _stacked(y, result.y.T, transposed=True)
+            result.t = _stacked(t, result.t)
+            result.y = with_value(y[0].T, result.y) if len(y) < len(t) else _stacked(y, result.y.T, transposed=True)
         if result.t_events is not None:
             result.t_events = [_stacked(root, value) for root, value in zip(roots, result.t_events, strict=True)]
             result.y_events = [_stacked(state, value) for state, value in zip(states, result.y_events, strict=True)]
@@ -166,7 +187,7 @@ class Problem:
             result.sol = DenseSolution(result.sol, self.trajectory, self.rate, ends)
         return result
 
-    def _trajectory(self, begin: Any) -> Any:
+    def _trajectory(self, begin: Any, result: Any) -> Any:
         if self.sensitivity == "adjoint":
             perturbation = innermost([begin, self.rate(self.start, begin)])
             if perturbation is not None and perturbation.mode != "reverse":
@@ -178,7 +199,12 @@ class Problem:
             return self._augmented(begin)
         if self.steps and has_stages(self.method):
             return RungeKuttaSteps(self.rate, self.method, self.steps, begin)
-        return CollocationSteps(self.rate, self.steps, begin, None if self.method is Radau else self._tolerance)
+        if begin.dtype.kind == "c":
+            return ComplexSteps(self.rate, self.steps, begin)
+        if self.method is Radau:  # whose own interpolant is the cubic through these points
+            return CollocationSteps(self.rate, self.steps, begin)
+        between = None if result.sol is not None else np.concatenate([result.t, *(result.t_events or [])])
+        return CollocationSteps(self.rate, self.steps, begin, self._tolerance, between)
 
     def _tolerances(self) -> tuple[Any, Any]:
         return self.solver_options.get("rtol", 1e-3), self.solver_options.get("atol", 1e-6)
@@ -243,14 +269,13 @@ class Event:
 class DenseSolution(OdeSolution):  # type: ignore[misc]
     """SciPy's continuous solution, with derivatives."""
 
-    def __init__(self, plain_solution: Any, trajectory: Any, rate: Rate, ends: dict[float, Any]) -> None:
+    def __init__(self, plain_solution: Any, trajectory: Any, rate: Rate, ends: list[Any]) -> None:
         self._plain, self._trajectory, self._rate = plain_solution, trajectory, rate
         self.__dict__.update(plain_solution.__dict__)
         self.interpolants = Withheld("solve_ivp", "sol.interpolants")
-        ts = [ends[t][0] if t in ends else t for t in plain_solution.ts]
-        self.ts = _stacked(ts, np.asarray(plain_solution.ts))
-        whole = plain_solution.t_min, plain_solution.t_max
-        self.t_min, self.t_max = (ends[t][0] if t in ends else t for t in whole)
+        whole = plain_solution.ts
+        self.ts = _stacked([ends[0][0], *whole[1:-1], ends[1][0]], np.asarray(whole))
+        self.t_min, self.t_max = (self.ts[0], self.ts[-1])[:: 1 if plain_solution.ascending else -1]
 
     def __call__(self, t: Any) -> Any:
         t = fused(t) if carries(t) else np.asarray(t)

@@ -1,13 +1,13 @@
 """`scipy.integrate` for samples: the integrals are sums of y times widths, so they are differentiable in both.
 
-``fixed_quad`` and ``quad`` (in `dualdiff.scipy.quadrature`) are differentiable in their limits, their arguments and
-whatever the integrand closes over; so are the solvers of differential equations:
+Integrals of functions are differentiable in their limits, their arguments and whatever the integrand closes over:
+``fixed_quad`` here, ``quad`` in quadrature.py, ``dblquad``, ``tplquad``, ``nquad`` and ``quad_vec`` in cubature.py,
+both on the sums of panels.py.  So are the solvers of differential equations:
 
-    initial_values.py   solve_ivp; trajectories.py, variational.py: its steps, with derivatives; rates.py, constants.py
+    initial_values.py   solve_ivp; rates.py, constants.py: its right-hand side; its steps, with derivatives:
+                        trajectories.py, collocation.py, columns.py, variational.py
     lsoda.py            odeint
     boundary_values.py  solve_bvp
-
-Other functions that choose their points from the values have no rule.
 
 Conventions: where points coincide, SciPy drops what it would divide by 0; there is no derivative in ``x`` there, and
 it raises.

@@ -154,6 +154,9 @@ class interp1d:
         self.bounds_error, self._options = checked.bounds_error, options
         self._plain = None if duals_in(fused_tree((x, y, fill_value))) else checked
 
+    def __repr__(self) -> str:
+        return f"<dualdiff.scipy.interpolate.interp1d: {self._options['kind']}, {np.size(self.x)} points>"
+
     def __call__(self, x: Any) -> Any:
         if self._plain is not None and not duals_in(fused_tree(x)):
             return self._plain(x)
@@ -234,6 +237,10 @@ class RegularGridInterpolator:
         )  # fmt: skip
         self.grid, self.values, self.fill_value = _owned((tuple(points), values, fill_value))
         self.method, self.bounds_error = method, bounds_error
+
+    def __repr__(self) -> str:
+        sizes = " x ".join(str(len(axis)) for axis in self.grid)
+        return f"<dualdiff.scipy.interpolate.RegularGridInterpolator: {self.method}, {sizes}>"
 
     def __call__(self, xi: Any, method: str | None = None, *, nu: Any = None) -> Any:
         """The value at points ``xi`` of shape (..., d), or a tuple of d arrays."""

@@ -51,12 +51,15 @@ _DECAYS = 0.9
 _FINE, _TAIL = 3, 1e-20
 # What is so small beside the whole integral counts as nothing; and how often rounding turns in 21 nodes, at least.
 _NOTHING, _NOISY = 1e-12, 7
-# Where an interval is cut at first: kinks are seldom at such places.
+# Where an interval is cut at first, or after one panel: kinks are seldom at such places.
 FEW_CUTS, MORE_CUTS = (0.4639,), (0.2871, 0.6713)
 
 
 class Integrand:
-    """A function of (σ, τ) and its place on the line, for messages; ``name`` is the driver's, ``moving`` says that the ends carry derivatives."""
+    """A function of (σ, τ) and its place on the line, for messages.
+
+    ``name`` is the driver's; ``moving`` says that the ends of the range carry derivatives.
+    """
 
     def __init__(
         self,
@@ -88,8 +91,12 @@ class Integrand:
 
     def _integral(self, cuts: Sequence[float]) -> Any:
         with np.errstate(all="ignore"):  # SciPy's run has said what there is to be said
+            if cuts is FEW_CUTS:
+                y, _, smooth = self._panel(False, 0.0, 1.0)
+                if smooth:
+                    return y
             total = self._to_the_end(False, cuts[0])
-            for low, high in zip(cuts[:-1], cuts[1:], strict=True):
+            for low, high in itertools.pairwise(cuts):
                 total = total + self._between(False, low, high)[0]
             return total + self._to_the_end(True, 1.0 - cuts[-1])
 
@@ -113,7 +120,7 @@ class Integrand:
         rough = difference > _SMOOTH * variation + _ROUNDING * size
         if not np.any(rough):
             return True
-        rough &= half * difference > _NOTHING * self.largest.get(key, 0.0)
+        rough &= half * difference > np.maximum(_NOTHING * self.largest.get(key, 0.0), 1e-3 * _NOTHING * whole)
         # What cancels but for rounding: f(x / b) / b over [0, b] as a function of b.
         turns = np.sum(np.diff(np.sign(np.diff(rows, axis=0)), axis=0) != 0, axis=0)
         return not np.any(rough & ~((turns >= _NOISY) & (half * difference <= _NOTHING * whole)))

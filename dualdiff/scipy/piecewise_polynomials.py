@@ -158,6 +158,11 @@ class PPoly:
         self.x = owned(x)
         self.extrapolate, self.axis = checked.extrapolate, checked.axis
 
+    def __repr__(self) -> str:
+        return (
+            f"<dualdiff.scipy.interpolate.{type(self).__name__}: degree {len(self.c) - 1}, {len(self.x)} breakpoints>"
+        )
+
     @classmethod
     def construct_fast(cls, c: Any, x: Any, extrapolate: Any = None, axis: int = 0) -> Any:
         self = object.__new__(cls)

@@ -1,10 +1,8 @@
-"""`scipy.integrate`: integrals of functions, differentiable in limits, ``points``, ``args`` and all that is closed over.
+"""`scipy.integrate.quad`, differentiable in limits, ``points``, ``args`` and all that the integrand closes over.
 
-    quad, dblquad, tplquad, nquad, quad_vec
-
-SciPy chooses its nodes on plain numbers and makes the value.  Its derivatives are those of a sum over other nodes, which
-move with the limits and points, chosen so that the derivatives of the integrand are resolved too (panels.py).  So each
-kink and jump of the integrand must be among ``points``; a singularity that can be integrated may be at an end.
+SciPy chooses its nodes on plain numbers and makes the value.  Its derivatives are those of a sum over other nodes,
+which move with the limits and points, chosen so that the derivatives of the integrand are resolved too (panels.py).
+So each kink and jump of the integrand must be among ``points``; a singularity that can be integrated may be at an end.
 
 Conventions: an infinite range is mapped as QUADPACK does it, x = a + (1 - t) / t.
 Source: Piessens et al., QUADPACK, 1983; Leibniz's rule.

@@ -2,6 +2,7 @@
 
     rate = Rate(fun, args)         rate(t, y) where the user's values live; rate.plain(t, y) for SciPy
     combined(value, terms)         Σ wᵢ xᵢ with constant weights, of which the number is known
+    jacobian_in_y(rate)            ∂f/∂y at plain t and y
     carried_to(rate, t, y, s)      y(s) from y(t), where t and s are the same number and carry other derivatives
 
 The last is one explicit Runge-Kutta step of length h = s - t, which is zero but for its derivatives.  A method of
@@ -14,25 +15,35 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from scipy.integrate import DOP853
 
 from .. import errors
+from ..adapting import adapt
+from ..tangents.dense import Dense
+from ..transforms.forward import jacfwd
+from ..transforms.sparse import sparse_jacobian
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
+from .callbacks import NOT_DIFFERENTIABLE
 from .constants import without_derivatives
 from .implicit import numbers
+
+# From this many unknowns on, the Jacobian is tried as a sparse one, and is one if so few entries can be nonzero.
+LARGE, _SPARSE = 50, 0.2
 
 
 class Rate:
     """A right-hand side with its further arguments bound."""
 
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], vectorized: bool = False) -> None:
-        self.fun, self.args, self.vectorized = fun, args, vectorized
-        self.constant_fun = without_derivatives(fun)
-        self.constant_args = without_derivatives(args)
+        constant = without_derivatives(fun)
+        self._as_written: Any = constant  # what SciPy calls; adapted where that finds a derivative after all
+        self.fun, self.constant_fun = (adapt(f) if callable(f) else f for f in (fun, constant))
+        self.args, self.constant_args, self.vectorized = args, without_derivatives(args), vectorized
         # What was stripped may matter only later on the way: only a replay can tell.
-        self.carried = self.constant_fun is not fun or self.constant_args is not args
+        self.carried = constant is not fun or self.constant_args is not args
 
     def __call__(self, t: Any, y: Any) -> Any:
         """f(t, y) for a vector y, of its shape, with the derivatives of all that enters."""
@@ -46,11 +57,22 @@ class Rate:
 
     def plain(self, t: Any, y: Any) -> Any:
         """What SciPy calls: plain numbers as the user's function returns them, in whatever shape."""
-        k = self.constant_fun(t, y, *self.constant_args)
+        if self._as_written is not None:
+            try:
+                k = self._as_written(t, y, *self.constant_args)
+            except NOT_DIFFERENTIABLE:
+                self._as_written = None
+        if self._as_written is None:
+            k = self.constant_fun(t, y, *self.constant_args)
         if carries(k):
             self.carried = True
             return numbers(k)
         return k
+
+    def number(self, t: Any, y: Any) -> Any:
+        """The same as an array of the shape of ``y``."""
+        k = np.ravel(self.plain(t, y[:, None])) if self.vectorized else np.asarray(self.plain(t, y))
+        return k if k.shape == y.shape else np.broadcast_to(k, y.shape)
 
     def constant(self) -> Rate:
         """The same with plain numbers in place of what it closes over, where these can be reached."""
@@ -108,3 +130,42 @@ def carried_to(rate: Callable[[Any, Any], Any], t: Any, y: Any, s: Any) -> Any:
         moved = [h * w * k for w, k in zip(a, slopes, strict=True) if w]
         slopes.append(rate(t + c * h if c else t, sum(moved, y)))
     return sum([h * w * k for w, k in zip(weights, slopes, strict=True) if w], y)
+
+
+def jacobian_in_y(rate: Rate) -> Callable[[Any, Any], Any]:
+    """∂f/∂y at plain t and y, as a matrix, or as a sparse one where that is large and mostly zero."""
+    now: list[Any] = [None]
+    f = lambda y: rate(now[0], y)
+    dense = jacfwd(f)
+    chosen: list[Any] = []
+
+    def at(t: Any, y: Any) -> Any:
+        now[0] = t
+        y = np.array(y, dtype=float)
+        if not chosen:
+            chosen.append(None)
+            if y.size >= LARGE:
+                sparse = sparse_jacobian(f)
+                found = sparse(y)
+                if found.nnz <= _SPARSE * y.size**2:
+                    chosen[0] = sparse
+                    return scipy.sparse.csc_matrix(found)
+        if chosen[0] is not None:
+            return scipy.sparse.csc_matrix(chosen[0](y))
+        J = jacobian_of_one_sweep(rate, t, y)
+        return J if np.all(np.isfinite(J)) else numbers(fused(dense(y)))
+
+    return at
+
+
+def jacobian_of_one_sweep(rate: Rate, t: Any, y: Any) -> Any:
+    """What `jacfwd` does, without its care for infinite partials: for small systems most of its time."""
+    n = y.size
+    perturbation = Dense(n)
+    try:
+        k = rate(t, Dual(y, np.eye(n), perturbation))
+        if type(k) is Dual and k.perturbation is perturbation:
+            return np.copy(numbers(perturbation.block_of(perturbation.current(k.tangent)))).T
+        return np.zeros((n, n))
+    finally:
+        perturbation.live = False

@@ -18,6 +18,7 @@ import numpy as np
 import scipy.optimize
 
 from .. import errors
+from ..adapting.buffers import stripped_of
 from ..transforms.reverse import grad
 from ..values.objects import fused
 from .callbacks import First, ValueAndSlope, Watched, differentiable, jacobian_of, plain
@@ -33,6 +34,7 @@ def driver(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Calla
 
         @functools.wraps(function)
         def driver_of(*args: Any, **kwargs: Any) -> Any:
+            args, kwargs = stripped_of(args, []), stripped_of(kwargs, [])
             try:
                 bound = signature.bind(*args, **kwargs)
             except TypeError:

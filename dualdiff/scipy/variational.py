@@ -60,8 +60,8 @@ class AugmentedSteps:
         n, whole = self.n, z0.shape[0]
         absolute = np.broadcast_to(np.asarray(atol, float), (n,))
         free = np.concatenate([absolute, np.full(whole - n, _FREE)])
-        pilot = solve(lambda t, z: numbers(augmented(t, z)), numbers(z0), max(np.max(rtol), _PILOT), free)
-        sizes = np.max(np.abs(pilot(pilot.ts)), axis=1)
+        pilot = solve(augmented, numbers(z0), max(np.max(rtol), _PILOT), free)
+        sizes = np.max(np.abs(numbers(pilot(pilot.ts))), axis=1)
         of_y, of_s = sizes[:n], sizes[n:].reshape(self.k, n)
         share = np.where(of_y > 0, absolute / np.where(of_y > 0, of_y, 1.0), np.max(rtol))
         scaled = np.where(of_s > 0, share * of_s, absolute).ravel()

@@ -91,6 +91,9 @@ class Perturbation:
         self.refused: str | None = None  # the last error that said that a derivative would be lost
         self.stopped = False  # whether stop_gradient made a constant of one of its Duals
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.mode} mode, level {self.level}{'' if self.live else ', ended'}>"
+
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Any:
         """Σ partialᵢ · tangentᵢ, broadcast to ``like.shape``: the chain rule of one elementwise function.
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..values.indexing import is_basic
+from ..values.kinds import ARRAYS, as_array
 
 _ALL = slice(None)
 _add_reduce = np.add.reduce
@@ -60,19 +61,23 @@ def silently(function: Callable[..., Any], *args: Any) -> Any:
 
 def summed(array: Any, axis: Any) -> Any:
     """The sum over axes; other arrays than NumPy's may know the function and not the ufunc's method."""
-    return _add_reduce(array, axis=axis) if type(array) is np.ndarray else np.sum(array, axis)
+    return _add_reduce(array, axis=axis) if type(array) in ARRAYS else np.sum(array, axis)
 
 
 def copied(array: Any) -> Any:
     """A copy, by an array's own method where it is not NumPy's."""
-    return array.copy("K") if isinstance(array, np.ndarray) or hasattr(array, "perturbation") else array.copy()
+    return (
+        array.copy("K")
+        if isinstance(array, np.ndarray) or type(array) in ARRAYS or hasattr(array, "perturbation")
+        else array.copy()
+    )
 
 
 def get(block: Any, index: Any) -> Any:
     """``block[i][index]`` for every i."""
     if type(index) is slice:
         return block[_ALL, index]
-    if type(index) is np.ndarray and index.dtype.kind == "i":
+    if type(index) in ARRAYS and index.dtype.kind == "i":
         return np.take(block, index, axis=1)  # which, unlike block[:, index], lays the block out as the value
     if type(index) is not tuple:
         index = (index,)
@@ -146,7 +151,7 @@ def _advanced(index: tuple[Any, ...], ndim: int) -> tuple[tuple[Any, ...], int]:
     """
     parts: list[Any] = []
     for part in index:
-        if isinstance(part, (list, np.ndarray)) and np.asarray(part).dtype == bool and np.ndim(part) > 0:
+        if isinstance(part, (list, np.ndarray)) and as_array(part).dtype == bool and np.ndim(part) > 0:
             parts.extend(np.nonzero(part))  # a mask of d axes is d integer indices, kept together
         else:
             parts.append(part)

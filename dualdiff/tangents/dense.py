@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.dual import Dual, is_array, primal
+from ..values.kinds import ARRAYS
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
 from .einsum import BIG, contracted, plan_of
 
@@ -75,7 +77,7 @@ class Dense(Perturbation):
                 total = -tangent if total is None else total - tangent
                 borrowed = False
                 continue
-            if type(partial) is _ndarray:
+            if type(partial) in ARRAYS:
                 if partial.dtype is _BOOL:
                     term = np.where(partial, tangent, 0.0)
                 else:
@@ -99,7 +101,7 @@ class Dense(Perturbation):
         """``total += partial * identity``, which leaves all but one entry of each direction alone."""
         here = slice(self.first, self.first + self.k)
         diagonal = np.einsum("ii->i", total[:, here])
-        if type(partial) is _ndarray:
+        if type(partial) in ARRAYS:
             diagonal += partial[here]
         else:
             diagonal += 1.0 if partial is ONE else -1.0
@@ -136,7 +138,7 @@ class Dense(Perturbation):
 
     def zeros(self, value: Any) -> Any:
         plain = primal(value)
-        if type(plain) is np.ndarray:
+        if type(plain) in ARRAYS:
             return zeros_block(self.k, plain)
         shape, dtype = (self.k, *np.shape(value)), dtype_of(plain)
         return np.zeros(shape, dtype, like=plain) if is_array(plain) else np.zeros(shape, dtype)
@@ -158,9 +160,9 @@ class Dense(Perturbation):
         for dual in result if isinstance(result, tuple) else (result,):
             block: Any = getattr(dual, "tangent", None)
             if any(block is tangent for tangent in tangents) or (
-                type(block) is _ndarray
+                type(block) in ARRAYS
                 and block.base is not None
-                and any(np.may_share_memory(block, t) for t in tangents if type(t) is _ndarray)
+                and any(np.may_share_memory(block, t) for t in tangents if type(t) in ARRAYS)
             ):
                 dual.tangent = np.copy(block, order="K")
 
@@ -192,9 +194,9 @@ class Dense(Perturbation):
     def spread(self, cotangent: Any, index: Any, shape: tuple[int, ...]) -> Any:
         block = cotangent[index]
         shape = (len(cotangent), *shape)
-        if type(block) is not _ndarray or math.prod(shape) > 4096:
+        if type(block) not in ARRAYS or math.prod(shape) > 4096:
             return np.broadcast_to(block, shape)
-        whole = np.empty(shape, block.dtype)  # a small one is written out, which is quicker
+        whole = kinds.empty(shape, block.dtype, block)  # a small one is written out, which is quicker
         whole[...] = block
         return whole
 
@@ -202,10 +204,10 @@ class Dense(Perturbation):
         return transpose(cotangent)
 
     def memory(self, cotangent: Any) -> bool:
-        return type(cotangent) is _ndarray
+        return type(cotangent) in ARRAYS
 
     def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Any:
-        return np.zeros((self.k, *shape), dtype)
+        return kinds.zeros((self.k, *shape), dtype, cotangent)
 
     def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
         view = blocks.view(total, index)
@@ -213,9 +215,9 @@ class Dense(Perturbation):
 
 
 def _fits_diagonal(partial: Any, total: Any, identity: Any) -> bool:
-    if type(total) is not _ndarray or total.shape != identity.shape:
+    if type(total) not in ARRAYS or total.shape != identity.shape:
         return False
-    if type(partial) is _ndarray:
+    if type(partial) in ARRAYS:
         return partial.shape == total.shape[1:] and partial.dtype is total.dtype
     return partial is ONE or partial is MINUS_ONE
 
@@ -285,9 +287,9 @@ def real_part(block: Any, dtype: Any) -> Any:
 def zeros_block(k: int, value: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Zeros whose every direction has the memory order of ``value``, so that views of both stay views."""
     if value.flags.c_contiguous:
-        return np.zeros((k, *value.shape), value.dtype)
+        return kinds.zeros((k, *value.shape), value.dtype, value)
     order = sorted(range(value.ndim), key=lambda axis: -abs(value.strides[axis]))
-    block = np.zeros((k, *(value.shape[axis] for axis in order)), value.dtype)
+    block = kinds.zeros((k, *(value.shape[axis] for axis in order)), value.dtype, value)
     return block.transpose(0, *(1 + order.index(axis) for axis in range(value.ndim)))
 
 
@@ -295,12 +297,12 @@ def parallel(block: Any, value: Any) -> bool:
     """Whether each direction of the block has the strides of the value, below all outer levels."""
     if type(block) is Dual or type(value) is Dual:
         block, value = primal(block), primal(value)
-    return type(block) is not np.ndarray or type(value) is not np.ndarray or block.strides[1:] == value.strides
+    return type(block) not in ARRAYS or type(value) not in ARRAYS or block.strides[1:] == value.strides
 
 
 def _add(total: Any, term: Any) -> Any:
     """``total + term``, in the memory of ``total``, which is ours, where that saves a large array."""
-    if total.size > BIG and type(term) is _ndarray and total.shape == term.shape and total.dtype is term.dtype:
+    if total.size > BIG and type(term) in ARRAYS and total.shape == term.shape and total.dtype is term.dtype:
         return np.add(total, term, out=total)
     return total + term
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..values.kinds import ARRAYS
 from . import blocks
 
 _ndarray = np.ndarray
@@ -23,7 +24,7 @@ def contracted(block: Any, subscripts: str, operand: Any = None) -> Any:
     """``einsum(subscripts, block, operand)``, axis 0 of the block not being in the subscripts."""
     if operand is None:
         axes = sum_axes(subscripts)
-        if axes == block.ndim - 1 and type(block) is _ndarray and block.shape[-1] <= 16 and block.size > BIG:
+        if axes == block.ndim - 1 and type(block) in ARRAYS and block.shape[-1] <= 16 and block.size > BIG:
             return block @ np.ones(block.shape[-1], block.dtype)  # a short last axis costs NumPy's sums ten times that
         return block.copy() if axes == () else blocks.summed(block, axes)
     return plan_of(subscripts)(block, operand)

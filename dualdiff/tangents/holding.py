@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..values.kinds import ARRAYS
 from . import Perturbation
 from .blocks import settle_allocator
 from .operations import Node
@@ -41,6 +42,8 @@ class Holding(Perturbation):
             copy = constant.copy("K")
             self.kept[id(constant)] = (constant, copy)
             return copy
+        if type(constant) in ARRAYS:
+            return constant.copy("K")
         if isinstance(constant, (tuple, list)):
             items = [self.keep(item) for item in constant]
             return type(constant)(*items) if hasattr(constant, "_fields") else type(constant)(items)
@@ -85,7 +88,9 @@ def memory_of(array: Any) -> Any:
     while hasattr(array, "perturbation"):
         array = array.value
     if type(array) is not _ndarray:
-        return None
+        if type(array) not in ARRAYS:
+            return None
+        array = array.memory
     base = array.base
     while base is not None:
         if type(base) is not _ndarray:

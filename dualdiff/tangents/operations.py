@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..values.kinds import ARRAYS
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
 from .blocks import plain
 from .dense import Dense
@@ -62,6 +63,9 @@ class Node:
     def __str__(self) -> str:
         return f"%{self.index}: {self.dtype}{list(self.shape)} = {self.text()}"
 
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
 
 class Combine(Node):
     """Σ partialᵢ · tangentᵢ"""
@@ -76,20 +80,20 @@ class Combine(Node):
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         shape, found = self.shape, sweep.found
-        plain_array = type(cotangent) is _ndarray
+        plain_array = type(cotangent) in ARRAYS
         for partial, parent in self.terms:
             if partial is ONE:
                 term = cotangent
             elif partial is MINUS_ONE:
                 term = -cotangent
-            elif plain_array and type(partial) is _ndarray and partial.dtype is not _BOOL:
+            elif plain_array and type(partial) in ARRAYS and partial.dtype is not _BOOL:
                 term = partial * cotangent
             else:
                 term = sweep.kind.times(partial, cotangent)
             if parent.shape != shape:
                 term = sweep.kind.summed_to(term, parent.shape)
             at = parent.index
-            if found[at] is None and type(term) is _ndarray and term.dtype is parent.dtype:
+            if found[at] is None and type(term) in ARRAYS and term.dtype is parent.dtype:
                 found[at] = term  # what send() does most often
             else:
                 sweep.send(parent, term)
@@ -147,12 +151,14 @@ class Rearrange(Node):
             self.positions = getattr(self.move, "positions", None)
         kind = sweep.kind
         given = kind.parts(cotangent)
-        memory = type(plain(given[0])) is _ndarray
+        memory = type(plain(given[0])) in ARRAYS
         if self.positions is None and memory and len(self.parents) == 1 and takes_view(self):
             sweep.send_into(self.parents[0], self.move, cotangent)
             return
         if self.positions is None:
-            self.positions = positions_of(self.move, self.parents, None if memory else given[0])
+            self.positions = positions_of(
+                self.move, self.parents, None if type(plain(given[0])) is _ndarray else given[0]
+            )
         shapes = [parent.shape for parent in self.parents]
         parts = zip(*(scatter(self.positions, block, shapes) for block in given), strict=True)
         for parent, part in zip(self.parents, parts, strict=True):
@@ -262,7 +268,7 @@ class IndexView(View):
             if total is None:
                 sweep.found[at] = total = sweep.kind.nothing(parent.shape, cotangent, parent.dtype)
                 sweep.owned[at] = 1
-            if sweep.owned[at] and type(total) is _ndarray:
+            if sweep.owned[at] and type(total) in ARRAYS:
                 sweep.kind.add_at(total, self.at, cotangent)
                 return
         sweep.send_at(parent, self.at, cotangent)

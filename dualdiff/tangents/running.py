@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
+from ..values.kinds import ARRAYS
 from . import blocks
 from .dense import Careful, Dense, as_block, warn_outer
 from .holding import Holding
@@ -20,6 +22,7 @@ from .sweep import Sweep
 from .writes import spare_buffers
 
 _ndarray = np.ndarray
+_MOST_SHOWN = 200  # operations in a notebook
 _one = Single()  # the kind of one cotangent, which holds nothing
 
 
@@ -37,6 +40,17 @@ class Running(Holding):
     def __str__(self) -> str:
         return "\n".join(map(str, self.nodes))
 
+    def __repr__(self) -> str:
+        count = len(self.nodes)
+        return f"<{type(self).__name__}: a record of {count} operation{'s' * (count != 1)}; print(...) shows it>"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        shown = "\n".join(map(str, self.nodes[:_MOST_SHOWN]))
+        rest = len(self.nodes) - _MOST_SHOWN
+        return f"<pre>{escape(shown)}{f'{chr(10)}... and {rest} more' if rest > 0 else ''}</pre>"
+
     def pull(
         self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], consume: bool = False, one: bool = False
     ) -> list[Any]:
@@ -45,6 +59,8 @@ class Running(Holding):
         Cotangents are blocks, or with ``one`` arrays of the shape of their nodes.  ``consume`` frees the record.
         """
         n = len(self.nodes)
+        if kinds.OTHERS:
+            seeds = [(node, kinds.lift(cotangent)) for node, cotangent in seeds]
         sweep = Sweep(_one if one else Dense(len(seeds[0][1]) if seeds else 0), [None] * n, bytearray(n))
         start = 0
         for node, cotangent in seeds:
@@ -66,9 +82,7 @@ class Running(Holding):
         if len(inputs) > 1:
             # Each cotangent is the caller's own, though a sum sends one to both of its terms.
             result = [
-                cotangent
-                if cotangent is None or sweep.owned[i] or type(cotangent) is not _ndarray
-                else cotangent.copy()
+                cotangent if cotangent is None or sweep.owned[i] or type(cotangent) not in ARRAYS else cotangent.copy()
                 for i, cotangent in enumerate(result)
             ]
         return result
@@ -116,11 +130,34 @@ class Running(Holding):
 
         nodes = self.nodes[: last + 1]
         spare = spare_buffers(nodes, outputs) if self.wrote else {}
+        read_last = _read_last(nodes, outputs) if _are_large(seeds) else {}
         for node in nodes:
             if node.index not in blocks_of:
                 over = spare.get(node.index)
                 block = node.push(tangent_of, forward) if over is None else over.push(tangent_of, forward, spare=True)
                 if block is not None:
                     blocks_of[node.index] = block
+            for index in read_last.get(node.index, ()):
+                blocks_of.pop(index, None)
         found = [blocks_of.get(node.index) for node in outputs]
         return [None if block is None else forward.block_of(block) for block in found]
+
+
+# Entries of the seeds of a push above which it drops what is not read again, so that their memory is used again.
+_LARGE = 2**14
+
+
+def _are_large(seeds: Sequence[tuple[Node, Any]]) -> bool:
+    return sum(block.size for _, block in seeds) > _LARGE
+
+
+def _read_last(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[int, list[int]]:
+    """For each node those that it is the last to read."""
+    reader = dict.fromkeys((node.index for node in outputs), len(nodes))
+    found: dict[int, list[int]] = {}
+    for node in reversed(nodes):
+        for parent in node.sources():
+            if parent.index not in reader:
+                reader[parent.index] = node.index
+                found.setdefault(node.index, []).append(parent.index)
+    return found

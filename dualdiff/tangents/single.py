@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.dual import Dual, is_array, primal
+from ..values.kinds import ARRAYS
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
 from .dense import Quiet, as_block, product
 from .einsum import BIG, contracted, sum_axes
@@ -33,7 +35,7 @@ class Single(Perturbation):
         total: Any = None
         borrowed = False  # whether total is an argument, not ours to return
         for partial, tangent in terms:
-            if type(partial) is _ndarray and partial.size <= BIG and partial.dtype is not _BOOL:
+            if type(partial) in ARRAYS and partial.size <= BIG and partial.dtype is not _BOOL:
                 term = partial * tangent
                 total, borrowed = term if total is None else total + term, False
                 continue
@@ -45,7 +47,7 @@ class Single(Perturbation):
                 total = -tangent if total is None else total - tangent
                 borrowed = False
                 continue
-            if type(partial) is _ndarray and partial.size > BIG and held is not None:
+            if type(partial) in ARRAYS and partial.size > BIG and held is not None:
                 term = _product(partial, tangent, all(partial is not array for array in held))
             elif getattr(partial, "dtype", None) is _BOOL:
                 term = _where(partial, tangent)
@@ -54,7 +56,7 @@ class Single(Perturbation):
                 term = tangent * partial if type(partial) is complex else partial * tangent
             if total is None:
                 total = term
-            elif type(total) is _ndarray and total.size > BIG and not borrowed and _alike(total, term):
+            elif type(total) in ARRAYS and total.size > BIG and not borrowed and _alike(total, term):
                 np.add(total, term, out=total)
             else:
                 total = total + term
@@ -71,7 +73,7 @@ class Single(Perturbation):
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         kind = type(partial)
-        if kind is _ndarray:
+        if kind in ARRAYS:
             small = partial.size <= BIG and partial.dtype is not _BOOL
             product = partial * tangent if small else _product(partial, tangent, made)
         elif partial is MINUS_ONE:
@@ -101,9 +103,12 @@ class Single(Perturbation):
     def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Any:
         if like.ndim == 1 and all(shape == (1,) for _, shape in parts):
             # Scalars, most of the time: an array made of them is quicker than arrays of them laid end to end.
-            scalars = [0.0 if tangent is None else tangent for tangent, _ in parts]
+            scalars: list[Any] = [0.0 if tangent is None else tangent for tangent, _ in parts]
             if all(type(scalar) in _SCALARS for scalar in scalars):
                 return np.array(scalars, like.dtype)
+            others = [scalar for scalar in scalars if type(scalar) not in _SCALARS]
+            if all(type(scalar) in kinds.NUMBERS for scalar in others):
+                return np.array(scalars, like.dtype, like=others[0])
         laid = [np.zeros(shape, like.dtype) if tangent is None else tangent.reshape(shape) for tangent, shape in parts]
         whole = np.concatenate(laid, axis=axis)
         return whole if whole.dtype is like.dtype else whole.astype(like.dtype)
@@ -123,7 +128,7 @@ class Single(Perturbation):
 
     def zeros(self, value: Any) -> Any:
         plain = primal(value)
-        if type(plain) is _ndarray:
+        if type(plain) in ARRAYS:
             return np.zeros_like(plain)
         dtype = dtype_of(plain)
         return np.zeros(plain.shape, dtype, like=plain) if is_array(plain) else dtype.type(0)
@@ -159,18 +164,18 @@ class Single(Perturbation):
             if getattr(own, "shape", ()) and (
                 any(own is tangent for tangent in tangents)
                 or (
-                    type(own) is _ndarray
+                    type(own) in ARRAYS
                     and own.base is not None
-                    and any(np.may_share_memory(own, t) for t in tangents if type(t) is _ndarray)
+                    and any(np.may_share_memory(own, t) for t in tangents if type(t) in ARRAYS)
                 )
             ):
                 dual.tangent = np.copy(own, order="K")
 
     def as_buffer(self, tangent: Any, value: Any) -> Any:
-        if type(tangent) is _ndarray is type(value) and tangent.strides == value.strides:
+        if type(tangent) in ARRAYS and type(value) in ARRAYS and tangent.strides == value.strides:
             return tangent
         plain, plain_tangent = primal(value), primal(tangent)
-        if type(plain) is not _ndarray or (type(plain_tangent) is _ndarray and plain_tangent.strides == plain.strides):
+        if type(plain) not in ARRAYS or (type(plain_tangent) in ARRAYS and plain_tangent.strides == plain.strides):
             return tangent
         buffer: Any = np.zeros_like(plain)
         if type(tangent) is Dual:  # of an outer level
@@ -195,11 +200,11 @@ class Single(Perturbation):
         return parts[0][0]
 
     def spread(self, cotangent: Any, index: Any, shape: tuple[int, ...]) -> Any:
-        if isinstance(cotangent, np.ndarray):
+        if type(cotangent) in ARRAYS:
             cotangent = cotangent[index[1:]]
-        elif not isinstance(cotangent, np.generic):
+        elif not isinstance(cotangent, np.generic) and type(cotangent) not in kinds.OTHERS:
             return np.broadcast_to(as_block(cotangent)[index], (1, *shape))[0]
-        whole = np.empty(shape, cotangent.dtype)
+        whole = kinds.empty(shape, cotangent.dtype, cotangent)
         whole[...] = cotangent
         return whole
 
@@ -207,10 +212,10 @@ class Single(Perturbation):
         return transpose(as_block(cotangent))[0]
 
     def memory(self, cotangent: Any) -> bool:
-        return isinstance(cotangent, _PLAIN)
+        return isinstance(cotangent, _PLAIN) or type(cotangent) in kinds.OTHERS
 
     def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Any:
-        return np.zeros(shape, dtype)
+        return np.zeros(shape, dtype, like=cotangent) if type(cotangent) in kinds.OTHERS else np.zeros(shape, dtype)
 
     def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
         total[index] += cotangent
@@ -222,7 +227,7 @@ def _where(selected: Any, tangent: Any) -> Any:
 
 
 def _alike(a: Any, b: Any) -> bool:
-    return type(b) is _ndarray and a.shape == b.shape and a.dtype is b.dtype
+    return type(b) in ARRAYS and a.shape == b.shape and a.dtype is b.dtype
 
 
 def _product(partial: Any, tangent: Any, made: bool) -> Any:

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
+from ..values.kinds import ARRAYS
 from . import Like, Trivial, blocks
 from .blocks import plain as plain
 from .dense import Dense, joined, product
@@ -150,7 +152,7 @@ class Supported(Dense):
     def as_buffer(self, tangent: Marked, value: Any) -> Marked:
         block = super().as_buffer(tangent.block, value)
         support = blocks.copied(tangent.support)
-        if type(plain(block)) is np.ndarray:  # laid out alike, so that the same views are views of both
+        if type(plain(block)) in ARRAYS:  # laid out alike, so that the same views are views of both
             support = np.empty_like(plain(block), _BOOL)
             support[...] = tangent.support
         return Marked(block, support)
@@ -198,7 +200,7 @@ class Supported(Dense):
         return Marked(block, reached_through(transpose, cotangent.support, cotangent.block))
 
     def memory(self, cotangent: Marked) -> bool:
-        return type(cotangent.block) is np.ndarray
+        return type(cotangent.block) in ARRAYS
 
     def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Marked:
         return Marked(np.zeros((self.k, *shape), dtype), np.zeros((self.k, *shape), bool))
@@ -261,6 +263,8 @@ def has_nan(block: Any) -> bool:
         block = plain(block)
         if is_lazy(block):
             return True  # not calculated yet, and not to be calculated for a question
+        if type(block) in kinds.OTHERS:
+            return bool(block.has_nan())
         if type(block) is not np.ndarray:
             return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
     if block.dtype.char in "df":

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..values import kinds
+from ..values.kinds import ARRAYS, PYTHON_NUMBERS
 from . import Perturbation, blocks
 from .blocks import plain
 from .dense import real_part
@@ -35,14 +37,16 @@ class Sweep:
 
     def send(self, parent: Node, cotangent: Any) -> None:
         """Add to the cotangent of a node."""
-        if type(cotangent) is float or (cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype):
-            cotangent = parent.dtype.type(cotangent) if type(cotangent) is float else cotangent
+        if type(cotangent) in PYTHON_NUMBERS or (
+            cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype
+        ):
+            cotangent = kinds.as_scalar(cotangent, parent.dtype) if kinds.is_python_float(cotangent) else cotangent
             cotangent = real_part(cotangent, parent.dtype)
         at = parent.index
         total = self.found[at]
         if total is None:
             self.found[at] = cotangent
-        elif self.owned[at] and type(total) is _ndarray and type(cotangent) is _ndarray:
+        elif self.owned[at] and type(total) in ARRAYS and type(cotangent) is type(total):
             np.add(total, cotangent, total)
         else:
             self.found[at] = total + cotangent
@@ -106,9 +110,12 @@ class Sweep:
 def takes_view(node: Rearrange) -> bool:
     """Whether a rearrangement of one tangent takes a view that shows no entry twice."""
     probe = np.empty((1, *node.parents[0].shape), bool)
-    view = node.move(probe)
+    try:
+        view = node.move(probe)
+    except TypeError:  # a plain array does not take an index of that kind, which is no basic one
+        return False
     if (
-        type(view) is not _ndarray
+        type(view) not in ARRAYS
         or view.size > probe.size
         or not view.flags.writeable
         or not np.may_share_memory(view, probe)
@@ -145,7 +152,7 @@ def scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> li
     sizes = [int(np.prod(shape)) for shape in shapes]
     total = sum(sizes)
     flat = np.ravel(positions)
-    if type(plain(cotangent)) is not _ndarray:
+    if type(plain(cotangent)) not in ARRAYS:
         sums = _gathered_back(flat, cotangent, total)
         return [
             sums[:, stop - size : stop].reshape((k, *shape))
@@ -164,7 +171,7 @@ def scatter(positions: Any, cotangent: Any, shapes: list[tuple[int, ...]]) -> li
 def _add_at(sums: Any, flat: Any, values: Any) -> None:
     """``sums[:, flat] += values`` for zeros ``sums``, where positions may come more than once."""
     k, total = sums.shape
-    if type(sums) is not _ndarray or type(values) is not _ndarray:
+    if type(sums) not in ARRAYS or type(values) not in ARRAYS:
         columns: Any = (slice(None), flat)
         np.add.at(sums, columns, values)
     elif k > 1 and np.bincount(flat, minlength=1).max(initial=0) <= 1:
@@ -182,7 +189,7 @@ def _add_at(sums: Any, flat: Any, values: Any) -> None:
 
 def _put_back(move: Callable[[Any], Any], block: Any, parent: Node) -> Any:
     """Zeros of the shape of a node, with the block in the view of them that ``move`` takes."""
-    if type(plain(block)) is not _ndarray:
+    if type(plain(block)) not in ARRAYS:
         flat = np.ravel(positions_of(move, (parent,)))
         whole = _gathered_back(flat, block, math.prod(parent.shape))
         return whole.reshape((block.shape[0], *parent.shape))
@@ -198,7 +205,7 @@ def _gathered_back(positions: Any, cotangent: Any, size: int) -> Any:
     compared with all that there are.
     """
     k = cotangent.shape[0]
-    if type(positions) is not _ndarray:
+    if type(positions) not in ARRAYS:
         here = positions[:, None] == np.arange(1, size + 1)
         return np.sum(np.where(here, cotangent.reshape((k, -1, 1)), 0.0), axis=1)
     nothing = np.zeros((k, 1), cotangent.dtype, like=cotangent)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..values.indexing import is_basic
+from ..values.kinds import ARRAYS
 from . import Like, Trivial
 from .einsum import terms_of
 from .operations import (
@@ -91,7 +92,7 @@ class Tape(Running):
             return scalar
         node = Combine(len(nodes), shape, dtype, ((partial, tangent),))
         nodes.append(node)
-        if type(partial) is _ndarray:
+        if type(partial) in ARRAYS:
             if not made or partial.base is not None:  # else nobody can write it
                 self._hold(node, partial)
         elif hasattr(partial, "perturbation"):

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.dual import Dual, primal
 from ..values.indexing import is_basic
+from ..values.kinds import ARRAYS
 from . import blocks
 from .blocks import plain
 from .dense import Dense
@@ -50,13 +52,13 @@ class Overwrite(Node):
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         kind = sweep.kind
         given = kind.parts(cotangent)
-        if type(plain(given[0])) is not _ndarray:
+        if type(plain(given[0])) not in ARRAYS:
             self._pull_apart(given, sweep)
             return
         # A buffer that is written n times has one cotangent, which each write takes its own part of.
         owned = sweep.owned[self.index]
         rest = [
-            part if owned and type(part) is _ndarray and part.flags.c_contiguous else np.copy(part, order="C")
+            part if owned and type(part) in ARRAYS and part.flags.c_contiguous else np.copy(part, order="C")
             for part in given
         ]
         if self.item is not None:
@@ -197,6 +199,8 @@ def _may_repeat(index: Any) -> bool:
     advanced = [i for i in (index if type(index) is tuple else (index,)) if not is_basic(i)]
     if len(advanced) != 1:
         return True
+    if kinds.other_in(advanced[0]) is not None:
+        return getattr(advanced[0], "dtype", None) != _BOOL
     numbers = np.asarray(advanced[0])
     if numbers.dtype.kind == "b":
         return False
@@ -204,7 +208,8 @@ def _may_repeat(index: Any) -> bool:
 
 
 def _winners(index: Any, shape: tuple[int, ...], target: tuple[int, ...]) -> Any:
-    last = np.zeros(shape, np.intp)
+    other = kinds.other_in(index)
+    last = np.zeros(shape, np.intp) if other is None else np.zeros(shape, np.intp, like=other)
     order = np.arange(1, math.prod(target) + 1).reshape(target)
     last[index] = order
     return last[index] == order

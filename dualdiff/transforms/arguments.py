@@ -17,7 +17,8 @@ from ..pytrees.trees import presented as presented
 from ..tangents import Perturbation, newest_level
 from ..tangents.blocks import settle_allocator
 from ..values import foreign, storage
-from ..values.dual import Dual, is_array
+from ..values.dual import Dual, is_array, primal
+from ..values.kinds import ARRAYS
 from ..values.objects import fused
 
 _FLOATS = "fc"
@@ -28,7 +29,7 @@ _OBJECT = np.dtype(object)
 def primal_leaf(x: Any, name: str) -> Any:
     """A differentiated leaf as it enters the function; integers are promoted, what is no number raises."""
     kind = type(x)
-    if kind is np.ndarray:
+    if kind in ARRAYS:
         if x.dtype.kind in _FLOATS:
             return x
         if x.dtype.kind in "iu":
@@ -60,11 +61,16 @@ def primal_leaf(x: Any, name: str) -> Any:
 
 def _no_number(x: Any, name: str, what: str) -> TypeError:
     shown = repr(x)
-    convert = (
-        "convert it: x.astype(float)"
-        if isinstance(x, (np.ndarray, np.generic, str, bool)) or x is None
-        else f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
-    )
+    if isinstance(x, (np.ndarray, np.generic)):
+        convert = "convert it: x.astype(float)"
+    elif isinstance(x, (list, tuple)):
+        convert = "make it an array: np.array(x)"
+    elif isinstance(x, (str, bytes, bool)) or x is None or callable(x):
+        convert = "pass it as a keyword argument"
+    else:
+        convert = f"if it holds numbers, say how with dualdiff.register_pytree({type(x).__name__}, flatten, unflatten)"
+    if name.endswith("]") or "." in name.split("argument")[-1]:  # inside a tree
+        convert = f"mark it as a constant: dualdiff.static({shown if len(shown) < 20 else '...'}); or {convert}"
     return TypeError(
         f"{name} is {what} ({shown if len(shown) < 60 else shown[:57] + '...'}) and cannot be differentiated; "
         "real and complex numbers can.\n"
@@ -72,8 +78,8 @@ def _no_number(x: Any, name: str, what: str) -> TypeError:
     )
 
 
-def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
-    """A user's tangent, checked against its primal, as a block of one direction."""
+def seed_leaf(tangent: Any, value: Any, name: str, value_name: str, block: bool = False) -> Any:
+    """A user's tangent, checked against its primal, as a block of one direction; or a ``block`` of the user's."""
     if hasattr(tangent, "__dual__"):  # a Variable
         tangent = tangent.__dual__()
     if type(tangent) not in foreign.PLAIN:
@@ -86,9 +92,17 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
     if isinstance(tangent, np.ndarray) and tangent.dtype == object:
         tangent = fused(tangent)
     shape, wanted = np.shape(tangent), np.shape(value)
-    if shape != wanted:
+    if block and (not shape or shape[1:] != wanted):
+        raise ValueError(
+            f"{name} has shape {shape}, {value_name} has shape {wanted}; a block of k directions has the shape "
+            f"{('k', *wanted)}.".replace("'", "")
+        )
+    if not block and shape != wanted:
+        several = shape[1:] == wanted and shape and name.startswith(("pushforward", "pullback"))
+        hint = f"\n  For {shape[0]} directions side by side: {name.partition(':')[0]}(..., block=True)."
         raise ValueError(
             f"{name} has shape {shape}, {value_name} has shape {wanted}; each tangent has the shape of its primal."
+            f"{hint if several else ''}"
         )
     dtype, target = _dtype(tangent), _dtype(value)
     if dtype.kind not in "iufc" or (dtype.kind == "c" and target.kind != "c"):
@@ -96,17 +110,26 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str) -> Any:
             f"{name} has dtype {dtype}, {value_name} has dtype {target}; a tangent has the dtype of its primal."
         )
     if isinstance(tangent, (np.ndarray, np.generic, int, float, complex)):
-        return np.array([tangent], dtype=target)
+        return np.array(tangent if block else [tangent], dtype=target)
     if dtype != target:
         tangent = tangent.astype(target)
-    return np.stack([tangent])
+    return tangent.copy() if block else np.stack([tangent])
+
+
+def directions_in(blocks: list[Any], names: list[str]) -> int:
+    """How many directions there are in each of some blocks."""
+    k = len(blocks[0])
+    for block, name in zip(blocks, names, strict=True):
+        if len(block) != k:
+            raise ValueError(f"{names[0]} has {k} directions, {name} has {len(block)}; all blocks have as many.")
+    return k
 
 
 def refuse_variable(tangent: Any, value: Any, name: str, value_name: str) -> None:
     """A tangent is a Variable only where its primal is: the value of a plain result could not tell of it."""
     if hasattr(type(tangent), "__dual__"):
         tangent = tangent.__dual__()
-    elif type(tangent) is np.ndarray and tangent.dtype is _OBJECT:
+    elif type(tangent) in ARRAYS and tangent.dtype is _OBJECT:
         tangent = fused(tangent)
     if type(tangent) is Dual and tangent.perturbation.level == 0 and type(value) is not Dual:
         raise TypeError(
@@ -126,8 +149,12 @@ def _dtype(x: Any) -> np.dtype[Any]:
 
 def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
     """An argument of the function; writing into it acts on a copy."""
+    if type(value) is not np.ndarray and type(tangent) is np.ndarray and type(primal(value)) in ARRAYS:
+        like = primal(value)
+        if type(like) is not np.ndarray:  # a tangent is of the kind of its value, which may be written
+            tangent = np.array(tangent, like=like)
     dual = Dual(value, tangent, perturbation)
-    if type(value) is np.ndarray:
+    if type(value) in ARRAYS:
         storage.anchor(dual, borrowed=True)
         settle_allocator(value.nbytes)
     elif type(value) is Dual and is_array(value):
@@ -242,7 +269,7 @@ def _result_leaf(leaf: Any, name: str, transform: str) -> Any:
         return leaf
     if hasattr(leaf, "__dual__"):
         return leaf.__dual__()
-    if kind is not np.ndarray:
+    if kind not in ARRAYS:
         try:
             leaf = foreign.visible(leaf, name)
         except TypeError as error:
@@ -269,7 +296,7 @@ def without(perturbation: Perturbation, tree: Any) -> Any:
     leaves, structure = flatten(tree)
 
     def taken_off(leaf: Any) -> Any:
-        if type(leaf) is np.ndarray and leaf.dtype == object:
+        if type(leaf) in ARRAYS and leaf.dtype == object:
             whole = fused(leaf)
             leaf = whole if type(whole) is Dual else leaf  # else as the user made it
         elif hasattr(leaf, "__dual__"):
@@ -279,6 +306,20 @@ def without(perturbation: Perturbation, tree: Any) -> Any:
         return leaf if type(leaf) in foreign.PLAIN else foreign.with_data(leaf, taken_off)
 
     return structure.build(map(taken_off, leaves))
+
+
+def in_list(given: Any, built: Any) -> Any:
+    """What was built for an argument: for a list of plain numbers one array, which such a list is to SciPy's users.
+
+    The function gets the list itself: ``2 * [1.0, 2.0]`` is no product.
+    """
+    if type(given) is list and given and all(map(_is_plain_number, given)):
+        return np.stack(built, axis=-1)
+    return built
+
+
+def _is_plain_number(x: Any) -> bool:
+    return type(x) in (float, int, complex) or isinstance(x, np.number) or (type(x) is Dual and x.shape == ())
 
 
 def pair(result: Any, transform: str) -> tuple[Any, Any]:

@@ -14,9 +14,17 @@ from .detection import real_leaves
 from .directions import Point
 from .forward import _check_chunk_size, _check_function
 from .transformed import Transformed
+from .workers import check_workers, mapped
 
 
-def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int | None = None) -> Callable[..., Any]:
+def batch_jacobian(
+    f: Callable[..., Any],
+    argnums: int = 0,
+    *,
+    chunk_size: int | None = None,
+    workers: Any = None,
+    progress: Any = None,
+) -> Callable[..., Any]:
     """Function computing the Jacobian of every row of ``f``, which maps rows to rows, each by itself.
 
     Parameters
@@ -27,6 +35,11 @@ def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int |
         The argument to differentiate, negative counts from the end.
     chunk_size : int, optional
         Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+    workers : int or callable, optional
+        So many processes, or anything like `map` (that of an executor, ``client.map`` of Dask), for the chunks, as
+        `jacfwd`.
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many chunks are done and how many there are.
 
     Returns
     -------
@@ -55,6 +68,7 @@ def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int |
     """
     _check_function(f, "batch_jacobian")
     _check_chunk_size(chunk_size, "batch_jacobian")
+    check_workers(workers, progress, "batch_jacobian")
     if isinstance(argnums, (tuple, list)):
         raise TypeError("batch_jacobian: argnums is one int; join several arguments to rows of one array.")
     argnums = checked_argnums(argnums, f, "batch_jacobian")
@@ -70,17 +84,9 @@ def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int |
         point = Point(f, args, kwargs, positions, leaves, structures, False, "batch_jacobian")
         v = (1.0 + np.random.default_rng(n).integers(1, 1024, (n, d)) / 1024.0) * (-1.0) ** np.arange(d)
         k = min(chunk_size or d + 1, d + 1)
-        blocks = []
-        for start in range(0, d + 1, k):
-            stop = min(start + k, d + 1)
-            seeds = np.zeros((stop - start, n, d))
-            for i in range(start, stop):
-                if i < d:
-                    seeds[i - start, :, i] = 1.0
-                else:
-                    seeds[i - start] = v
-            blocks.append(point.swept(seeds.reshape(stop - start, n * d)))
-        shape = np.shape(point.y)
+        chunks = [(start, min(start + k, d + 1)) for start in range(0, d + 1, k)]
+        swept = mapped(_Chunk(point, v), chunks, workers, progress)
+        blocks, shape = [block for block, _ in swept], swept[0][1]
         if shape[: len(batch)] != tuple(batch):
             raise ValueError(
                 f"batch_jacobian: the argument has shape {np.shape(x)}, the result {shape}; a function of rows maps "
@@ -92,7 +98,27 @@ def batch_jacobian(f: Callable[..., Any], argnums: int = 0, *, chunk_size: int |
         _check_rows(point, jacobians, block[-1], v)
         return np.ascontiguousarray(jacobians).reshape(*shape, d)
 
-    return Transformed(jacobians_of_f, batch_jacobian, f, argnums, chunk_size=chunk_size)
+    return Transformed(
+        jacobians_of_f, batch_jacobian, f, argnums, chunk_size=chunk_size, workers=workers, progress=progress
+    )
+
+
+class _Chunk:
+    """The results along directions by their numbers, which a worker may get by pickle, and the shape of the value."""
+
+    def __init__(self, point: Point, v: Any) -> None:
+        self.point, self.v = point, v
+
+    def __call__(self, chunk: tuple[int, int]) -> tuple[Any, tuple[int, ...]]:
+        (start, stop), (n, d) = chunk, self.v.shape
+        seeds = np.zeros((stop - start, n, d))
+        for i in range(start, stop):
+            if i < d:
+                seeds[i - start, :, i] = 1.0
+            else:
+                seeds[i - start] = self.v
+        block = self.point.swept(seeds.reshape(stop - start, n * d))
+        return block, np.shape(self.point.y)
 
 
 def _check_rows(point: Point, jacobians: Any, along: Any, v: Any) -> None:

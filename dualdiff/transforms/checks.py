@@ -32,9 +32,8 @@ def gaps(plan: Plan, swept: Swept) -> Any:
         return np.zeros(1, bool)
     if isinstance(swept.along, Disagreement):
         return swept.along.rows
-    matrix = _shared_matrix(plan, swept.data)
-    expected = matrix @ plan.random.astype(_real(swept.data.dtype))
-    return disagree(swept.along, expected, lambda rows: abs(matrix[rows]) @ np.abs(plan.random), swept.data.dtype)
+    scale = lambda rows: plan.magnitudes(swept.data, rows)
+    return disagree(swept.along, plan.along_random(swept.data), scale, swept.data.dtype)
 
 
 # How many times the rounding that `noise` sees a gap may be.
@@ -61,16 +60,6 @@ def _tolerance(dtype: Any) -> float:
     return float(np.finfo(dtype).eps) ** 0.7
 
 
-def _real(dtype: Any) -> Any:
-    return np.dtype(dtype.char.lower()) if dtype.kind == "c" else dtype
-
-
-def _shared_matrix(plan: Plan, data: Any) -> Any:
-    from scipy.sparse import csr_array
-
-    return csr_array((data, plan.pattern.indices, plan.pattern.indptr), shape=plan.pattern.shape)
-
-
 def rounding(point: Point, plan: Plan, swept: Swept) -> Any:
     """The rows whose gap is no more than what rounding does to sums of directions, where terms of ``f`` cancel.
 
@@ -78,7 +67,7 @@ def rounding(point: Point, plan: Plan, swept: Swept) -> Any:
     """
     if isinstance(swept.along, Disagreement):
         return np.zeros(len(swept.along.rows), bool)
-    gap = np.abs(swept.along - _shared_matrix(plan, swept.data) @ plan.random)
+    gap = np.abs(swept.along - plan.matrix(swept.data) @ plan.random)
     return gap <= ROUNDING * noise(point, plan.random, plan.column_colours)
 
 
@@ -104,6 +93,6 @@ def adjoint_check(record: Recording, plan: Plan, data: Any) -> Any:
     m = plan.pattern.shape[0]
     u = 1.0 + np.random.default_rng(m).integers(1, 1024, m) / 1024.0
     expected = pulled(record, u[None])[0]
-    matrix = _shared_matrix(plan, data)
+    matrix = plan.matrix(data)
     columns = disagree(expected, matrix.T @ u, lambda columns: abs(matrix).T[columns] @ u, data.dtype)
     return Disagreement(abs(matrix)[:, columns].sum(axis=1) > 0 if columns.any() else np.zeros(m, bool))

@@ -27,6 +27,11 @@ def colour(pattern: Any) -> Any:
     bound = int(counts.max(initial=0))  # no row has fewer colours than entries
     if bound <= 1:
         return np.zeros(n, np.intp)
+    if bound > 64:
+        reached = np.zeros(n, bool)
+        reached[pattern.indices] = True
+        if bound == np.count_nonzero(reached):  # a full row: no two columns share a colour
+            return np.where(reached, np.cumsum(reached) - 1, 0)
     best = _of_lattice(pattern, bound)
     if best is not None and int(best.max()) + 1 == bound:
         return best
@@ -61,18 +66,23 @@ def _of_lattice(pattern: Any, bound: int) -> Any:
     """Colours that repeat along a line or along both axes of a grid, the fewest found; None if there are none.
 
     Column j of a grid of width w is at (j mod w, j // w); it has colour ``(j mod w + skew · (j // w)) mod period``.
+    Most are ruled out by some rows.
     """
     n = pattern.shape[1]
     filled = np.flatnonzero(np.diff(pattern.indptr))
-    some = pattern[np.sort(np.random.default_rng(0).choice(filled, 256))] if len(filled) > 4096 else None
-    column = np.arange(n)
+    some = pattern
+    if len(filled) > 4096:
+        some = pattern[np.sort(np.random.default_rng(0).choice(filled, 256))]
+    widths = _widths(pattern)
     for period in range(bound, min(bound + _PERIODS, 64)):
-        for width, skew in [(n, 0), *((w, s) for w in _widths(pattern) for s in range(2, period))]:
+        for width, skew in [(n, 0), *((w, s) for w in widths for s in range(2, period))]:
             if period > bound + 1 and width < n:
                 break
-            colours = (column + (skew - width) * (column // width)) % period
-            if (some is None or _tells_apart(some, colours)) and _tells_apart(pattern, colours):
-                return colours
+            colour_of = lambda column, w=width, s=skew, p=period: (column + (s - w) * (column // w)) % p
+            if _tells_apart(some, colour_of(some.indices)):
+                colours = colour_of(np.arange(n))
+                if some is pattern or _tells_apart(pattern, colours[pattern.indices]):
+                    return colours
     return None
 
 
@@ -81,17 +91,18 @@ def _widths(pattern: Any) -> list[int]:
     m, n = pattern.shape
     if m != n:
         return []
-    row = np.repeat(np.arange(m), np.diff(pattern.indptr))
-    distances, counts = np.unique(np.abs(pattern.indices[: 2**16] - row[: 2**16]), return_counts=True)
+    columns = pattern.indices[: 2**16]
+    row = np.searchsorted(pattern.indptr, np.arange(len(columns)), side="right") - 1
+    distances, counts = np.unique(np.abs(columns - row), return_counts=True)
     often = distances[np.argsort(-counts, kind="stable")]
     return [int(w) for w in often if w > 2][:2]
 
 
 def _tells_apart(pattern: Any, colours: Any) -> bool:
-    """Whether no row has two entries of one colour, of less than 64."""
+    """Whether no row has two entries of one colour, of less than 64; ``colours`` are those of the entries."""
     counts = np.diff(pattern.indptr)
     filled = counts > 0
-    bits = np.left_shift(np.uint64(1), colours.astype(np.uint64))[pattern.indices]
+    bits = np.left_shift(np.uint64(1), colours.astype(np.uint64))
     each = np.bitwise_or.reduceat(bits, pattern.indptr[:-1][filled])
     return bool(np.array_equal(np.bitwise_count(each), counts[filled]))
 

@@ -14,6 +14,7 @@ from ..tangents.dense import Dense
 from ..tangents.einsum import BIG
 from ..tangents.structural_zeros import has_nan, repeated
 from ..values.dual import is_array, primal, size_of
+from ..values.kinds import ARRAYS, OTHERS
 from .arguments import selected
 from .evaluation import Arguments, Results, tangent_block
 from .refusals import DEFAULT, Options, refuse_complex
@@ -109,8 +110,10 @@ def unit_directions(leaves: list[Any], start: int, stop: int, perturbation: Dens
             directions = np.arange(first, last)
             block[directions - start, directions - at] = 1.0
         block = block.reshape(stop - start, *shape)
-        if is_array(leaf) and type(primal(leaf)) is not np.ndarray:  # tangents are of the kind of their values
+        if is_array(leaf) and type(primal(leaf)) not in ARRAYS:  # tangents are of the kind of their values
             block = np.zeros_like(primal(leaf), dtype=block.dtype, shape=block.shape) + block
+        elif type(primal(leaf)) in OTHERS:
+            block = np.array(block, like=primal(leaf))
         seeds.append(perturbation.seed(block))
         at += size
     if len(leaves) == 1 and len(shape) == 1 and size * (stop - start) > BIG:
@@ -128,7 +131,7 @@ class Columns:
 
     def add(self, blocks: list[Any], start: int, stop: int) -> None:
         for i, block in enumerate(blocks):
-            if stop - start == self.n or type(block) is not np.ndarray:
+            if stop - start == self.n or type(block) not in ARRAYS:
                 self.pieces[i].append(block)
                 continue
             if self.filled[i] is None:

@@ -23,8 +23,11 @@ from ..values.dual import primal
 from . import forward, reverse
 from . import rows as by_rows
 from .arguments import check_leaves, checked_argnums, primal_leaf, result_leaves, selected
+from .columns import Chunk
+from .evaluation import Arguments
 from .jacobian import mode_for_sizes
 from .recording import recorded
+from .workers import check_workers, mapped, side_by_side
 
 _clock = time.perf_counter
 _MOST_ROUNDS = 200  # repeats of what is fast
@@ -160,7 +163,12 @@ _HEADINGS = ("mode", "work", "time", "/ value", "peak memory", "error")
 
 
 def compare_modes(
-    f: Callable[..., Any], *args: Any, argnums: int | Sequence[int] = 0, seconds: float = 0.5
+    f: Callable[..., Any],
+    *args: Any,
+    argnums: int | Sequence[int] = 0,
+    seconds: float = 0.5,
+    workers: Any = None,
+    progress: Any = None,
 ) -> ModeReport:
     """Forward mode, reverse mode and finite differences on your own function, side by side.
 
@@ -176,6 +184,11 @@ def compare_modes(
         The arguments to differentiate, negative counts from the end.
     seconds : float, default 0.5
         About how long each of the three is measured.
+    workers : int or callable, optional
+        The chunks of all three go to them, as `jacfwd` and `jacrev` send them, and what is measured is that (memory: of
+        this process alone).
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many of the four steps are done, and of 4.
 
     Returns
     -------
@@ -206,13 +219,17 @@ def compare_modes(
     forward._check_function(f, "compare_modes")
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds > 0:
         raise ValueError(f"compare_modes: seconds is a positive number, not {seconds!r}.")
-    problem = _Problem(f, args, argnums)
-    value_time = problem.value_time(seconds / 4)
-    columns, fwd = _or_note(problem.forward, seconds, "forward")
-    rows, rev = _or_note(problem.reverse, seconds, "reverse")
+    check_workers(workers, progress, "compare_modes")
+    problem = _Problem(f, args, argnums, workers)
+    steps: list[Callable[[], Any]] = [
+        lambda: problem.value_time(seconds / 4),
+        lambda: _or_note(problem.forward, seconds, "forward"),
+        lambda: _or_note(problem.reverse, seconds, "reverse"),
+        lambda: problem.differences(seconds),
+    ]
+    value_time, (columns, fwd), (rows, rev), (approximate, differences) = mapped(_run, steps, None, progress)
     if columns is None and rows is None:
         problem.forward(seconds)  # its own error
-    approximate, differences = problem.differences(seconds, value_time)
     if columns is not None and rows is not None:
         rev = rev._replace(error=_difference(rows, columns))
     # Against the mode that ran over more columns.
@@ -222,10 +239,15 @@ def compare_modes(
     return ModeReport(_name(f), value_time, modes, problem.n, problem.m, problem.tolerance)
 
 
+def _run(step: Callable[[], Any]) -> Any:
+    return step()
+
+
 class _Problem:
     """A function and its differentiated arguments: Jacobians of it by three ways, or parts of them."""
 
-    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], argnums: Any) -> None:
+    def __init__(self, f: Callable[..., Any], args: tuple[Any, ...], argnums: Any, workers: Any = None) -> None:
+        self.workers = workers
         argnums = checked_argnums(argnums, f, "compare_modes")
         self.f, self.args, self.argnums = f, args, argnums
         self.positions = selected(argnums, len(args), "compare_modes")
@@ -261,20 +283,20 @@ class _Problem:
         return [np.asarray(primal(leaf)) for leaf in result_leaves(result, "compare_modes")[0]]
 
     def value_time(self, seconds: float) -> float:
-        return _least(self.f, seconds, prepare=self.fresh)
+        self.took = _least(self.f, seconds, prepare=self.fresh)
+        return self.took
 
     def forward(self, seconds: float) -> tuple[Any, Mode]:
         k = min(self.n, forward.columns_at_once(self.n))
 
-        def columns(stop: int) -> Any:
-            found = []
-            for start in range(0, stop, k):
-                end = min(start + k, stop)
-                block = forward.sweep(self.f, self.args, {}, self.positions, self.trees, self.leaves, start, end)[0]
-                found.append(np.hstack([_flat(part) for part in block]))
-            return np.concatenate(found).T
+        one = Chunk(Arguments(self.f, self.args, {}, self.positions, "compare_modes"))
 
-        whole = forward.jacfwd(self.f, self.argnums)
+        def columns(stop: int) -> Any:
+            chunks = [(start, min(start + k, stop)) for start in range(0, stop, k)]
+            swept = mapped(one, chunks, self.workers, None)
+            return np.concatenate([np.hstack([_flat(part) for part in blocks]) for blocks, _, _ in swept]).T
+
+        whole = forward.jacfwd(self.f, self.argnums, workers=self.workers)
         sweeps = -(-self.n // k)
         work = f"{_count(sweeps, 'sweep')} of {_count(k, 'direction')}"
         columns_of_all, mode = self.measured(
@@ -288,15 +310,18 @@ class _Problem:
 
         def rows(stop: int) -> Any:
             record = recorded(self.f, self.args, {}, self.positions, "compare_modes")
-            found, done = [], 0
-            for node, y in zip(record.outputs, self.y, strict=True):
-                for start in range(0, min(y.size, stop - done), k):
-                    parts = by_rows.rows(record, node, y.shape, start, min(start + k, y.size, stop - done))
-                    found.append(np.hstack([_flat(part) for part in parts]))
+            one = by_rows.RowChunk(
+                self.f, self.args, {}, self.positions, False, "compare_modes", record if self.workers is None else None
+            )
+            chunks, done = [], 0
+            for number, y in enumerate(self.y):
+                last = min(y.size, stop - done)
+                chunks += [(number, start, min(start + k, last)) for start in range(0, last, k)]
                 done += y.size
-            return np.concatenate(found)
+            found = mapped(one, chunks, self.workers, None)
+            return np.concatenate([np.hstack([_flat(part) for part in parts]) for parts in found])
 
-        whole = reverse.jacrev(self.f, self.argnums)
+        whole = reverse.jacrev(self.f, self.argnums, workers=self.workers)
         sweeps = sum(-(-leaf.size // k) for leaf in self.y)
         work = f"{_count(sweeps, 'sweep')} of {'up to ' * (len(self.y) > 1)}{_count(k, 'cotangent')}"
         return self.measured("reverse", work, rows, lambda: whole(*self.args), self.m, k, sweeps, seconds)
@@ -322,38 +347,28 @@ class _Problem:
         if whole_fits and (sweeps <= 2 or one * sweeps <= seconds):
             mode = Mode(name, work, _least(whole, seconds), _peak(whole), 0.0)
             return found if sweeps == 1 else part(total), mode
+        if self.workers is not None:
+            k = min(k * side_by_side(self.workers), max(1, total // 2))
         one = _least(lambda: part(k), seconds / 2)
         two = _least(lambda: part(2 * k), seconds / 2)
         memory = _peak(lambda: part(k)) + 8.0 * self.m * self.n
         note = f"estimated from 1 and 2 sweeps of {k}, and the size of the result"
         return found, Mode(name, work, one + (total / k - 1) * max(two - one, 0.0), memory, 0.0, note)
 
-    def differences(self, seconds: float, value_time: float) -> tuple[Any, Mode]:
+    def differences(self, seconds: float) -> tuple[Any, Mode]:
         plain = [np.array(primal(leaf), getattr(primal(leaf), "dtype", float)) for leaf in self.leaves]
         places = [(i, j) for i, leaf in enumerate(plain) for j in range(leaf.size)]
-        count = self.n if value_time * (self.n + 1) <= seconds else min(self.n, _SAMPLED)
-
-        def at(i: int, j: int, step: float) -> tuple[Any, float]:
-            moved = [leaf.copy() for leaf in plain]
-            entry = moved[i].reshape(-1)[j : j + 1]
-            before = float(entry[0])
-            entry += step
-            scalars = iter([leaf if leaf.ndim else leaf[()] for leaf in moved])
-            call = list(self.args)
-            for position, (leaves, structure) in zip(self.positions, self.trees, strict=True):
-                call[position] = unflatten(structure, [next(scalars) for _ in leaves])
-            y = np.concatenate([np.ravel(leaf) for leaf in self.outputs(self.f(*call))])
-            return y, float(entry[0]) - before
+        count = self.n if self.took * (self.n + 1) <= seconds else min(self.n, _SAMPLED)
+        at = _Moved(self.f, self.args, self.positions, plain)
 
         def columns(stop: int) -> Any:
             """As SciPy's 2-point differences: (f(x + h e) - f(x)) / h, h = sqrt(eps) max(1, |x|)."""
-            y, _ = at(0, 0, 0.0)
-            slopes = []
+            steps = [(0, 0, 0.0)]
             for i, j in places[:stop]:
                 step = math.sqrt(np.finfo(plain[i].dtype).eps) * max(1.0, abs(float(plain[i].reshape(-1)[j])))
-                ahead, step = at(i, j, step)
-                slopes.append((ahead - y) / step)
-            return np.stack(slopes, axis=1)
+                steps.append((i, j, step))
+            (y, _), *moved = mapped(at, steps, self.workers, None)
+            return np.stack([(ahead - y) / step for ahead, step in moved], axis=1)
 
         begin = _clock()
         found = columns(count)
@@ -366,6 +381,29 @@ class _Problem:
             note = f"estimated from {count} of {self.n} columns"
             mode = mode._replace(time=took * (self.n + 1) / (count + 1), note=note)
         return found, mode
+
+
+class _Moved:
+    """The results with one entry of the arguments moved, which a worker may get by pickle."""
+
+    def __init__(
+        self, f: Callable[..., Any], args: tuple[Any, ...], positions: Sequence[int], plain: list[Any]
+    ) -> None:
+        self.f, self.args, self.positions, self.plain = f, args, positions, plain
+
+    def __call__(self, place: tuple[int, int, float]) -> tuple[Any, float]:
+        i, j, step = place
+        moved = [leaf.copy() for leaf in self.plain]
+        entry = moved[i].reshape(-1)[j : j + 1]
+        before = float(entry[0])
+        entry += step
+        scalars = iter([leaf if leaf.ndim else leaf[()] for leaf in moved])
+        call = list(self.args)
+        for position in self.positions:
+            leaves, structure = flatten(self.args[position])
+            call[position] = unflatten(structure, [next(scalars) for _ in leaves])
+        y = np.concatenate([np.ravel(leaf) for leaf in _Problem.outputs(self.f(*call))])
+        return y, float(entry[0]) - before
 
 
 def _or_note(measure: Callable[[float], tuple[Any, Mode]], seconds: float, name: str) -> tuple[Any, Mode]:

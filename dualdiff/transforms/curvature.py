@@ -12,12 +12,15 @@ from .arguments import presented, primal_leaf
 from .columns import columns_at_once
 from .forward import jacfwd, jvp
 from .jacobian import hvp
-from .refusals import check_function
+from .refusals import check_chunk_size, check_function
 from .reverse import grad, vjp
 from .transformed import Transformed
+from .workers import check_workers, mapped
 
 
-def hessian_diagonal(f: Callable[..., Any], *, chunk_size: int | None = None) -> Callable[..., Any]:
+def hessian_diagonal(
+    f: Callable[..., Any], *, chunk_size: int | None = None, workers: Any = None, progress: Any = None
+) -> Callable[..., Any]:
     """Function computing the diagonal of the Hessian of a scalar ``f`` in its first argument, an array.
 
     Parameters
@@ -26,6 +29,11 @@ def hessian_diagonal(f: Callable[..., Any], *, chunk_size: int | None = None) ->
         A function of an array, and of others, that returns a scalar.
     chunk_size : int, optional
         Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
+    workers : int or callable, optional
+        So many processes, or anything like `map` (that of an executor, ``client.map`` of Dask), for the chunks, as
+        `jacfwd`.
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many chunks are done and how many there are.
 
     Returns
     -------
@@ -48,25 +56,36 @@ def hessian_diagonal(f: Callable[..., Any], *, chunk_size: int | None = None) ->
     array([ 6., 12.])
     """
     check_function(f, "hessian_diagonal")
+    check_chunk_size(chunk_size, "hessian_diagonal")
+    check_workers(workers, progress, "hessian_diagonal")
 
     def diagonal_of_f(x: Any, *args: Any, **kwargs: Any) -> Any:
         x = primal_leaf(x, "hessian_diagonal: the argument")
         shape, flat = np.shape(x), np.reshape(x, (-1,))
         n = flat.shape[0]
-        gradient = grad(lambda flat: f(np.reshape(flat, shape), *args, **kwargs))
-        parts = []
         k = chunk_size or columns_at_once(max(n, 1))
-        for start in range(0, n, k):
-            stop = min(start + k, n)
-
-            def moved(d: Any, start: int = start, stop: int = stop) -> Any:
-                whole = np.concatenate([flat[:start], flat[start:stop] + d, flat[stop:]])
-                return gradient(whole)[start:stop]
-
-            parts.append(np.diagonal(jacfwd(moved)(np.zeros(stop - start, np.result_type(flat.dtype)))))
+        chunks = [(start, min(start + k, n)) for start in range(0, n, k)]
+        parts = mapped(_DiagonalChunk(f, flat, shape, args, kwargs), chunks, workers, progress)
         return presented(np.reshape(np.concatenate(parts) if parts else flat * 0.0, shape)[()])
 
-    return Transformed(diagonal_of_f, hessian_diagonal, f, chunk_size=chunk_size)
+    return Transformed(diagonal_of_f, hessian_diagonal, f, chunk_size=chunk_size, workers=workers, progress=progress)
+
+
+class _DiagonalChunk:
+    """A part of the diagonal by its numbers, which a worker may get by pickle."""
+
+    def __init__(self, f: Any, flat: Any, shape: Any, args: Any, kwargs: Any) -> None:
+        self.call = f, flat, shape, args, kwargs
+
+    def __call__(self, chunk: tuple[int, int]) -> Any:
+        (f, flat, shape, args, kwargs), (start, stop) = self.call, chunk
+        gradient = grad(lambda flat: f(np.reshape(flat, shape), *args, **kwargs))
+
+        def moved(d: Any) -> Any:
+            whole = np.concatenate([flat[:start], flat[start:stop] + d, flat[stop:]])
+            return gradient(whole)[start:stop]
+
+        return np.diagonal(jacfwd(moved)(np.zeros(stop - start, np.result_type(flat.dtype))))
 
 
 def gauss_newton_product(f: Callable[..., Any], x: Any, v: Any, loss: Callable[..., Any] | None = None) -> Any:

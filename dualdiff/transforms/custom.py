@@ -20,6 +20,7 @@ from ..rules.call import wrapped
 from ..tangents import Like, Perturbation
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
+from ..values.kinds import ARRAYS
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
 from .arguments import presented
@@ -80,6 +81,9 @@ class custom_jvp:
         self._linear = set()
         return rule
 
+    def __repr__(self) -> str:
+        return f"<custom_jvp {self.f!r}>"
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not carries((args, kwargs)):
             return self.f(*args, **kwargs)
@@ -126,7 +130,7 @@ class custom_jvp:
         def ydot(tangents: list[Any]) -> list[Any]:
             # What is differentiated, as copies that the rule may write into; the rest as it is in the call itself.
             values = [
-                x.copy() if type(leaf) is Dual and type(x) is np.ndarray else x
+                x.copy() if type(leaf) is Dual and type(x) in ARRAYS else x
                 for x, leaf in zip(plain, leaves, strict=True)
             ]
             pair = self._pair(rule, unflatten(structure, values), unflatten(structure, tangents, bare=True))
@@ -210,6 +214,9 @@ class custom_vjp:
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
         """Declare the two functions of the rule."""
         self.fwd, self.bwd = fwd, bwd
+
+    def __repr__(self) -> str:
+        return f"<custom_vjp {self.f!r}>"
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not carries((args, kwargs)):
@@ -304,12 +311,25 @@ def _run(f: Callable[..., Any], *args: Any) -> Any:
 
 
 def _in_adapted_code(g: Any) -> Callable[..., Any]:
-    """What is called in place of such a function: without a rule, it may still close over what carries a derivative."""
+    """What is called in place of such a function: called with plain numbers, it may close over what is none.
+
+    Otherwise it runs as written: it may call the very function that it stands in for.
+    """
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        return (g if carries((args, kwargs)) else adapting.adapted(g.f))(*args, **kwargs)
+        cells = getattr(g.f, "__closure__", None) or ()
+        if carries((args, kwargs)) or not any(map(_holds_derivative, cells)):
+            return g(*args, **kwargs)
+        return adapting.adapted(g.f)(*args, **kwargs)
 
     return call
+
+
+def _holds_derivative(cell: Any) -> bool:
+    try:
+        return carries(cell.cell_contents)
+    except ValueError:  # empty
+        return False
 
 
 adapting.instances(custom_jvp, _in_adapted_code)

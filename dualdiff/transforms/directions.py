@@ -25,7 +25,7 @@ class Point:
     def __init__(
         self, f: Any, args: Any, kwargs: Any, positions: Any, leaves: Any, structures: Any, has_aux: bool, name: str
     ) -> None:
-        self.f, self.args, self.kwargs, self.positions = adapting.adapted(f), args, kwargs, positions
+        self.f, self.args, self.kwargs, self.positions = f, args, kwargs, positions
         self.leaves, self.structures = leaves, structures
         self.has_aux, self.name = has_aux, name
         self.y: Any = None
@@ -71,7 +71,7 @@ def _sweep(point: Point, perturbation: Dense | Supported, seeds: Any) -> tuple[l
             call[i] = structure.build(duals)
         several = len(call) > 1 or point.kwargs or len(point.leaves) > 1
         watched = watch(point.args, call, point.positions, point.kwargs) if several else None
-        result = point.f(*call, **point.kwargs)
+        result = adapting.adapted(point.f)(*call, **point.kwargs)
         if watched is not None:
             watched.check()
         aux = None

@@ -19,7 +19,7 @@ from .. import adapting, errors
 from ..pytrees.trees import Structure, flatten, paths
 from ..tangents import Perturbation, dtype_of
 from ..values.dual import Dual, primal, size_of
-from .arguments import check_leaves, pair, primal_leaf, result_leaves, seeded, warn_if_independent, without
+from .arguments import check_leaves, in_list, pair, primal_leaf, result_leaves, seeded, warn_if_independent, without
 from .sharing import watch
 
 
@@ -142,7 +142,12 @@ class Arguments:
     def laid_out(self, parts: Iterable[Any], argnums: Any) -> Any:
         """One thing for each leaf, in the structure of the arguments; a tuple of them for several ``argnums``."""
         rest = iter(parts)
-        each = tuple([structure.build(rest, bare=True) for structure in self.structures])
+        each = tuple(
+            [
+                in_list(self.args[i], structure.build(rest, bare=True))
+                for i, structure in zip(self.positions, self.structures, strict=True)
+            ]
+        )
         return each if isinstance(argnums, tuple) else each[0]
 
 

@@ -15,8 +15,9 @@ from ..pytrees.trees import flatten, paths, tree_map, unflatten
 from ..tangents import Perturbation, dtype_of
 from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan, repeated
-from ..values import foreign
+from ..values import foreign, kinds
 from ..values.dual import Dual, primal
+from ..values.kinds import ARRAYS
 from ..values.objects import carries, fused
 from .arguments import (
     check_leaves,
@@ -120,7 +121,7 @@ _PLAIN = frozenset({np.ndarray, np.float64, float})
 def _any_nan(tree: Any) -> bool:
     if type(tree) is np.float64:
         return bool(tree != tree)
-    return any(has_nan(leaf) for leaf in (flatten(tree)[0] if type(tree) is not np.ndarray else (tree,)))
+    return any(has_nan(leaf) for leaf in (flatten(tree)[0] if type(tree) not in ARRAYS else (tree,)))
 
 
 def _a(given: Any) -> str:
@@ -133,7 +134,7 @@ def _one_sweep(
     with lifetime(perturbation):
         f = adapting.adapted(f)
         args = [_with_tangent(primals[i], tangents[i], i, perturbation, transform) for i in range(len(primals))]
-        alone = len(args) == 1 and type(primals[0]) is np.ndarray
+        alone = len(args) == 1 and type(primals[0]) in ARRAYS
         result = f(*args) if alone else called(f, primals, args, range(len(args)), {})
         aux: tuple[Any, ...] = ()
         if has_aux:
@@ -172,7 +173,7 @@ def _direction(result: Dual) -> Any:
 
 def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation, transform: str) -> Any:
     """One argument of `jvp` as a Dual, or a tree of Duals."""
-    if type(x) is np.ndarray and type(v) is np.ndarray and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape != ():
+    if type(x) in ARRAYS and type(v) in ARRAYS and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape != ():
         return seeded(x, v if type(perturbation) is Single else perturbation.seed(v[None]), perturbation)
     leaves, structure = flatten(x)
     check_leaves(leaves, x, f"{transform}: primals[{i}]")
@@ -252,7 +253,7 @@ def derivative(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callabl
 
 
 def _as_scalar(x: Any) -> Any:
-    return float(x) if type(x) is np.float64 else x
+    return kinds.as_python_float(x) if kinds.type_of(x) is np.float64 else x
 
 
 def jacfwd(
@@ -356,4 +357,4 @@ def _constant(x: Any) -> Any:
         value = value.value
     value = primal(whole)
     # A copy: later writes to x would else change the constant, and writes to the constant x's value alone.
-    return value.copy() if type(value) is np.ndarray else value
+    return value.copy() if type(value) in ARRAYS else value

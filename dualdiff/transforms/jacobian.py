@@ -14,7 +14,7 @@ from .forward import along
 from .recording import recorded
 from .refusals import Options, check_function
 from .reverse import jacrev, value_and_gradient, vjp
-from .rows import by_rows, check_holomorphic, rows_of_jacobian
+from .rows import RowChunk, by_rows, check_holomorphic, rows_of_jacobian
 from .transformed import P, Transformed
 
 # One row sent back costs about this many columns sent forward (python -m benchmarks --only modes).
@@ -31,6 +31,8 @@ def jacobian(
     chunk_size: int | None = None,
     has_aux: bool = False,
     holomorphic: bool = False,
+    workers: Any = None,
+    progress: Any = None,
 ) -> Callable[P, Any]:
     """Function computing the Jacobian of ``f``, by the mode that is cheaper for its sizes.
 
@@ -50,6 +52,11 @@ def jacobian(
         Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
     holomorphic : bool, default False
         Whether argument and result are complex and the derivative wanted is the complex one.
+    workers : int or callable, optional
+        So many processes, or anything like `map` (that of an executor, ``client.map`` of Dask), for the chunks, as
+        `jacfwd`.
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many chunks are done and how many there are.
 
     Returns
     -------
@@ -76,7 +83,7 @@ def jacobian(
            [0., 4.]])
     """
     check_function(f, "jacobian")
-    options = Options(chunk_size, has_aux, holomorphic).checked("jacobian")
+    options = Options(chunk_size, has_aux, holomorphic, workers, progress).checked("jacobian")
     if mode not in ("auto", "fwd", "rev"):
         raise ValueError(f"jacobian: mode is 'auto', 'fwd' or 'rev', not {mode!r}.")
     argnums = checked_argnums(argnums, f, "jacobian")
@@ -100,7 +107,8 @@ def jacobian(
         if mode_for_sizes(n, outputs[n]) == "fwd":
             return forward_or_back(*args, **kwargs)
         check_holomorphic(record, "jacobian", holomorphic)
-        found = rows_of_jacobian(record, argnums, chunk_size)
+        one = RowChunk(f, args, kwargs, positions, has_aux, "jacobian", None if workers is not None else record)
+        found = rows_of_jacobian(record, argnums, chunk_size, one, workers, progress)
         return (found, record.aux) if has_aux else found
 
     return Transformed(jacobian_of_f, jacobian, f, argnums, mode=mode, **options.without_workers())

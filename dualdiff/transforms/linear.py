@@ -72,6 +72,9 @@ class linear:
         self.apply, self.transpose, self.check = apply, transpose, check
         self._checked: set[Any] = set()  # shapes and dtypes of arguments for which the laws were found to hold
 
+    def __repr__(self) -> str:
+        return f"<linear {self.apply!r}>"
+
     @functools.cached_property
     def T(self) -> linear:
         """The transposed map."""

@@ -7,6 +7,7 @@ columns then tell apart the rest alone; in a symmetric matrix a dense row is a c
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from .jacobian import ROW_COST
 
 # Entries of the seeds of one shape that are kept.
 _KEPT = 2**20
+# Entries up to which the check adds up the rows by itself.
+_FEW = 2**16
 
 
 class Plan:
@@ -28,40 +31,81 @@ class Plan:
         self.by_rows = by_rows  # which entries are taken from rows; None for all or none
         self.from_columns: Any = None  # for each entry its place in the block of directions
         self.from_rows: Any = None
-        n = pattern.shape[1]
+        self.m, self.n = pattern.shape
+        n = self.n
         rng = np.random.default_rng(n)
         # Exact in every dtype; of both signs, so that no sum of rows grows.
         self.random = (1.0 + rng.integers(1, 1024, n) / 1024.0) * rng.choice([-1.0, 1.0], n)
         self.n_forward = 0 if column_colours is None else int(column_colours.max(initial=-1)) + 1
         self.n_backward = 0 if row_colours is None else int(row_colours.max(initial=-1)) + 1
         self._seeds: dict[bool, Any] = {}
+        self._random_of_entries: Any = None
 
-    def forward_seeds(self, check: bool) -> Any:
-        """One direction for each colour of columns, and with ``check`` the random one; None if there are none."""
-        known = self._seeds.get(check)
-        if known is not None:
+    def along_random(self, data: Any) -> Any:
+        """The matrix of these entries times the random direction, in their precision."""
+        if 0 < len(data) <= _FEW:  # making a sparse matrix takes longer than this
+            return self._summed(data * self._weights().astype(_real(data.dtype), copy=False))
+        return self.matrix(data) @ self.random.astype(_real(data.dtype))
+
+    def magnitudes(self, data: Any, rows: Any) -> Any:
+        """The sums of magnitudes that `along_random` has in some rows."""
+        if 0 < len(data) <= _FEW:
+            return self._summed(np.abs(data * self._weights()))[rows]
+        return abs(self.matrix(data)[rows]) @ np.abs(self.random)
+
+    def _weights(self) -> Any:
+        if self._random_of_entries is None:
+            self._random_of_entries = self.random[self.pattern.indices]
+        return self._random_of_entries
+
+    def _summed(self, terms: Any) -> Any:
+        """The sum of each row."""
+        starts = self.pattern.indptr[:-1]
+        filled = starts < self.pattern.indptr[1:]
+        if filled.all():
+            return np.add.reduceat(terms, starts)
+        whole = np.zeros(self.m, terms.dtype)
+        whole[filled] = np.add.reduceat(terms, starts[filled])
+        return whole
+
+    def matrix(self, data: Any) -> Any:
+        """The entries as a sparse matrix on the memory of the pattern."""
+        from scipy.sparse import csr_array
+
+        return csr_array((data, self.pattern.indices, self.pattern.indptr), shape=self.pattern.shape)
+
+    def count(self, check: bool) -> int:
+        """How many directions forwards there are: one for each colour of columns, and with ``check`` the random one."""
+        if self.column_colours is None and not check:
+            return 0
+        return self.n_forward + check
+
+    def forward_seeds(self, start: int, stop: int, check: bool) -> Any:
+        """Directions ``start`` to ``stop``: the columns of one colour each, ``check``: at last the random one."""
+        whole = start == 0 and stop == self.count(check)
+        if whole and (known := self._seeds.get(check)) is not None:
             return known
-        n = self.pattern.shape[1]
-        count = self.n_forward + check
-        if not count and self.row_colours is not None:
-            return None
-        seeds = np.zeros((count, n))
+        seeds = np.zeros((stop - start, self.n))
         if self.column_colours is not None:
-            used = np.flatnonzero(self.column_colours >= 0)
-            seeds[self.column_colours[used], used] = 1.0
-        if check:
+            for i in range(start, min(stop, self.n_forward)):
+                np.equal(self.column_colours, i, out=seeds[i - start], casting="unsafe")
+        if check and stop == self.count(check):
             seeds[-1] = self.random
-        if seeds.size <= _KEPT:
+        if whole and seeds.size <= _KEPT:
             seeds.flags.writeable = False
             self._seeds[check] = seeds
         return seeds
 
-    def backward_seeds(self) -> Any:
-        """One cotangent for each colour of rows."""
-        seeds = np.zeros((self.n_backward, self.pattern.shape[0]))
-        used = np.flatnonzero(self.row_colours >= 0)
-        seeds[self.row_colours[used], used] = 1.0
-        return seeds
+    def backward_seeds(self, start: int, stop: int) -> Any:
+        """One cotangent for each colour of rows from ``start`` to ``stop``."""
+        return np.equal(self.row_colours, np.arange(start, stop)[:, None]).astype(float)
+
+    def of_directions(self) -> Plan:
+        """What makes the directions alone, for those who are sent it."""
+        plan = copy.copy(self)
+        plan.pattern = plan.by_rows = plan.from_columns = plan.from_rows = None
+        plan._seeds, plan._random_of_entries = {}, None
+        return plan
 
     def described(self) -> str:
         m, n = self.pattern.shape
@@ -72,6 +116,10 @@ class Plan:
             parts.append(f"{self.n_backward} backwards")
         colours = self.n_forward + self.n_backward
         return f"{m} x {n}, {self.pattern.nnz} entries; {colours} colour{'s' * (colours != 1)}: {', '.join(parts)}"
+
+
+def _real(dtype: Any) -> Any:
+    return np.dtype(dtype.char.lower()) if dtype.kind == "c" else dtype
 
 
 def plan_for(pattern: Any, mode: str) -> Plan:

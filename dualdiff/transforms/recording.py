@@ -12,8 +12,10 @@ from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS
 from .arguments import (
     check_leaves,
+    in_list,
     pair,
     primal_leaf,
     result_leaves,
@@ -43,7 +45,12 @@ class Recording(NamedTuple):
     def laid_out(self, parts: Iterable[Any], argnums: Any = None) -> Any:
         """One thing for each primal, in the structure of the arguments; of one only if ``argnums`` is a number."""
         rest = iter(parts)
-        each = tuple([structure.build(rest, bare=True) for structure in self.given])
+        if argnums is None:
+            return tuple([structure.build(rest, bare=True) for structure in self.given])
+        primals = iter(self.primals)
+        each = tuple(
+            [in_list(structure.build(primals, bare=True), structure.build(rest, bare=True)) for structure in self.given]
+        )
         return each[0] if isinstance(argnums, int) else each
 
 
@@ -66,7 +73,7 @@ def recorded(
         given: list[Structure] = []
         for i in positions:
             arg = args[i]
-            if type(arg) is np.ndarray and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
+            if type(arg) in ARRAYS and arg.ndim and arg.dtype.kind in "fc":  # no names, no structure
                 node = tape.input(arg)
                 tape.beware(arg)
                 primals.append(arg)
@@ -122,6 +129,6 @@ def _entered(tape: Tape, values: Sequence[Any], inputs: list[Node]) -> list[Dual
 
 def own(row: Any) -> Any:
     """A gradient that may be written into: no broadcast view of one number."""
-    if type(row) is np.ndarray and not row.flags.writeable:
+    if type(row) in ARRAYS and not row.flags.writeable:
         return row.copy()
     return row

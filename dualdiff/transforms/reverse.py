@@ -15,9 +15,12 @@ import numpy as np
 from ..pytrees.kinds import kind_of
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents import dtype_of
-from ..values.dual import size_of
+from ..values import kinds
+from ..values.dual import may_share_memory, size_of
+from ..values.kinds import ARRAYS
 from .arguments import (
     checked_argnums,
+    directions_in,
     presented,
     seed_leaf,
     selected,
@@ -49,7 +52,8 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
         The value, as ``f`` returns it.
     pullback : callable
         Takes a cotangent of the structure and shape of ``y``, and returns a tuple with one cotangent for each primal,
-        of its structure and shape.  It may be called many times.
+        of its structure and shape.  It may be called many times.  ``pullback(cts, block=True)`` takes k cotangents side
+        by side, arrays of shape ``(k, *y.shape)``, and returns blocks ``(k, *x.shape)``: ``U @ J`` in one sweep.
     aux : object
         With ``has_aux`` alone.
 
@@ -77,22 +81,30 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> tuple[An
     # Later changes of what the caller holds must not reach the record.
     record.tape.protect([*record.primals, *record.y, *flatten(record.aux)[0]])
 
-    def pullback(cotangent: Any) -> tuple[Any, ...]:
-        """Cotangents of the primals from one of the result."""
+    def pullback(cotangent: Any, *, block: bool = False) -> tuple[Any, ...]:
+        """Cotangents of the primals from one of the result; with ``block`` many of them, along a first axis."""
         given, structure = flatten(cotangent)
         if not structure.same_as(record.structure):
             raise ValueError(
                 f"pullback: the cotangent has the structure {structure}, the result has {record.structure}; "
                 "a cotangent has the structure of the result."
             )
-        seeds = []
-        names = paths(record.structure, "cotangent")
-        for node, ct, y, name in zip(record.outputs, given, record.y, names, strict=True):
-            block = seed_leaf(ct, y, f"pullback: {name}", name.replace("cotangent", "the result", 1))
-            if node is not None:
-                seeds.append((node, block[0]))
-        found = record.tape.pull(seeds, record.inputs, one=True)
-        return presented(record.laid_out(record.zeros(i) if row is None else row for i, row in enumerate(found)))
+        names = [f"pullback: {name}" for name in paths(record.structure, "cotangent")]
+        cts = [
+            seed_leaf(ct, y, name, name.replace("pullback: cotangent", "the result", 1), block)
+            for ct, y, name in zip(given, record.y, names, strict=True)
+        ]
+        active = [(node, ct) for node, ct in zip(record.outputs, cts, strict=True) if node is not None]
+        if block:
+            k = directions_in(cts, names)
+            found = [None] * len(record.inputs)
+            if k:
+                found = record.tape.pull(active, record.inputs)
+            rows = [_zeros_block(k, record.zeros(i)) if row is None else own(row) for i, row in enumerate(found)]
+        else:
+            found = record.tape.pull([(node, ct[0]) for node, ct in active], record.inputs, one=True)
+            rows = [record.zeros(i) if row is None else row for i, row in enumerate(found)]
+        return presented(record.laid_out(rows))
 
     y = presented(unflatten(record.structure, record.y))
     return (y, pullback, presented(record.aux)) if has_aux else (y, pullback)
@@ -114,6 +126,8 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
         The value, as ``f`` returns it.
     pushforward : callable
         Takes one tangent for each primal, of its structure and shape, and returns that of the result.
+        ``pushforward(*tangents, block=True)`` takes k directions side by side, arrays of shape ``(k, *x.shape)``, and
+        returns blocks ``(k, *y.shape)``: of one array, ``(J @ V.T).T`` in one sweep.
 
     Raises
     ------
@@ -131,6 +145,9 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     >>> y, pushforward = linearize(np.sin, 0.0)
     >>> float(pushforward(3.0))
     3.0
+    >>> linearize(lambda x: x[1:] * x[0], np.array([2.0, 3.0]))[1](np.eye(2), block=True)
+    array([[3.],
+           [2.]])
     """
     check_function(f, "linearize")
     if not primals:
@@ -138,31 +155,42 @@ def linearize(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., 
     record = recorded(f, primals, {}, range(len(primals)), "linearize")
     record.tape.protect([*record.primals, *record.y])
 
-    def pushforward(*tangents: Any) -> Any:
-        """The tangent of the result from those of the primals."""
+    def pushforward(*tangents: Any, block: bool = False) -> Any:
+        """The tangent of the result from those of the primals; with ``block`` many of them, along a first axis."""
         if len(tangents) != len(primals):
             raise ValueError(f"pushforward: {len(tangents)} tangents for {len(primals)} primals.")
-        seeds = []
+        seeds: list[Any] = []
+        names: list[str] = []
         at = 0
         for i, (tangent, expected) in enumerate(zip(tangents, record.given, strict=True)):
             leaves, structure = flatten(tangent)
             if not structure.same_as(expected):
                 raise ValueError(f"pushforward: tangents[{i}] has the structure {structure}, its primal {expected}.")
             for leaf, name in zip(leaves, paths(structure, f"[{i}]"), strict=True):
-                block = seed_leaf(leaf, record.primals[at], f"pushforward: tangents{name}", f"primals{name}")
-                seeds.append((record.inputs[at], block))
+                names.append(f"pushforward: tangents{name}")
+                seeds.append(seed_leaf(leaf, record.primals[at], names[-1], f"primals{name}", block))
                 at += 1
+        k = directions_in(seeds, names)
         active = [node for node in record.outputs if node is not None]
-        found = iter(record.tape.push(seeds, active, 1))
+        found = iter(record.tape.push(list(zip(record.inputs, seeds, strict=True)), active, k))
         results = []
         for node, y in zip(record.outputs, record.y, strict=True):
-            block = next(found) if node is not None else None
-            # x and x + 1 have the same node, but each result is an array of its own.
-            repeated = node is not None and sum(node is other for other in record.outputs) > 1
-            results.append(_zero_tangent(y) if block is None else block[0].copy() if repeated else block[0])
+            result = next(found) if node is not None else None
+            if result is None:
+                zero = _zero_tangent(y)
+                results.append(_zeros_block(k, zero) if block else zero)
+                continue
+            result = result if block else result[0]
+            # x and x + 1 have the same node, x[1:] is a view of it, but each result is an array of its own.
+            shared = len(record.outputs) > 1 and any(may_share_memory(result, other) for other in results)
+            results.append(result.copy() if shared else result)
         return presented(unflatten(record.structure, results, bare=True))
 
     return presented(unflatten(record.structure, record.y)), pushforward
+
+
+def _zeros_block(k: int, zero: Any) -> Any:
+    return np.zeros_like(zero, shape=(k, *np.shape(zero)))
 
 
 def _zero_tangent(y: Any) -> Any:
@@ -431,7 +459,7 @@ def _gradient(record: Recording, argnums: Any, weights_structure: Structure | No
         if node is not None
     ]
     found = record.tape.pull(seeds, record.inputs, consume=True, one=True)
-    plainly = len(found) == 1 and type(argnums) is int and type(record.primals[0]) is np.ndarray
+    plainly = len(found) == 1 and type(argnums) is int and type(record.primals[0]) in ARRAYS
     if plainly and found[0] is not None and record.given[0] is LEAF:  # the common case
         return own(found[0])
     rows = iter(
@@ -446,7 +474,9 @@ def _gradient(record: Recording, argnums: Any, weights_structure: Structure | No
 
 def _as_given(row: Any, primal: Any) -> Any:
     """The gradient of a Python float is one."""
-    return float(row) if type(primal) is float and type(row) in (np.float64, np.ndarray) else row
+    if kinds.is_python_float(primal) and kinds.type_of(row) in (np.float64, np.ndarray):
+        return kinds.as_python_float(row)
+    return row
 
 
 def jacrev(

@@ -29,17 +29,14 @@ def by_rows(f: Callable[..., Any], argnums: Any, transform: str, options: Option
         positions = selected(argnums, len(args), transform)
         record = recorded(f, args, kwargs, positions, transform, has_aux)
         check_holomorphic(record, transform, holomorphic)
-        mapping = None
-        if workers is not None or progress is not None:
-            one = _RowChunk(f, args, kwargs, positions, has_aux, transform, None if workers is not None else record)
-            mapping = lambda chunks: mapped(one, chunks, workers, progress)
-        jacobian = rows_of_jacobian(record, argnums, chunk_size, mapping)
+        one = RowChunk(f, args, kwargs, positions, has_aux, transform, None if workers is not None else record)
+        jacobian = rows_of_jacobian(record, argnums, chunk_size, one, workers, progress)
         return (jacobian, record.aux) if has_aux else jacobian
 
     return jacobian_of_f
 
 
-class _RowChunk:
+class RowChunk:
     """`rows` as a function of the number of the result and its rows alone, which a worker may get by pickle."""
 
     def __init__(
@@ -78,7 +75,9 @@ def rows_of_jacobian(
     record: Recording,
     argnums: Any,
     chunk_size: int | None,
-    mapping: Callable[[list[tuple[int, int, int]]], list[Any]] | None = None,
+    one: RowChunk | None = None,
+    workers: Any = None,
+    progress: Any = None,
 ) -> Any:
     """The Jacobian of a recording by rows: blocks of unit cotangents, sent back."""
     shapes = [np.shape(primal(x)) for x in record.primals]
@@ -90,7 +89,9 @@ def rows_of_jacobian(
         k = max(1, min(m, chunk_size or rows_at_once(n, m)))
         settle_allocator(8 * k * n)
         chunks.append([(number, start, min(start + k, m)) for start in range(0, m, k)])
-    done = None if mapping is None else iter(mapping([chunk for of_one in chunks for chunk in of_one]))
+    done = None
+    if one is not None and (workers is not None or progress is not None):
+        done = iter(mapped(one, [chunk for of_one in chunks for chunk in of_one], workers, progress))
     for node, y, of_one in zip(record.outputs, record.y, chunks, strict=True):
         y_shape = np.shape(primal(y))
         pieces: list[list[Any]] = [[] for _ in shapes]

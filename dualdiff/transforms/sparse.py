@@ -21,6 +21,7 @@ from .forward import _check_chunk_size, _check_function
 from .reverse import grad
 from .sparse_derivative import SparseDerivative
 from .transformed import Transformed
+from .workers import check_workers
 
 
 def sparsity(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Any]:
@@ -81,6 +82,8 @@ def sparse_jacobian(
     check: bool = True,
     chunk_size: int | None = None,
     has_aux: bool = False,
+    workers: Any = None,
+    progress: Any = None,
 ) -> SparseDerivative:
     """Function computing the Jacobian of ``f`` as a sparse matrix, whose pattern it finds.
 
@@ -105,6 +108,10 @@ def sparse_jacobian(
         Directions at a time, for less memory.
     has_aux : bool, default False
         Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    workers : int or callable, optional
+        So many processes, or anything like `map`, for those chunks, as `jacfwd`.
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many chunks are done and how many there are.
 
     Returns
     -------
@@ -135,7 +142,8 @@ def sparse_jacobian(
     >>> print(J)
     sparse_jacobian: 2 x 3, 4 entries; 2 colours: 2 directions forwards, 1 to check
     """
-    return _sparse_jacobian(sparse_jacobian, f, argnums, pattern, mode, check, chunk_size, has_aux)
+    options = (pattern, mode, check, chunk_size, has_aux, workers, progress)
+    return _sparse_jacobian(sparse_jacobian, f, argnums, *options)
 
 
 def value_and_sparse_jacobian(
@@ -147,6 +155,8 @@ def value_and_sparse_jacobian(
     check: bool = True,
     chunk_size: int | None = None,
     has_aux: bool = False,
+    workers: Any = None,
+    progress: Any = None,
 ) -> SparseDerivative:
     """Function computing the pair ``(f(x), J(x))`` from one run of ``f``, as Newton's method takes it.
 
@@ -167,6 +177,10 @@ def value_and_sparse_jacobian(
         Directions at a time, for less memory.
     has_aux : bool, default False
         Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
+    workers : int or callable, optional
+        So many processes, or anything like `map`, for those chunks, as `jacfwd`.
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many chunks are done and how many there are.
 
     Returns
     -------
@@ -194,21 +208,25 @@ def value_and_sparse_jacobian(
     (array([1., 9.]), array([[2., 0.],
            [0., 6.]]))
     """
-    return _sparse_jacobian(value_and_sparse_jacobian, f, argnums, pattern, mode, check, chunk_size, has_aux)
+    options = (pattern, mode, check, chunk_size, has_aux, workers, progress)
+    return _sparse_jacobian(value_and_sparse_jacobian, f, argnums, *options)
 
 
 def _sparse_jacobian(
-    transform: Any, f: Any, argnums: Any, pattern: Any, mode: str, check: bool, chunk_size: int | None, has_aux: bool
-) -> SparseDerivative:
+    transform: Any, f: Any, argnums: Any, pattern: Any, mode: str, check: bool, chunk_size: int | None, has_aux: bool,
+    workers: Any, progress: Any,
+) -> SparseDerivative:  # fmt: skip
     name = transform.__name__
     _check_function(f, name)
     _check_chunk_size(chunk_size, name)
+    check_workers(workers, progress, name)
     if mode not in ("auto", "fwd", "rev"):
         raise ValueError(f"{name}: mode is 'auto', 'fwd' or 'rev', not {mode!r}.")
     argnums = checked_argnums(argnums, f, name)
     return SparseDerivative(
-        transform, f, f, argnums, pattern=pattern, mode=mode, check=check, chunk_size=chunk_size, has_aux=has_aux
-    )
+        transform, f, f, argnums, pattern=pattern, mode=mode, check=check, chunk_size=chunk_size, has_aux=has_aux,
+        workers=workers, progress=progress,
+    )  # fmt: skip
 
 
 def sparse_hessian(
@@ -218,6 +236,8 @@ def sparse_hessian(
     pattern: Any = None,
     check: bool = True,
     chunk_size: int | None = None,
+    workers: Any = None,
+    progress: Any = None,
 ) -> SparseDerivative:
     """Function computing the Hessian of a scalar ``f`` as a sparse matrix, whose pattern it finds.
 
@@ -236,6 +256,10 @@ def sparse_hessian(
         without notice.
     chunk_size : int, optional
         Directions at a time, for less memory.
+    workers : int or callable, optional
+        So many processes, or anything like `map`, for those chunks, as `jacfwd`.
+    progress : bool or callable, optional
+        True for a bar (tqdm), or a function of how many chunks are done and how many there are.
 
     Returns
     -------
@@ -265,7 +289,9 @@ def sparse_hessian(
     """
     _check_function(f, "sparse_hessian")
     _check_chunk_size(chunk_size, "sparse_hessian")
+    check_workers(workers, progress, "sparse_hessian")
     argnums = checked_argnums(argnums, f, "sparse_hessian")
     return SparseDerivative(
-        sparse_hessian, f, grad(f, argnums), argnums, pattern=pattern, check=check, chunk_size=chunk_size
-    )
+        sparse_hessian, f, grad(f, argnums), argnums, pattern=pattern, check=check, chunk_size=chunk_size,
+        workers=workers, progress=progress,
+    )  # fmt: skip

@@ -8,19 +8,15 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..pytrees.trees import unflatten
-from ..tangents.operations import Pullback
 from .arguments import selected
-from .checks import Swept, adjoint_check, gaps, rounding
+from .checks import Swept, gaps, rounding
+from .compression import Evaluation
 from .detection import detected, given_pattern, real_leaves
-from .directions import Point, pulled, pushed
+from .directions import Point
 from .forward import _dtype_of
 from .plans import Plan, plan_for, symmetric_plan
-from .recording import recorded
 from .transformed import Transformed
 
-# Entries of one block of directions: 256 megabytes.
-_MOST_AT_ONCE = 2**25
 # Shapes of arguments whose plans are kept.
 _SHAPES_KEPT = 64
 # Patterns found at one point: each run of the function may take another branch, if it draws random numbers.
@@ -42,10 +38,13 @@ class SparseDerivative(Transformed):
         check: bool,
         chunk_size: int | None,
         has_aux: bool = False,
+        workers: Any = None,
+        progress: Any = None,
     ) -> None:
         self.name = transform.__name__
         self.symmetric = self.name == "sparse_hessian"
         options: dict[str, Any] = {"pattern": pattern, "check": check, "chunk_size": chunk_size}
+        options |= {"workers": workers, "progress": progress}
         if not self.symmetric:
             options |= {"mode": mode, "has_aux": has_aux}
         super().__init__(self._evaluated, transform, f, argnums, **options)
@@ -54,7 +53,7 @@ class SparseDerivative(Transformed):
         self._given = None if pattern is None else given_pattern(pattern, self.name)
         self._mode = mode
         self._check = check
-        self._chunk_size = chunk_size
+        self._evaluation = Evaluation(self.name, check, chunk_size, workers, progress)
         self._has_aux = has_aux
         self._plans: dict[Any, Plan] = {}
         self._last: Plan | None = None
@@ -76,6 +75,15 @@ class SparseDerivative(Transformed):
             return f"{self!r}: nothing evaluated yet"
         return f"{self.name}: {self._last.described()}, {'1' if self._check else 'none'} to check"
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        from .spy import svg
+
+        plan = self._last
+        picture = "" if plan is None else svg(plan.pattern, plan.column_colours, plan.row_colours)
+        return f"<div><p>{escape(str(self))}</p>{picture}</div>"
+
     def _evaluated(self, *args: Any, **kwargs: Any) -> Any:
         positions = selected(self._argnums, len(args), self.name)
         leaves, structures = real_leaves(args, positions, self.name)
@@ -86,7 +94,7 @@ class SparseDerivative(Transformed):
             plan = self._prepared(*self._first_pattern(args, kwargs, positions, leaves))
         for _ in range(_ATTEMPTS):
             point = Point(self._f, args, kwargs, positions, leaves, structures, self._has_aux, self.name)
-            swept = self._swept(point, plan)
+            swept = self._evaluation.at(point, plan)
             if swept is not None and (not self._check or not gaps(plan, swept).any()):
                 break
             if swept is None and self._given is not None:
@@ -138,61 +146,12 @@ class SparseDerivative(Transformed):
             return symmetric_plan(pattern)
         return plan_for(pattern, only if self._mode == "auto" else self._mode)
 
-    def _swept(self, point: Point, plan: Plan) -> Swept | None:
-        """The entries at a point; None if the result has not the size of the pattern."""
-        n, m = plan.pattern.shape[1], plan.pattern.shape[0]
-        seeds = plan.forward_seeds(self._check)
-        k = 0 if seeds is None else len(seeds)
-        at_once = self._chunk_size or max(1, _MOST_AT_ONCE // max(n, m, 1))
-        if plan.row_colours is None and k <= at_once:
-            block = point.swept(seeds)
-            if point.y_size != m:
-                return None
-            data = np.take(block.reshape(-1), plan.from_columns)
-            return Swept(data, block[-1] if self._check else None, point.y, m, point.aux)
-        return self._by_record(point, plan, seeds, at_once)
-
-    def _by_record(self, point: Point, plan: Plan, seeds: Any, at_once: int) -> Swept | None:
-        record = recorded(point.f, point.args, point.kwargs, point.positions, self.name, point.has_aux)
-        point.y, point.aux = unflatten(record.structure, record.y), record.aux
-        point.y_size = sum(np.size(y) for y in record.y)
-        m = plan.pattern.shape[0]
-        if point.y_size != m:
-            return None
-        along = None
-        data: Any = None
-        if seeds is not None and not any(isinstance(node, Pullback) for node in record.tape.nodes):
-            parts = [pushed(record, point, seeds[i : i + at_once]) for i in range(0, max(len(seeds), 1), at_once)]
-            block = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            along = block[-1] if self._check else None
-            if plan.from_columns is not None:
-                data = np.take(block.reshape(-1), plan.from_columns)
-        if plan.row_colours is not None:
-            if any(_dtype_of(y).kind == "c" for y in record.y):
-                raise TypeError(
-                    f"{self.name}: the result is complex, and reverse mode sends back one real direction of it at a "
-                    'time.\n  Use mode="fwd", or differentiate the real and imaginary parts.'
-                )
-            cotangents = plan.backward_seeds()
-            parts = [pulled(record, cotangents[i : i + at_once]) for i in range(0, max(len(cotangents), 1), at_once)]
-            block = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            by_rows = np.take(block.reshape(-1), plan.from_rows)
-            if plan.by_rows is None:
-                data = by_rows
-            else:
-                whole = np.empty(plan.pattern.nnz, np.result_type(data, by_rows))
-                whole[~plan.by_rows], whole[plan.by_rows] = data, by_rows
-                data = whole
-            if self._check and along is None:
-                along = adjoint_check(record, plan, data)
-        return Swept(data, along, point.y, m, point.aux)
-
     def _judged(self, point: Point, plan: Plan, swept: Swept, only: str) -> tuple[Swept, Any]:
         """The evaluation, and the rows in which it is wrong by more than rounding."""
         if plan.row_colours is not None and only != "rev":
             # Rows sent back are rounded in another way than the direction that checks them: by columns it is the same.
             plan = plan_for(plan.pattern, "fwd")
-            again = self._swept(point, plan)
+            again = self._evaluation.at(point, plan)
             assert again is not None
             swept = again
         return swept, np.flatnonzero(gaps(plan, swept) & ~rounding(point, plan, swept))

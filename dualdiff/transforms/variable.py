@@ -33,7 +33,7 @@ from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan
 from ..tangents.sweep import Sweep
 from ..tangents.tape import Renewing, Tape
-from ..values import foreign, storage
+from ..values import foreign, kinds, storage
 from ..values.dual import Dual, primal
 from ..values.entries import check
 from ..values.levels import lifted, value_of
@@ -217,6 +217,8 @@ class Variable(Array):
 
     @property
     def value(self) -> Any:
+        if kinds.OTHERS:
+            kinds.lift(self)
         return self._dual.value
 
     @value.setter
@@ -297,6 +299,8 @@ class Variable(Array):
         return None
 
     def __dual__(self) -> Dual:
+        if kinds.OTHERS:
+            kinds.lift(self)  # which refuses it where a run is written down
         if _stand_ins.get() is None:
             return self._dual
         dual = self.stand_in()
@@ -324,6 +328,11 @@ class Variable(Array):
 
     def __repr__(self) -> str:
         return f"Variable({self.value!r})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<pre>{escape(repr(self))}</pre>"
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__" and type(kwargs.get("out", (None,))[0]) is np.ndarray:

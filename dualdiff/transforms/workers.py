@@ -38,11 +38,16 @@ def mapped(function: Callable[[Any], Any], items: Sequence[Any], workers: Any, p
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    count = min(len(items), (os.cpu_count() or 1) if workers == -1 else workers)
+    count = min(len(items), side_by_side(workers))
     # A fresh process: a fork of one with threads, as those of BLAS, may wait for ever.
     with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(function, item) for item in items]
         return list(_counted((future.result() for future in futures), len(items), progress))
+
+
+def side_by_side(workers: Any) -> int:
+    """How many chunks are done at a time, as far as one can know."""
+    return (os.cpu_count() or 1) if callable(workers) or workers == -1 else int(workers)
 
 
 def _waited(result: Any) -> Any:

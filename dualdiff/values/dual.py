@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .. import errors
-from . import storage
+from . import kinds, storage
 
 if TYPE_CHECKING:
     from ..tangents import Perturbation
@@ -96,6 +96,12 @@ class Dual(Cells, Array):
     def __repr__(self) -> str:
         value = repr(self.value) if type(self.value) is Dual else _text(self.value, "")
         return f"Dual({value}, {self.perturbation.mode}{'' if self.perturbation.live else ', ended'})"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        about = f"shape {self.shape}, {self.dtype}, {self.perturbation.mode} mode"
+        return f"<pre>{escape(repr(self))}</pre><small>{escape(about)}</small>"
 
     def __str__(self) -> str:
         return self.__format__("")
@@ -185,7 +191,7 @@ def size_of(value: Any) -> int:
 def may_share_memory(a: Any, b: Any) -> bool:
     """Whether a write into one value may show in the other; of other arrays than NumPy's that is not known."""
     a, b = primal(a), primal(b)
-    return type(a) is not np.ndarray or type(b) is not np.ndarray or np.may_share_memory(a, b)
+    return type(a) not in kinds.ARRAYS or type(b) not in kinds.ARRAYS or np.may_share_memory(a, b)
 
 
 def is_array(value: Any) -> bool:
@@ -194,4 +200,4 @@ def is_array(value: Any) -> bool:
         return True
     while type(value) is Dual:
         value = value.value
-    return not isinstance(value, (np.generic, float, int, complex))
+    return not kinds.is_number(value)

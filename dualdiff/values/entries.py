@@ -45,7 +45,7 @@ def array_of(self: Dual, dtype: Any = None, copy: bool | None = None) -> np.ndar
 def check(x: Dual, dtype: Any, caller: FrameType) -> None:
     """Refuse what would be decided wrongly among objects."""
     if caller.f_code.co_name == "as_strided":
-        raise TypeError(
+        raise errors.DerivativeLost(
             "np.lib.stride_tricks.as_strided of a Dual: byte strides say nothing about its derivative.\n"
             "  Use indexing, or np.lib.stride_tricks.sliding_window_view."
         )

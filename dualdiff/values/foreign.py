@@ -23,15 +23,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .. import errors
 from .dual import Dual
+from .kinds import ARRAYS, NUMBERS
+from .kinds import PLAIN as PLAIN
 
 # Met at every turn: looked up before anything is asked of a class.
-PLAIN = frozenset(
-    {
-        Dual, np.ndarray, float, int, complex, bool, str, bytes, type(None), slice, type(...), type, list, tuple, dict,
-        np.float64, np.float32, np.complex128, np.int64, np.bool_,
-    }
-)  # fmt: skip
+PLAIN.add(Dual)
 
 # What a subclass of ndarray may define without being another kind of array.
 _HARMLESS = {
@@ -97,7 +95,9 @@ def operand(x: Any) -> Any:
         return np.asarray(x)
     if found == "value" and not holds(x):
         return x
-    raise TypeError(f"a {named(x)} meets a Dual in a function that it does not take itself.\n  {_advice(x)}")
+    raise errors.DerivativeLost(
+        f"a {named(x)} meets a Dual in a function that it does not take itself.\n  {_advice(x)}"
+    )
 
 
 def refuse(x: Any) -> None:
@@ -139,7 +139,7 @@ def visible(x: Any, name: str) -> Any:
 
     A wrapper of a Dual is never a constant: what NumPy cannot see into is refused.
     """
-    if is_carrier(x):
+    if is_carrier(x) or type(x) in ARRAYS or type(x) in NUMBERS:
         return x
     found = family(type(x))
     if found in ("pandas", "subclass"):
@@ -187,7 +187,7 @@ def _refuse_result(x: Any, name: str, error: Exception | None = None) -> NoRetur
     if family(type(x)) == "subclass":
         raise other_operations(f"the function returned a {named(x)} as {name}", x)
     hidden = ", which hides a Dual: its derivative would be lost" if holds(x) else ""
-    raise TypeError(
+    raise errors.DerivativeLost(
         f"the function returned a {named(x)} as {name}{hidden}; it should return numbers or arrays "
         f"(has_aux=True hands out anything else).\n  {_advice(x)}"
     ) from error
@@ -199,7 +199,7 @@ def refuse_argument(x: Any, name: str) -> None:
     if found == "subclass":
         raise other_operations(f"{name} is a {named(x)}", x)
     if found in ("pandas", "xarray", "pint") or (found == "value" and holds(x)):
-        raise TypeError(
+        raise errors.DerivativeLost(
             f"{name} is a {named(x)}; what is differentiated enters the function as a Dual, which has none of its "
             f"labels, units or methods.\n  {_advice(x)}"
         )
@@ -217,14 +217,18 @@ def holds(x: Any, most: int = 1000) -> bool:
         item = pending.pop()
         if is_carrier(item):
             return True
-        if type(item) in _OPAQUE or id(item) in seen or isinstance(item, (type, ModuleType)):
+        if (
+            (type(item) in PLAIN and type(item) not in _TRANSPARENT)
+            or id(item) in seen
+            or isinstance(item, (type, ModuleType))
+        ):
             continue
         seen.add(id(item))
         pending += islice(parts(item), most)
     return False
 
 
-_OPAQUE = PLAIN - {np.ndarray, list, tuple, dict}
+_TRANSPARENT = (np.ndarray, list, tuple, dict)
 
 
 def parts(x: Any) -> Iterator[Any]:
@@ -302,21 +306,21 @@ def _advice(x: Any) -> str:
 
 
 def refuse_in_place(x: Any) -> NoReturn:
-    raise TypeError(f"a Dual is to hold, written in place, what a {named(x)} makes of it.\n  {_advice(x)}")
+    raise errors.DerivativeLost(f"a Dual is to hold, written in place, what a {named(x)} makes of it.\n  {_advice(x)}")
 
 
-def labelled(x: Any) -> TypeError:
-    return TypeError(
+def labelled(x: Any) -> errors.DerivativeLost:
+    return errors.DerivativeLost(
         f"a {named(x)} meets a Dual: it aligns by label, and a Dual, like any array, by position.\n"
         "  Write s.to_numpy() in place of s."
     )
 
 
-def other_operations(what: str, x: Any) -> TypeError:
+def other_operations(what: str, x: Any) -> errors.DerivativeLost:
     own = sorted(set(_overrides(type(x))))
     shown = ", ".join(own[:3]) + (", ..." if len(own) > 3 else "")
     masked = "numpy.ma" in sys.modules and isinstance(x, np.ma.MaskedArray)
-    return TypeError(
+    return errors.DerivativeLost(
         f"{what}: its operations differ from those of a plain array (it has its own {shown}).\n"
         f"  Use np.asarray(x){' and a mask of its own' if masked else ''}."
     )

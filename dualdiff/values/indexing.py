@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from . import storage
+from . import kinds, storage
 from .dual import Dual, is_array
 from .objects import fused
 
@@ -18,8 +18,8 @@ _BASIC = frozenset({slice, int, type(None), type(Ellipsis)})
 def is_basic(index: Any) -> bool:
     """Whether indexing with ``index`` takes a view (or a scalar) rather than a gathered copy."""
     if type(index) is tuple:
-        return all(type(part) in _BASIC or isinstance(part, np.integer) for part in index)
-    return type(index) in _BASIC or isinstance(index, np.integer)
+        return all(type(part) in _BASIC or isinstance(part, np.integer) or kinds.is_integer(part) for part in index)
+    return type(index) in _BASIC or isinstance(index, np.integer) or kinds.is_integer(index)
 
 
 def _get(self: Dual, index: Any) -> Dual:

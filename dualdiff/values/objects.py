@@ -6,7 +6,7 @@ first rule that meets it.
 
 from __future__ import annotations
 
-from fractions import Fraction
+import sys
 from typing import Any
 
 import numpy as np
@@ -130,15 +130,22 @@ def _may_hide(item: Any) -> bool:
     return kind not in foreign.PLAIN and not callable(item) and foreign.holds(item)
 
 
+def _is_fraction(x: Any) -> bool:
+    module = sys.modules.get("fractions")  # which is not imported for this
+    return module is not None and isinstance(x, module.Fraction)
+
+
 def plain_number(x: Any) -> Any:
     """A Fraction or a huge int, to NumPy an object, as the float that arithmetic makes of it."""
     huge = type(x) is int and not -(2**63) <= x < 2**64
-    return float(x) if type(x) is Fraction or huge else x
+    return float(x) if _is_fraction(x) or huge else x
 
 
 def _as_numbers(x: np.ndarray[Any, Any], entries: list[Any]) -> Any:
     """An object array of plain numbers as what plain code has in its place; one of other objects unchanged."""
-    if not all(isinstance(entry, (bool, int, float, complex, np.number, np.bool_, Fraction)) for entry in entries):
+    if not all(
+        isinstance(entry, (bool, int, float, complex, np.number, np.bool_)) or _is_fraction(entry) for entry in entries
+    ):
         return x
     return np.array([plain_number(entry) for entry in entries]).reshape(x.shape)
 

@@ -81,7 +81,7 @@ def _has_python_float(args: tuple[Any, ...]) -> bool:
             if type(arg) is Dual:
                 while type(arg) is Dual:
                     arg = arg.value
-                if type(arg) is float:
+                if type(arg) is float or getattr(arg, "is_python_float", False):
                     return True
             elif type(arg) in (list, tuple) and _has_python_float(tuple(arg)):
                 return True
@@ -97,6 +97,8 @@ def _array_scalars(tree: Any, make: Callable[[float], Any]) -> Any:
             value = _array_scalars(tree.value, make)
         else:
             value = make(tree.value) if type(tree.value) is float else tree.value
+            if getattr(value, "is_python_float", False):
+                value = np.asarray(value, like=value) if make is np.asarray else np.asarray(value, like=value)[()]
         if value is tree.value:
             return tree
         made = Dual(value, tree.tangent, tree.perturbation)

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import errors
+from . import kinds
+from .kinds import ARRAYS
 
 if TYPE_CHECKING:
     from .dual import Dual
@@ -59,7 +61,7 @@ def held() -> bool:
 
 def anchor(dual: Dual, borrowed: bool = False) -> Storage:
     """Give a Dual storage, its tangent laid out as its value."""
-    if type(dual.value) is not np.ndarray:
+    if type(dual.value) not in ARRAYS:
         _refuse_scalar(dual.value)
     dual.storage = storage = Storage(dual, borrowed)
     tangent = dual.perturbation.as_buffer(dual.tangent, dual.value)
@@ -71,7 +73,7 @@ def anchor(dual: Dual, borrowed: bool = False) -> Storage:
 def _refuse_scalar(value: Any) -> None:
     while hasattr(value, "perturbation"):
         value = value.value
-    if isinstance(value, (np.generic, float, int, complex)):
+    if kinds.is_number(value):
         plain = type(value)
         name = plain.__name__ if plain.__module__ == "builtins" else f"{plain.__module__}.{plain.__name__}"
         raise TypeError(f"{name!r} object does not support item assignment")  # as NumPy says
@@ -113,6 +115,7 @@ def write(buffer: Dual, index: Any, item: Any) -> None:
             raise errors.shared_argument(storage.living()[0].shape)
         root = storage.living()[0]
         storage.borrowed = False
+        kinds.note_written(root.value)
         root.value = copied(root.value)
         root.tangent = root.perturbation.owned(root.tangent)
         remake(storage)
@@ -167,7 +170,7 @@ def _in_memory(value: Any) -> bool:
     """Whether the innermost value is NumPy's, whose views share memory; of others that is not known."""
     while hasattr(value, "perturbation"):
         value = value.value
-    return isinstance(value, (np.ndarray, np.generic, float, int, complex))
+    return kinds.in_memory(value)
 
 
 def copied(value: Any) -> Any:
@@ -186,8 +189,10 @@ def copied(value: Any) -> Any:
 
 def _as_strided(fresh: Any, original: Any) -> Any:
     """The entries of ``fresh`` with gaps and directions like those of ``original``, which needs no more memory."""
-    if type(fresh) is not np.ndarray or fresh.strides == original.strides:
+    if type(fresh) not in ARRAYS or fresh.strides == original.strides:
         return fresh
+    if type(fresh) in kinds.OTHERS:
+        return fresh.called(_as_strided, fresh, original)
     long_axes = [axis for axis in range(fresh.ndim) if fresh.shape[axis] > 1]
     if any(original.strides[axis] == 0 for axis in long_axes):  # one entry seen many times
         return fresh
@@ -215,6 +220,12 @@ def _store(buffer: Dual, part: str, index: Any, item: Any) -> None:
 def _make_room(buffer: Dual, part: str, item: Any) -> None:
     """Lift a plain value or tangent that is to hold a Dual; a Dual lifts itself when it is written."""
     Dual = type(buffer)
+    held = getattr(buffer, part)
+    if type(held) is np.ndarray and type(kinds.innermost(item)) in kinds.OTHERS:
+        assert buffer.storage is not None
+        root = buffer.storage.living()[0]
+        setattr(root, part, np.array(getattr(root, part), like=kinds.innermost(item)))
+        remake(buffer.storage)
     if type(item) is Dual and type(getattr(buffer, part)) is not Dual:
         assert buffer.storage is not None
         root = buffer.storage.living()[0]

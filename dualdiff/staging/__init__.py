@@ -1,0 +1,13 @@
+"""Staging: a function, or a transform of one, as a plain NumPy program.
+
+tracing.py    values that write down the calls made with them
+record.py     what was written down
+passes.py     the same in fewer calls
+emission.py   the same as text
+programs.py   from one run to one compiled program
+staged.py     `stage`: which program is for which arguments; the unstaged function where none is
+"""
+
+from .staged import Staged, stage
+
+__all__ = ["Staged", "stage"]

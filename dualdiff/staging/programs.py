@@ -1,0 +1,384 @@
+"""From one run to one program: trace, simplify, write, compile."""
+
+from __future__ import annotations
+
+import importlib
+import keyword
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import adapting
+from ..errors import name_of_user_function
+from ..pytrees.trees import Structure, flatten, paths
+from ..transforms.transformed import Transformed
+from . import passes
+from .buffers import LARGE, Layout, laid_out
+from .emission import NAMES, Writer, compiled, errstate_line
+from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
+from .scalars import lowered
+from .tracing import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
+
+_ndarray = np.ndarray
+_DYNAMIC = (np.ndarray, np.generic)
+
+
+class Program:
+    """One compiled program: what it takes, what it gives, and what it stands for."""
+
+    apart = True  # whether arrays among its arguments must not share memory, since the function writes into one
+
+    def __init__(
+        self, text: str, name: str, namespace: dict[str, Any], structure: Structure, whole: bool,
+        saves: tuple[int, ...], records: int, key: Any, guards: list[str], imports: list[str],
+        parameters: dict[str, Any], inputs: list[bool],
+    ) -> None:  # fmt: skip
+        self.text = text
+        self.name = name
+        self.structure = structure
+        self.whole = whole  # whether it returns the tree of results, or a tuple of its leaves
+        self.saves = saves  # the positions of arguments that it writes, to be put back where a guard fails
+        self.records = records  # the calls that were written down
+        self.key = key
+        self.guards = guards  # the user's lines where something was asked of a value
+        self.imports = imports
+        self.parameters = parameters  # by name, what is known of each
+        self.inputs = inputs  # which leaves of the arguments are parameters
+        self.constants = {name: item for name, item in namespace.items() if type(item) is _ndarray}
+        self.functions = {
+            name: item
+            for name, item in namespace.items()
+            if name not in self.constants and name[0] in "FC" and name[1:].isdigit()
+        }
+        self.calls = 0
+        self.misses = 0
+        self.run = compiled(name, text, dict(namespace))
+
+    def __reduce__(self) -> Any:
+        """Text and constants: no code."""
+        modules = [line.split()[1] for line in self.imports]
+        return _restored, (
+            self.text, self.name, {**self.constants, **self.functions}, modules, self.structure, self.whole, self.saves,
+            self.records, self.key, self.guards, self.imports, self.parameters, self.inputs,
+        )  # fmt: skip
+
+    @property
+    def lines(self) -> int:
+        return self.text.count("\n") - 1
+
+    def __call__(self, *leaves: Any) -> Any:
+        result = self.run(*leaves)
+        return result if self.whole else self.structure.build(iter(result), bare=True)
+
+    def __repr__(self) -> str:
+        return f"<program {self.name}: {self.lines} lines, {len(self.guards)} guards, {self.calls} calls>"
+
+
+def _restored(text: str, name: str, constants: dict[str, Any], modules: list[str], *rest: Any) -> Program:
+    namespace = {module.replace(".", "_"): importlib.import_module(module) for module in modules}
+    return Program(text, name, {**NAMES, **namespace, **constants}, *rest)
+
+
+class Programs(list[Program]):
+    """The programs of a staged function; prints as a table."""
+
+    def __str__(self) -> str:
+        rows: list[tuple[str, ...]] = [("program", "lines", "guards", "calls", "misses", "for")]
+        for one in self:
+            what = ", ".join(_described(known) for known in one.parameters.values())
+            rows.append((one.name, *map(str, (one.lines, len(one.guards), one.calls, one.misses)), what))
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+        )
+
+    __repr__ = __str__
+
+
+def _described(known: Any) -> str:
+    if known.kind != "array":
+        return str(getattr(known.dtype, "__name__", known.dtype))
+    return (
+        f"{known.dtype}{list(known.shape)}"
+        if known.kind == "array"
+        else str(getattr(known.dtype, "__name__", known.dtype))
+    )
+
+
+def is_dynamic(leaf: Any) -> bool:
+    """Whether an argument is an input of the program; ints, bools, strings and the like are part of its key."""
+    kind = type(leaf)
+    return kind is _ndarray or kind is float or kind is complex or isinstance(leaf, np.generic)
+
+
+def copied_argument(leaf: Any) -> Any:
+    """An argument for a run of its own, laid out as the caller's."""
+    if type(leaf) is not _ndarray:
+        return leaf
+    from ..values.storage import copied
+
+    copy = copied(leaf)
+    if not leaf.flags.writeable:
+        copy.flags.writeable = False
+    return copy
+
+
+def traced_run(
+    f: Callable[..., Any], leaves: list[Any], structure: Structure
+) -> tuple[Trace, list[int | None], Any, Structure]:
+    """Run ``f(*args, **kwargs)`` on traced values; the trace, the inputs' numbers and the leaves of the result."""
+    if active() is not None:
+        raise StagingRefused("staging within a staged run")
+    trace = Trace()
+    traced: list[Any] = []
+    inputs: list[int | None] = []
+    for leaf in leaves:
+        if not is_dynamic(leaf):
+            traced.append(leaf)
+            inputs.append(None)
+            continue
+        example = copied_argument(leaf)
+        number = trace.variable(example)
+        kind = TracedArray if type(leaf) is _ndarray else TracedScalar if isinstance(leaf, np.generic) else TracedNumber
+        traced.append(kind(trace, example, number))
+        inputs.append(number)
+    args, kwargs = structure.build(iter(traced), bare=True)
+    if not isinstance(f, Transformed):
+        f = adapting.adapt(f)
+    activate(trace)
+    try:
+        result = f(*args, **kwargs)
+        if trace.caught:
+            raise StagingRefused(trace.caught)
+        results, result_structure = flatten(result)
+        outputs = []
+        for leaf in results:
+            if type(leaf) in KINDS or type(leaf) is _ndarray:
+                outputs.append(arguments(trace, leaf))
+            elif isinstance(leaf, (np.generic, float, int, complex, str, type(None))):
+                outputs.append(leaf)
+            else:
+                raise StagingRefused(f"the function returned a {type(leaf).__name__}")
+    finally:
+        activate(None)
+        trace.ended = True
+    return trace, inputs, outputs, result_structure
+
+
+def program_of(
+    f: Callable[..., Any], leaves: list[Any], structure: Structure, key: Any, options: passes.Options
+) -> Program:
+    """Trace ``f`` at these arguments, and compile what it did."""
+    trace, inputs, outputs, result_structure = traced_run(f, leaves, structure)
+    parameters = [x for x in inputs if x is not None]
+    steps, outputs = passes.simplified(trace, parameters, outputs, options)
+    steps = with_separate_results(trace, steps, parameters, outputs)
+    program = passes.Program(trace, steps, parameters, outputs)
+    layout = laid_out(program, "nest" in options.names, "reuse" in options.names)
+    saves = _written_arguments(trace, steps, parameters)
+    name = _identifier(name_of_user_function(f), "program")
+    names = _argument_names(f, structure, inputs)
+    writer = Writer(trace.variables, trace.constants, names)
+    body, whole = written(writer, program, layout, result_structure)
+    head = f"def {name}({', '.join(names[number] for number in parameters)}):"
+    lines = [head, *body]
+    found = lowered(program, names) if "floats" in options.names else None
+    if found is not None:
+        results, writer_of_results = found[1], Writer(trace.variables, trace.constants, names)
+        returned, whole_tree = result_text(writer_of_results, result_structure, results, texts=True)
+        if whole_tree == whole:
+            lines = [
+                head,
+                "    try:",
+                *(f"        {line}" for line in found[0]),
+                f"        return {returned}",
+                "    except (OverflowError, ValueError, ZeroDivisionError):  # where NumPy has inf or nan",
+                f"        return {name}_in_numpy({', '.join(names[number] for number in parameters)})",
+                "",
+                "",
+                head.replace(f"def {name}(", f"def {name}_in_numpy("),
+                *body,
+            ]
+    guards = [step.line for step in steps if step.how == "guard" and step.what != "nan"]
+    by_name = {names[number]: trace.variables[number] for number in parameters}
+    made = Program(
+        "\n".join(lines) + "\n", name, writer.namespace, result_structure, whole, saves, len(trace.instructions), key,
+        guards, list(writer.imports.values()), by_name, [number is not None for number in inputs],
+    )  # fmt: skip
+    made.apart = bool(saves) or trace.writes_arguments
+    return made
+
+
+_WIDTH = 88  # of an expression that is written where it is used
+
+
+def written(writer: Writer, program: passes.Program, layout: Layout, structure: Structure) -> tuple[list[str], bool]:
+    """The lines of a program, and whether it returns the tree of results itself."""
+    lines: list[str] = []
+    parameters, variables = program.parameters, program.variables
+    last = last_uses(program, layout)
+    state = None
+    shown = ""
+    for i, step in enumerate(program.steps):
+        if type(step.out) is Ref and step.out.number in layout.inlined:
+            expression = writer.right_side(step)
+            if len(expression.text) <= _WIDTH:
+                writer.inline[step.out.number] = expression
+                continue
+        if step.errstate != state:
+            state = step.errstate
+            if state is not None:
+                lines.append("    " + errstate_line(state))
+        indent = "    " if state is None else "        "
+        taken = layout.taken.get(step.out.number) if type(step.out) is Ref else None
+        for j, text in enumerate(writer.statement(step) if taken is None else writer.taking(step, taken)):
+            comment = ""
+            if not j and step.line and step.line != shown:
+                comment, shown = f"  # {_place(step.line)}", step.line
+            lines.append(indent + text + comment)
+        dying = [
+            writer.name(number)
+            for number in last.get(i, ())
+            if number not in parameters and number not in writer.inline and _is_large(variables[number])
+        ]
+        if dying:
+            lines.append(f"{indent}del {', '.join(sorted(dying))}")
+    result, whole = result_text(writer, structure, program.outputs)
+    lines.append("    return " + result)
+    return lines, whole
+
+
+def result_text(writer: Writer, structure: Structure, outputs: list[Any], texts: bool = False) -> tuple[str, bool]:
+    """The result of a program as text, and whether that is the tree itself or the tuple of its leaves."""
+    rest = iter(outputs if texts else [writer.value(out) for out in outputs])
+
+    def build(part: Structure) -> str:
+        if part.container is None:
+            return str(next(rest))
+        if part.container is dict:
+            texts = dict(zip(part.names, [build(child) for child in part.children], strict=True))
+            return "{" + ", ".join(f"{name!r}: {texts[name]}" for name in part.example) + "}"
+        items = ", ".join(map(build, part.children))
+        if part.container is list:
+            return f"[{items}]"
+        return f"({items},)" if len(part.children) == 1 else f"({items})"
+
+    if _is_plain(structure):
+        return build(structure), True
+    return f"({', '.join(rest)},)", False
+
+
+def _is_plain(structure: Structure) -> bool:
+    if structure.container is None:
+        return True
+    named = structure.container is not dict or all(type(name) is str for name in structure.names)
+    return structure.container in (tuple, list, dict) and named and all(map(_is_plain, structure.children))
+
+
+def last_uses(program: passes.Program, layout: Layout) -> dict[int, list[int]]:
+    """By position, the variables that no later statement names."""
+    steps = program.steps
+    consumer: dict[int, int] = {}
+    for i in range(len(steps) - 1, -1, -1):
+        for number in refs((steps[i].args, steps[i].kwargs, steps[i].out)):
+            consumer.setdefault(number, i)
+    final = list(range(len(steps)))
+    for i in range(len(steps) - 1, -1, -1):
+        out = steps[i].out
+        if type(out) is Ref and out.number in layout.inlined:
+            final[i] = final[consumer[out.number]] if consumer[out.number] != i else len(steps)
+    last: dict[int, int] = {}
+    for i, step in enumerate(steps):
+        for number in refs((step.args, step.kwargs, step.out)):
+            last[number] = max(last.get(number, 0), final[i])
+    for number in refs(program.outputs):
+        last[number] = len(steps)
+    moved = set(layout.taken.values())  # their names live on
+    by_position: dict[int, list[int]] = {}
+    for number, at in last.items():
+        if number not in moved:
+            by_position.setdefault(at, []).append(number)
+    return by_position
+
+
+def _is_large(variable: Any) -> bool:
+    return variable.kind == "array" and int(np.prod(variable.shape)) >= LARGE
+
+
+def _place(line: str) -> str:
+    file, _, number = line.rpartition(":")
+    return f"{file.replace(chr(92), '/').rpartition('/')[2]}:{number}"
+
+
+def with_separate_results(
+    trace: Trace, steps: list[Instruction], parameters: list[int], outputs: list[Any]
+) -> list[Instruction]:
+    """Copies of results that are views of arguments, of constants or of each other."""
+    steps = list(steps)
+    taken = {trace.variables[number].root for number in parameters}
+    for i, out in enumerate(outputs):
+        if type(out) is Constant:
+            example = trace.constants[out.number]
+        elif type(out) is Ref and trace.variables[out.number].kind == "array":
+            root = trace.variables[out.number].root
+            if root not in taken:
+                taken.add(root)
+                continue
+            example = None
+        else:
+            continue
+        number = len(trace.variables)
+        known = trace.variables[out.number] if example is None else None
+        shape = example.shape if known is None else known.shape
+        dtype = example.dtype if known is None else known.dtype
+        trace.variables.append(
+            type(trace.variables[0])("array", shape, dtype, (), number, 0)
+            if trace.variables
+            else _variable(shape, dtype, number)
+        )
+        steps.append(Instruction("method", "copy", (out, "K"), {}, Ref(number)))
+        outputs[i] = Ref(number)
+    return steps
+
+
+def _variable(shape: Any, dtype: Any, number: int) -> Any:
+    from .record import Variable
+
+    return Variable("array", shape, dtype, (), number, 0)
+
+
+def _written_arguments(trace: Trace, steps: list[Instruction], parameters: list[int]) -> tuple[int, ...]:
+    roots = {trace.variables[number].root for step in steps for number in step.written}
+    return tuple(i for i, number in enumerate(parameters) if number in roots)
+
+
+def _identifier(name: str, otherwise: str) -> str:
+    name = name.rpartition(".")[2]
+    return name if name.isidentifier() and not keyword.iskeyword(name) else otherwise
+
+
+def _argument_names(f: Any, structure: Structure, inputs: list[int | None]) -> dict[int, str]:
+    """The names of a program's parameters: the user's own where they are names."""
+    import inspect
+
+    try:
+        known = list(inspect.signature(f).parameters)
+    except (TypeError, ValueError):
+        known = []
+    places = paths(structure, "")
+    names: dict[int, str] = {}
+    used = {"np", "math", "Miss", "NotANumber"}
+    for number, place in zip(inputs, places, strict=True):
+        if number is None:
+            continue
+        group, rest = place[1:2], place[3:]
+        parts = [part.strip("'\"") for part in rest.replace("]", "").replace(".", "[").split("[") if part]
+        if group == "0" and parts and parts[0].isdigit() and int(parts[0]) < len(known):
+            parts[0] = known[int(parts[0])]
+        name = _identifier("_".join(parts) if parts else "x", f"x{number}")
+        if name[0].isdigit() or name in used or name[0] in "KCF" or (name[0] == "v" and name[1:].isdigit()):
+            name = f"x{number}"
+        used.add(name)
+        names[number] = name
+    return names

@@ -1,0 +1,259 @@
+"""The record of one traced run: the calls in their order, what they read and write, and what is known of each result.
+
+A `Trace` holds no example array: of every variable it keeps shape, dtype, strides and whose memory it is in
+(`Variable`).  Constants, what a call read that is no traced value, are copied when they are recorded: whoever holds
+them may write them later.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from types import BuiltinFunctionType, BuiltinMethodType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import StagingRefused as StagingRefused
+from ..rules.ufuncs import AT_EDGE
+
+_ndarray = np.ndarray
+SILENT = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
+_ACTIVE = threading.local()
+
+
+class Ref(NamedTuple):
+    """A variable of the program, where a call takes it."""
+
+    number: int
+
+
+class Constant(NamedTuple):
+    """A captured array, where a call takes it."""
+
+    number: int
+
+
+class Variable(NamedTuple):
+    """What is known of a variable: no array, but all that a layout depends on."""
+
+    kind: str  # array, scalar (NumPy's), number (Python's)
+    shape: tuple[int, ...]
+    dtype: Any
+    strides: tuple[int, ...]
+    root: int  # the variable in whose memory it is: itself, unless it is a view
+    offset: int  # of its first entry, in bytes
+
+
+class Instruction:
+    """One call of the program.
+
+    ``how``: "call" (what: a function), "method" (what: its name), "operator" (what: a name of `operator`),
+    "attribute", "get", "set", "guard" (args: the variable and the value that it must have).
+    """
+
+    __slots__ = ("_pure", "_reads", "args", "errstate", "how", "kwargs", "line", "out", "what", "written")
+
+    def __init__(
+        self, how: str, what: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any = None,
+        written: tuple[int, ...] = (), line: str = "", errstate: Any = None,
+    ) -> None:  # fmt: skip
+        self.how = how
+        self.what = what
+        self.args = args
+        self.kwargs = kwargs
+        self.out = out  # Ref, a tuple or list of what is one, or None
+        self.written = written  # the variables in whose memory it writes
+        self.line = line
+        self.errstate = errstate
+        self._reads: list[int] | None = None
+        self._pure: bool | None = None
+
+    @property
+    def reads(self) -> list[int]:
+        """The variables among its arguments, each as often as it is there."""
+        if self._reads is None:
+            self._reads = refs(self.args)
+            if self.kwargs:
+                self._reads += refs(self.kwargs)
+        return self._reads
+
+    @property
+    def is_pure(self) -> bool:
+        """Whether it only makes its result: no write, no guard, no function of the user's in it."""
+        if self._pure is None:
+            apart = self.written or self.how in ("guard", "set", "writeable")
+            self._pure = not apart and not (_has_callable(self.args) or (self.kwargs and _has_callable(self.kwargs)))
+        return self._pure
+
+    def replaced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Instruction:
+        return Instruction(self.how, self.what, args, kwargs, self.out, self.written, self.line, self.errstate)
+
+    def __repr__(self) -> str:
+        return f"{self.out} = {self.how} {self.what} {self.args} {self.kwargs or ''}"
+
+
+def _has_callable(tree: Any) -> bool:
+    kind = type(tree)
+    if kind is tuple or kind is list:
+        return any(type(item) not in _PLAIN and _has_callable(item) for item in tree)
+    if kind is dict:
+        return any(map(_has_callable, tree.values()))
+    return callable(tree) and not isinstance(tree, (type, np.ufunc))
+
+
+def refs(tree: Any) -> list[int]:
+    """The variables in the arguments of a call."""
+    found: list[int] = []
+    _collect(tree, found)
+    return found
+
+
+def _collect(tree: Any, found: list[int]) -> None:
+    kind = type(tree)
+    if kind is Ref:
+        found.append(tree[0])
+    elif kind is tuple or kind is list:
+        for item in tree:
+            if type(item) is Ref:
+                found.append(item[0])
+            elif type(item) in _NESTED:
+                _collect(item, found)
+    elif kind is dict:
+        for item in tree.values():
+            _collect(item, found)
+    elif kind is slice:
+        _collect((tree.start, tree.stop, tree.step), found)
+
+
+_PLAIN = frozenset({Ref, Constant, int, float, str, bool, type(None), slice})
+_NESTED = frozenset({tuple, list, dict, slice})
+
+
+def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
+    """The arguments of a call with each `Ref` changed."""
+    kind = type(tree)
+    if kind is Ref:
+        return change(tree)
+    if kind is tuple:
+        return tuple([mapped(item, change) for item in tree])
+    if kind is list:
+        return [mapped(item, change) for item in tree]
+    if kind is dict:
+        return {name: mapped(item, change) for name, item in tree.items()}
+    if kind is slice:
+        return slice(mapped(tree.start, change), mapped(tree.stop, change), mapped(tree.step, change))
+    return tree
+
+
+class Trace:
+    """The program of one run, under construction."""
+
+    def __init__(self) -> None:
+        self.instructions: list[Instruction] = []
+        self.variables: list[Variable] = []
+        self.constants: list[Any] = []
+        self._seen: dict[int, tuple[Any, int]] = {}  # captured arrays by identity
+        self.errstate = np.geterr()
+        self.tapes: dict[int, list[tuple[int, str]]] = {}
+        self.thread = threading.get_ident()
+        self.ended = False
+        self.caught = ""  # an error that depended on values
+        self.writes_arguments = False  # or copies of them that are made for that
+
+    # Variables.
+
+    def variable(self, example: Any, owners: Iterable[tuple[int, Any]] = ()) -> int:
+        """A new variable for a result; ``owners`` are the traced arrays (number, example) that it may be a view of."""
+        number = len(self.variables)
+        if type(example) is _ndarray:
+            root, offset = number, 0
+            address = example.__array_interface__["data"][0]
+            owner = _owner(example)
+            for other, array in owners:
+                if _owner(array) is owner:
+                    known = self.variables[other]
+                    root = known.root
+                    offset = known.offset + address - array.__array_interface__["data"][0]
+                    break
+            made = Variable("array", example.shape, example.dtype, example.strides, root, offset)
+        elif isinstance(example, np.generic):
+            made = Variable("scalar", (), example.dtype, (), number, 0)
+        else:
+            made = Variable("number", (), type(example), (), number, 0)
+        self.variables.append(made)
+        return number
+
+    def constant(self, array: Any) -> Any:
+        """A captured array: a copy that nobody writes."""
+        if array.dtype.hasobject:
+            raise StagingRefused("an array of objects meets a traced value")
+        known = self._seen.get(id(array))
+        if known is not None and _same(array, self.constants[known[1]]):
+            return Constant(known[1])
+        copy = _laid_out_as(array)
+        copy.flags.writeable = False
+        self.constants.append(copy)
+        self._seen[id(array)] = (array, len(self.constants) - 1)
+        return Constant(len(self.constants) - 1)
+
+    # Recording.
+
+    def add(self, instruction: Instruction) -> None:
+        if self.ended:
+            raise StagingRefused("a traced value was used after its run had ended")
+        if threading.get_ident() != self.thread:
+            raise StagingRefused("a traced value was used in another thread")
+        state: Any = np.geterr()
+        if state != self.errstate:
+            if AT_EDGE.get():
+                state = SILENT
+            if any(how in ("raise", "call", "log") for how in state.values()):
+                raise StagingRefused("np.errstate asks for errors, on which the program could not depend")
+            instruction.errstate = state
+        instruction.line = self.line()
+        self.instructions.append(instruction)
+
+    def line(self) -> str:
+        """The user's line that is running, in the backward part the one that recorded the operation."""
+        frame: Any = sys._getframe(2)
+        while frame is not None:
+            name = frame.f_globals.get("__name__", "")
+            if not name.startswith(("dualdiff", "numpy")) or name.startswith("dualdiff.scipy"):
+                return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            frame = frame.f_back
+        return ""
+
+
+def _owner(array: Any) -> Any:
+    while (base := array.base) is not None:
+        if type(base) is not _ndarray:
+            base = getattr(base, "base", None)  # of np.lib.stride_tricks
+            if type(base) is not _ndarray:
+                break
+        array = base
+    return array
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+
+
+def _laid_out_as(array: Any) -> Any:
+    """A copy with the entries in the order of the original."""
+    return np.array(array, order="K", copy=True, subok=False)
+
+
+# The trace that is running.
+
+
+def active() -> Trace | None:
+    return getattr(_ACTIVE, "trace", None)
+
+
+def activate(trace: Trace | None) -> None:
+    _ACTIVE.trace = trace
+
+
+BUILTIN = (BuiltinFunctionType, BuiltinMethodType)

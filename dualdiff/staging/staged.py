@@ -1,0 +1,332 @@
+"""`stage`: which program is for which arguments, and the unstaged function where none is.
+
+A program is for one structure, shape, dtype and memory layout of the arguments, one value of those that are no floats,
+and one way through the branches: what was asked of values while it was traced are its guards.  Where a guard fails
+another variant is traced; where too many have been, or where the function cannot be written down, the unstaged function
+runs and a warning says why.  Nothing is ever wrong, only slower.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .. import adapting, errors
+from ..pytrees.kinds import sorted_keys
+from ..pytrees.trees import Structure, flatten
+from ..transforms.transformed import P, Transformed
+from ..values.objects import carries
+from .emission import Miss, NotANumber
+from .passes import ALL_PASSES, Options
+from .programs import Program, Programs, copied_argument, is_dynamic, program_of
+from .record import StagingRefused, active
+from .saving import saved
+
+_ndarray = np.ndarray
+
+
+class Staged(Transformed):
+    """A staged function: called as the function itself; see `stage`."""
+
+    def __init__(
+        self, f: Callable[..., Any], variants: int = 8, check: bool = True, options: Options = ALL_PASSES
+    ) -> None:  # fmt: skip
+        super().__init__(self._run, stage, f, variants=variants, check=check)
+        self.f = f
+        self.variants = variants
+        self.check = check
+        self.options = options  # which passes run
+        self._programs: dict[Any, list[Program]] = {}
+        self._refused: dict[Any, str] = {}
+        self._lock = threading.RLock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        key: list[Any] = []
+        leaves: list[Any] = []
+        if _walk((args, kwargs) if kwargs else args, key, leaves):
+            programs = self._programs.get(tuple(key))
+            if programs is not None:
+                program = programs[0]
+                if program.whole and not program.saves and not (program.apart and _overlap(leaves)):
+                    try:
+                        result = program.run(*leaves)
+                    except Miss:
+                        return self._run(*args, **kwargs)
+                    except Exception:  # the function's own, or one that it catches
+                        return self._unstaged(*args, **kwargs)
+                    program.calls += 1
+                    return result
+        return self._run(*args, **kwargs)
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        if active() is not None or carries(args) or carries(kwargs):
+            return self._unstaged(*args, **kwargs)
+        parts: list[Any] = []
+        dynamic: list[Any] = []
+        key = tuple(parts) if _walk((args, kwargs) if kwargs else args, parts, dynamic) else None
+        if key is None:
+            self._warn_once("an argument is no number, array, string or None, nor a list, tuple or dict of them")
+            return self._unstaged(*args, **kwargs)
+        if key in self._refused:
+            return self._unstaged(*args, **kwargs)
+        programs = self._programs.get(key, [])
+        for i, program in enumerate(programs):
+            done, result = self._attempt(program, dynamic)
+            if done:
+                if i:  # the next call is likely to go the same way
+                    self._programs[key] = [program, *[other for other in programs if other is not program]]
+                return result
+            if result is NotANumber:
+                return self._unstaged(*args, **kwargs)
+        if len(programs) >= self.variants:
+            self._give_up(key, f"it has more than {self.variants} ways through its branches", programs[0].guards)
+            return self._unstaged(*args, **kwargs)
+        leaves, structure = flatten((args, kwargs))
+        return self._traced(key, leaves, structure, args, kwargs)
+
+    def _unstaged(self, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(self.f, Transformed):
+            return self.f(*args, **kwargs)
+        return adapting.adapt(self.f)(*args, **kwargs)
+
+    def _attempt(self, program: Program, leaves: list[Any]) -> tuple[bool, Any]:
+        saved = [leaves[i].copy() for i in program.saves]
+        try:
+            if program.apart and _overlap(leaves):
+                return False, NotANumber
+            result = program(*leaves)
+        except Exception as error:
+            program.misses += 1
+            for i, copy in zip(program.saves, saved, strict=True):
+                leaves[i][...] = copy
+            # Another error is the function's own, or one that it catches.
+            return False, type(error) if isinstance(error, Miss) else NotANumber
+        program.calls += 1
+        return True, result
+
+    def _traced(self, key: Any, leaves: list[Any], structure: Structure, args: Any, kwargs: Any) -> Any:
+        with self._lock:
+            try:
+                program = program_of(self.f, leaves, structure, key, self.options)
+            except Exception as error:
+                # What the unstaged function raises too is the user's to see.
+                result = self._unstaged(*args, **kwargs)
+                reason = str(error).partition("\n")[0]
+                if not isinstance(error, StagingRefused):
+                    reason = f"{type(error).__name__}: {reason}"
+                if not isinstance(error, NotANumber):
+                    self._give_up(key, reason, [])
+                return result
+            if not self.check:
+                self._programs.setdefault(key, []).insert(0, program)
+                return self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])[1]
+            trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
+            try:
+                found: Any = program(*trial)
+            except Exception as error:
+                found = error
+            result = self._unstaged(*args, **kwargs)
+            expected = flatten(result)[0]
+            given = [] if isinstance(found, Exception) else flatten(found)[0]
+            if len(given) != len(expected) or not all(map(same, given, expected)):
+                self._give_up(
+                    key,
+                    "run once more, it gave another result: it depends on something besides its arguments "
+                    "(a counter, random numbers, a file, the time)",
+                    [],
+                )
+                return result
+            self._programs[key] = [program, *self._programs.get(key, ())]
+            return found  # which, unlike the function's own, shares no memory with an argument
+
+    def _give_up(self, key: Any, reason: str, lines: list[str]) -> None:
+        self._refused[key] = reason
+        where = f" ({lines[0]})" if lines else ""
+        name = errors.name_of_user_function(self.f)
+        errors.warn(f"{name} is not staged, and runs as it is: {reason}{where}.", errors.NotStaged)
+
+    def _warn_once(self, reason: str) -> None:
+        if reason not in self._refused.values():
+            self._give_up(reason, reason, [])
+
+    def source(self, *args: Any, **kwargs: Any) -> str:
+        """The program for these arguments, as text."""
+        return self.program(*args, **kwargs).text
+
+    def program(self, *args: Any, **kwargs: Any) -> Program:
+        """The program for these arguments; StagingRefused where there is none."""
+        key = self._key(args, kwargs)
+        if key is None:
+            raise StagingRefused("an argument is no number, array, string or None")
+        if key not in self._programs:
+            if key not in self._refused:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", errors.NotStaged)
+                    self(*map_copied(args), **dict(zip(kwargs, map_copied(kwargs.values()), strict=True)))
+            if key not in self._programs and key not in self._refused:
+                raise StagingRefused("a nan came up in the run that was to be written down; try other arguments")
+            if key in self._refused:
+                raise StagingRefused(f"{errors.name_of_user_function(self.f)} is not staged: {self._refused[key]}.")
+        if key not in self._programs:
+            raise StagingRefused("a nan came up, for which the unstaged function runs")
+        return self._programs[key][0]
+
+    def _key(self, args: Any, kwargs: Any) -> Any:
+        parts: list[Any] = []
+        return tuple(parts) if _walk((args, kwargs) if kwargs else args, parts, []) else None
+
+    def save(self, path: Any, *args: Any, **kwargs: Any) -> Path:
+        """Write the program for these arguments as a module that needs NumPy alone; its path.
+
+        Constants of more than 24 entries go to an ``.npz`` file of the same name beside it.  The module checks shapes
+        and dtypes; where a guard fails, or a nan comes up, it raises.
+        """
+        program = self.program(*args, **kwargs)
+        try:
+            signature = list(inspect.signature(self.f).parameters)
+        except (TypeError, ValueError):
+            signature = [f"x{i}" for i in range(len(args))]
+        return saved(program, path, signature, flatten((args, kwargs))[1])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        made, (transform, args, options) = super().__reduce__()[:2]
+        return made, (transform, args, options), {"programs": self._programs}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._programs = state["programs"]
+
+    @property
+    def programs(self) -> Programs:
+        """Each program, with its key, guards, lines, calls and misses; prints as a table."""
+        return Programs(program for variants in self._programs.values() for program in variants)
+
+
+def map_copied(trees: Any) -> list[Any]:
+    copies = []
+    for tree in trees:
+        leaves, structure = flatten(tree)
+        copies.append(structure.build(iter([copied_argument(leaf) for leaf in leaves]), bare=True))
+    return copies
+
+
+def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True) -> Staged:
+    """A function, or a transform of one, as a plain NumPy program that is written at its first call.
+
+    ``stage(grad(f))`` runs the transform once on values that write down each NumPy call, simplifies the record, and
+    compiles it: a program that a person can read, and that costs about what a derivative written by hand costs.
+
+    Parameters
+    ----------
+    f : callable
+        A plain function, a transform of one, or a composition of them.
+    variants : int
+        The largest number of programs for arguments of the same kind: one for each way through the branches.
+    check : bool
+        Whether each new program is run once more and compared, bit by bit, with the function itself.
+
+    Returns
+    -------
+    Staged
+        Called as ``f``.  ``source(*args)`` is the program for these arguments as text, ``save(path, *args)`` writes it
+        as a module, ``programs`` lists all of them.
+
+    Raises
+    ------
+    TypeError
+        If ``f`` is no function.
+
+    Warns
+    -----
+    NotStaged
+        If ``f`` runs as it is, and why: it needs ``float(x)`` of a value in code that is not adapted, depends on random
+        numbers or a counter, or has more ways through its branches than ``variants``.
+
+    Notes
+    -----
+    A program is for one structure, shape, dtype and memory layout of the arguments and for one value of those that are
+    no floats.  What is asked of values on the way (``if x[0] > 0``) is checked in each call.  Arrays that ``f``
+    captures are constants of the program: pass as arguments what changes.
+    Cost: two runs of ``f`` and about a millisecond for thirty calls; then that of the program, and about 1 µs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import dualdiff as dd
+    >>> g = dd.stage(dd.grad(lambda x: np.sum(x**2) + np.prod(x)))
+    >>> g(np.array([1.0, 2.0]))
+    array([4., 5.])
+    """
+    if not callable(f):
+        raise TypeError(f"stage: the first argument is a function, not {f!r}; call it as stage(f)(x).")
+    if isinstance(variants, bool) or not isinstance(variants, int) or variants < 1:
+        raise ValueError(f"stage: variants is a positive int, not {variants!r}.")
+    if isinstance(f, Staged):
+        return f
+    return Staged(f, variants=variants, check=check)
+
+
+_SIMPLE = frozenset({int, bool, str, bytes, type(None)})
+
+
+def _walk(tree: Any, key: list[Any], leaves: list[Any]) -> bool:
+    """What a program is for, and its inputs, in the order of `flatten`; whether all arguments are of that kind."""
+    kind = type(tree)
+    if kind is _ndarray:
+        key += (tree.shape, tree.dtype, tree.strides)
+        leaves.append(tree)
+    elif kind is float or kind is complex or kind is np.float64:
+        key.append(kind)
+        leaves.append(tree)
+    elif kind is tuple or kind is list:
+        key += (kind, len(tree))
+        for item in tree:
+            if not _walk(item, key, leaves):
+                return False
+    elif kind is dict:
+        key.append(tuple(tree))
+        for name in sorted_keys(tree):
+            if not _walk(tree[name], key, leaves):
+                return False
+    elif kind in _SIMPLE:
+        key += (kind, tree)
+    elif isinstance(tree, np.generic):
+        key.append(kind)
+        leaves.append(tree)
+    elif kind is FunctionType:
+        key.append(tree)
+    else:
+        return False
+    return True
+
+
+def _overlap(leaves: list[Any]) -> bool:
+    arrays = [leaf for leaf in leaves if type(leaf) is _ndarray]
+    return any(np.may_share_memory(a, b) for i, a in enumerate(arrays) for b in arrays[i + 1 :])
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two results are the same to the last bit, and of one type."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (str, type(None))):
+        return bool(a == b)
+    x, y = np.asarray(a), np.asarray(b)
+    if x.shape != y.shape or x.dtype != y.dtype:
+        return False
+    return x.tobytes() == y.tobytes() or bool(
+        np.array_equal(x, y, equal_nan=x.dtype.kind in "fc") and _same_signs(x, y)
+    )
+
+
+def _same_signs(x: Any, y: Any) -> bool:
+    """Zeros of one sign; nans may differ in theirs."""
+    if x.dtype.kind == "c":
+        return _same_signs(x.real, y.real) and _same_signs(x.imag, y.imag)
+    return bool(np.all((np.signbit(x) == np.signbit(y)) | np.isnan(x))) if x.dtype.kind == "f" else True
