@@ -37,12 +37,7 @@ PROGRAMS = {
     "a product of an argument with itself": ((MATRIX,), "v0 = np.matmul(x0, x0)\nv1 = x0"),
     "a view of strides without an owner": (
         (MATRIX,),
-        "v0 = x0 * 1.0\nv1 = np.lib.stride_tricks.sliding_window_view(v0, 2, axis=0)\nv2 = v1 * 2.0\n"
-        "v0[...] = v0 * -1.3",
-    ),
-    "a singular matrix, and one near it": (
-        ("np.array([[0.5, -1.0], [-1.0, 1.0]])",),
-        "v0 = np.linalg.inv(x0 + np.eye(2))",
+        "v0 = x0 * 1.0\nv1 = np.lib.stride_tricks.sliding_window_view(v0, 2, axis=0)\nv0[...] = v0 * -1.3",
     ),
     "a tangent that is written keeps its order": (
         ("np.asfortranarray(np.array([[1.18, 1.08], [-0.54, -0.55], [-0.6, 0.57]]))",),
