@@ -2,7 +2,7 @@
 
 rosenbrock       three slices, one sum                 loop          numbers one by one
 lorenz           a Runge-Kutta method of scalars, and its Jacobian: the state transition matrix
-two matrices     a layer between two products          network       its loss by a dict of weights
+two matrices     a layer between two products     dict of weights   the loss of a network
 chain            elementwise, memory-bound
 """
 
@@ -100,7 +100,7 @@ def problems(quick: bool = False) -> list[Problem]:
             "second": rng.standard_normal((width, 1)) / width,
         }
         data = rng.standard_normal((rows, width)), rng.standard_normal((rows, 1))
-        found.append(Problem("network", f"{rows} x {width}", "grad", network, (weights, *data)))
+        found.append(Problem("dict of weights", f"{rows} x {width}", "grad", network, (weights, *data)))
     for n in few["chain"]:
         x = np.linspace(-1.0, 1.0, n)
         found.append(Problem("chain", str(n), "jvp", chain, (x,), 0, chain_jvp, tangents=(np.cos(x),)))

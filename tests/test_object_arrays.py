@@ -167,7 +167,7 @@ def test_error_of_numpy_about_objects_carries_the_next_step(f, hint):
     for transform in (dd.jacfwd, dd.jacrev, lambda f: dd.jacfwd(dd.jacrev(f))):
         with pytest.raises((TypeError, ValueError)) as error:
             transform(f)(X)
-        assert [hint in note for note in error.value.__notes__] == [True]
+        assert sum(hint in note for note in error.value.__notes__) == 1
 
 
 def test_error_that_has_nothing_to_do_with_objects_is_left_alone():

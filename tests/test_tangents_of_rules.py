@@ -14,7 +14,7 @@ import scipy.sparse
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.scipy import interpolate, linalg, sparse
+from dualdiff.scipy import columns, interpolate, linalg, sparse
 from dualdiff.tangents import MINUS_ONE, ONE, blocks, like_of
 from dualdiff.tangents.dense import Dense
 from dualdiff.transforms.arguments import seeded
@@ -112,6 +112,11 @@ def with_real_part(z, x):
     return y
 
 
+@dd.adapt
+def solved(entries, b):
+    return scipy.sparse.linalg.spsolve(scipy.sparse.csc_array((entries, [0, 0, 1], [0, 1, 3]), shape=(2, 2)), b)
+
+
 def programs_of_scipy():
     """Functions of `dualdiff.scipy` whose derivatives are linear maps: name, f, args."""
     rng = np.random.default_rng(7)
@@ -126,6 +131,7 @@ def programs_of_scipy():
     yield "spsolve of one column", lambda b: sparse.spsolve(factors.L @ factors.U, b), (a[:2, :1],)
     yield "a sparse matrix @ x", lambda x: matrix @ x, (square,)
     yield "x @ a sparse matrix", lambda x: x @ (matrix * 1j), (a[:, :3],)
+    yield "spsolve of entries", solved, (np.array([2.0, 1.0, 3.0]), a[0, :2])
     yield "linear", dd.linear(lambda x: square @ x, lambda ct: square.T @ ct), (b[:2, 0],)
     yield "linear, real to complex", dd.linear(np.fft.fft, np.fft.fft), (a[0],)
     yield "a real part written", with_real_part, (z, a)
@@ -134,6 +140,11 @@ def programs_of_scipy():
     yield "solve_triangular, conjugate", lambda a, b: linalg.solve_triangular(a, b, 2), (complex_square, w[:2])
     yield "solve_banded", lambda ab, b: linalg.solve_banded((1, 1), ab, b), (bands, a.T)
     yield "solve_sylvester", linalg.solve_sylvester, (square, b[:, :3] + 4.0 * np.eye(3), a)
+    yield (
+        "states of an ODE, one after the other",
+        lambda z: columns.scanned(np.stack([square, square.T]), z),
+        (a.T[:, :2],),
+    )
     yield "CubicSpline", lambda y: interpolate.CubicSpline(np.arange(4.0), y, bc_type="periodic").c, (closed,)
 
 
