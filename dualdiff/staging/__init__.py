@@ -8,6 +8,7 @@ programs.py   from one run to one compiled program
 staged.py     `stage`: which program is for which arguments; the unstaged function where none is
 """
 
+from . import operators as operators  # of traced values
 from .staged import Staged, stage
 
 __all__ = ["Staged", "stage"]

@@ -16,7 +16,7 @@ from .record import Constant, Instruction, Ref, Variable
 
 if TYPE_CHECKING:
     from .emission import Writer
-    from .passes import Program
+    from .simplifying import Program
 
 LONG = 100_000  # entries of the arrays that run in blocks
 BLOCK = 16_384

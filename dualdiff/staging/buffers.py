@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .passes import Program
 from .record import Instruction, Ref, Variable, refs
+from .simplifying import Program
 
 LARGE = 4096  # entries from which on a buffer is worth more than a short text
 _ELEMENTWISE = frozenset({"__add__", "__sub__", "__mul__", "__truediv__"})

@@ -10,14 +10,17 @@ Each takes the instructions and gives fewer, in one walk.  What they rely on:
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from .arithmetic import direct, identities
 from .blocks import in_blocks
-from .record import SILENT, Constant, Instruction, Ref, Trace, Variable, mapped, refs
+from .memory import copies, fills, stores, views
+from .record import Constant, Instruction, Ref, Trace, Variable, refs
+from .simplifying import Program, changed, finished, may_raise, without_result
 
 _ndarray = np.ndarray
 _FOLDED = 2**25  # bytes of the largest constant that folding makes
@@ -35,30 +38,6 @@ class Options(NamedTuple):
 ALL_PASSES = Options()
 
 
-class Program(NamedTuple):
-    """Instructions on their way through the passes."""
-
-    trace: Trace
-    steps: list[Instruction]
-    parameters: list[int]
-    outputs: list[Any]
-
-    @property
-    def variables(self) -> list[Variable]:
-        return self.trace.variables
-
-    def root(self, number: int) -> int:
-        return self.trace.variables[number].root
-
-    def writes(self) -> dict[int, list[int]]:
-        """By root, the positions of the instructions that write into its memory."""
-        found: dict[int, list[int]] = defaultdict(list)
-        for i, step in enumerate(self.steps):
-            for number in step.written:
-                found[self.root(number)].append(i)
-        return found
-
-
 def simplified(
     trace: Trace, parameters: list[int], outputs: list[Any], options: Options
 ) -> tuple[list[Instruction], list[Any]]:
@@ -68,41 +47,6 @@ def simplified(
         if name in options.names:
             program = apply(program)
     return program.steps, program.outputs
-
-
-def changed(step: Instruction, known: dict[int, Any]) -> Instruction:
-    """An instruction with what is known to be the same in place of its arguments."""
-    if not known or not any(number in known for number in step.reads):
-        return step
-    replace = lambda ref: known.get(ref.number, ref)
-    return step.replaced(mapped(step.args, replace), mapped(step.kwargs, replace))
-
-
-def without_result(step: Instruction) -> Instruction:
-    """An instruction that writes into its result, which is there already, makes none."""
-    if type(step.out) is not Ref or step.out.number not in step.written:
-        return step
-    step = step.replaced(step.args, step.kwargs)
-    step.out = None
-    return step
-
-
-def may_raise(program: Program, step: Instruction) -> bool:
-    """Whether an error may come of the values, where NumPy would have inf or nan."""
-    if step.errstate is SILENT:  # where it is expected, and caught
-        return False
-    if step.how == "operator" and step.what in _RAISING and type(step.out) is Ref:
-        if program.variables[step.out.number].kind != "number":
-            return False
-        other = step.args[1]
-        return step.what == "__pow__" or type(other) is Ref or not other
-    if step.how != "call" or type(step.what) is tuple:
-        return False
-    module = getattr(step.what, "__module__", None)
-    return module == "math" or (module == "numpy.linalg" and step.what not in (np.linalg.det, np.linalg.norm))
-
-
-_RAISING = frozenset({"__truediv__", "__floordiv__", "__mod__", "__pow__", "divmod"})
 
 
 # Dead code.
@@ -188,7 +132,7 @@ def fold(program: Program) -> Program:
             known[out.number] = made
         else:
             kept.append(step)
-    return _finished(program, kept, known)
+    return finished(program, kept, known)
 
 
 def _with_constants(tree: Any, constants: list[Any]) -> Any:
@@ -230,219 +174,6 @@ def _nbytes(variable: Variable) -> int:
     return int(np.prod(variable.shape)) * variable.dtype.itemsize if variable.kind == "array" else 0
 
 
-def _finished(program: Program, steps: list[Instruction], known: dict[int, Any]) -> Program:
-    replace = lambda ref: known.get(ref.number, ref)
-    return program._replace(steps=steps, outputs=[mapped(out, replace) for out in program.outputs])
-
-
-# Views and copies.
-
-
-def views(program: Program) -> Program:
-    """One variable for each view: the same entries of the same memory are the same array."""
-    seen: dict[Any, int] = {}
-    known: dict[int, Any] = {}
-    kept = []
-    for number in program.parameters:
-        seen[_geometry(program.variables[number])] = number
-    for step in program.steps:
-        step = changed(step, known)
-        if type(step.out) is Ref and step.out.number not in step.written:
-            variable = program.variables[step.out.number]
-            if variable.kind == "array":
-                place = _geometry(variable)
-                same = seen.setdefault(place, step.out.number)
-                if same != step.out.number and variable.root != step.out.number and not step.written:
-                    known[step.out.number] = Ref(same)
-                    continue
-        kept.append(step)
-    return _finished(program, kept, known)
-
-
-def _geometry(variable: Variable) -> Any:
-    # Of an axis of length 1 any stride will do, but a call may ask for it all the same.
-    return variable.root, variable.offset, variable.shape, variable.strides, variable.dtype
-
-
-def copies(program: Program) -> Program:
-    """A copy of what does not change is the original, if nobody writes into the copy."""
-    written = program.writes()
-    known: dict[int, Any] = {}
-    kept = []
-    for i, step in enumerate(program.steps):
-        step = changed(step, known)
-        if type(step.out) is Ref and _is_copy(step) and not written.get(program.root(step.out.number)):
-            source = step.args[0]
-            variable = program.variables[step.out.number]
-            if type(source) is Constant:
-                array = program.trace.constants[source.number]
-                if (array.strides, array.shape, array.dtype) == (variable.strides, variable.shape, variable.dtype):
-                    known[step.out.number] = source
-                    continue
-            elif type(source) is Ref:
-                original = program.variables[source.number]
-                unchanged = not any(at > i for at in written.get(original.root, ()))
-                if (
-                    unchanged
-                    and original.kind == "array"
-                    and (original.strides, original.shape, original.dtype)
-                    == (variable.strides, variable.shape, variable.dtype)
-                ):
-                    known[step.out.number] = source
-                    continue
-        kept.append(step)
-    return _finished(program, kept, known)
-
-
-def _is_copy(step: Instruction) -> bool:
-    if step.how == "method":
-        return bool(step.what == "copy" and not step.kwargs)
-    if step.how == "call" and step.what is np.copy:
-        return set(step.kwargs) <= {"order"} and len(step.args) == 1
-    return step.how == "call" and step.what is np.array and not step.kwargs and len(step.args) == 1
-
-
-def stores(program: Program) -> Program:
-    """``v = R[i]; v += w; R[i] = v``: the last of these does nothing."""
-    made_by: dict[int, Instruction] = {}
-    kept = []
-    for step in program.steps:
-        if step.how == "set" and type(step.args[2]) is Ref and not refs(step.args[1]):
-            source = made_by.get(step.args[2].number)
-            if (
-                source is not None
-                and source.how == "get"
-                and source.args[0] == step.args[0]
-                and _equal(source.args[1], step.args[1])
-                and program.variables[step.args[2].number].root != step.args[2].number
-            ):
-                continue
-        if type(step.out) is Ref:
-            made_by.setdefault(step.out.number, step)
-        kept.append(step)
-    return program._replace(steps=kept)
-
-
-def _equal(a: Any, b: Any) -> bool:
-    return type(a) is type(b) and repr(a) == repr(b)
-
-
-_NEW = (np.empty, np.zeros)
-
-
-def fills(program: Program) -> Program:
-    """``R = np.empty(n); R[...] = c``: an array that is made of its content."""
-    steps, written = program.steps, program.writes()
-    touched: dict[int, list[int]] = defaultdict(list)
-    for i, step in enumerate(steps):
-        for number in step.reads:
-            touched[program.root(number)].append(i)
-    made: dict[int, int] = {
-        step.out.number: i
-        for i, step in enumerate(steps)
-        if step.how == "call" and type(step.out) is Ref and type(step.what) is not tuple and step.what in _NEW
-    }
-    dropped: set[int] = set()
-    replaced: dict[int, Instruction] = {}
-    for number, i in made.items():
-        first = touched[number][0] if touched[number] else None
-        if first is None or written.get(number, ())[:1] != [first]:
-            continue
-        step = steps[first]
-        if step.how != "set" or step.args[0] != Ref(number) or step.args[1] is not Ellipsis or step.errstate:
-            continue
-        item, variable = step.args[2], program.variables[number]
-        if type(item) is Ref and program.root(item.number) == number:  # of itself
-            continue
-        if variable.strides != np.empty(variable.shape, variable.dtype).strides:  # in another order
-            continue
-        if type(item) in (Ref, Constant) or isinstance(item, (float, int, np.generic)):
-            dropped.add(i)
-            shape, dtype = variable.shape, variable.dtype
-            replaced[first] = Instruction(
-                "call", np.full, (shape, item), {"dtype": dtype}, Ref(number), (), step.line, step.errstate
-            )
-    kept = [replaced.get(i, step) for i, step in enumerate(steps) if i not in dropped]
-    return program._replace(steps=kept)
-
-
-# Arithmetic that is none.
-
-_MULTIPLY = ("__mul__", np.multiply)
-
-
-def identities(program: Program) -> Program:
-    """``x * 1`` is x; an array of equal entries in a product is a number."""
-    written = program.writes()
-    constants = program.trace.constants
-    known: dict[int, Any] = {}
-    kept = []
-    uniform: dict[int, float | None] = {}
-
-    filled = {
-        step.out.number: float(step.args[1])
-        for step in program.steps
-        if step.how == "call" and step.what is np.full and isinstance(step.args[1], float) and type(step.out) is Ref
-        if not written.get(step.out.number) and program.variables[step.out.number].dtype == np.float64
-    }
-
-    def number_in(item: Any, out: Variable, other: Any) -> float | None:
-        if type(item) is Ref and item.number in filled and type(other) is Ref:
-            variable = program.variables[other.number]
-            alike = (variable.kind, variable.shape, variable.dtype) == ("array", out.shape, out.dtype)
-            return filled[item.number] if alike and variable.strides == out.strides else None
-        if type(item) is not Constant or type(other) is not Ref or out.dtype != np.float64:
-            return None
-        variable = program.variables[other.number]
-        if (variable.kind, variable.shape, variable.dtype) != ("array", out.shape, out.dtype):
-            return None
-        if variable.strides != out.strides:
-            return None
-        if item.number not in uniform:
-            array = constants[item.number]
-            equal = array.dtype == np.float64 and array.size and bool(np.all(array == array.flat[0]))
-            first = float(array.flat[0]) if equal else 0.0
-            uniform[item.number] = first if equal and (first != 0.0 or not np.any(np.signbit(array))) else None
-        return uniform[item.number]
-
-    for i, step in enumerate(program.steps):
-        step = changed(step, known)
-        if (
-            step.how in ("operator", "call")
-            and type(step.what) is not tuple
-            and step.what in _MULTIPLY
-            and not step.kwargs
-            and not step.written
-            and len(step.args) == 2
-        ):
-            out = program.variables[step.out.number]
-            for mine, other in ((0, 1), (1, 0)):
-                item, x = step.args[mine], step.args[other]
-                value = number_in(item, out, x)
-                if value is None and type(item) in (float, np.float64) and type(x) is Ref:
-                    kind = program.variables[x.number]
-                    if (kind.kind, kind.shape, kind.dtype, kind.strides) == (
-                        out.kind,
-                        out.shape,
-                        out.dtype,
-                        out.strides,
-                    ):
-                        value = float(item)
-                if value is None:
-                    continue
-                still = not written.get(out.root) and not any(at > i for at in written.get(program.root(x.number), ()))
-                if value == 1.0 and still:
-                    known[step.out.number] = x
-                elif type(item) is Constant or (type(item) is Ref and item.number in filled):
-                    args = (value, x) if mine == 0 else (x, value)
-                    step = step.replaced(args, step.kwargs)
-                break
-        if type(step.out) is Ref and step.out.number in known:
-            continue
-        kept.append(step)
-    return _finished(program, kept, known)
-
-
 # Common subexpressions.
 
 
@@ -473,7 +204,7 @@ def common(program: Program) -> Program:
         for number in step.written:
             version[program.root(number)] += 1
         kept.append(step)
-    return _finished(program, kept, known)
+    return finished(program, kept, known)
 
 
 def _identity(what: Any) -> Any:
@@ -482,46 +213,6 @@ def _identity(what: Any) -> Any:
 
 def _state(step: Instruction) -> Any:
     return None if step.errstate is None else tuple(step.errstate.items())
-
-
-# The same by a shorter way.
-
-
-def direct(program: Program) -> Program:
-    """NumPy's functions as the calls that they make themselves."""
-    return program._replace(steps=[_direct(program, step) for step in program.steps])
-
-
-def _direct(program: Program, step: Instruction) -> Instruction:
-    if step.how != "call" or type(step.what) is tuple or step.written:
-        return step
-    args, kwargs = step.args, step.kwargs
-    how, what = step.how, step.what
-    array = bool(args) and _is_array(program, args[0])
-    if what is np.sum and array and len(args) <= 2 and set(kwargs) <= {"axis", "keepdims"}:
-        axis = args[1] if len(args) == 2 else kwargs.get("axis")
-        what, args, kwargs = (np.add, "reduce"), args[:1], {**kwargs, "axis": axis}
-    elif what is np.moveaxis and array and not kwargs and all(type(x) is int for x in args[1:]):
-        ndim = len(program.variables[args[0].number].shape)
-        source, target = (x % ndim for x in args[1:])
-        order = [axis for axis in range(ndim) if axis != source]
-        order.insert(target, source)
-        how, what, args = "method", "transpose", (args[0], *order)
-    elif what is np.matmul and not kwargs and array and _is_array(program, args[1]):
-        how, what = "operator", "__matmul__"
-    elif what is np.copy and array and kwargs == {"order": "K"}:
-        how, what, args, kwargs = "method", "copy", (args[0], "K"), {}
-    elif what in (np.zeros, np.empty) and len(args) == 2 and not kwargs and args[1] == np.dtype(np.float64):
-        args = args[:1]
-    elif what is np.full and kwargs.get("dtype") == np.dtype(np.float64) and isinstance(args[1], float):
-        kwargs = {}
-    else:
-        return step
-    return Instruction(how, what, args, kwargs, step.out, step.written, step.line, step.errstate)
-
-
-def _is_array(program: Program, item: Any) -> bool:
-    return type(item) is Ref and program.variables[item.number].kind == "array"
 
 
 _PASSES: list[tuple[str, Callable[[Program], Program]]] = [

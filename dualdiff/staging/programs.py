@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import keyword
 from collections.abc import Callable
 from typing import Any
@@ -15,95 +14,15 @@ from ..pytrees.trees import Structure, flatten, paths
 from ..transforms.transformed import Transformed
 from . import passes
 from .buffers import LARGE, Layout, laid_out
-from .emission import NAMES, Writer, compiled, errstate_line
+from .compiled import Program
+from .emission import Writer, errstate_line
+from .floats import lowered
 from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
-from .scalars import lowered
+from .simplifying import Program as Steps
 from .tracing import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
 
 _ndarray = np.ndarray
 _DYNAMIC = (np.ndarray, np.generic)
-
-
-class Program:
-    """One compiled program: what it takes, what it gives, and what it stands for."""
-
-    apart = True  # whether arrays among its arguments must not share memory, since the function writes into one
-
-    def __init__(
-        self, text: str, name: str, namespace: dict[str, Any], structure: Structure, whole: bool,
-        saves: tuple[int, ...], records: int, key: Any, guards: list[str], imports: list[str],
-        parameters: dict[str, Any], inputs: list[bool],
-    ) -> None:  # fmt: skip
-        self.text = text
-        self.name = name
-        self.structure = structure
-        self.whole = whole  # whether it returns the tree of results, or a tuple of its leaves
-        self.saves = saves  # the positions of arguments that it writes, to be put back where a guard fails
-        self.records = records  # the calls that were written down
-        self.key = key
-        self.guards = guards  # the user's lines where something was asked of a value
-        self.imports = imports
-        self.parameters = parameters  # by name, what is known of each
-        self.inputs = inputs  # which leaves of the arguments are parameters
-        self.constants = {name: item for name, item in namespace.items() if type(item) is _ndarray}
-        self.functions = {
-            name: item
-            for name, item in namespace.items()
-            if name not in self.constants and name[0] in "FC" and name[1:].isdigit()
-        }
-        self.calls = 0
-        self.misses = 0
-        self.run = compiled(name, text, dict(namespace))
-
-    def __reduce__(self) -> Any:
-        """Text and constants: no code."""
-        modules = [line.split()[1] for line in self.imports]
-        return _restored, (
-            self.text, self.name, {**self.constants, **self.functions}, modules, self.structure, self.whole, self.saves,
-            self.records, self.key, self.guards, self.imports, self.parameters, self.inputs,
-        )  # fmt: skip
-
-    @property
-    def lines(self) -> int:
-        return self.text.count("\n") - 1
-
-    def __call__(self, *leaves: Any) -> Any:
-        result = self.run(*leaves)
-        return result if self.whole else self.structure.build(iter(result), bare=True)
-
-    def __repr__(self) -> str:
-        return f"<program {self.name}: {self.lines} lines, {len(self.guards)} guards, {self.calls} calls>"
-
-
-def _restored(text: str, name: str, constants: dict[str, Any], modules: list[str], *rest: Any) -> Program:
-    namespace = {module.replace(".", "_"): importlib.import_module(module) for module in modules}
-    return Program(text, name, {**NAMES, **namespace, **constants}, *rest)
-
-
-class Programs(list[Program]):
-    """The programs of a staged function; prints as a table."""
-
-    def __str__(self) -> str:
-        rows: list[tuple[str, ...]] = [("program", "lines", "guards", "calls", "misses", "for")]
-        for one in self:
-            what = ", ".join(_described(known) for known in one.parameters.values())
-            rows.append((one.name, *map(str, (one.lines, len(one.guards), one.calls, one.misses)), what))
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-        )
-
-    __repr__ = __str__
-
-
-def _described(known: Any) -> str:
-    if known.kind != "array":
-        return str(getattr(known.dtype, "__name__", known.dtype))
-    return (
-        f"{known.dtype}{list(known.shape)}"
-        if known.kind == "array"
-        else str(getattr(known.dtype, "__name__", known.dtype))
-    )
 
 
 def is_dynamic(leaf: Any) -> bool:
@@ -174,7 +93,7 @@ def program_of(
     parameters = [x for x in inputs if x is not None]
     steps, outputs = passes.simplified(trace, parameters, outputs, options)
     steps = with_separate_results(trace, steps, parameters, outputs)
-    program = passes.Program(trace, steps, parameters, outputs)
+    program = Steps(trace, steps, parameters, outputs)
     layout = laid_out(program, "nest" in options.names, "reuse" in options.names)
     saves = _written_arguments(trace, steps, parameters)
     name = _identifier(name_of_user_function(f), "program")
@@ -213,7 +132,7 @@ def program_of(
 _WIDTH = 88  # of an expression that is written where it is used
 
 
-def written(writer: Writer, program: passes.Program, layout: Layout, structure: Structure) -> tuple[list[str], bool]:
+def written(writer: Writer, program: Steps, layout: Layout, structure: Structure) -> tuple[list[str], bool]:
     """The lines of a program, and whether it returns the tree of results itself."""
     lines: list[str] = []
     parameters, variables = program.parameters, program.variables
@@ -276,7 +195,7 @@ def _is_plain(structure: Structure) -> bool:
     return structure.container in (tuple, list, dict) and named and all(map(_is_plain, structure.children))
 
 
-def last_uses(program: passes.Program, layout: Layout) -> dict[int, list[int]]:
+def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:
     """By position, the variables that no later statement names."""
     steps = program.steps
     consumer: dict[int, int] = {}

@@ -11,16 +11,14 @@ Python where NumPy has an infinity or a nan (`ERRORS`) is left to the NumPy prog
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from .passes import Program, may_raise
+from .agreement import OF_MATH, agrees, in_turn, powers_agree, summed, sums_agree
 from .record import Constant, Instruction, Ref
+from .simplifying import Program
 
 _ndarray = np.ndarray
 ERRORS = (OverflowError, ValueError, ZeroDivisionError)
@@ -39,48 +37,11 @@ _SYMBOLS: dict[Any, str] = {
     np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
 _COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
-_MATH: dict[Any, str] = {
-    np.sin: "sin", np.cos: "cos", np.tan: "tan", np.exp: "exp", np.log: "log", np.sqrt: "sqrt", np.tanh: "tanh",
-    np.sinh: "sinh", np.cosh: "cosh", np.arctan: "atan", np.arcsin: "asin", np.arccos: "acos", np.log1p: "log1p",
-    np.expm1: "expm1", np.log2: "log2", np.log10: "log10", np.arctan2: "atan2", np.hypot: "hypot", np.arcsinh: "asinh",
-    np.arccosh: "acosh", np.arctanh: "atanh", np.exp2: "exp2",
-}  # fmt: skip
 _MOVES = frozenset({np.reshape, np.transpose, np.concatenate, np.stack, np.ravel, np.moveaxis, np.swapaxes, np.copy,
                     np.broadcast_to, np.expand_dims, np.squeeze, np.array, np.asarray, np.take, np.diagonal, np.roll,
                     np.flip, np.vstack, np.hstack, np.atleast_1d, np.matrix_transpose, np.repeat, np.tile})  # fmt: skip
 _MOVING_METHODS = frozenset({"reshape", "transpose", "copy", "ravel", "swapaxes", "squeeze", "flatten", "item",
                              "take", "diagonal", "repeat"})  # fmt: skip
-
-
-@cache
-def agrees(function: Any) -> bool:
-    """Whether ``math`` has this function to the last bit, as NumPy has it for one number and for many."""
-    twin = getattr(math, _MATH[function], None)
-    if twin is None:
-        return False
-    rng = np.random.default_rng(0)
-    low, high = {"log": (1e-8, 50.0), "log2": (1e-8, 50.0), "log10": (1e-8, 50.0), "sqrt": (0.0, 1e3),
-                 "asin": (-1.0, 1.0), "acos": (-1.0, 1.0), "atanh": (-1.0, 1.0), "acosh": (1.0, 50.0),
-                 "log1p": (-0.99, 50.0)}.get(_MATH[function], (-20.0, 20.0))  # fmt: skip
-    points = [rng.uniform(low, high, 4000) for _ in range(function.nin)]
-    found = function(*points)
-    for i, args in enumerate(zip(*(x.tolist() for x in points), strict=True)):
-        if twin(*args) != found[i]:
-            return False
-        if i < 300 and function(*map(np.float64, args)) != found[i]:
-            return False
-    return True
-
-
-@cache
-def powers_agree() -> bool:
-    """Whether a power of one of NumPy's scalars is C's."""
-    rng = np.random.default_rng(0)
-    return all(
-        np.float64(a) ** b == math.pow(a, b) and np.float64(a) ** np.float64(b) == math.pow(a, b)
-        for b in (2, 3, -1, 0.5, 1.5, -2.7)
-        for a in rng.uniform(0.01, 9.0, 400).tolist()
-    )
 
 
 class Places:
@@ -325,10 +286,10 @@ class Lowering:
             if scalars and what == "__pow__" and powers_agree():
                 return lambda a, b: places.make("math.pow", a, b)
             raise NotScalar("a power of an array")
-        if what in _MATH and agrees(what):
-            name = "math." + _MATH[what]
+        if what in OF_MATH and agrees(what):
+            name = "math." + OF_MATH[what]
             return lambda *given: places.make(name, *given)
-        if isinstance(what, np.ufunc) and what in _MATH:
+        if isinstance(what, np.ufunc) and what in OF_MATH:
             name = f"float(np.{what.__name__}"
             return lambda *given: places.make(name, *given)
         raise NotScalar(f"{what}")
@@ -350,7 +311,7 @@ class Lowering:
             return summed(array.tolist(), add)
         if axis == 1:
             return np.array([summed(row, add) for row in array.tolist()], np.intp)
-        return np.array([_in_turn(column, add) for column in array.T.tolist()], np.intp)
+        return np.array([in_turn(column, add) for column in array.T.tolist()], np.intp)
 
     def guard(self, step: Instruction) -> None:
         if step.what == "nan":
@@ -368,238 +329,3 @@ def _has_ref(tree: Any) -> bool:
     if kind is slice:
         return any(map(_has_ref, (tree.start, tree.stop, tree.step)))
     return kind is Ref
-
-
-# Sums.
-
-
-def summed(items: list[Any], add: Callable[[Any, Any], Any]) -> Any:
-    """The sum of a contiguous row as NumPy makes it: pairwise."""
-    n = len(items)
-    if n < 8:
-        return _in_turn(items, add)
-    if n <= 128:
-        runs = items[:8]
-        stop = n - n % 8
-        for i in range(8, stop, 8):
-            runs = [add(run, item) for run, item in zip(runs, items[i : i + 8], strict=True)]
-        total = add(
-            add(add(runs[0], runs[1]), add(runs[2], runs[3])), add(add(runs[4], runs[5]), add(runs[6], runs[7]))
-        )
-        for item in items[stop:]:
-            total = add(total, item)
-        return total
-    half = n // 2
-    half -= half % 8
-    return add(summed(items[:half], add), summed(items[half:], add))
-
-
-def _in_turn(items: list[Any], add: Callable[[Any, Any], Any]) -> Any:
-    total = items[0]
-    for item in items[1:]:
-        total = add(total, item)
-    return total
-
-
-@cache
-def sums_agree(shape: tuple[int, ...], axis: int) -> bool:
-    """Whether NumPy sums an array of this shape in the order known here."""
-    if 0 in shape:
-        return False
-    for number in range(3):
-        array = np.random.default_rng(number).standard_normal(shape) * 10.0 ** np.random.default_rng(9).uniform(
-            -3, 3, shape
-        )
-        found = np.add.reduce(array, axis=axis)
-        add = lambda a, b: a + b
-        if array.ndim == 1:
-            expected: Any = summed(array.tolist(), add)
-        elif axis == 1:
-            expected = [summed(row, add) for row in array.tolist()]
-        else:
-            expected = [_in_turn(column, add) for column in array.T.tolist()]
-        if not np.array_equal(found, expected):
-            return False
-    return True
-
-
-# The text.
-
-
-def lowered(program: Program, names: dict[int, str]) -> tuple[list[str], list[Any]] | None:
-    """The lines of a program in Python's floats and the texts of its results; None if it is no such program."""
-    if not program.steps or any(step.errstate is not None and step.how == "guard" for step in program.steps):
-        return None
-    lowering = Lowering(program)
-    try:
-        outputs = lowering.run()
-    except (NotScalar, IndexError, ValueError, TypeError):
-        return None
-    operations = lowering.places.operations
-    if sum(map(_cost, operations)) > _CALL * sum(step.how != "guard" for step in program.steps):
-        return None  # NumPy's calls take many entries at once
-    return _Text(lowering, outputs, names).lines()
-
-
-_CALL = 0.8  # microseconds of one of NumPy's calls, about
-
-
-def _cost(operation: tuple[Any, ...]) -> float:
-    what = operation[0]
-    return 0.0 if what == "literal" else 0.8 if what.startswith("float(") else 0.08 if what[0] == "m" else 0.035
-
-
-class _Text:
-    """Writes scalar operations: each once, where it is first needed, or within the one that needs it."""
-
-    def __init__(self, lowering: Lowering, outputs: list[Any], names: dict[int, str]) -> None:
-        self.lowering = lowering
-        self.operations = lowering.places.operations
-        self.outputs = outputs
-        self.names = names
-        self.uses: Counter[int] = Counter()
-        self.text: dict[int, tuple[str, bool]] = {}  # by place: its text, and whether that is a name or a number
-        self.body: list[str] = []
-        self.counter = 0
-        self.checked: set[int] = set()
-
-    def lines(self) -> tuple[list[str], list[Any]]:
-        program = self.lowering.program
-        roots = [place for out in self.outputs for place in np.ravel(out).tolist()]
-        roots += [place for _, _, places in self.lowering.guards for place in np.ravel(places).tolist()]
-        # What raises an error does so though nobody needs its result.
-        raising = [step.out.number for step in program.steps if type(step.out) is Ref and may_raise(program, step)]
-        raised = [place for number in raising for place in np.ravel(self.lowering.values[number]).tolist()]
-        needed = self._needed(roots + raised)
-        for place in needed:
-            for operand in self._operands(place):
-                self.uses[operand] += 1
-        self.uses.update(roots + 2 * raised)  # in a statement of its own
-        used = {self.operations[place][1] for place in needed if self.operations[place][0] == "input"}
-        lists: dict[int, str] = {}
-        for number in program.parameters:
-            variable = program.variables[number]
-            if number in used:
-                if variable.kind == "array":
-                    ravel = "" if len(variable.shape) == 1 else ".ravel()"
-                    lists[number] = f"{self.names[number]}_"
-                    self.body.append(f"{lists[number]} = {self.names[number]}{ravel}.tolist()")
-                elif variable.kind == "scalar":
-                    self.body.append(f"{self.names[number]} = float({self.names[number]})")
-        guards = sorted(
-            ((max(np.ravel(places).tolist(), default=-1), step, places) for _, step, places in self.lowering.guards),
-            key=lambda guard: guard[0],
-        )
-        for place in sorted(needed):
-            while guards and guards[0][0] < place:
-                self._guard(*guards.pop(0)[1:])
-            self._write(place, lists)
-        for _, step, places in guards:
-            self._guard(step, places)
-        results = []
-        self._finite([place for out in self.outputs for place in np.ravel(out).tolist()])
-        for out, item in zip(self.outputs, program.outputs, strict=True):
-            results.append(self._result(out, item))
-        return self.body, results
-
-    def _needed(self, roots: list[int]) -> list[int]:
-        seen: set[int] = set()
-        pending = list(roots)
-        while pending:
-            place = pending.pop()
-            if place not in seen:
-                seen.add(place)
-                pending += self._operands(place)
-        return sorted(seen)
-
-    def _operands(self, place: int) -> tuple[int, ...]:
-        operation = self.operations[place]
-        return () if operation[0] in ("literal", "input") else operation[1:]
-
-    def _write(self, place: int, lists: dict[int, str]) -> None:
-        operation = self.operations[place]
-        what = operation[0]
-        if what == "literal":
-            value = operation[1]
-            text = (
-                repr(value)
-                if math.isfinite(value)
-                else "math.nan"
-                if value != value
-                else f"{'-' * (value < 0)}math.inf"
-            )
-            self.text[place] = (f"({text})" if text.startswith("-") else text), True
-            return
-        if what == "input":
-            number, at = operation[1:]
-            text, simple = (self.names[number] if at is None else f"{lists[number]}[{at}]"), at is None
-        else:
-            operands = [self.text[operand][0] for operand in operation[1:]]
-            if what == "neg":
-                text = f"-{self._tight(operation[1])}"
-            elif what == "abs":
-                text = f"abs({operands[0]})"
-            elif what.startswith("float("):
-                text = f"{what}({', '.join(operands)}))"
-            elif what.startswith("math."):
-                text = f"{what}({', '.join(operands)})"
-            else:
-                text = f"{self._tight(operation[1])} {what} {self._tight(operation[2])}"
-            simple = False
-        if simple or (self.uses[place] == 1 and len(text) < 70):
-            self.text[place] = text, simple
-            return
-        name = f"v{self.counter}"
-        self.counter += 1
-        self.body.append(f"{name} = {text}")
-        self.text[place] = name, True
-
-    def _tight(self, place: int) -> str:
-        text, simple = self.text[place]
-        what = self.operations[place][0]
-        return text if simple or what == "input" or what[0] in "mf" or what == "abs" else f"({text})"
-
-    def _guard(self, step: Instruction, places: Any) -> None:
-        if step.what == "bool":
-            self.body.append(f"if {'not ' if step.args[1] else ''}({self.text[int(places)][0]}):")
-            self.body.append("    raise Miss")
-            return
-        if step.what == "int":
-            self.body.append(f"if int({self.text[int(places)][0]}) != {step.args[1]}:")
-            self.body.append("    raise Miss")
-            return
-        self._finite(np.ravel(places).tolist())
-
-    def _finite(self, places: list[int]) -> None:
-        if set(places) <= self.checked:
-            return
-        self.checked.update(places)
-        texts = [self.text[place][0] for place in dict.fromkeys(places)]
-        texts = [text for text in texts if not _is_number(text)]
-        for i in range(0, len(texts), 40):
-            # What is not finite is for the NumPy program, which also warns as NumPy does.
-            total = " + ".join(f"abs({text})" for text in texts[i : i + 40])
-            self.body.append(f"if not math.isfinite({total}):")
-            self.body.append("    raise OverflowError")
-
-    def _result(self, out: Any, item: Any) -> str:
-        variable = self.lowering.program.variables[item.number] if type(item) is Ref else None
-        if variable is None or variable.kind != "array":
-            text = self.text[int(out)][0]
-            kind = variable.kind if variable is not None else "scalar" if isinstance(item, np.generic) else "number"
-            return f"np.float64({text})" if kind == "scalar" else text
-        rest = iter([self.text[place][0] for place in np.ravel(out).tolist()])
-
-        def nested(shape: tuple[int, ...]) -> str:
-            if not shape:
-                return next(rest)
-            return "[" + ", ".join(nested(shape[1:]) for _ in range(shape[0])) + "]"
-
-        return f"np.array({nested(variable.shape)})" if 0 not in variable.shape else f"np.zeros({variable.shape})"
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return math.isfinite(float(text.strip("()")))
-    except ValueError:
-        return False

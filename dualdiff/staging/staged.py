@@ -23,9 +23,10 @@ from ..pytrees.kinds import sorted_keys
 from ..pytrees.trees import Structure, flatten
 from ..transforms.transformed import P, Transformed
 from ..values.objects import carries
+from .compiled import Program, Programs
 from .emission import Miss, NotANumber
 from .passes import ALL_PASSES, Options
-from .programs import Program, Programs, copied_argument, is_dynamic, program_of
+from .programs import copied_argument, is_dynamic, program_of
 from .record import StagingRefused, active
 from .saving import saved
 

@@ -8,22 +8,28 @@ holds where the answer is the same) or refused (``float``, text, hash, conversio
 
 from __future__ import annotations
 
-import dis
-import functools
-import inspect
 import operator
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any, NoReturn
 
 import numpy as np
 
-from ..adapting.calls import method
 from ..rules.ufuncs import AT_EDGE
-from ..table import RULES
-from ..values import kinds
 from ..values.dual import Dual
+from .dependence import (
+    ABOUT,
+    BINARY_OP,
+    BY_OTHERS,
+    BY_VALUE,
+    OF_ARRAYS,
+    OPERATOR_OF,
+    WRITING_METHODS,
+    describe,
+    name_of_call,
+    outputs_of,
+    written_by,
+)
 from .emission import NotANumber
 from .record import Instruction, Ref, StagingRefused, Trace, active
 
@@ -118,22 +124,22 @@ class Traced:
         if not leaves_alone((*inputs, *kwargs.values())):
             return NotImplemented
         if method == "__call__":
-            if not kwargs and not isinstance(inputs[0], Traced) and ufunc in _OPERATOR_OF:
+            if not kwargs and not isinstance(inputs[0], Traced) and ufunc in OPERATOR_OF:
                 frame = sys._getframe(1)
-                if frame.f_code.co_code[frame.f_lasti] == _BINARY_OP:
+                if frame.f_code.co_code[frame.f_lasti] == BINARY_OP:
                     # ``number * traced``: an operator of NumPy's scalars may round in another way than the ufunc.
-                    name = _OPERATOR_OF[ufunc]
+                    name = OPERATOR_OF[ufunc]
                     return recorded(self.run, "operator", name, getattr(operator, name), inputs, {})
-            return recorded(self.run, "call", ufunc, ufunc, inputs, kwargs, _outputs(kwargs))
-        written = inputs[:1] if method == "at" else _outputs(kwargs)
+            return recorded(self.run, "call", ufunc, ufunc, inputs, kwargs, outputs_of(kwargs))
+        written = inputs[:1] if method == "at" else outputs_of(kwargs)
         return recorded(self.run, "call", (ufunc, method), getattr(ufunc, method), inputs, kwargs, written)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if not leaves_alone((*args, *kwargs.values())):
             return NotImplemented
-        if function in _ABOUT:  # of shapes and dtypes, which the program fixes
+        if function in ABOUT:  # of shapes and dtypes, which the program fixes
             return function(*examples(args), **examples(kwargs))
-        return recorded(self.run, "call", function, function, args, kwargs, _written(function, args, kwargs))
+        return recorded(self.run, "call", function, function, args, kwargs, written_by(function, args, kwargs))
 
 
 class TracedNumber(Traced):
@@ -354,13 +360,13 @@ def recorded(
             targets.append(target)
         elif type(target) is _ndarray:
             raise StagingRefused(
-                f"a plain array of shape {target.shape} is written by {_name(what)}, with what is traced"
+                f"a plain array of shape {target.shape} is written by {name_of_call(what)}, with what is traced"
             )
     try:
         result = function(*examples(tuple(args)), **examples(dict(kwargs)))
     except (np.linalg.LinAlgError, ArithmeticError) as error:
         if not AT_EDGE.get():  # where it is expected, and changes nothing
-            trace.caught = f"{_name(what)} raised a {type(error).__name__}, which was caught"
+            trace.caught = f"{name_of_call(what)} raised a {type(error).__name__}, which was caught"
         raise
     for target in targets:
         if result is target.example:
@@ -394,7 +400,7 @@ def _fix_views(how: str, what: Any, args: Any, kwargs: Any, out: Any) -> None:
         if given.example is made.example or np.asarray(given.example).dtype.kind not in "iu":
             continue
         if type(given) is TracedArray:
-            raise StagingRefused(f"{_name(what)} takes a view of an array, where depends on traced numbers")
+            raise StagingRefused(f"{name_of_call(what)} takes a view of an array, where depends on traced numbers")
         guarded(given, int(given.example), "int")
 
 
@@ -446,7 +452,7 @@ def call_method(x: Traced, name: str, *args: Any, **kwargs: Any) -> Any:
     if not leaves_alone((*args, *kwargs.values())):
         # NumPy's own goes through arrays of objects, whose sums are others.
         raise StagingRefused(f".{name}() of an array of constants takes a Dual: write np.{name}(a, b)")
-    written = [x] if name in _WRITING_METHODS else [kwargs["out"]] if kwargs.get("out") is not None else []
+    written = [x] if name in WRITING_METHODS else [kwargs["out"]] if kwargs.get("out") is not None else []
     method = lambda example, *args, **kwargs: getattr(example, name)(*args, **kwargs)
     return recorded(x.run, "method", name, method, (x, *args), kwargs, written)
 
@@ -472,34 +478,6 @@ def _copied(array: Any, order: str) -> Any:
     return array
 
 
-_WRITING_METHODS = frozenset({"fill", "put", "itemset", "sort", "partition", "setfield", "byteswap"})
-_REFUSED_METHODS = frozenset(
-    {"tobytes", "tofile", "dump", "dumps", "resize", "data", "ctypes", "getfield", "to_device"}
-)
-_ABOUT = frozenset(
-    {
-        np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.iscomplexobj, np.isrealobj, np.min_scalar_type,
-        np.common_type, np.may_share_memory, np.shares_memory, np.isfortran,
-    }
-)  # fmt: skip
-# Functions whose result has another shape or type for other values.
-_BY_VALUE = frozenset(
-    {
-        np.nonzero, np.flatnonzero, np.argwhere, np.unique, np.unique_all, np.unique_counts, np.unique_inverse,
-        np.unique_values, np.compress, np.extract, np.repeat, np.delete, np.insert, np.trim_zeros, np.union1d,
-        np.intersect1d, np.setdiff1d, np.setxor1d, np.bincount, np.roots, np.poly, np.linalg.eig, np.linalg.eigvals,
-        np.linalg.lstsq, np.real_if_close, np.histogram, np.histogram2d, np.histogramdd, np.histogram_bin_edges,
-        np.arange, np.polydiv, np.polymul, np.polyadd, np.polysub, np.emath.sqrt, np.emath.log, np.emath.log2,
-        np.emath.log10, np.emath.logn, np.emath.power, np.emath.arccos, np.emath.arcsin, np.emath.arctanh,
-    }
-)  # fmt: skip
-# The same where another argument than the first is traced: a count, a length, an index.
-_OF_ARRAYS: frozenset[Any] = frozenset(
-    {np.array_split, np.split, np.tile, np.pad, np.roll, np.resize, np.vander, np.take}
-)
-_BY_OTHERS: frozenset[Any] = _OF_ARRAYS | {np.tri, np.eye, np.full, np.zeros, np.ones, np.linspace, np.empty}
-
-
 def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
     if how == "get":
         return any(type(x) is not TracedNumber for x in inputs_of(args[1]))
@@ -509,172 +487,12 @@ def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
         return len(args) == 1
     if how in ("operator", "attribute") or isinstance(what, np.ufunc) or type(what) is tuple:
         return False
-    if what in _BY_VALUE:
+    if what in BY_VALUE:
         return True
-    if what in _BY_OTHERS:
+    if what in BY_OTHERS:
         return any(True for _ in inputs_of((tuple(args[1:]), dict(kwargs)))) or (
-            what not in _OF_ARRAYS and any(True for _ in inputs_of(tuple(args[:1])))
+            what not in OF_ARRAYS and any(True for _ in inputs_of(tuple(args[:1])))
         )
     if getattr(what, "__module__", None) == "math":  # of floats a float, or an int
         return False
     return getattr(what, "__module__", "").split(".")[0] != "numpy"
-
-
-def _outputs(kwargs: Any) -> Any:
-    out = kwargs.get("out", ())
-    return [x for x in (out if type(out) is tuple else (out,)) if x is not None]
-
-
-def _written(function: Any, args: Any, kwargs: Any) -> list[Any]:
-    rule = RULES.get(function)
-    found = _outputs(kwargs)
-    if (rule is not None and rule.form == "writing") or function in _WRITERS:
-        found += [*args[:1], *(kwargs[name] for name in ("a", "arr", "dst") if name in kwargs)]
-    place = _out_place(function)
-    if place is not None and len(args) > place and args[place] is not None:
-        found.append(args[place])
-    return found
-
-
-_WRITERS = frozenset({np.copyto, np.put, np.place, np.putmask, np.fill_diagonal, np.put_along_axis})
-
-
-@cache
-def _out_place(function: Any) -> int | None:
-    """Where ``out`` stands among the positional arguments of a function."""
-    try:
-        names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):
-        return None
-    return names.index("out") if "out" in names else None
-
-
-def _name(what: Any) -> str:
-    if type(what) is tuple:
-        return f"{_name(what[0])}.{what[1]}"
-    return what if isinstance(what, str) else getattr(what, "__name__", str(what))
-
-
-def describe(example: Any) -> str:
-    if type(example) is _ndarray:
-        return f"array of shape {example.shape}, {example.dtype}"
-    return type(example).__name__
-
-
-# Operators, attributes and methods.
-
-_BINARY_OP = dis.opmap["BINARY_OP"]
-_OPERATOR_OF = {
-    np.add: "__add__", np.subtract: "__sub__", np.multiply: "__mul__", np.true_divide: "__truediv__",
-    np.floor_divide: "__floordiv__", np.remainder: "__mod__", np.power: "__pow__", np.matmul: "__matmul__",
-}  # fmt: skip
-
-
-def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    apply: Any = getattr(operator, name, divmod)
-
-    def forward(self: Any, other: Any) -> Any:
-        if not _is_operand(other):
-            return NotImplemented
-        return recorded(self.run, "operator", name, apply, (self, other), {})
-
-    def reflected(self: Any, other: Any) -> Any:
-        if not _is_operand(other):
-            return NotImplemented
-        return recorded(self.run, "operator", name, apply, (other, self), {})
-
-    return forward, reflected
-
-
-def _is_operand(other: Any) -> bool:
-    kind = type(other)
-    return kind in KINDS or kind is _ndarray or isinstance(other, (float, int, complex, np.generic, list, tuple))
-
-
-def _in_place(name: str) -> Callable[..., Any]:
-    apply = getattr(operator, name)
-
-    def update(self: Any, other: Any) -> Any:
-        if not _is_operand(other):
-            return NotImplemented
-        return recorded(self.run, "operator", name, apply, (self, other), {}, (self,))
-
-    return update
-
-
-def _unary(name: str) -> Callable[..., Any]:
-    apply = getattr(operator, name)
-    return lambda self: recorded(self.run, "operator", name, apply, (self,), {})
-
-
-def _method(name: str) -> Callable[..., Any]:
-    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return call_method(self, name, *args, **kwargs)
-
-    method.__name__ = name
-    return method
-
-
-def _refused(name: str) -> Any:
-    def refuse(self: Any) -> NoReturn:
-        raise StagingRefused(f".{name} of a traced value")
-
-    return property(refuse)
-
-
-def _about(name: str) -> property:
-    return property(lambda self: getattr(self.example, name))
-
-
-def _get_item(self: Any, index: Any) -> Any:
-    if not leaves_alone(index if type(index) is tuple else (index,)):
-        raise StagingRefused("a traced value is indexed by a Dual")
-    apply = lambda example, index: example[index]
-    return recorded(self.run, "get", None, apply, (self, index), {})
-
-
-def _set_real(name: str) -> Callable[..., None]:
-    def put(self: Any, item: Any) -> None:
-        if name == "imag" and self.example.dtype.kind != "c":
-            self.example.imag = examples(item)  # NumPy's own error
-        getattr(self, name)[...] = item
-
-    return put
-
-
-def _install() -> None:
-    kind: Any
-    for kind in (TracedArray, TracedScalar, TracedNumber):
-        for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "divmod", "and", "or", "xor",
-                     "lshift", "rshift"):  # fmt: skip
-            if kind is TracedNumber and name == "matmul":
-                continue
-            forward, reflected = _binary("divmod" if name == "divmod" else f"__{name}__")
-            setattr(kind, f"__{name}__", forward)
-            setattr(kind, f"__r{name}__", reflected)
-            if kind is TracedArray and name != "divmod":
-                setattr(kind, f"__i{name}__", _in_place(f"__i{name}__"))
-        for name in ("lt", "le", "eq", "ne", "gt", "ge"):
-            setattr(kind, f"__{name}__", _binary(f"__{name}__")[0])
-        for name in ("neg", "pos", "abs", "invert"):
-            setattr(kind, f"__{name}__", _unary(f"__{name}__"))
-    for kind, plain in ((TracedArray, _ndarray), (TracedScalar, np.float64)):
-        setattr(kind, "__getitem__", _get_item)  # noqa: B010
-        for name in ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides", "device"):
-            setattr(kind, name, _about(name))
-        for name in ("T", "mT", "real", "imag"):
-            if hasattr(plain, name):
-                setter = _set_real(name) if kind is TracedArray and name in ("real", "imag") else None
-                setattr(kind, name, property(functools.partial(attribute, name=name), setter))
-        for name in _REFUSED_METHODS:
-            setattr(kind, name, _refused(name))
-        for name in dir(plain):
-            if not name.startswith("_") and not hasattr(kind, name):
-                setattr(kind, name, _method(name))
-    for kind in KINDS:  # defining __eq__ takes the inherited one away
-        setattr(kind, "__hash__", Traced.__hash__)  # noqa: B010
-
-
-_install()
-method(TracedArray, "dot", lambda owner, *args, **kwargs: np.dot(owner, *args, **kwargs))  # as of a plain array
-kinds.register(arrays=(TracedArray,), numbers=(TracedScalar, TracedNumber), lifting=lifted)

@@ -1,0 +1,192 @@
+"""The text of a program in Python's floats: each scalar operation once, where it is first needed."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from .record import Instruction, Ref
+from .scalars import Lowering, NotScalar
+from .simplifying import Program, may_raise
+
+
+def lowered(program: Program, names: dict[int, str]) -> tuple[list[str], list[Any]] | None:
+    """The lines of a program in Python's floats and the texts of its results; None if it is no such program."""
+    if not program.steps or any(step.errstate is not None and step.how == "guard" for step in program.steps):
+        return None
+    lowering = Lowering(program)
+    try:
+        outputs = lowering.run()
+    except (NotScalar, IndexError, ValueError, TypeError):
+        return None
+    operations = lowering.places.operations
+    if sum(map(_cost, operations)) > _CALL * sum(step.how != "guard" for step in program.steps):
+        return None  # NumPy's calls take many entries at once
+    return _Text(lowering, outputs, names).lines()
+
+
+_CALL = 0.8  # microseconds of one of NumPy's calls, about
+
+
+def _cost(operation: tuple[Any, ...]) -> float:
+    what = operation[0]
+    return 0.0 if what == "literal" else 0.8 if what.startswith("float(") else 0.08 if what[0] == "m" else 0.035
+
+
+class _Text:
+    """Writes scalar operations: each once, where it is first needed, or within the one that needs it."""
+
+    def __init__(self, lowering: Lowering, outputs: list[Any], names: dict[int, str]) -> None:
+        self.lowering = lowering
+        self.operations = lowering.places.operations
+        self.outputs = outputs
+        self.names = names
+        self.uses: Counter[int] = Counter()
+        self.text: dict[int, tuple[str, bool]] = {}  # by place: its text, and whether that is a name or a number
+        self.body: list[str] = []
+        self.counter = 0
+        self.checked: set[int] = set()
+
+    def lines(self) -> tuple[list[str], list[Any]]:
+        program = self.lowering.program
+        roots = [place for out in self.outputs for place in np.ravel(out).tolist()]
+        roots += [place for _, _, places in self.lowering.guards for place in np.ravel(places).tolist()]
+        # What raises an error does so though nobody needs its result.
+        raising = [step.out.number for step in program.steps if type(step.out) is Ref and may_raise(program, step)]
+        raised = [place for number in raising for place in np.ravel(self.lowering.values[number]).tolist()]
+        needed = self._needed(roots + raised)
+        for place in needed:
+            for operand in self._operands(place):
+                self.uses[operand] += 1
+        self.uses.update(roots + 2 * raised)  # in a statement of its own
+        used = {self.operations[place][1] for place in needed if self.operations[place][0] == "input"}
+        lists: dict[int, str] = {}
+        for number in program.parameters:
+            variable = program.variables[number]
+            if number in used:
+                if variable.kind == "array":
+                    ravel = "" if len(variable.shape) == 1 else ".ravel()"
+                    lists[number] = f"{self.names[number]}_"
+                    self.body.append(f"{lists[number]} = {self.names[number]}{ravel}.tolist()")
+                elif variable.kind == "scalar":
+                    self.body.append(f"{self.names[number]} = float({self.names[number]})")
+        guards = sorted(
+            ((max(np.ravel(places).tolist(), default=-1), step, places) for _, step, places in self.lowering.guards),
+            key=lambda guard: guard[0],
+        )
+        for place in sorted(needed):
+            while guards and guards[0][0] < place:
+                self._guard(*guards.pop(0)[1:])
+            self._write(place, lists)
+        for _, step, places in guards:
+            self._guard(step, places)
+        results = []
+        self._finite([place for out in self.outputs for place in np.ravel(out).tolist()])
+        for out, item in zip(self.outputs, program.outputs, strict=True):
+            results.append(self._result(out, item))
+        return self.body, results
+
+    def _needed(self, roots: list[int]) -> list[int]:
+        seen: set[int] = set()
+        pending = list(roots)
+        while pending:
+            place = pending.pop()
+            if place not in seen:
+                seen.add(place)
+                pending += self._operands(place)
+        return sorted(seen)
+
+    def _operands(self, place: int) -> tuple[int, ...]:
+        operation = self.operations[place]
+        return () if operation[0] in ("literal", "input") else operation[1:]
+
+    def _write(self, place: int, lists: dict[int, str]) -> None:
+        operation = self.operations[place]
+        what = operation[0]
+        if what == "literal":
+            value = operation[1]
+            text = (
+                repr(value)
+                if math.isfinite(value)
+                else "math.nan"
+                if value != value
+                else f"{'-' * (value < 0)}math.inf"
+            )
+            self.text[place] = (f"({text})" if text.startswith("-") else text), True
+            return
+        if what == "input":
+            number, at = operation[1:]
+            text, simple = (self.names[number] if at is None else f"{lists[number]}[{at}]"), at is None
+        else:
+            operands = [self.text[operand][0] for operand in operation[1:]]
+            if what == "neg":
+                text = f"-{self._tight(operation[1])}"
+            elif what == "abs":
+                text = f"abs({operands[0]})"
+            elif what.startswith("float("):
+                text = f"{what}({', '.join(operands)}))"
+            elif what.startswith("math."):
+                text = f"{what}({', '.join(operands)})"
+            else:
+                text = f"{self._tight(operation[1])} {what} {self._tight(operation[2])}"
+            simple = False
+        if simple or (self.uses[place] == 1 and len(text) < 70):
+            self.text[place] = text, simple
+            return
+        name = f"v{self.counter}"
+        self.counter += 1
+        self.body.append(f"{name} = {text}")
+        self.text[place] = name, True
+
+    def _tight(self, place: int) -> str:
+        text, simple = self.text[place]
+        what = self.operations[place][0]
+        return text if simple or what == "input" or what[0] in "mf" or what == "abs" else f"({text})"
+
+    def _guard(self, step: Instruction, places: Any) -> None:
+        if step.what == "bool":
+            self.body.append(f"if {'not ' if step.args[1] else ''}({self.text[int(places)][0]}):")
+            self.body.append("    raise Miss")
+            return
+        if step.what == "int":
+            self.body.append(f"if int({self.text[int(places)][0]}) != {step.args[1]}:")
+            self.body.append("    raise Miss")
+            return
+        self._finite(np.ravel(places).tolist())
+
+    def _finite(self, places: list[int]) -> None:
+        if set(places) <= self.checked:
+            return
+        self.checked.update(places)
+        texts = [self.text[place][0] for place in dict.fromkeys(places)]
+        texts = [text for text in texts if not _is_number(text)]
+        for i in range(0, len(texts), 40):
+            # What is not finite is for the NumPy program, which also warns as NumPy does.
+            total = " + ".join(f"abs({text})" for text in texts[i : i + 40])
+            self.body.append(f"if not math.isfinite({total}):")
+            self.body.append("    raise OverflowError")
+
+    def _result(self, out: Any, item: Any) -> str:
+        variable = self.lowering.program.variables[item.number] if type(item) is Ref else None
+        if variable is None or variable.kind != "array":
+            text = self.text[int(out)][0]
+            kind = variable.kind if variable is not None else "scalar" if isinstance(item, np.generic) else "number"
+            return f"np.float64({text})" if kind == "scalar" else text
+        rest = iter([self.text[place][0] for place in np.ravel(out).tolist()])
+
+        def nested(shape: tuple[int, ...]) -> str:
+            if not shape:
+                return next(rest)
+            return "[" + ", ".join(nested(shape[1:]) for _ in range(shape[0])) + "]"
+
+        return f"np.array({nested(variable.shape)})" if 0 not in variable.shape else f"np.zeros({variable.shape})"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text.strip("()")))
+    except ValueError:
+        return False
