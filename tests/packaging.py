@@ -150,8 +150,11 @@ def fail(text: str) -> None:
     say(f"FAILED: {text}")
 
 
+_LEFT_OUT = ("PYTHONPATH", "MYPYPATH", "PIP_QUIET")  # a quiet pip does not even answer
+
+
 def run(*command: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "MYPYPATH")}
+    environment = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     return subprocess.run([str(c) for c in command], cwd=cwd, env=environment, capture_output=True, text=True)
 
 
