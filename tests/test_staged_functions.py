@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import least_squares, minimize
 
@@ -297,6 +298,33 @@ def test_scipy_takes_staged_derivatives():
     gradient = dd.stage(dd.grad(rosenbrock))
     found = minimize(rosenbrock, np.zeros(5), jac=gradient, method="BFGS")
     assert found.success and gradient.programs[0].calls > 10
+
+
+MATRIX = scipy.sparse.random_array((5, 5), density=0.5, rng=0, format="csr")
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.sum(np.sin(MATRIX @ x) ** 2),
+        lambda x: np.sum((x @ MATRIX) ** 2),
+        lambda x: np.sum(MATRIX.dot(x) ** 3),
+        lambda x: np.sum((MATRIX @ np.outer(x, x)) ** 2),
+    ],
+)
+@pytest.mark.parametrize("name", ["plain", "grad", "jacfwd", "hessian"])
+def test_products_with_sparse_matrices_are_calls_of_the_program(f, name):
+    assert staged_like(TRANSFORMS[name](f), (X[:5],)) is None
+
+
+def test_sparse_matrix_is_a_constant_of_the_program():
+    matrix = MATRIX.copy()
+    f = dd.grad(lambda x: np.sum((matrix @ x) ** 2))
+    staged = dd.stage(f)
+    expected = staged(X[:5])
+    assert " @ x" in staged.source(X[:5])
+    matrix.data[:] = 0.0
+    assert_array_equal(staged(X[:5]), expected)
 
 
 # Keeping.

@@ -8,6 +8,7 @@ A constant matrix is a linear map: ẏ = A ẋ, and x̄ = Aᵀ ȳ.
 from __future__ import annotations
 
 import math
+import operator
 import sys
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from .. import errors
 from ..tangents import Like, dtype_of
+from ..values import kinds
 from ..values.dual import Dual
 from .active_matrices import scaled
 
@@ -46,7 +48,7 @@ def _is_matrix(matrix: Any) -> bool:
 
 
 def _product(x: Dual, matrix: Any, reflected: bool) -> Dual:
-    y = matrix @ x.value if reflected else x.value @ matrix
+    y = times(matrix, x.value) if reflected else times(x.value, matrix)
     if len(matrix.shape) != 2 or x.ndim not in (1, 2):
         raise errors.UnsupportedFunction(
             f"a product of a scipy.sparse {type(matrix).__name__} of shape {matrix.shape} and a Dual of shape "
@@ -57,6 +59,14 @@ def _product(x: Dual, matrix: Any, reflected: bool) -> Dual:
     apply = SparseProduct(constant if reflected else constant.T, first=reflected, shape=x.shape)
     transpose = SparseProduct(apply.matrix.T, first=reflected, shape=np.shape(y))
     return Dual(y, p.linear_map(x.tangent, apply, transpose, Like(np.shape(y), dtype_of(y))), p)
+
+
+def times(a: Any, b: Any) -> Any:
+    """``a @ b``, of which one is a sparse matrix; a call by itself for values that are no ndarrays."""
+    if type(a) in kinds.OTHERS or type(b) in kinds.OTHERS:
+        a, b = (x.copy() if is_sparse(x) else x for x in (a, b))  # which the caller may change later
+        return kinds.call(operator.matmul, a, b)
+    return a @ b
 
 
 def _kept(matrix: Any, perturbation: Any) -> Any:
@@ -86,10 +96,10 @@ class SparseProduct:
             # As one matrix with the directions, and the columns of x, side by side.
             width = math.prod(self.shape[1:])
             columns = np.transpose(block.reshape(k, n, width), (1, 0, 2)).reshape(n, k * width)
-            y = self.matrix @ columns
+            y = times(self.matrix, columns)
             return np.transpose(y.reshape(m, k, width), (1, 0, 2)).reshape(k, m, *self.shape[1:])
         rows = block.reshape(k * math.prod(self.shape[:-1]), n)
-        return np.transpose(self.matrix @ np.transpose(rows)).reshape(k, *self.shape[:-1], m)
+        return np.transpose(times(self.matrix, np.transpose(rows))).reshape(k, *self.shape[:-1], m)
 
     def pattern(self) -> Any:
         """The map on all entries of x as one sparse matrix."""

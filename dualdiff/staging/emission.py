@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import math
+import operator
 import os
 import sys
 from collections.abc import Callable
@@ -208,6 +209,8 @@ class Writer:
             symbol = None if type(step.what) is tuple else _UFUNCS.get(step.what)
             if symbol is not None and not kwargs and len(args) == 2 and any(map(self._is_numpy, args)):
                 return self._binary(symbol, *args)
+            if step.what is operator.matmul:  # with a sparse matrix
+                return self._binary("@", *args)
             if type(step.what) is tuple:
                 function = f"{self.function(step.what[0])}.{step.what[1]}"
             else:

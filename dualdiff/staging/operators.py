@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..adapting.calls import method
+from ..rules.sparse_operands import is_sparse, times
 from ..values import kinds
 from .dependence import REFUSED_METHODS
 from .record import StagingRefused
@@ -35,12 +36,12 @@ def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     def forward(self: Any, other: Any) -> Any:
         if not _is_operand(other):
-            return NotImplemented
+            return times(self, other) if name == "__matmul__" and is_sparse(other) else NotImplemented
         return recorded(self.run, "operator", name, apply, (self, other), {})
 
     def reflected(self: Any, other: Any) -> Any:
         if not _is_operand(other):
-            return NotImplemented
+            return times(other, self) if name == "__matmul__" and is_sparse(other) else NotImplemented
         return recorded(self.run, "operator", name, apply, (other, self), {})
 
     return forward, reflected

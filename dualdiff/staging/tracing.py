@@ -103,7 +103,9 @@ class Traced:
     def __hash__(self) -> NoReturn:
         raise StagingRefused("hash(x) of a traced value, as a key or in a set: it would be a constant of the program")
 
-    def __array__(self, dtype: Any = None, copy: Any = None) -> NoReturn:
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        if sys._getframe(1).f_code.co_name == "_matmul_dispatch":  # of SciPy, which leaves such a product to us
+            return np.array(None, dtype=object)
         raise StagingRefused("a traced value is converted to a plain array, by np.asarray or compiled code")
 
     def __repr__(self) -> str:
@@ -493,6 +495,8 @@ def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
         return any(True for _ in inputs_of((tuple(args[1:]), dict(kwargs)))) or (
             what not in OF_ARRAYS and any(True for _ in inputs_of(tuple(args[:1])))
         )
+    if what is operator.matmul:  # of a sparse matrix
+        return False
     if getattr(what, "__module__", None) == "math":  # of floats a float, or an int
         return False
     return getattr(what, "__module__", "").split(".")[0] != "numpy"
