@@ -306,3 +306,8 @@ def test_custom_vjp_takes_keywords():
 
     f.defvjp(lambda x, y: (x * y, None), lambda _, ct: (7.0 * ct, 8.0 * ct))
     assert dd.grad(lambda x: f(y=x, x=3.0))(2.0) == 8.0
+
+
+def test_derivative_of_an_array_names_what_is_meant():
+    with pytest.raises(ValueError, match="elementwise_grad"):
+        dd.derivative(np.sin)(np.ones(3))

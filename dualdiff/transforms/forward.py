@@ -236,7 +236,8 @@ def derivative(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callabl
             if np.shape(x) != ():
                 raise ValueError(
                     f"derivative: argument {i} has shape {np.shape(x)}; the derivative is with respect to a scalar.\n"
-                    "  For arrays use jacfwd (all partial derivatives) or jvp (along one direction)."
+                    "  For arrays use elementwise_grad (entry by entry), jacfwd (all partial derivatives) or "
+                    "jvp (along one direction)."
                 )
             refuse_complex(x, "derivative", f"argument {i}", holomorphic=False)
 
