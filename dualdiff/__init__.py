@@ -77,6 +77,17 @@ from .values.dual import Dual
 
 if TYPE_CHECKING:
     from .staging import stage
+else:  # so that type checkers know which names there are
+
+    def __getattr__(name: str) -> Any:
+        """What is loaded at its first use."""
+        if name == "stage":
+            from .staging import stage
+
+            globals()["stage"] = stage
+            return stage
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "DerivativeLost",
@@ -131,16 +142,6 @@ __all__ = [
     "vjp",
 ]
 __version__ = "0.2.0"  # the one place
-
-
-def __getattr__(name: str) -> Any:
-    """What is loaded at its first use."""
-    if name == "stage":
-        from .staging import stage
-
-        globals()["stage"] = stage
-        return stage
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
