@@ -24,7 +24,7 @@ PROGRAMS = {
         ("np.array(-1.26)[()]",),
         "v0 = np.arccos(np.tanh(x0) * 0.90 + 0.0)",
     ),
-    "a part between zeros is a view": ((MATRIX,), "v0 = np.trim_zeros(x0)\nx0 **= 2"),
+    "a part between zeros is a view": (("np.array([0.0, 1.18, 1.08, 0.0])",), "v0 = np.trim_zeros(x0)\nx0 **= 2"),
     "read through a mask, in reverse": ((MATRIX,), "v0 = x0[x0 > 0.1]"),
     "written through a mask, in reverse": ((MATRIX,), "x0[x0 > 0.1] = 0.7"),
     "written at the places of maxima": ((MATRIX,), "x0[np.argmax(x0, axis=0), [0, 1, 2]] = x0[0]"),

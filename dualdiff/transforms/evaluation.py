@@ -36,12 +36,14 @@ class lifetime:
 
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         perturbation = self.perturbation
-        if isinstance(error, Exception):
-            errors.explain(error)
-            adapting.explain(error, perturbation.refused)
-        perturbation.live = False
-        if perturbation.refused is not None:
-            errors.unmute()
+        try:
+            if isinstance(error, Exception):
+                errors.explain(error)
+                adapting.explain(error, perturbation.refused)
+        finally:  # also where what explains an error raises a better one
+            perturbation.live = False
+            if perturbation.refused is not None:
+                errors.unmute()
 
 
 def called(
