@@ -188,7 +188,7 @@ def stripped_of(tree: Any, found: list[Buffer]) -> Any:
 
 def buffered(array: Any) -> Any:
     """A fresh array as a buffer, if its numbers can have derivatives."""
-    if kinds.OTHERS:
+    if kinds.RUNNING[0]:
         array = kinds.lift(array)
     if type(array) in ARRAYS and array.dtype.kind in "fc":
         return Buffer(array)

@@ -159,7 +159,7 @@ def _converting(original: Any) -> None:
         if kind is Buffer:
             return _of_buffer(original, given, args[1:], kwargs)
         if kind is _ndarray or not carries(given):
-            other = kinds.other_in(given) if kinds.OTHERS else None
+            other = kinds.other_in(given) if kinds.RUNNING[0] else None
             if other is not None:
                 return original(given, *args[1:], like=other, **kwargs)
             array = original(plain(given), *args[1:], **kwargs)

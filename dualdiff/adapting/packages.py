@@ -93,7 +93,7 @@ def _method(cls: type, name: str, differentiable: Any) -> None:
     @functools.wraps(original)
     def method(*args: Any, **kwargs: Any) -> Any:
         if not (carries(args[1:]) or carries(kwargs)):
-            if kinds.OTHERS:
+            if kinds.RUNNING[0]:
                 args, kwargs = tuple(map(plain, args)), {name: plain(arg) for name, arg in kwargs.items()}
             return kinds.call(original, *args, **kwargs)
         result = differentiable(*args, **kwargs)

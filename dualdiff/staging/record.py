@@ -10,17 +10,18 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from types import BuiltinFunctionType, BuiltinMethodType
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import StagingRefused as StagingRefused
 from ..rules.ufuncs import AT_EDGE
+from ..values import kinds
 
 _ndarray = np.ndarray
 SILENT = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
 _ACTIVE = threading.local()
+_COUNTING = threading.Lock()
 
 
 class Ref(NamedTuple):
@@ -253,7 +254,6 @@ def active() -> Trace | None:
 
 
 def activate(trace: Trace | None) -> None:
+    with _COUNTING:
+        kinds.RUNNING[0] += (trace is not None) - (active() is not None)
     _ACTIVE.trace = trace
-
-
-BUILTIN = (BuiltinFunctionType, BuiltinMethodType)

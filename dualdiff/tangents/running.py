@@ -59,7 +59,7 @@ class Running(Holding):
         Cotangents are blocks, or with ``one`` arrays of the shape of their nodes.  ``consume`` frees the record.
         """
         n = len(self.nodes)
-        if kinds.OTHERS:
+        if kinds.RUNNING[0]:
             seeds = [(node, kinds.lift(cotangent)) for node, cotangent in seeds]
         sweep = Sweep(_one if one else Dense(len(seeds[0][1]) if seeds else 0), [None] * n, bytearray(n))
         start = 0

@@ -217,7 +217,7 @@ class Variable(Array):
 
     @property
     def value(self) -> Any:
-        if kinds.OTHERS:
+        if kinds.RUNNING[0]:
             kinds.lift(self)
         return self._dual.value
 
@@ -299,7 +299,7 @@ class Variable(Array):
         return None
 
     def __dual__(self) -> Dual:
-        if kinds.OTHERS:
+        if kinds.RUNNING[0]:
             kinds.lift(self)  # which refuses it where a run is written down
         if _stand_ins.get() is None:
             return self._dual

@@ -100,6 +100,7 @@ def beside(x: Any, like: Any) -> Any:
 
 
 _LIFTS: list[Any] = []
+RUNNING = [0]  # how many runs there are, of any thread, in which values of another kind come up
 
 
 def lift(x: Any) -> Any:
@@ -109,7 +110,7 @@ def lift(x: Any) -> Any:
 
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
     """A function of plain arrays and numbers, compiled perhaps, also where they are of another kind."""
-    other = other_in((args, tuple(kwargs.values()))) if OTHERS else None
+    other = other_in((args, tuple(kwargs.values()))) if RUNNING[0] else None
     return function(*args, **kwargs) if other is None else other.called(function, *args, **kwargs)
 
 
