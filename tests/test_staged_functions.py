@@ -396,3 +396,41 @@ def test_results_share_no_memory_with_arguments_constants_or_each_other():
             assert not any(np.may_share_memory(a, b) for b in one[i + 1 :])
     results[0][2][...] = 7.0
     assert_array_equal(staged(x)[2], constant)
+
+
+# Found by reading: each was wrong without a word.
+
+
+def test_two_sparse_matrices_that_print_alike_are_two():
+    one, other = (scipy.sparse.csr_array(np.diag(np.arange(k, k + 3.0))) for k in (1, 4))
+    f = lambda x: np.sum(one @ x) + np.sum(other @ x)
+    assert_array_equal(dd.stage(f, check=False)(X[:3]), f(X[:3]))
+    assert staged_like(dd.grad(lambda x: np.sum((one @ x) ** 2) + np.sum((other @ x) ** 2)), (X[:3],)) is None
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: ((x[0] > 0) + (x[0] > 1.0)) * x[1],
+        lambda x: ((x[0] > 0) * 1.0 + (x[0] > 1.0) * 1.0) * x[1],
+        lambda x: np.sum(((x > 0) + (x > 1.0)) * x),
+    ],
+)
+def test_sum_of_truth_values_is_or(f):
+    staged = dd.stage(f)
+    staged(np.array([0.3, 0.7]))
+    for point in ([2.0, 3.0], [-1.0, 2.0], [0.5, 1.5]):
+        assert_array_equal(staged(np.array(point)), f(np.array(point)))
+
+
+def test_dictionary_is_no_keyword_argument():
+    def f(*args, **options):
+        return np.sum(args[0]) * 3.0 if options else np.sum(args[0][0])
+
+    staged = dd.stage(f)
+    a, b = np.ones(2), np.ones(3)
+    assert (staged(a, k=b), staged((a,), {"k": b})) == (6.0, 2.0)
+
+
+def test_whole_number_among_results_stays_one():
+    assert staged_like(lambda x: (x[0] * 2.0, 3), (X,)) is None

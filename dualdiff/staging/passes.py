@@ -190,14 +190,14 @@ def common(program: Program) -> Program:
             out = step.out.number
             if not written.get(program.root(out)) and program.root(out) == out and step.what not in (np.empty,):
                 at = tuple([(n, version[program.root(n)]) for n in step.reads])
-                key = (step.how, _identity(step.what), repr((step.args, step.kwargs)), at, _state(step))
+                key = (step.how, _identity(step.what), _known((step.args, step.kwargs)), at, _state(step))
                 if key in seen:
                     known[out] = seen[key]
                     continue
                 seen[key] = step.out
         elif step.how == "guard":
             at = tuple([(n, version[program.root(n)]) for n in refs(step.args)])
-            key = ("guard", step.what, repr(step.args), at, None)
+            key = ("guard", step.what, _known(step.args), at, None)
             if key in seen:
                 continue
             seen[key] = Ref(-1)
@@ -205,6 +205,25 @@ def common(program: Program) -> Program:
             version[program.root(number)] += 1
         kept.append(step)
     return finished(program, kept, known)
+
+
+def _known(tree: Any) -> Any:
+    """Arguments as a key: what is no number, text or variable is known by its identity, not by how it prints."""
+    kind = type(tree)
+    if kind is tuple or kind is list:
+        return (kind, *map(_known, tree))
+    if kind is dict:
+        return (kind, *((name, _known(item)) for name, item in tree.items()))
+    if kind is slice:
+        return (kind, _known(tree.start), _known(tree.stop), _known(tree.step))
+    if kind in (Ref, Constant):
+        return tree
+    if tree is None or tree is Ellipsis or isinstance(tree, _LITERALS):
+        return (kind, repr(tree))
+    return id(tree)
+
+
+_LITERALS = (str, bytes, bool, int, float, complex, np.generic, np.dtype)
 
 
 def _identity(what: Any) -> Any:

@@ -104,6 +104,8 @@ class Lowering:
         self.constants = constants
         for step in self.program.steps:
             self.execute(step)
+        if any(type(out) is not Ref and isinstance(out, (bool, int, np.generic)) for out in self.program.outputs):
+            raise NotScalar("a result that is no float")
         return [self.value(out) for out in self.program.outputs]
 
     # Arguments as places.
@@ -185,11 +187,21 @@ class Lowering:
                 raise NotScalar("a view that is a copy here")
             if variable.dtype != _FLOAT64 and variable.dtype != bool:
                 raise NotScalar("another dtype")
+            self.checked_truths(out, variable.dtype)
         else:
             if variable.dtype not in (float, bool, _FLOAT64, np.dtype(bool)):
                 raise NotScalar("another dtype")
             out = int(out)
+            self.checked_truths(out, variable.dtype)
         self.values[step.out.number] = out
+
+    def checked_truths(self, places: Any, dtype: Any) -> None:
+        """Truth values are comparisons: of two, NumPy's ``+`` is "or", and a sum of numbers in Python."""
+        if dtype not in (bool, np.dtype(bool)):
+            return
+        for place in np.ravel(places).tolist():
+            if self.places.operations[place][0] not in _COMPARISONS:
+                raise NotScalar("arithmetic of truth values")
 
     def written(self, step: Instruction) -> None:
         """``np.add(a, b, out=c)``"""

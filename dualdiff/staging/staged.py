@@ -51,7 +51,7 @@ class Staged(Transformed):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         key: list[Any] = []
         leaves: list[Any] = []
-        if _walk((args, kwargs) if kwargs else args, key, leaves):
+        if _walk_call(args, kwargs, key, leaves):
             programs = self._programs.get(tuple(key))
             if programs is not None:
                 program = programs[0]
@@ -71,7 +71,7 @@ class Staged(Transformed):
             return self._unstaged(*args, **kwargs)
         parts: list[Any] = []
         dynamic: list[Any] = []
-        key = tuple(parts) if _walk((args, kwargs) if kwargs else args, parts, dynamic) else None
+        key = tuple(parts) if _walk_call(args, kwargs, parts, dynamic) else None
         if key is None:
             self._warn_once("an argument is no number, array, string or None, nor a list, tuple or dict of them")
             return self._unstaged(*args, **kwargs)
@@ -181,7 +181,7 @@ class Staged(Transformed):
 
     def _key(self, args: Any, kwargs: Any) -> Any:
         parts: list[Any] = []
-        return tuple(parts) if _walk((args, kwargs) if kwargs else args, parts, []) else None
+        return tuple(parts) if _walk_call(args, kwargs, parts, []) else None
 
     def save(self, path: Any, *args: Any, **kwargs: Any) -> Path:
         """Write the program for these arguments as a module that needs NumPy alone; its path.
@@ -274,6 +274,14 @@ def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True) -> Stag
 
 
 _SIMPLE = frozenset({int, bool, str, bytes, type(None)})
+
+
+def _walk_call(args: Any, kwargs: Any, key: list[Any], leaves: list[Any]) -> bool:
+    """`_walk` of the arguments of a call; ``f(a, b={})`` is none of two trees."""
+    if not kwargs:
+        return _walk(args, key, leaves)
+    key.append("with names")
+    return _walk(args, key, leaves) and _walk(kwargs, key, leaves)
 
 
 def _walk(tree: Any, key: list[Any], leaves: list[Any]) -> bool:
