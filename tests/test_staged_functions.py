@@ -364,6 +364,17 @@ def test_large_constants_are_saved_beside_the_module(tmp_path):
     assert_array_equal(function(x), f(x), strict=True)
 
 
+def test_saved_constant_keeps_its_shape_and_order(tmp_path):
+    empty, columns = np.zeros((0, 3)), np.asfortranarray(np.arange(12.0).reshape(3, 4) / 7)
+
+    def f(x):
+        return np.concatenate([empty, np.outer(x, x)]) @ columns
+
+    path = dd.stage(f).save(tmp_path / "kept.py", X[:3])
+    function = next(item for name, item in vars(loaded(path)).items() if inspect.isfunction(item) and name[0] != "_")
+    assert_array_equal(function(X[:3]), f(X[:3]), strict=True)
+
+
 def test_pickled_with_its_programs():
     staged = dd.stage(dd.grad(filled))
     expected = staged(X[:3])

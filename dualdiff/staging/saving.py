@@ -22,7 +22,12 @@ def saved(program: Any, path: Any, signature: list[str], structure: Structure) -
             f"the program calls what cannot be imported without this package ({', '.join(foreign[:3])}); "
             "pickle the staged function instead"
         )
-    large = {name: array for name, array in program.constants.items() if array.size > _INLINE}
+    # What its entries alone do not tell, a length of 0 or another order, is kept as it is.
+    large = {
+        name: array
+        for name, array in program.constants.items()
+        if array.size > _INLINE or not array.size or not array.flags.c_contiguous
+    }
     lines = [f'"""{program.name}: written by dualdiff.stage for the shapes and dtypes checked below."""', ""]
     lines += sorted({"import math"} if "math." in program.text else set())
     lines += ["from pathlib import Path", ""] if large else ([""] if len(lines) > 2 else [])
