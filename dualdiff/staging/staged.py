@@ -51,7 +51,7 @@ class Staged(Transformed):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         key: list[Any] = []
         leaves: list[Any] = []
-        if _walk_call(args, kwargs, key, leaves):
+        if _walk_call(args, kwargs, key, leaves) if kwargs else _walk(args, key, leaves):
             programs = self._programs.get(tuple(key))
             if programs is not None:
                 program = programs[0]
