@@ -19,9 +19,9 @@ from ..values.dual import primal
 from ..values.kinds import as_array
 from ..values.levels import innermost
 from ..values.objects import fused
+from .edges import at_edge
 from .elementwise_functions import chord
 from .forms import Composite, custom, tangent_rule
-from .ufuncs import at_edge
 
 _ALL = slice(None)
 

@@ -25,10 +25,11 @@ from ..values.kinds import ARRAYS
 from ..values.levels import innermost, value_of
 from ..values.objects import fused
 from .call import perturbation_of, wrapped_parts, written
+from .edges import quietly
 from .forms import elementwise, tangent_rule
 from .selections import is_active
 from .ufunc_methods import UfuncMethods
-from .ufuncs import REAL_LINE, Elementwise, over_hypotenuse, quietly, with_partials
+from .ufuncs import REAL_LINE, Elementwise, over_hypotenuse, with_partials
 from .without_derivatives import passive
 
 _LN2 = math.log(2.0)

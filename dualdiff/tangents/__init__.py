@@ -103,6 +103,14 @@ class Perturbation:
         """
         raise NotImplementedError
 
+    def plus(self, a: Any, b: Any, like: Any) -> Any:
+        """`combine` of a sum."""
+        return self.combine(((ONE, a), (ONE, b)), like)
+
+    def minus(self, a: Any, b: Any, like: Any) -> Any:
+        """`combine` of a difference."""
+        return self.combine(((ONE, a), (MINUS_ONE, b)), like)
+
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         """`combine` of one term whose result has the shape and dtype of the tangent: nothing to broadcast or cast.
 

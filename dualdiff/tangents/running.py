@@ -89,10 +89,11 @@ class Running(Holding):
 
     def _run_back(self, sweep: Sweep, start: int, n_inputs: int) -> None:
         nodes, found = self.nodes, sweep.found
+        del found[max(start + 1, n_inputs) :]
+        take = found.pop
         for at in range(start, n_inputs - 1, -1):
-            cotangent = found[at]
+            cotangent = take()
             if cotangent is not None:
-                found[at] = None
                 nodes[at].pull(cotangent, sweep)
 
     def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], one: bool) -> list[Any]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..values import kinds
 from ..values.kinds import ARRAYS
-from . import Like, Trivial, blocks
+from . import Like, Perturbation, Trivial, blocks
 from .blocks import plain as plain
 from .dense import Dense, joined, product
 from .einsum import contracted
@@ -99,6 +99,8 @@ class Supported(Dense):
             total = block if total is None else blocks.silently(operator.add, total, block)
             union = union | support
         return Marked(total, union)
+
+    plus, minus = Perturbation.plus, Perturbation.minus
 
     def scale(self, partial: Any, tangent: Marked, made: bool = False) -> Marked:
         return self.combine(((partial, tangent),), self.like(tangent))
