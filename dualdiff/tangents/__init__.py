@@ -272,3 +272,9 @@ class Perturbation:
     def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
         """``total[index] += cotangent`` for a basic index."""
         raise NotImplementedError
+
+    def placed(self, shape: tuple[int, ...], cotangent: Any, dtype: Any, index: Any) -> Any:
+        """The cotangent of an array that has another where a basic index takes it, and else nothing."""
+        total = self.nothing(shape, cotangent, dtype)
+        self.add_at(total, index, cotangent)
+        return total

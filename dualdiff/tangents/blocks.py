@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.indexing import is_basic
 from ..values.kinds import ARRAYS, as_array
 
@@ -36,6 +37,7 @@ class Chosen:
 
 
 _settled = False
+FEW_BYTES = 2**16  # so many are below the threshold
 
 
 def settle_allocator(nbytes: int) -> None:
@@ -47,7 +49,7 @@ def settle_allocator(nbytes: int) -> None:
     1000 inputs in a fresh process: 18 -> 4.1 ms (`compare_modes`, one BLAS thread).
     """
     global _settled
-    if nbytes > 2**16 and not _settled:
+    if nbytes > FEW_BYTES and not _settled:
         _settled = True
         np.empty(31 * 2**20, np.uint8)  # never touched; glibc's own bound is 32 MB
 
@@ -148,6 +150,32 @@ def plain(value: Any) -> Any:
     while hasattr(value, "perturbation"):
         value = value.value
     return value
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether an array is not calculated yet."""
+    return hasattr(value, "__dask_graph__")
+
+
+def has_nan(block: Any) -> bool:
+    """Whether a block of results has a NaN: a structural zero may have met an infinite partial."""
+    if type(block) is not np.ndarray:
+        block = plain(block)
+        if type(block) in kinds.OTHERS:
+            return bool(block.has_nan())
+        if is_lazy(block):
+            return True  # not calculated yet, and not to be calculated for a question
+        if type(block) is not np.ndarray:
+            return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
+    if block.dtype.char in "df":
+        # A sum of squares is NaN if and only if an entry is, and so is the largest entry.  The first is quicker for
+        # few entries; for many, BLAS would wake its threads.
+        if block.size > 4096:
+            probe = np.maximum.reduce(block, axis=None)
+        else:
+            probe = block.dot(block) if block.ndim == 1 else np.vdot(block, block)
+        return bool(probe != probe)
+    return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
 
 
 def expand(block: Any, ndim: int) -> Any:

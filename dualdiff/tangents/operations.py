@@ -129,16 +129,14 @@ class Scale(Combine):
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         ((partial, parent),) = self.terms
         kind = type(partial)
-        if partial is MINUS_ONE:
+        if kind in ARRAYS and type(cotangent) in ARRAYS and partial.dtype is not _BOOL:
+            term = partial * cotangent
+        elif partial is MINUS_ONE:
             term = -cotangent
-        elif partial is ONE:
-            term = cotangent
         elif kind is float or kind is int:
             term = blocks.times_number(partial, cotangent)
-        elif kind in ARRAYS and type(cotangent) in ARRAYS and partial.dtype is not _BOOL:
-            term = partial * cotangent
         else:
-            term = sweep.kind.times(partial, cotangent)
+            term = cotangent if partial is ONE else sweep.kind.times(partial, cotangent)
         at, found = parent.index, sweep.found
         if found[at] is None and type(term) in ARRAYS and term.dtype is self.dtype:
             found[at] = term  # what send() does most often
@@ -312,13 +310,14 @@ class IndexView(View):
         return f"%{self.parent.index}[{', '.join(map(_index, at))}]"
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        parent = self.parent
+        parent, found = self.parent, sweep.found
         at = parent.index
-        total = sweep.found[at]
+        total = found[at]
         if type(cotangent) in _PLAIN and cotangent.dtype is parent.dtype and parent.shape:  # most often
             if total is None:
-                sweep.found[at] = total = sweep.kind.nothing(parent.shape, cotangent, parent.dtype)
+                found[at] = sweep.kind.placed(parent.shape, cotangent, parent.dtype, self.at)
                 sweep.owned[at] = 1
+                return
             if sweep.owned[at] and type(total) in ARRAYS:
                 sweep.kind.add_at(total, self.at, cotangent)
                 return

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import adapting
+from .. import adapting, errors
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
@@ -23,7 +23,7 @@ from .arguments import (
     warn_if_independent,
     without,
 )
-from .evaluation import called, lifetime, value_of
+from .evaluation import called, explain, value_of
 from .variable import Variable, check_reached, standing_in
 
 
@@ -65,7 +65,7 @@ def recorded(
 ) -> Recording:
     """Evaluate ``f`` with the arguments at ``positions``, and captured ``weights``, recorded on a fresh tape."""
     tape = Tape()
-    with lifetime(tape):
+    try:
         f = adapting.adapted(f)
         call = list(args)
         primals: list[Any] = []
@@ -116,6 +116,13 @@ def recorded(
         y = [value_of(leaf, tape) for leaf in leaves]
         warn_if_independent(leaves, tape, transform)
         return Recording(tape, inputs, primals, y, structure, outputs, aux, given)
+    except Exception as error:
+        explain(error, tape)
+        raise
+    finally:  # also where what explains an error raises a better one
+        tape.live = False
+        if tape.refused is not None:
+            errors.unmute()
 
 
 def _entered(tape: Tape, values: Sequence[Any], inputs: list[Node]) -> list[Dual]:
