@@ -134,7 +134,10 @@ def _product(
     times: bool,
     power: bool = False,
 ) -> Operator:
-    """``x * c``, ``x / c``, ``x ** c``, and every other function of two arguments"""
+    """``x * c``, ``x / c``, ``x ** c``, and every other function of two arguments
+
+    The partials of a product (``times``) are its factors, which no function has to be asked for.
+    """
 
     def call(self: Dual, other: Any) -> Any:
         p = self.perturbation
@@ -159,6 +162,8 @@ def _product(
             if edge:
                 slopes = at_edge(p, of_x, y, x, c), at_edge(p, of_c, y, x, c)
                 return Dual(y, p.combine(((slopes[0], self.tangent), (slopes[1], other.tangent)), y, (y, x, c)), p)
+            if times and self is not other:
+                return Dual(y, p.combine(((c, self.tangent), (x, other.tangent)), y, (y, x, c)), p)
             if self is other:  # x * x
                 return Dual(y, p.scale(of_x(y, x, c) + of_c(y, x, c), self.tangent, True), p)
             return Dual(y, p.combine(((of_x(y, x, c), self.tangent), (of_c(y, x, c), other.tangent)), y, (y, x, c)), p)
@@ -166,6 +171,8 @@ def _product(
             x = self.value
             y = value(x, other)
             other = p.keep(other)
+            if times:
+                return Dual(y, p.combine(((other, self.tangent),), y, (y, x, other)), p)
             slope = at_edge(p, of_x, y, x, other) if edge else of_x(y, x, other)
             return Dual(y, p.combine(((slope, self.tangent),), y, (y, x, other)), p)
         return otherwise(self, other)

@@ -226,7 +226,8 @@ class Single(Perturbation):
             cotangent = cotangent[index[1:]]
         elif not isinstance(cotangent, np.generic) and type(cotangent) not in kinds.OTHERS:
             return np.broadcast_to(as_block(cotangent)[index], (1, *shape))[0]
-        whole = kinds.empty(shape, cotangent.dtype, cotangent)
+        plainly = type(cotangent) in _IN_MEMORY
+        whole = np.empty(shape, cotangent.dtype) if plainly else kinds.empty(shape, cotangent.dtype, cotangent)
         whole[...] = cotangent
         return whole
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from .. import adapting, errors
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
+from ..tangents.blocks import FEW_BYTES
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
 from ..values.dual import Dual
 from ..values.kinds import ARRAYS
+from ..values.storage import anchor
 from .arguments import (
     check_leaves,
     in_list,
@@ -79,7 +81,11 @@ def recorded(
                 primals.append(arg)
                 inputs.append(node)
                 given.append(LEAF)
-                call[i] = seeded(arg, node, tape)
+                if type(arg) is np.ndarray and arg.nbytes <= FEW_BYTES:
+                    dual = call[i] = Dual(arg, node, tape)
+                    anchor(dual, borrowed=True)
+                else:
+                    call[i] = seeded(arg, node, tape)
                 continue
             leaves, structure = flatten(arg)
             check_leaves(leaves, arg, f"{transform}: argument {i}")

@@ -10,13 +10,12 @@ results refer to, freed with them.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import math
 import operator
 import sys
-import threading
 import weakref
+from _thread import allocate_lock  # as threading.Lock, which takes its time to be imported
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +47,7 @@ else:
     Array = object
 
 # Held while gradients are added up, by whoever finds it free: nobody waits for it.
-_adding = threading.Lock()
+_adding = allocate_lock()
 
 # Duals that stand for Variables while a transform with weights= runs, by identity of the Variable.
 _stand_ins: ContextVar[dict[int, tuple[Dual, ...]] | None] = ContextVar("dualdiff_stand_ins", default=None)
@@ -112,16 +111,18 @@ class Graph(Tape):
 
 def ancestors(node: Node) -> list[Node]:
     """A node and everything it came from, newest first."""
+    from heapq import heappop, heappush
+
     queue = [(-node.index, node)]
     seen = {node.index}
     order = []
     while queue:
-        _, node = heapq.heappop(queue)
+        _, node = heappop(queue)
         order.append(node)
         for parent in node.sources():
             if parent.index not in seen:
                 seen.add(parent.index)
-                heapq.heappush(queue, (-parent.index, parent))
+                heappush(queue, (-parent.index, parent))
     return order
 
 
