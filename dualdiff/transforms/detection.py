@@ -8,7 +8,7 @@ import numpy as np
 
 from ..pytrees.trees import Structure, flatten, paths
 from ..tangents.operations import Pullback
-from ..tangents.pattern import pattern_of
+from ..tangents.pattern_sweep import pattern_of
 from ..tangents.rows import as_matrix
 from ..values.dual import Dual
 from .arguments import check_leaves, primal_leaf
