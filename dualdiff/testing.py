@@ -16,7 +16,7 @@ from .pytrees.trees import flatten, paths, unflatten
 from .transforms.arguments import primal_leaf, result_leaves
 from .transforms.compare import copied
 from .transforms.forward import _a, _check_function, jacfwd, jvp
-from .transforms.reverse import vjp
+from .transforms.linearization import vjp
 from .values.dual import primal
 
 

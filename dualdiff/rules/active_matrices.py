@@ -18,11 +18,7 @@ import numpy as np
 from .. import errors
 from ..values.dual import primal
 from ..values.objects import carries, fused
-
-
-def sparse() -> Any:
-    """`scipy.sparse`, which is there where one of its matrices is."""
-    return sys.modules["scipy.sparse"]
+from .matrix_entries import by_number, entry_operand, scattered, sparse
 
 
 class ActiveMatrix:
@@ -50,7 +46,7 @@ class ActiveMatrix:
     def data(self, data: Any) -> None:
         if self.format not in ("csr", "csc", "coo") or np.shape(data) != (self.nnz,):
             raise _unsupported(self, f"with data of shape {np.shape(data)} put in")
-        self.entries = _operand(data)
+        self.entries = entry_operand(data)
 
     @property
     def indices(self) -> Any:
@@ -108,15 +104,16 @@ class ActiveMatrix:
     def __matmul__(self, other: Any) -> Any:
         if is_matrix(other):
             return self._times(other)
-        x = _operand(other)
+        x = entry_operand(other)
         if x.ndim not in (1, 2) or x.shape[0] != self.shape[1]:
             raise ValueError(f"matmul: a sparse matrix of shape {self.shape} and an array of shape {x.shape}.")
-        return _scattered(self.row, self.shape[0], _each(self.entries, x.ndim) * x[self.col])
+        entries = self.entries if x.ndim == 1 else self.entries[:, None]
+        return scattered(self.row, self.shape[0], entries * x[self.col])
 
     def __rmatmul__(self, other: Any) -> Any:
         if is_matrix(other):
             return active(other)._times(self)
-        x = _operand(other)
+        x = entry_operand(other)
         if x.ndim not in (1, 2) or x.shape[-1] != self.shape[0]:
             raise ValueError(f"matmul: an array of shape {x.shape} and a sparse matrix of shape {self.shape}.")
         product = self.T @ (x if x.ndim == 1 else x.T)
@@ -128,17 +125,17 @@ class ActiveMatrix:
     def __mul__(self, other: Any) -> Any:
         if is_matrix(other) or np.ndim(other):
             return self.multiply(other) if self.is_array else self @ other
-        return self._with(self.entries * _operand(other))
+        return self._with(self.entries * entry_operand(other))
 
     def __rmul__(self, other: Any) -> Any:
         if is_matrix(other) or np.ndim(other):
             return self.multiply(other) if self.is_array else other @ self
-        return self._with(_operand(other) * self.entries)
+        return self._with(entry_operand(other) * self.entries)
 
     def __truediv__(self, other: Any) -> Any:
         if is_matrix(other) or np.ndim(other):
             raise _unsupported(self, "divided by a matrix or vector")
-        return self._with(self.entries / _operand(other))
+        return self._with(self.entries / entry_operand(other))
 
     def __neg__(self) -> ActiveMatrix:
         return self._with(-self.entries)
@@ -151,7 +148,7 @@ class ActiveMatrix:
         """Entry by entry, with a number, a vector or an array of the shape of the matrix."""
         if is_matrix(other):
             raise _unsupported(self, "multiplied entry by entry with a sparse matrix: use its toarray()")
-        x = _operand(other)
+        x = entry_operand(other)
         if x.ndim == 0:
             return self._with(self.entries * x)
         x = x if x.ndim == 2 else x[None]
@@ -192,7 +189,7 @@ class ActiveMatrix:
 
     def _plus(self, other: Any, sign: int) -> Any:
         if not is_matrix(other):
-            x = _operand(other)
+            x = entry_operand(other)
             if x.ndim == 0 and not carries(x) and x == 0:  # as sum() begins
                 return self
             if x.shape != self.shape:
@@ -215,7 +212,7 @@ class ActiveMatrix:
         if axis not in (0, 1, -1, -2):
             raise ValueError(f"axis {axis} of a matrix")
         by_row = axis in (1, -1)
-        return _scattered(self.row if by_row else self.col, self.shape[0 if by_row else 1], self.entries)
+        return scattered(self.row if by_row else self.col, self.shape[0 if by_row else 1], self.entries)
 
     def mean(self) -> Any:
         return np.sum(self.entries) / (self.shape[0] * self.shape[1])
@@ -261,7 +258,7 @@ class ActiveMatrix:
 
     def toarray(self) -> Any:
         m, n = self.shape
-        return np.reshape(_scattered(self.row.astype(np.int64) * n + self.col, m * n, self.entries), (m, n))
+        return np.reshape(scattered(self.row.astype(np.int64) * n + self.col, m * n, self.entries), (m, n))
 
     todense = toarray
 
@@ -276,18 +273,14 @@ class ActiveMatrix:
             same = np.array_equal(order, np.arange(len(order)))
             entries = self.entries if same else self.entries[order]
         else:
-            entries = _scattered(of, len(places), self.entries)
+            entries = scattered(of, len(places), self.entries)
         row, col = (places % m, places // m) if self.format == "csc" else (places // n, places % n)
         return ActiveMatrix(entries, row, col, self.shape, self.format, self.is_array)
 
     def structure(self, numbers: Any = None) -> Any:
         """A matrix of SciPy that holds the number of each entry, from 1 on; of a matrix with one for each place."""
         numbers = np.arange(1.0, self.nnz + 1.0) if numbers is None else numbers
-        made = getattr(sparse(), f"{self.format}_{'array' if self.is_array else 'matrix'}", None)
-        coo = (sparse().coo_array if self.is_array else sparse().coo_matrix)(
-            (numbers, (self.row, self.col)), self.shape
-        )
-        return coo if made is None else made(coo)
+        return self._of_scipy(numbers)
 
     def __getitem__(self, index: Any) -> Any:
         whole = self.summed() if self.format in ("csr", "csc") else self.tocsr()
@@ -296,18 +289,20 @@ class ActiveMatrix:
             if len(found.shape) != 2:
                 raise _unsupported(self, "a row or column of it as an array of one axis: use A[[i]], or A.toarray()")
             return taken(whole.entries, found)
-        return _by_number(whole.entries, found)
+        return by_number(whole.entries, found)
 
     def __setitem__(self, index: Any, item: Any) -> None:
         raise _unsupported(self, "written into: make it of all its entries")
 
     def diagonal(self, k: int = 0) -> Any:
         whole = self.tocsr().summed()
-        return _by_number(whole.entries, whole.structure().diagonal(k))
+        return by_number(whole.entries, whole.structure().diagonal(k))
 
     def plain(self) -> Any:
         """The matrix of SciPy with the values."""
-        data = np.asarray(primal(fused(self.entries)))
+        return self._of_scipy(np.asarray(primal(fused(self.entries))))
+
+    def _of_scipy(self, data: Any) -> Any:
         coo = (sparse().coo_array if self.is_array else sparse().coo_matrix)((data, (self.row, self.col)), self.shape)
         return coo.asformat(self.format)
 
@@ -344,46 +339,9 @@ def scaled(matrix: Any, x: Any, divided: bool) -> ActiveMatrix:
     return active(matrix) / x if divided else active(matrix) * x
 
 
-def numbered(arrays: list[Any]) -> tuple[Any, list[Any]]:
-    """Arrays end to end, and for each one of its shape with the numbers of its entries, from 1 on."""
-    arrays = [_operand(array) for array in arrays]
-    numbers, at = [], 1
-    for array in arrays:
-        numbers.append(np.arange(at, at + array.size, dtype=float).reshape(array.shape))
-        at += array.size
-    flat = [np.reshape(array, (-1,)) for array in arrays]
-    return (flat[0] if len(flat) == 1 else np.concatenate(flat)), numbers
-
-
 def _compressed(left: ActiveMatrix) -> str:
     """The format of a sum or product."""
     return left.format if left.format == "csc" else "csr"
-
-
-def _by_number(entries: Any, numbers: Any) -> Any:
-    at = np.asarray(numbers).astype(np.int64)
-    if not len(entries):
-        return np.zeros(at.shape)
-    found = entries[np.maximum(at - 1, 0)]
-    return found if (at > 0).all() else np.where(at > 0, found, 0.0)
-
-
-def _operand(x: Any) -> Any:
-    if hasattr(type(x), "backward"):  # a Variable, which stays one
-        return x
-    return fused(x) if carries(x) else np.asarray(x)
-
-
-def _each(entries: Any, ndim: int) -> Any:
-    return entries if ndim == 1 else entries[:, None]
-
-
-def _scattered(to: Any, m: int, terms: Any) -> Any:
-    """Terms added up where they belong, in their order."""
-    n = len(to)
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(to, minlength=m))])
-    adds = sparse().csr_array((np.ones(n, np.int8), np.argsort(to, kind="stable"), starts), shape=(m, n))
-    return adds @ terms
 
 
 def _unsupported(matrix: ActiveMatrix, what: str) -> errors.UnsupportedFunction:

@@ -19,7 +19,8 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from .. import errors
-from ..rules.active_matrices import ActiveMatrix, active, is_matrix, numbered, refusal, taken
+from ..rules.active_matrices import ActiveMatrix, active, is_matrix, refusal, taken
+from ..rules.matrix_entries import numbered
 from ..values.objects import carries, fused
 from .sparse_systems import Factors, solution
 
