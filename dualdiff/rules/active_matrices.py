@@ -9,6 +9,7 @@ What it does not know raises; nothing is dropped.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,8 +18,8 @@ import numpy as np
 
 from .. import errors
 from ..values.dual import primal
-from ..values.objects import carries, fused
-from .matrix_entries import by_number, entry_operand, scattered, sparse
+from ..values.objects import carries, fused, stripped
+from .matrix_entries import by_number, entry_operand, is_sparse, scattered, sparse, unsupported
 
 
 class ActiveMatrix:
@@ -39,13 +40,13 @@ class ActiveMatrix:
     @property
     def data(self) -> Any:
         if self.format not in ("csr", "csc", "coo"):
-            raise _unsupported(self, "data: convert it with tocsr() first")
+            raise unsupported(self, "data: convert it with tocsr() first")
         return self.entries
 
     @data.setter
     def data(self, data: Any) -> None:
         if self.format not in ("csr", "csc", "coo") or np.shape(data) != (self.nnz,):
-            raise _unsupported(self, f"with data of shape {np.shape(data)} put in")
+            raise unsupported(self, f"with data of shape {np.shape(data)} put in")
         self.entries = entry_operand(data)
 
     @property
@@ -69,12 +70,10 @@ class ActiveMatrix:
     def nnz(self) -> int:
         return len(self.row)
 
-    @property
-    def size(self) -> int:
-        return len(self.row)
+    size = nnz
 
     def getnnz(self, axis: None = None) -> int:
-        return len(self.row)
+        return self.nnz
 
     @property
     def T(self) -> ActiveMatrix:
@@ -94,7 +93,7 @@ class ActiveMatrix:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         if sys._getframe(1).f_code.co_name == "_matmul_dispatch":  # of SciPy, which leaves such a product to us
             return np.array(None, dtype=object)
-        raise _unsupported(self, "as an array: use A.toarray()")
+        raise unsupported(self, "as an array: use A.toarray()")
 
     def __bool__(self) -> bool:
         raise ValueError("The truth value of a sparse matrix with more than one entry is ambiguous.")
@@ -128,13 +127,12 @@ class ActiveMatrix:
         return self._with(self.entries * entry_operand(other))
 
     def __rmul__(self, other: Any) -> Any:
-        if is_matrix(other) or np.ndim(other):
-            return self.multiply(other) if self.is_array else other @ self
-        return self._with(entry_operand(other) * self.entries)
+        by_matrix = not self.is_array and (is_matrix(other) or np.ndim(other))
+        return other @ self if by_matrix else self * other
 
     def __truediv__(self, other: Any) -> Any:
         if is_matrix(other) or np.ndim(other):
-            raise _unsupported(self, "divided by a matrix or vector")
+            raise unsupported(self, "divided by a matrix or vector")
         return self._with(self.entries / entry_operand(other))
 
     def __neg__(self) -> ActiveMatrix:
@@ -147,7 +145,7 @@ class ActiveMatrix:
     def multiply(self, other: Any) -> Any:
         """Entry by entry, with a number, a vector or an array of the shape of the matrix."""
         if is_matrix(other):
-            raise _unsupported(self, "multiplied entry by entry with a sparse matrix: use its toarray()")
+            raise unsupported(self, "multiplied entry by entry with a sparse matrix: use its toarray()")
         x = entry_operand(other)
         if x.ndim == 0:
             return self._with(self.entries * x)
@@ -171,7 +169,9 @@ class ActiveMatrix:
         of_b = by_row[np.repeat(starts[a.col], many) + ramp]
         terms = a.entries[of_a] * b.entries[of_b]
         shape = a.shape[0], b.shape[1]
-        return ActiveMatrix(terms, a.row[of_a], b.col[of_b], shape, _compressed(a), a.is_array or b.is_array).summed()
+        return ActiveMatrix(
+            terms, a.row[of_a], b.col[of_b], shape, a._format_of_sums, a.is_array or b.is_array
+        ).summed()
 
     # Sums.
 
@@ -193,22 +193,22 @@ class ActiveMatrix:
             if x.ndim == 0 and not carries(x) and x == 0:  # as sum() begins
                 return self
             if x.shape != self.shape:
-                raise _unsupported(self, f"and an array of shape {x.shape} added")
+                raise unsupported(self, f"and an array of shape {x.shape} added")
             return self.toarray() + sign * x
         b = active(other)
         if b.shape != self.shape:
             raise ValueError(f"inconsistent shapes of sparse matrices that are added: {self.shape} and {b.shape}.")
         both = np.concatenate([self.entries, b.entries if sign > 0 else -b.entries])
         row, col = np.concatenate([self.row, b.row]), np.concatenate([self.col, b.col])
-        return ActiveMatrix(both, row, col, self.shape, _compressed(self), self.is_array).summed()
+        return ActiveMatrix(both, row, col, self.shape, self._format_of_sums, self.is_array).summed()
 
     def sum(self, axis: int | None = None, dtype: None = None, out: None = None) -> Any:
         if dtype is not None or out is not None:
-            raise _unsupported(self, "summed with dtype= or out=")
+            raise unsupported(self, "summed with dtype= or out=")
         if axis is None:
             return np.sum(self.entries)
         if not self.is_array:
-            raise _unsupported(self, "summed along an axis, which gives an np.matrix: use np.ones(m) @ A")
+            raise unsupported(self, "summed along an axis, which gives an np.matrix: use np.ones(m) @ A")
         if axis not in (0, 1, -1, -2):
             raise ValueError(f"axis {axis} of a matrix")
         by_row = axis in (1, -1)
@@ -219,6 +219,11 @@ class ActiveMatrix:
 
     def trace(self) -> Any:
         return np.sum(self.diagonal())
+
+    @property
+    def _format_of_sums(self) -> str:
+        """And of products."""
+        return self.format if self.format == "csc" else "csr"
 
     # Other forms of the same matrix.
 
@@ -241,7 +246,7 @@ class ActiveMatrix:
         if format is None or format == self.format:
             return self.copy() if copy else self
         if format not in ("csr", "csc", "coo"):
-            raise _unsupported(self, f"in the format {format}; it has csr, csc and coo")
+            raise unsupported(self, f"in the format {format}; it has csr, csc and coo")
         found = ActiveMatrix(self.entries, self.row, self.col, self.shape, format, self.is_array)
         if format != "coo":
             found = found.summed()
@@ -287,12 +292,12 @@ class ActiveMatrix:
         found = whole.structure()[index]
         if is_matrix(found):
             if len(found.shape) != 2:
-                raise _unsupported(self, "a row or column of it as an array of one axis: use A[[i]], or A.toarray()")
+                raise unsupported(self, "a row or column of it as an array of one axis: use A[[i]], or A.toarray()")
             return taken(whole.entries, found)
         return by_number(whole.entries, found)
 
     def __setitem__(self, index: Any, item: Any) -> None:
-        raise _unsupported(self, "written into: make it of all its entries")
+        raise unsupported(self, "written into: make it of all its entries")
 
     def diagonal(self, k: int = 0) -> Any:
         whole = self.tocsr().summed()
@@ -307,8 +312,21 @@ class ActiveMatrix:
         return coo.asformat(self.format)
 
 
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[ActiveMatrix, Any], Any]:
+    """Comparisons are those of the values, as of any Dual."""
+
+    def method(self: ActiveMatrix, other: Any) -> Any:
+        return compare(self.plain(), other.plain() if isinstance(other, ActiveMatrix) else stripped(other))
+
+    return method
+
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(ActiveMatrix, f"__{_name}__", _comparison(getattr(operator, _name)))
+
+
 def is_matrix(x: Any) -> bool:
-    return isinstance(x, ActiveMatrix) or ("scipy.sparse" in sys.modules and bool(sparse().issparse(x)))
+    return isinstance(x, ActiveMatrix) or is_sparse(x)
 
 
 def active(matrix: Any) -> ActiveMatrix:
@@ -320,43 +338,15 @@ def active(matrix: Any) -> ActiveMatrix:
             f"a sparse array of {len(matrix.shape)} axis beside a sparse matrix that carries derivatives has no rule."
         )
     coo = matrix.tocoo()
-    is_array = isinstance(matrix, sparse().sparray)
-    return ActiveMatrix(coo.data.copy(), coo.row, coo.col, coo.shape, matrix.format, is_array)
+    return ActiveMatrix(
+        coo.data.copy(), coo.row, coo.col, coo.shape, matrix.format, isinstance(matrix, sparse().sparray)
+    )
 
 
 def taken(entries: Any, structure: Any) -> ActiveMatrix:
     """The matrix that has the entries where a structure of SciPy's has their numbers, from 1 on."""
     coo = structure.tocoo()
     numbers = coo.data.astype(np.int64) - 1
-    is_array = isinstance(structure, sparse().sparray)
     whole = len(numbers) == len(entries) and np.array_equal(numbers, np.arange(len(numbers)))
     data = entries if whole else entries[numbers]
-    return ActiveMatrix(data, coo.row, coo.col, coo.shape, structure.format, is_array)
-
-
-def scaled(matrix: Any, x: Any, divided: bool) -> ActiveMatrix:
-    """A constant matrix times, or divided by, a number that carries a derivative."""
-    return active(matrix) / x if divided else active(matrix) * x
-
-
-def _compressed(left: ActiveMatrix) -> str:
-    """The format of a sum or product."""
-    return left.format if left.format == "csc" else "csr"
-
-
-def _unsupported(matrix: ActiveMatrix, what: str) -> errors.UnsupportedFunction:
-    return errors.UnsupportedFunction(
-        f"a sparse matrix of shape {matrix.shape} whose entries carry derivatives, {what}: no derivative rule.\n"
-        "  A.toarray() is a dense array, which every function of NumPy takes."
-    )
-
-
-def refusal(function: Callable[..., Any], args: Any) -> errors.UnsupportedFunction:
-    """The error of a function of SciPy that has no rule for such a matrix."""
-    shapes = [x.shape for x in args if isinstance(x, ActiveMatrix)]
-    return errors.UnsupportedFunction(
-        f"{errors.name_of(function)} has no derivative rule for a sparse matrix whose entries carry derivatives "
-        f"(here of shape {shapes[0] if shapes else '()'}).\n"
-        "  A.toarray() is a dense array, for dualdiff.scipy.linalg and NumPy; to treat it as a constant make it of "
-        "dualdiff.stop_gradient(data)."
-    )
+    return ActiveMatrix(data, coo.row, coo.col, coo.shape, structure.format, isinstance(structure, sparse().sparray))

@@ -1,4 +1,4 @@
-"""The entries of a sparse matrix in a list: taken by their numbers, added up where they belong."""
+"""The entries of a sparse matrix that carry derivatives: numbered, taken, added up where they belong; or refused."""
 
 from __future__ import annotations
 
@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..values.objects import carries, fused
 
 
 def sparse() -> Any:
     """`scipy.sparse`, which is there where one of its matrices is."""
     return sys.modules["scipy.sparse"]
+
+
+def is_sparse(x: Any) -> bool:
+    """Whether this is a matrix of `scipy.sparse`, which is not imported to find out."""
+    module = sys.modules.get("scipy.sparse")
+    return module is not None and bool(module.issparse(x))
 
 
 def numbered(arrays: list[Any]) -> tuple[Any, list[Any]]:
@@ -46,3 +53,10 @@ def scattered(to: Any, m: int, terms: Any) -> Any:
     starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(to, minlength=m))])
     adds = sparse().csr_array((np.ones(n, np.int8), np.argsort(to, kind="stable"), starts), shape=(m, n))
     return adds @ terms
+
+
+def unsupported(matrix: Any, what: str) -> errors.UnsupportedFunction:
+    return errors.UnsupportedFunction(
+        f"a sparse matrix of shape {matrix.shape} whose entries carry derivatives, {what}: no derivative rule.\n"
+        "  A.toarray() is a dense array, which every function of NumPy takes."
+    )
