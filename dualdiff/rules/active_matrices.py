@@ -275,8 +275,7 @@ class ActiveMatrix:
         places, of = np.unique(keys, return_inverse=True)
         if len(places) == len(keys):
             order = np.argsort(keys)
-            same = np.array_equal(order, np.arange(len(order)))
-            entries = self.entries if same else self.entries[order]
+            entries = self.entries if np.array_equal(order, np.arange(len(order))) else self.entries[order]
         else:
             entries = scattered(of, len(places), self.entries)
         row, col = (places % m, places // m) if self.format == "csc" else (places // n, places % n)
@@ -338,15 +337,14 @@ def active(matrix: Any) -> ActiveMatrix:
             f"a sparse array of {len(matrix.shape)} axis beside a sparse matrix that carries derivatives has no rule."
         )
     coo = matrix.tocoo()
-    return ActiveMatrix(
-        coo.data.copy(), coo.row, coo.col, coo.shape, matrix.format, isinstance(matrix, sparse().sparray)
-    )
+    is_array = isinstance(matrix, sparse().sparray)
+    return ActiveMatrix(coo.data.copy(), coo.row, coo.col, coo.shape, matrix.format, is_array)
 
 
 def taken(entries: Any, structure: Any) -> ActiveMatrix:
     """The matrix that has the entries where a structure of SciPy's has their numbers, from 1 on."""
     coo = structure.tocoo()
     numbers = coo.data.astype(np.int64) - 1
-    whole = len(numbers) == len(entries) and np.array_equal(numbers, np.arange(len(numbers)))
+    whole = np.array_equal(numbers, np.arange(len(entries)))
     data = entries if whole else entries[numbers]
     return ActiveMatrix(data, coo.row, coo.col, coo.shape, structure.format, isinstance(structure, sparse().sparray))

@@ -17,7 +17,7 @@ from ..values.objects import carries
 from .arguments import presented
 from .custom import arguments_of, checked_positions, fused_leaf, in_adapted_code, leaf_dtype, run_rule, with_tangent
 from .refusals import check_function
-from .variable import constants_standing_in
+from .weights import constants_standing_in
 
 
 class custom_vjp:

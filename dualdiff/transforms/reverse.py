@@ -1,7 +1,5 @@
-"""Reverse mode: one recording, then sweeps from the outputs back to the inputs.
+"""Reverse mode: one recording, then sweeps from the outputs back to the inputs, at once; linearization.py keeps it.
 
-`vjp` and `linearize` keep the record for later; `grad`, `value_and_grad`, `elementwise_grad` and `jacrev` run it at
-once.
 Every call makes a fresh tape, ended in ``finally``: nothing is left behind by an exception.
 """
 
@@ -12,21 +10,18 @@ from typing import Any
 
 import numpy as np
 
-from ..pytrees.kinds import kind_of
-from ..pytrees.trees import LEAF, Structure, flatten, paths
+from ..pytrees.trees import LEAF, Structure
 from ..tangents import dtype_of
 from ..values import kinds
 from ..values.dual import size_of
 from ..values.kinds import ARRAYS
-from .arguments import (
-    checked_argnums,
-    selected,
-)
+from .arguments import checked_argnums, selected
 from .recording import Recording, own, recorded
 from .refusals import Options, check_function
 from .rows import by_rows
 from .transformed import P, Transformed
 from .variable import Variable
+from .weights import captured
 
 
 def value_and_grad(
@@ -224,29 +219,9 @@ def _checked(f: Any, argnums: Any, weights: Any, transform: str) -> tuple[Any, S
     """``argnums`` and ``weights`` of a transform that is being made: checked, the weights as leaves and structure."""
     if argnums is not None:
         argnums = checked_argnums(argnums, f, transform)
-    if weights is None:
-        if argnums is None:
-            raise TypeError(f"{transform}: argnums=None goes together with weights=, the Variables to differentiate.")
-        return argnums, (), None
-    if not isinstance(weights, (Variable, list, tuple, dict)) and kind_of(type(weights)) is None:
-        try:
-            weights = list(weights)
-        except TypeError:
-            raise TypeError(
-                f"{transform}: weights is a {type(weights).__name__}; it is a Variable or a tree of Variables."
-            ) from None
-    variables, structure = flatten(weights)
-    for variable, name in zip(variables, paths(structure, "weights"), strict=True):
-        if not isinstance(variable, Variable):
-            raise TypeError(f"{transform}: {name} is a {type(variable).__name__}; weights are Variables.")
-    if len({id(variable) for variable in variables}) != len(variables):
-        raise ValueError(f"{transform}: weights names a Variable twice.")
-    if argnums is None and not variables:
-        raise ValueError(
-            f"{transform}: argnums=None and weights={weights!r} leave nothing to differentiate; weights are the "
-            "Variables that the function captures."
-        )
-    return argnums, variables, structure
+    elif weights is None:
+        raise TypeError(f"{transform}: argnums=None goes together with weights=, the Variables to differentiate.")
+    return (argnums, (), None) if weights is None else (argnums, *captured(weights, argnums, transform))
 
 
 def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
@@ -268,14 +243,13 @@ def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
         raise TypeError(
             f"{transform}: the function returned a truth value, which has no gradient; {transform} needs a real scalar."
         )
-    is_complex = kind == "c"
     if holomorphic:
         for x in record.primals:
             if dtype_of(x).kind != "c":
                 raise TypeError(
                     f"{transform}: holomorphic=True, but an argument has dtype {dtype_of(x)}; pass complex ones."
                 )
-    elif is_complex:
+    elif kind == "c":
         raise TypeError(
             f"{transform}: the function returned a complex number; {transform} needs a real scalar.\n"
             "  Use grad with holomorphic=True for a holomorphic function, else differentiate its real and imaginary "
