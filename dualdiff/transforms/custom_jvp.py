@@ -146,7 +146,7 @@ class custom_jvp:
                 scale = 1024 * np.max(np.abs(of_r), initial=0.0) + 3 * np.max(np.abs(of_s), initial=0.0)
                 close = np.abs(of_both - expected) <= 1e3 * np.finfo(leaf_dtype(of_both)).eps ** 0.75 * scale
                 if not np.all(close | ~np.isfinite(expected) | ~np.isfinite(of_both)):
-                    raise errors.not_linear(self.__name__)  # type: ignore[attr-defined]
+                    raise _not_linear(self.__name__)  # type: ignore[attr-defined]
         self._linear.add(signature)
 
     def _joined(self, y: Any, ydot: Any, perturbation: Perturbation) -> Any:
@@ -161,11 +161,20 @@ class custom_jvp:
             return y
         zero = primal(ydot)
         if np.any((zero != 0) & (zero == zero)):  # a constant, or something added to a tangent
-            raise errors.not_linear(self.__name__)  # type: ignore[attr-defined]
+            raise _not_linear(self.__name__)  # type: ignore[attr-defined]
         return with_tangent(y, ydot, perturbation)
 
 
 adapting.instances(custom_jvp, in_adapted_code)
+
+
+def _not_linear(name: str) -> errors.DerivativeLost:
+    return errors.DerivativeLost(
+        f"{name}: what the rule of this custom_jvp function returns as the tangent is not linear in the tangents that "
+        "it is given; the number would be no derivative.\n"
+        "  Multiply tangents by functions of the primals and add them up: no constant added, no power, product, "
+        "maximum or branch of a tangent.  (A gradient that is clipped on its way back is a custom_vjp.)"
+    )
 
 
 def _visible_tangent(leaf: Any, perturbation: Perturbation) -> Any:

@@ -82,7 +82,11 @@ class custom_vjp:
         if self.fwd is None or self.bwd is None:
             raise TypeError(f"{name} is a custom_vjp function without a rule; declare one with defvjp(fwd, bwd).")
         if not hasattr(perturbation, "pullback"):
-            raise errors.no_forward_rule(name)
+            raise errors.NoForwardRule(
+                f"{name} is a custom_vjp function: its rule serves reverse mode only.\n"
+                "  Use grad, vjp, jacrev, jacobian, hessian or hvp, or give it a rule with custom_jvp, which serves both "
+                "modes."
+            )
         value_leaves = [value_of(leaf, perturbation) for leaf in leaves]
         values = unflatten(structure, value_leaves)
         shapes_in = [getattr(value, "shape", ()) for value in value_leaves]
