@@ -61,7 +61,8 @@ from .pytrees.static import static
 from .pytrees.trees import register_pytree
 from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
 from .transforms.jacobian import hessian, hvp, jacobian
-from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
+from .transforms.linearization import linearize, vjp
+from .transforms.reverse import elementwise_grad, grad, jacrev, value_and_grad
 from .transforms.variable import Variable
 from .values.dual import Dual
 
@@ -73,7 +74,8 @@ if TYPE_CHECKING:
     from .transforms.batch import batch_jacobian
     from .transforms.compare import compare_modes
     from .transforms.curvature import gauss_newton_product, hessian_diagonal
-    from .transforms.custom import custom_jvp, custom_vjp
+    from .transforms.custom_jvp import custom_jvp
+    from .transforms.custom_vjp import custom_vjp
     from .transforms.linear import linear
     from .transforms.operator import jacobian_operator
     from .transforms.sparse import sparse_hessian, sparse_jacobian, sparsity, value_and_sparse_jacobian
@@ -88,7 +90,8 @@ else:  # so that type checkers know which names there are
         "batch_jacobian": "transforms.batch",
         "compare_modes": "transforms.compare",
         **dict.fromkeys(("gauss_newton_product", "hessian_diagonal"), "transforms.curvature"),
-        **dict.fromkeys(("custom_jvp", "custom_vjp"), "transforms.custom"),
+        "custom_jvp": "transforms.custom_jvp",
+        "custom_vjp": "transforms.custom_vjp",
         "linear": "transforms.linear",
         "jacobian_operator": "transforms.operator",
         **dict.fromkeys(

@@ -51,6 +51,7 @@ from . import (
     reductions,
     selections,
     splitting,
+    whole_tangents,
     writing,
 )
 from .declaring import composite, elementwise, passive, rearranging, refused, tangent_rule, withdraw
@@ -73,20 +74,24 @@ __all__ = [
     "selections",
     "splitting",
     "tangent_rule",
+    "whole_tangents",
     "withdraw",
     "writing",
 ]
 
 # What not every program needs is imported at its first use, which halves the time that importing dualdiff takes.
 _RARE = {
-    "composites": (
-        "diff ediff1d gradient trapezoid unwrap cov corrcoef apply_along_axis apply_over_axes pad "
-        "emath.sqrt emath.log emath.log2 emath.log10 emath.arctanh emath.arcsin emath.arccos emath.logn emath.power i0 "
-        "_core.umath.clip"
+    "complex_branches": (
+        "emath.sqrt emath.log emath.log2 emath.log10 emath.arctanh emath.arcsin emath.arccos emath.logn emath.power"
     ),
+    "composites": (
+        "diff ediff1d gradient trapezoid unwrap cov corrcoef apply_along_axis apply_over_axes i0 _core.umath.clip"
+    ),
+    "convolutions": "convolve correlate",
     "einsum": "einsum trace",
     "histograms": "bincount histogram_bin_edges histogram histogram2d histogramdd",
     "masks_and_slices": "tril triu diag diagflat roll",
+    "padding": "pad",
     "polynomials": "vander polyadd polysub polymul polydiv polyval polyder polyint poly roots polyfit",
     "quantiles": "median nanmedian quantile nanquantile percentile nanpercentile",
     "sets": ("unique unique_all unique_counts unique_inverse unique_values union1d intersect1d setdiff1d setxor1d"),

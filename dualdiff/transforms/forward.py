@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import adapting, errors
+from .. import adapting
 from ..pytrees.trees import flatten, paths, tree_map, unflatten
-from ..tangents import Perturbation, dtype_of
+from ..tangents import Perturbation, dtype_of, muting
 from ..tangents.blocks import FEW_BYTES
 from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan, repeated
@@ -38,13 +38,10 @@ from .arguments import (
 from .columns import by_columns
 from .columns import columns_at_once as columns_at_once
 from .columns import sweep as sweep
-from .evaluation import called, explain, tangent_block, tangent_of, value_of
-from .refusals import Options, check_chunk_size, check_function, refuse_complex
+from .evaluation import called, explain, tangent_of, value_of
+from .refusals import Options, check_function, refuse_complex
 from .sharing import watch
 from .transformed import P, Transformed
-
-_check_function, _check_chunk_size, _refuse_complex = check_function, check_chunk_size, refuse_complex
-_dtype_of, _tangent_block = dtype_of, tangent_block
 
 
 def jvp(
@@ -163,7 +160,7 @@ def _one_sweep(
     finally:  # also where what explains an error raises a better one
         perturbation.live = False
         if perturbation.refused is not None:
-            errors.unmute()
+            muting.unmute()
 
 
 def _repeated_sweep(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool) -> tuple[Any, ...]:

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import adapting, errors
+from .. import adapting
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
+from ..tangents import muting
 from ..tangents.blocks import FEW_BYTES
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
@@ -26,7 +27,8 @@ from .arguments import (
     without,
 )
 from .evaluation import called, explain, value_of
-from .variable import Variable, check_reached, standing_in
+from .variable import Variable
+from .weights import check_reached, standing_in
 
 
 class Recording(NamedTuple):
@@ -128,7 +130,7 @@ def recorded(
     finally:  # also where what explains an error raises a better one
         tape.live = False
         if tape.refused is not None:
-            errors.unmute()
+            muting.unmute()
 
 
 def _entered(tape: Tape, values: Sequence[Any], inputs: list[Node]) -> list[Dual]:
