@@ -8,7 +8,6 @@ again with derivatives.  So a solver that nothing enters returns what SciPy retu
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Callable
 from types import FunctionType, MethodType, ModuleType
@@ -105,6 +104,8 @@ def in_tree(change: Callable[[Any], Any], x: Any) -> Any:
     if type(x) is dict:
         return {name: change(item) for name, item in x.items()}
     if _is_constraint(x) and any(isinstance(item, _FUNCTIONS) for item in vars(x).values()):
+        import copy
+
         changed = copy.copy(x)
         for name, item in vars(x).items():
             setattr(changed, name, change(item))

@@ -13,9 +13,9 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-import threading
 import warnings
 import weakref
+from _thread import RLock  # threading has it from there, and takes its time to be imported
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 from .rewriting import MARKS, Rewriter
 
 _FUTURE = 0x1FF0000  # the flags of ``from __future__ import ...``
-_lock = threading.RLock()
+_lock = RLock()
 
 
 class Plan:
