@@ -9,6 +9,7 @@
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays
     iterators.py    np.nditer
+    iterations.py   roots and fixed points that somebody's Python code finds
     mathematics.py  of math, cmath and statistics
     threads.py      of threading and concurrent.futures
     packages.py     of SciPy; solvers.py: of scipy.optimize
@@ -24,7 +25,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import builtins, classes, creation, iterators, mathematics, packages, threads
+from . import builtins, classes, creation, iterations, iterators, mathematics, packages, threads
 from .buffers import settled
 from .calls import adapt_with, adapted, as_written, instances, stand_in
 from .explaining import explain
@@ -38,6 +39,7 @@ __all__ = [
     "creation",
     "explain",
     "instances",
+    "iterations",
     "iterators",
     "mathematics",
     "packages",

@@ -39,6 +39,8 @@ PACKAGES: dict[str, Callable[[], None]] = {}
 PATTERN: list[Callable[[Any], Any]] = [lambda cls: cls]
 OF_CLASS: list[Callable[[type], Any]] = [lambda cls: cls]
 SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code, namespace: None]
+# How functions are known that iterate on one of their arguments, and how they are viewed, from iterations.py.
+ITERATION: list[Callable[..., Any]] = [lambda node: None, lambda view, f, name: view]
 
 _plans = ByCode()
 plan_of = _plans.get
@@ -182,9 +184,10 @@ def _planned(f: FunctionType) -> Plan:
     elif is_left(code, namespace):
         plan = Plan(namespace, None)
     else:
-        plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls), hook_with_lists), needs_none)
+        hooks = (hook, attribute, lambda cls: PATTERN[0](cls), hook_with_lists)
+        plan = plan_for(code, namespace, hooks, needs_none, ITERATION)
         if plan.code is not None:
-            _plans.leave(plan.code, namespace)
+            _plans.leave(plan.code, plan)
     _plans.put(code, plan)
     return plan
 

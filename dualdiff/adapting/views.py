@@ -26,17 +26,24 @@ _FUTURE = 0x1FF0000  # the flags of ``from __future__ import ...``
 _lock = threading.RLock()
 
 
+def _key(code: CodeType) -> tuple[str, int]:
+    return code.co_name, code.co_firstlineno
+
+
 class Plan:
     """What is to be done with a function of some code: compiled anew (``code``), or left as written (None)."""
 
-    __slots__ = ("assumed", "code", "defaults", "kwdefaults", "of", "plain", "reason", "view")
+    __slots__ = ("assumed", "around", "code", "defaults", "kwdefaults", "of", "plain", "reason", "view")
 
-    def __init__(self, of: dict[str, Any], code: CodeType | None, assumed: Any = (), reason: str = "") -> None:
+    def __init__(
+        self, of: dict[str, Any], code: CodeType | None, assumed: Any = (), reason: str = "", around: Any = ()
+    ) -> None:
         self.of = of  # the globals that it was made for
         self.code = code
         self.plain = code is not None and code.co_kwonlyargcount == 0  # its keyword defaults mean nothing
         self.assumed = assumed  # global names that were taken for the modules they meant
         self.reason = reason
+        self.around = around  # what is called in place of a view, by the name and line of its function
         self.view: Any = None  # kept for a function without cells, and its defaults
         self.defaults: Any = None
         self.kwdefaults: Any = None
@@ -50,26 +57,52 @@ class Plan:
             made.__qualname__ = f.__qualname__  # which errors name
         if f.__kwdefaults__ is not None:
             made.__kwdefaults__ = f.__kwdefaults__
+        if self.around and (around := self.around.get(_key(f.__code__))) is not None:
+            made = around(made, f)
         if f.__closure__ is None:  # else it would keep alive what the cells hold
             self.view, self.defaults, self.kwdefaults = None, f.__defaults__, f.__kwdefaults__
             self.view = made
         return made
 
 
+_ANY = _key.__code__  # a plan must not hold the code that it is for
+
+
+class InView(Plan):
+    """Of a function in a view, its calls hooked already, that iterates on an argument."""
+
+    __slots__ = ()
+
+    def view_of(self, f: FunctionType) -> Any:
+        return self.around[_key(f.__code__)](f, f)
+
+
 def plan_for(
-    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, ...], needs_none: Callable[[Any, bool], bool]
+    code: CodeType,
+    namespace: dict[str, Any],
+    hooks: tuple[Any, ...],
+    needs_none: Callable[[Any, bool], bool],
+    iteration: Any,
 ) -> Plan:
-    """How a function of this code and these globals is viewed."""
+    """How a function of this code and these globals is viewed.
+
+    ``iteration`` is a pair: what finds, in a source, the argument that a function iterates on, and what makes a view
+    of such a function of its view and that name.
+    """
     try:
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the user's source, given when it was compiled first
-            return _planned(code, namespace, hooks, needs_none)
+            return _planned(code, namespace, hooks, needs_none, iteration)
     except Exception as error:  # whatever the source is: it then runs as written
         return Plan(namespace, None, reason=f"its source cannot be compiled anew: {type(error).__name__}: {error}")
 
 
 def _planned(
-    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, ...], needs_none: Callable[[Any, bool], bool]
+    code: CodeType,
+    namespace: dict[str, Any],
+    hooks: tuple[Any, ...],
+    needs_none: Callable[[Any, bool], bool],
+    iteration: Any,
 ) -> Plan:
     lines = linecache.getlines(code.co_filename, namespace)
     if not lines or code.co_firstlineno > len(lines):
@@ -85,6 +118,7 @@ def _planned(
             place = _place_of_asserting(code, as_it_is)
         if place is None:
             continue
+        around = _iterations(statement, *iteration)
         module.body[-1] = rewriter.visit(statement)
         rewritten = _at(compile(module, code.co_filename, "exec", flags, dont_inherit=True), place)
         assumed = tuple(rewriter.assumed.items())
@@ -92,10 +126,26 @@ def _planned(
             continue
         if not _marked(rewritten):
             return Plan(namespace, None, assumed)
-        return Plan(namespace, _with_hooks(rewritten, hooks), assumed)
+        return Plan(namespace, _with_hooks(rewritten, hooks), assumed, around=around)
     return Plan(
         namespace, None, reason="its source differs from what is running: edited since, or rewritten when imported"
     )
+
+
+def _iterations(statement: ast.stmt, parameter_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
+    """Of the functions in a statement that iterate on an argument, by name and line: what stands around their views."""
+    found: dict[tuple[str, int], Any] = {}
+    for node in ast.walk(statement):
+        if isinstance(node, ast.FunctionDef):
+            name = parameter_of(node)
+            key = (node.name, _first_line(node))
+            if name is not None and key not in found:
+                found[key] = lambda view, f, name=name: watching(view, f, name)
+    return found
+
+
+def _first_line(statement: Any) -> int:
+    return min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
 
 
 # The statement, and the imports of its file.
@@ -126,7 +176,7 @@ def _around(source: str, number: int) -> list[ast.stmt]:
     """The statements at the top level of a source that have a part on a line, made anew: they will be changed."""
     found = []
     for statement in ast.parse(source).body:
-        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
+        first = _first_line(statement)
         if first <= number <= (statement.end_lineno or first):
             found.append(statement)
     return found
@@ -309,11 +359,12 @@ class ByCode:
         self._alive[key] = weakref.ref(code, forget)
         self._plans[key] = plan
 
-    def leave(self, code: CodeType, namespace: dict[str, Any]) -> None:
-        """Views, and the functions in them, are not viewed again."""
-        self.put(code, Plan(namespace, None))
+    def leave(self, code: CodeType, plan: Plan, outermost: bool = True) -> None:
+        """Views, and the functions in them, are not viewed again; those that iterate are still looked at."""
+        iterates = not outermost and _key(code) in plan.around
+        self.put(code, InView(plan.of, _ANY, around=plan.around) if iterates else Plan(plan.of, None))
         for inner in _inner(code):
-            self.leave(inner, namespace)
+            self.leave(inner, plan, False)
 
     def clear(self) -> None:
         self._plans.clear()
