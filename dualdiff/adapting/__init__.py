@@ -13,6 +13,7 @@
     mathematics.py  of math, cmath and statistics
     threads.py      of threading and concurrent.futures
     packages.py     of SciPy; solvers.py: of scipy.optimize
+    handing.py      callables of the user's, handed to code that is not adapted
 
 The transforms call `adapted` and `explain`; nothing else in the package imports this folder.
 

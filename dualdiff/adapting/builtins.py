@@ -7,8 +7,10 @@ plain value, so that the branch taken is the one that plain NumPy takes.
 from __future__ import annotations
 
 import abc
+import bisect
 import builtins
 import functools
+import heapq
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -205,7 +207,8 @@ def _first_hooked(original: Any) -> None:
 
 for _original in (
     builtins.map, builtins.filter, functools.reduce, itertools.starmap, itertools.takewhile, itertools.dropwhile,
-    itertools.filterfalse, np.apply_along_axis, np.apply_over_axes, np.fromfunction, np.frompyfunc,
+    itertools.filterfalse, functools.cmp_to_key,
+    np.apply_along_axis, np.apply_over_axes, np.fromfunction, np.frompyfunc,
 ):  # fmt: skip
     _first_hooked(_original)
 
@@ -219,7 +222,10 @@ def _key_hooked(original: Any) -> None:
         return original(*args, **kwargs)
 
 
-for _taking_key in (builtins.sorted, builtins.min, builtins.max, itertools.groupby):
+for _taking_key in (
+    builtins.sorted, builtins.min, builtins.max, itertools.groupby, heapq.merge, heapq.nlargest, heapq.nsmallest,
+    bisect.bisect_left, bisect.bisect_right, bisect.insort_left, bisect.insort_right,
+):  # fmt: skip
     _key_hooked(_taking_key)
 
 
@@ -247,11 +253,9 @@ def piecewise(*args: Any, **kwargs: Any) -> Any:
 
 
 def _partial(g: functools.partial[Any]) -> Any:
+    """The function viewed; its arguments are the user's own objects, and are looked at where they are called."""
     viewed = hook(g.func)
-    args = tuple(map(hooked, g.args))
-    if viewed is g.func and all(a is b for a, b in zip(args, g.args, strict=True)):
-        return g
-    return functools.partial(viewed, *args, **g.keywords)
+    return g if viewed is g.func else functools.partial(viewed, *g.args, **g.keywords)
 
 
 INSTANCES[functools.partial] = _partial

@@ -105,7 +105,8 @@ class Rewired(Plan):
 
 
 def _viewed(x: Any) -> Any:
-    return hook(x) if callable(x) else x
+    """A function as its view; an object with ``__call__``, of which more than that may be asked, as it is."""
+    return hook(x) if isinstance(x, (FunctionType, MethodType, functools.partial)) else x
 
 
 def _with_cells(f: FunctionType, cells: tuple[CellType, ...]) -> FunctionType:

@@ -144,9 +144,8 @@ class Evaluations:
             min(abs(value - point) for point, value in self.points),
         ]
         exact = point == x and value == 0.0
-        if exact or smallest[0] <= _FELL * self.largest[0]:
-            if self._solves(x, spread, self._of_root):
-                return "root", self._of_root
+        if (exact or smallest[0] <= _FELL * self.largest[0]) and self._solves(x, spread, self._of_root):
+            return "root", self._of_root
         if smallest[1] <= _FELL * self.largest[1] and self._solves(x, spread, self._of_fixed_point):
             return "fixed point", self._of_fixed_point
         return None

@@ -33,7 +33,7 @@ def _key(code: CodeType) -> tuple[str, int]:
 class Plan:
     """What is to be done with a function of some code: compiled anew (``code``), or left as written (None)."""
 
-    __slots__ = ("assumed", "around", "code", "defaults", "kwdefaults", "of", "plain", "reason", "view")
+    __slots__ = ("around", "assumed", "code", "defaults", "kwdefaults", "of", "plain", "reason", "view")
 
     def __init__(
         self, of: dict[str, Any], code: CodeType | None, assumed: Any = (), reason: str = "", around: Any = ()
