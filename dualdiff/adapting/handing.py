@@ -40,8 +40,8 @@ class Handed:
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._original, name, value)
 
-    @property
-    def __class__(self) -> Any:  # type: ignore[misc]
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
         return type(self._original)
 
     def __repr__(self) -> str:
