@@ -189,3 +189,32 @@ def test_object_handed_to_a_solver_can_be_written_by_it():
     assert (lent(3.0), lent.scale, type(lent.doubled)) == (1.0, 0.7, type(law.doubled))
     assert inspect.signature(lent) == inspect.signature(law)
     assert repr(lent) == repr(law)
+
+
+SOLVERS_WITH_ARGS = {
+    "brentq": lambda f, args: optimize.brentq(f, 0.0, 4.0, args=args),
+    "newton": lambda f, args: optimize.newton(f, 1.0, args=args),
+    "fsolve": lambda f, args: optimize.fsolve(f, [1.0], args)[0],
+    "root": lambda f, args: optimize.root(f, [1.0], args=args).x[0],
+    "minimize_scalar": lambda f, args: optimize.minimize_scalar(lambda x, *a: f(x, *a) ** 2, (1.0, 2.0), args=args).x,
+    "quad": lambda f, args: integrate.quad(f, 0.0, 1.0, args=args)[0],
+    "solve_ivp": lambda f, args: integrate.solve_ivp(lambda t, y, *a: [f(y[0], *a)], (0, 1), [1.0], args=args).y[0, -1],
+    "odeint": lambda f, args: integrate.odeint(lambda y, t, *a: [f(y[0], *a)], [1.0], [0.0, 1.0], args=args)[-1, 0],
+}
+
+
+@pytest.mark.parametrize("name", SOLVERS_WITH_ARGS)
+def test_lists_that_are_handed_on_are_the_very_lists(name):
+    def f(a, log, counts):
+        def equation(x, log, counts):
+            log.append(1)
+            counts["calls"] += 1
+            return x * x - a
+
+        return SOLVERS_WITH_ARGS[name](equation, (log, counts)) + 0.0 * a
+
+    for run in (f, dd.grad(f)):
+        log, counts = [], {"calls": 0}
+        with np.errstate(all="ignore"):
+            run(2.0, log, counts)
+        assert len(log) == counts["calls"] > 0

@@ -125,12 +125,13 @@ class Buffer(Cells):
 
 
 def plain(x: Any) -> Any:
-    """An argument with a buffer, or buffers in a list, as their arrays."""
+    """An argument with a buffer, or buffers in a list, as their arrays; a list without any is left as it is."""
     kind = type(x)
     if kind is Buffer:
         return x.value
     if kind is list or kind is tuple:
-        return kind([plain(item) for item in x])
+        items = [plain(item) for item in x]
+        return kind(items) if any(map(operator.is_not, items, x)) else x
     return x
 
 
@@ -140,12 +141,14 @@ def stripped_of(tree: Any, found: list[Buffer]) -> Any:
     if kind is Buffer:
         found.append(tree)
         return tree.value
-    if kind is list or kind is tuple:
-        return kind([stripped_of(item, found) for item in tree])
-    if kind is dict:
-        return {name: stripped_of(item, found) for name, item in tree.items()}
     if isinstance(tree, (list, tuple)):
-        return tuple([stripped_of(item, found) for item in tree])
+        items = [stripped_of(item, found) for item in tree]
+        if not any(map(operator.is_not, items, tree)):
+            return tree
+        return items if kind is list else tuple(items)
+    if kind is dict:
+        named = {name: stripped_of(item, found) for name, item in tree.items()}
+        return named if any(map(operator.is_not, named.values(), tree.values())) else tree
     return tree
 
 

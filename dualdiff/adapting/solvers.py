@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import operator
 from collections.abc import Callable
 from types import FunctionType, ModuleType
 from typing import Any
@@ -97,9 +98,11 @@ def _on_numbers(x: Any, found: list[Any]) -> Any:
 def in_tree(change: Callable[[Any], Any], x: Any) -> Any:
     """The same for functions in lists, tuples and dicts, and in a constraint of SciPy's (callbacks by name)."""
     if type(x) is list or type(x) is tuple:
-        return type(x)(map(change, x))
+        items = [change(item) for item in x]
+        return type(x)(items) if any(map(operator.is_not, items, x)) else x
     if type(x) is dict:
-        return {name: item if name in HANDED_ON else change(item) for name, item in x.items()}
+        named = {name: item if name in HANDED_ON else change(item) for name, item in x.items()}
+        return named if any(map(operator.is_not, named.values(), x.values())) else x
     if _is_constraint(x) and any(map(is_callable, vars(x).values())):
         changed = copy.copy(x)
         for name, item in vars(x).items():
