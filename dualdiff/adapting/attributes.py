@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
+import weakref
 from types import FunctionType
 from typing import Any
-
-import numpy as np
 
 from ..values.dual import Dual, primal
 from .calls import ATTRIBUTE, hook, view_of
@@ -15,7 +14,8 @@ from .calls import ATTRIBUTE, hook, view_of
 def attribute(x: Any, name: str) -> Any:
     """``x.name``, where the getter of a property, or of a descriptor of the user's, is viewed."""
     kind = type(x)
-    if kind in _PLAIN:
+    getters = _getters.get(id(kind))
+    if name not in (_getters_of(kind) if getters is None else getters):
         return getattr(x, name)
     for cls in kind.__mro__ if kind is not super else _behind(x):
         if name in cls.__dict__:
@@ -45,7 +45,43 @@ def attribute(x: Any, name: str) -> Any:
     return getattr(x, name)
 
 
-_PLAIN = {np.ndarray, np.float64, float, int, str, list, tuple, dict, type(np), FunctionType}
+# Of a class, by its id: the names that may be properties or descriptors of the user's.  Forgotten with the class; one
+# that is set later under a new name runs as written.
+_getters: dict[int, Any] = {}
+
+
+class _AnyName:
+    def __contains__(self, name: str) -> bool:
+        return True
+
+
+def _getters_of(kind: type) -> Any:
+    names: Any = _AnyName()
+    if kind is not super:
+        names = {
+            name for cls in kind.__mro__ for name, found in cls.__dict__.items() if _is_getter(found)
+        }  # looked up where they stand: asking the class for one would call it
+        if kind is Dual or hasattr(kind, "__dual__"):
+            names.add("__class__")
+    key = id(kind)
+
+    def forget(_: Any, getters: Any = _getters, alive: Any = _alive) -> None:
+        getters.pop(key, None)
+        alive.pop(key, None)
+
+    _alive[key] = weakref.ref(kind, forget)
+    _getters[key] = names
+    return names
+
+
+_alive: dict[int, Any] = {}
+
+
+def _is_getter(found: Any) -> bool:
+    sort = type(found)
+    if sort in (property, functools.cached_property):
+        return True
+    return sort is not FunctionType and type(getattr(sort, "__get__", None)) is FunctionType
 
 
 def _is_ordinary(kind: type) -> bool:

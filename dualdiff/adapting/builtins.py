@@ -71,10 +71,15 @@ def number_of(x: Any, convert: Callable[[Any], Any]) -> Any:
 
 @_standing_in(float)
 def float_(*args: Any, **kwargs: Any) -> Any:
-    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        return presented(number_of(args[0], float))
-    if len(args) == 1 and not kwargs and type(args[0]) in kinds.OTHERS:
-        return args[0].as_number(float)
+    if len(args) == 1 and not kwargs:
+        x = args[0]
+        kind = type(x)
+        if kind in _PLAIN:
+            return float(x)
+        if is_dual(x):
+            return presented(number_of(x, float))
+        if kind in kinds.OTHERS:
+            return x.as_number(float)
     return float(*args, **kwargs)
 
 
@@ -123,8 +128,10 @@ def with_primal(x: Any, value: Any) -> Any:
 
 @_standing_in(isinstance)
 def isinstance_(*args: Any, **kwargs: Any) -> bool:
-    if len(args) == 2 and type(args[0]) not in _PLAIN:
+    if len(args) == 2 and not kwargs:
         x, classes = args
+        if type(x) in _PLAIN:
+            return isinstance(x, classes)
         if is_dual(x):
             return isinstance(kinds.shown(plain_value(x)), classes) or (
                 _asks_for_ours(classes) and isinstance(x, classes)

@@ -42,6 +42,8 @@ SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code,
 # How functions are known that iterate on one of their arguments, and how they are viewed, from iterations.py.
 ITERATION: list[Callable[..., Any]] = [lambda node: None, lambda view, f, name: view]
 
+# What is kept of classes, by their ids, from classes.py.
+CONSTRUCTORS: dict[int, Any] = {}
 PLANS = ByCode()
 plan_of = PLANS.get
 OURS = __name__.partition(".")[0]
@@ -85,16 +87,23 @@ def hook(g: Any) -> Any:
         function = g.__func__
         if type(function) is FunctionType and id(function) not in KNOWN:
             plan = plan_of(id(function.__code__))
-            if plan is not None and plan.of is function.__globals__ and plan.code is None:
-                return g
+            if plan is not None and plan.of is function.__globals__:
+                if plan.code is None:
+                    return g
+                view = plan.view
+                if view is not None and plan.plain and plan.defaults is function.__defaults__:
+                    return MethodType(view, g.__self__)
         view = hook(function)
         return g if view is function else MethodType(view, g.__self__)
     if kind is BuiltinFunctionType:
-        if type(g.__self__) in _OWNERS and (found := _OWNERS[type(g.__self__)].get(g.__name__)) is not None:
+        owned = _OWNERS.get(type(g.__self__))
+        if owned is not None and (found := owned.get(g.__name__)) is not None:
             return functools.partial(found, g.__self__)
         return g
     if kind in _LEFT_ALONE:
         return g
+    if kind is type:
+        return OF_CLASS[0](g)
     if (found := INSTANCES.get(kind)) is not None:
         return found(g)
     if isinstance(g, type):

@@ -161,6 +161,7 @@ def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
             raise TypeError(f"stand_in: the replacement is a function, not {replacement!r}.")
         enter(original, replacement)
         calls.PLANS.clear()
+        calls.CONSTRUCTORS.clear()
         return replacement
 
     return declare

@@ -56,6 +56,8 @@ def function_of(module: Any, name: str, tangent: Callable[..., Any], number: Cal
         return
 
     def function(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and type(args[0]) in _PLAIN and not kwargs:
+            return original(args[0])
         if not any(map(_is_active, args)) and not any(map(_is_active, kwargs.values())):
             return kinds.call(original, *args, **kwargs)
         value = kinds.call(
