@@ -11,8 +11,8 @@ differences.  The packages are those that are installed; nothing of them is adap
     right       both modes agree with the differences, and the value is the plain function's, bit for bit
     wrong       a number that does not: this is never to happen
     refused     an error of dualdiff's or of Python's, which the plain function does not raise
-    one point   a branch for this very point (``if y == 1``), whose derivative is its own; beside it, at a distance of
-                1e-7 on both sides, both modes agree with the differences
+    one point   a branch for this very point (``if y == 1``), whose derivative is its own; beside it, in
+                the mean of both sides, both modes agree with the differences
     no judge    the differences do not converge (a jump, a kink, a rounded result)
 """
 
@@ -201,15 +201,14 @@ def _of_one_argument(f: Callable[[Any], Any], x: Any) -> tuple[str, str]:
 
 
 def _only_there(f: Callable[[Any], Any], x: Any, v: Any, weights: Any, expected: float, scale: float) -> bool:
-    """Whether the derivative is that of the differences at both sides: then a branch is taken for one point alone."""
-    for t in (-1e-7, 1e-7):
+    """Whether beside it the derivative is that of the differences, in the mean of both sides."""
+    forward = backward = 0.0
+    for t in (-1e-4, 1e-4):
         at = x + t * v
-        forward = float(np.sum(weights * dd.jvp(f, (at,), (v,))[1]))
+        forward += 0.5 * float(np.sum(weights * dd.jvp(f, (at,), (v,))[1]))
         cotangent = np.asarray(weights).astype(float) if np.ndim(weights) else float(weights)
-        backward = float(np.sum(v * dd.vjp(f, at)[1](cotangent)[0]))
-        if max(abs(forward - expected), abs(backward - expected)) > 1e-4 * scale:
-            return False
-    return True
+        backward += 0.5 * float(np.sum(v * dd.vjp(f, at)[1](cotangent)[0]))
+    return max(abs(forward - expected), abs(backward - expected)) <= 1e-5 * scale
 
 
 def _differences(f: Callable[[float], float]) -> tuple[float, float]:
