@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import adapting, errors
-from ..adapting import attributes, buffer_methods, buffer_protocols, buffers, calls
+from ..adapting import attributes, buffer_methods, buffer_protocols, buffers, calls, statistics
 from ..table import Rule
 from ..transforms import forward
 from ..values import entries, protocols
@@ -189,7 +189,7 @@ _STOP = forward.stop_gradient.__code__
 _TRUTH = entries.truth_of.__code__
 _ARRAY = entries.array_of.__code__
 _ADAPTING = os.path.dirname(str(adapting.__file__)) + os.sep
-_STANDING_IN = tuple(str(module.__file__) for module in (adapting.builtins, adapting.mathematics, adapting.statistics))
+_STANDING_IN = tuple(str(module.__file__) for module in (adapting.builtins, adapting.mathematics, statistics))
 _IN_PLACE = {
     operator.iadd: "+=", operator.isub: "-=", operator.imul: "*=", operator.itruediv: "/=", operator.ipow: "**=",
     operator.imod: "%=", operator.ifloordiv: "//=", operator.imatmul: "@=",
