@@ -25,7 +25,7 @@ A map of the package, from the ground up; a file imports only from its own folde
     pytrees/            nested arguments and results
     rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one
     special/            the same for scipy.special, loaded when that is in use
-    methods.py          the operators and methods of ndarray, from the table
+    methods/            the operators and methods of ndarray, from the table
     adapting/           code that NumPy has no hook for: a function's calls, hooked; stand-ins; arrays that are filled
     transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
                         sparse.py (with colouring.py, plans.py, checks.py, directions.py), operator.py, batch.py;

@@ -198,12 +198,14 @@ _IN_PLACE = {
 
 
 def _files_of_duals() -> frozenset[str]:
-    from .. import methods
     from ..adapting import buffers
-    from ..rules import ufuncs
+    from ..methods import arithmetic, ndarray
+    from ..rules import operators, ufuncs
     from ..values import dual, indexing
 
-    return frozenset(str(module.__file__) for module in (methods, ufuncs, dual, indexing, buffers))
+    return frozenset(
+        str(module.__file__) for module in (arithmetic, ndarray, operators, ufuncs, dual, indexing, buffers)
+    )
 
 
 _OF_DUALS = _files_of_duals()
