@@ -59,10 +59,11 @@ from .errors import (
 )
 from .pytrees.static import static
 from .pytrees.trees import register_pytree
-from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
+from .transforms.forward import derivative, jacfwd, jvp
 from .transforms.jacobian import hessian, hvp, jacobian
 from .transforms.linearization import linearize, vjp
 from .transforms.reverse import elementwise_grad, grad, jacrev, value_and_grad
+from .transforms.stopping import stop_gradient
 from .transforms.variable import Variable
 from .values.dual import Dual
 
