@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import errors
-from ..tangents import ONE, Perturbation, Trivial
+from ..tangents import MINUS_ONE, ONE, Perturbation, Trivial
 from ..values import foreign, kinds
 from ..values.dual import Dual
 from ..values.entries import refuse_complex
@@ -93,7 +93,7 @@ def binary_operators(apply: Operator, rule: Elementwise) -> tuple[Operator, Oper
 
 def _sum(value: Operator, of_x: Any, of_c: Any, otherwise: Operator, edge: bool) -> Operator:
     """``x ± c``, and every other function whose derivative in x is ±1"""
-    shift, plus, minus = of_x is ONE, of_x is of_c is ONE, of_x is ONE is not of_c
+    shift, plus, minus = of_x is ONE, of_x is of_c is ONE, of_x is ONE and of_c is MINUS_ONE
 
     def call(self: Dual, other: Any) -> Any:
         p = self.perturbation
