@@ -89,5 +89,7 @@ print(*(set(sys.modules) - before))
     ours = [name for name in modules if name.startswith("dualdiff")]
 
     assert len(ours) <= 115
-    assert len(modules) - len(ours) <= 5, sorted(set(modules) - set(ours))
+    assert not {"dataclasses", "decimal", "string", "threading", "zlib", "numpy.fft", "numpy.polynomial"}.intersection(
+        modules
+    )
     assert not [name for name in ours if name.rpartition(".")[2] in ("compare", "sparse", "linalg", "fft", "testing")]
