@@ -64,6 +64,8 @@ class Single(Perturbation):
         dtype = getattr(like, "dtype", None)
         if dtype is None:  # a Python number
             dtype = dtype_of(like)
+            if isinstance(total, float) and not isinstance(total, np.floating):  # by a partial of a subclass of float
+                total = np.float64(total)
             return total if total.dtype == dtype else total.astype(dtype)
         if total.dtype is not dtype and total.dtype != dtype:
             total, borrowed = total.astype(dtype), False
