@@ -910,10 +910,6 @@ class Integer:
         return 1
 
 
-class Unit(float):
-    """A subclass of float is a number."""
-
-
 class Families(type):
     def __getattr__(cls, name):
         return math.exp(cls.scale)
@@ -944,7 +940,6 @@ def spaced(x):
     [
         spaced,
         lambda x: float(Angle(x)) * x + float(Angle(2.0)),
-        lambda x: Unit(2.0) * x + x / Unit(3.0) + Unit(2.0) ** x,
         lambda x: Member.scale * x * Member.unknown * Family.unknown,
     ],
 )
