@@ -89,6 +89,18 @@ def illinois(f, a, b):
     return c
 
 
+def halved(f, low, high):
+    """So many rounds, however near: nothing of its derivative is left."""
+    at_low = f(low)
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if f(middle) * at_low > 0:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
 def root_in_class(a):
     class Solver:
         def solve(self, f, low, high):
@@ -115,6 +127,7 @@ ROOTS = {
     "Newton, few digits": lambda a: newton(lambda x: (math.exp(x) - a, math.exp(x)), 0.8)[0],
     "fixed point": lambda a: fixed(lambda x: 1.0 + 0.3 * math.sin(a * x), 1.0),
     "Illinois": lambda a: illinois(f=lambda x: x**3 - a, a=0.0, b=4.0),
+    "so many halves": lambda a: halved(lambda x: x**3 - a, 0.0, 4.0),
     "a method": root_in_class,
     "in an iteration": lambda a: bisect(lambda x: x - secant(shifted, 0.5, 1.0, args=(a, 3)), 0.0, 4.0),
     "NumPy's numbers": lambda a: bisect(lambda x: np.exp(x) - a, np.float64(0.0), np.float64(4.0)),
@@ -171,6 +184,24 @@ def euler(f, y, n, tol=0.0):
     return y
 
 
+def until(f, y, end, step=0.01):
+    """The same by the clock; it may stop short of its rest by little."""
+    t = 0.0
+    while t < end:
+        y = y + step * f(y)
+        t += step
+    return y
+
+
+def clipped(f, y, n, tol=0.0):
+    for _ in range(n):
+        rate = f(y)
+        if rate > 5.0:
+            rate = 5.0
+        y = y + 0.01 * rate
+    return y
+
+
 def scanned(f, n):
     """The largest of values on a grid, and no root."""
     best, at = -np.inf, 0.0
@@ -194,6 +225,10 @@ def descent(f, x, rate=0.1):
 OTHERS = {
     "sum": lambda a: total(lambda x: a * math.cos(a * x), 30, 1e-9),
     "trajectory": lambda a: euler(lambda y: a - y * y, 1.0, 50),
+    "nearly at rest, by the clock": lambda a: until(lambda y: a * (0.5 - y), 1.7, 6.0),
+    "nearly at rest, start": lambda a: until(lambda y: 2.0 * (0.5 - y), a, 6.0),
+    "nearly at rest, a choice on the way": lambda a: clipped(lambda y: 2.0 * (0.5 - y), a, 600),
+    "nearly at rest, an exit by values": lambda a: euler(lambda y: 2.0 * (0.5 - y), a, 600),
     "largest": lambda a: scanned(lambda x: a * x - a * x * x, 30),
     "unconverged": lambda a: descent(lambda x: 2 * (x - a), 0.0),
     "of a plain function": lambda a: a * bisect(lambda x: x * x - 2.0, 0.0, 2.0),

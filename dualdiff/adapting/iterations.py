@@ -4,14 +4,15 @@ A secant method, a bisection, a fixed-point iteration stops by a test of plain v
 its derivative may not have: a bisection's is 0, a secant method divides differences of the size of rounding errors.
 What has to be right is the equation: f(x(θ), θ) = 0 makes ẋ = −ḟ / f'(x), as in `dualdiff.scipy.optimize`.
 
-    solved_parameter(node)      in a source: the parameter that a function calls in a loop which a comparison ends
-    watching(view, f, name)     the view of such a function, which looks at what came of a call
+    iteration_of(node)             in a source: the parameter that a function calls in a loop, and what ends that
+    watching(view, f, iteration)   the view of such a function, which looks at what came of a call
 
 So whether it *is* an iteration is seen in two places.  In the source: a loop, a function among the parameters that is
-called in it, an exit by comparison.  In the run: the points at which that function was evaluated gather about the
-number returned, its values have shrunk there, and Newton's method moves that number by next to nothing.  A loop of
-another kind (a sum, a quadrature, a rate that is integrated, a search for a minimum) does not look so, and keeps the
-derivative of its steps.  The value is always the one that the iteration returned.
+called in it, an exit by a comparison of what depends on its values (not of the time that a rate is integrated).  In
+the run: the points at which that function was evaluated gather about the number returned, its values have shrunk
+there, and Newton's method moves that number by next to nothing.  A loop of another kind (a sum, a quadrature, a rate
+that is integrated, a search for a minimum) does not look so, and keeps the derivative of its steps.  The value is
+always the one that the iteration returned.
 
 Source: Griewank & Walther, *Evaluating Derivatives*, section 15; Christianson 1994 (derivatives of iterations).
 """
@@ -23,9 +24,9 @@ import functools
 import importlib
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import FunctionType, MethodType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,22 +41,31 @@ _FUNCTIONS = (FunctionType, MethodType, functools.partial)
 # In a source.
 
 
-def solved_parameter(node: Any) -> str | None:
-    """The name of the first parameter that a function calls in a loop that a comparison ends."""
+class Iteration(NamedTuple):
+    """A function that calls one of its arguments in a loop, and what the values of that decide."""
+
+    parameter: str
+    ends: str  # "always" by them; "perhaps", or when all rounds are done; "never", they choose its way alone
+
+
+def iteration_of(node: Any) -> Iteration | None:
+    """Of the first parameter that a function calls in a loop which its values end, or choose the way of."""
     if not isinstance(node, ast.FunctionDef):
         return None
     names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
-    means = {name: name for name in names}
+    aliases: dict[str, set[str]] = {name: {name} for name in names}
     for part in _own(node):  # ``g = f``
         if isinstance(part, ast.Assign) and isinstance(part.value, ast.Name) and part.value.id in names:
-            means |= {target.id: part.value.id for target in part.targets if isinstance(target, ast.Name)}
-    called = set()
-    for loop in _own(node):
-        if isinstance(loop, (ast.For, ast.While)) and _ends_by_comparison(loop):
-            for part in _own(loop):
-                if isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in means:
-                    called.add(means[part.func.id])
-    return next((name for name in names if name in called), None)
+            aliases[part.value.id] |= {target.id for target in part.targets if isinstance(target, ast.Name)}
+    for name in names:
+        called = aliases[name]
+        loops = [part for part in _own(node) if isinstance(part, (ast.For, ast.While)) and _calls(called, _own(part))]
+        if loops:
+            decided = _Decided(node, called)
+            ends = {decided.end_of(loop) for loop in loops} - {None}
+            if ends:
+                return Iteration(name, next(end for end in ("perhaps", "always", "never") if end in ends))
+    return None
 
 
 def _own(node: Any) -> Iterator[ast.AST]:
@@ -68,15 +78,62 @@ def _own(node: Any) -> Iterator[ast.AST]:
             pending += ast.iter_child_nodes(part)
 
 
-def _ends_by_comparison(loop: Any) -> bool:
-    if isinstance(loop, ast.While) and _compares(loop.test):
-        return True
+def _calls(functions: set[str], parts: Iterable[ast.AST]) -> bool:
     return any(
-        isinstance(part, ast.If)
-        and any(isinstance(inner, (ast.Return, ast.Break)) for inner in _own(part))
-        and _compares(part.test)
-        for part in _own(loop)
+        isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in functions for part in parts
     )
+
+
+class _Decided:
+    """What in a function depends on the values of the functions that it calls: by assignment, or as a branch has it."""
+
+    def __init__(self, node: ast.FunctionDef, functions: set[str]) -> None:
+        self.node, self.functions = node, functions
+        self.names: set[str] = set()
+        before = -1
+        while len(self.names) > before:
+            before = len(self.names)
+            for part in _own(node):
+                if isinstance(part, (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.NamedExpr)) and part.value:
+                    if self.by_values(part.value):
+                        self.names |= _stored(part)
+                elif isinstance(part, (ast.If, ast.While)) and self.by_values(part.test):
+                    self.names |= _stored(part)
+
+    def by_values(self, part: ast.AST) -> bool:
+        inner = list(ast.walk(part))
+        return _calls(self.functions, inner) or any(isinstance(n, ast.Name) and n.id in self.names for n in inner)
+
+    def end_of(self, loop: Any) -> str | None:
+        """How a loop ends, see `Iteration`; None if the values have no say in it."""
+        tests = [loop.test] if isinstance(loop, ast.While) and not isinstance(loop.test, ast.Constant) else []
+        for part in _own(loop):
+            if isinstance(part, ast.If) and any(isinstance(inner, (ast.Return, ast.Break)) for inner in _own(part)):
+                tests.append(part.test)
+        by_values = [test for test in tests if _compares(test) and self.by_values(test)]
+        if not by_values:
+            chosen = any(isinstance(part, (ast.If, ast.IfExp)) and self._compared(part.test) for part in _own(loop))
+            return "never" if chosen else None
+        exhausted = isinstance(loop, ast.For) and not self._raises_after(loop)
+        in_part = any(isinstance(test, ast.BoolOp) and not all(map(self._compared, test.values)) for test in by_values)
+        return "perhaps" if exhausted or in_part or len(by_values) < len(tests) else "always"
+
+    def _compared(self, test: ast.expr) -> bool:
+        return _compares(test) and self.by_values(test)
+
+    def _raises_after(self, loop: ast.For) -> bool:
+        """Whether a loop that has done all its rounds raises."""
+        if any(isinstance(part, ast.Raise) for part in loop.orelse):
+            return True
+        for part in (self.node, *_own(self.node)):
+            body = getattr(part, "body", None)
+            if isinstance(body, list) and loop in body:
+                return any(isinstance(later, ast.Raise) for later in body[body.index(loop) + 1 :][:1])
+        return False
+
+
+def _stored(part: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(part) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
 def _compares(test: ast.expr) -> bool:
@@ -86,9 +143,11 @@ def _compares(test: ast.expr) -> bool:
 
 # In a run.
 
-# Newton's method moves a root by so much of the way that the iteration has come, or of the root itself; the second
-# for points that have gathered geometrically, as those of a bisection of few digits.
-_CONVERGED, _GATHERED = 1e-6, 1e-3
+# Newton's method moves a root by so much of the way that the iteration has come, or of the root itself.  A loop that
+# may have ended otherwise, as a rate that is integrated until it rests, has steps of its own: theirs is the derivative.
+_CONVERGED = {"always": 1e-5, "perhaps": 1e-9, "never": 0.0}
+# A number without any derivative of its steps, and points that have gathered geometrically: a bisection of few digits.
+_OF_NONE, _GATHERED = 1e-6, 1e-3
 _FELL = 0.01  # what is left of the largest of the values
 _SEVERAL = 6  # points, to be seen gathering
 _KEPT = 256  # of the points, the last so many
@@ -131,8 +190,11 @@ class Evaluations:
 
     # What has converged.
 
-    def equation_of(self, x: float) -> tuple[str, Callable[[Any, bool], Any]] | None:
-        """The equation that ``x`` solves, and its name; None if there is no sign of one."""
+    def equation_of(self, x: float, of_none: bool, ends: str) -> tuple[str, Callable[[Any, bool], Any]] | None:
+        """The equation that ``x`` solves, and its name; None if there is no sign of one.
+
+        ``of_none``: no derivative came with it.  ``ends``: what ends its loop, see `Iteration`.
+        """
         if not (self.of_numbers and self.carried and self.points):
             return None
         spread = self.high - self.low
@@ -144,13 +206,13 @@ class Evaluations:
             min(abs(value - point) for point, value in self.points),
         ]
         exact = point == x and value == 0.0
-        if (exact or smallest[0] <= _FELL * self.largest[0]) and self._solves(x, spread, self._of_root):
+        if (exact or smallest[0] <= _FELL * self.largest[0]) and self._solves(x, spread, self._of_root, of_none, ends):
             return "root", self._of_root
-        if smallest[1] <= _FELL * self.largest[1] and self._solves(x, spread, self._of_fixed_point):
+        if smallest[1] <= _FELL * self.largest[1] and self._solves(x, spread, self._of_fixed_point, of_none, ends):
             return "fixed point", self._of_fixed_point
         return None
 
-    def _solves(self, x: float, spread: float, equation: Any) -> bool:
+    def _solves(self, x: float, spread: float, equation: Any, of_none: bool, ends: str) -> bool:
         try:
             value, slope = _implicit().jvp(lambda x: equation(x, True), (x,), (1.0,))
         except Exception:  # the user's function there, or its derivative: it has none then
@@ -159,8 +221,10 @@ class Evaluations:
         if not (math.isfinite(value) and math.isfinite(slope)) or slope == 0.0:
             return False
         step = abs(value / slope)
-        if step <= _CONVERGED * max(spread, abs(x)):
-            return True
+        if step <= (_OF_NONE if of_none else _CONVERGED[ends]) * max(spread, abs(x)):
+            return of_none or ends != "never"
+        if not of_none:
+            return False
         far = sorted(abs(point - x) for point, _ in self.points)
         return len(far) >= _SEVERAL and step <= _GATHERED * spread and far[len(far) // 2] <= spread / 8
 
@@ -203,8 +267,9 @@ def _implicit() -> Any:
     return importlib.import_module("dualdiff.scipy.implicit")
 
 
-def watching(view: Callable[..., Any], f: FunctionType, name: str) -> Callable[..., Any]:
-    """A function that iterates on one of its arguments, ``name``: what it returns has the derivatives of a solution."""
+def watching(view: Callable[..., Any], f: FunctionType, iteration: Iteration) -> Callable[..., Any]:
+    """A function that iterates on one of its arguments: what it returns has the derivatives of a solution."""
+    name = iteration.parameter
     code = f.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
     position = names.index(name) if names.index(name) < code.co_argcount else None
@@ -224,19 +289,19 @@ def watching(view: Callable[..., Any], f: FunctionType, name: str) -> Callable[.
             kwargs[name] = evaluations.watched()
         else:
             args = (*args[:position], evaluations.watched(), *args[position + 1 :])  # type: ignore[operator]
-        return _solution(code.co_name, evaluations, view(*args, **kwargs))
+        return _solution(code.co_name, evaluations, iteration.ends, view(*args, **kwargs))
 
     return iterate
 
 
-def _solution(name: str, evaluations: Evaluations, y: Any) -> Any:
+def _solution(name: str, evaluations: Evaluations, ends: str, y: Any) -> Any:
     """What an iteration returned, a root or fixed point in it with the derivatives of its equation."""
     if not evaluations.carried:
         return y
     several = type(y) is tuple and len(y) > 0
     x = y[0] if several else y
     value = real_number(x)
-    if value is None or (found := evaluations.equation_of(value)) is None:
+    if value is None or (found := evaluations.equation_of(value, not carries(x), ends)) is None:
         return y
     kind, equation = found
     implicit = _implicit()
@@ -247,4 +312,4 @@ def _solution(name: str, evaluations: Evaluations, y: Any) -> Any:
     return (x, *y[1:]) if several else x
 
 
-ITERATION[:] = [solved_parameter, watching]
+ITERATION[:] = [iteration_of, watching]

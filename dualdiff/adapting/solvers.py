@@ -8,7 +8,6 @@ again with derivatives.  So a solver that nothing enters returns what SciPy retu
 
 from __future__ import annotations
 
-import copy
 import functools
 import operator
 from collections.abc import Callable
@@ -104,6 +103,8 @@ def in_tree(change: Callable[[Any], Any], x: Any) -> Any:
         named = {name: item if name in HANDED_ON else change(item) for name, item in x.items()}
         return named if any(map(operator.is_not, named.values(), x.values())) else x
     if _is_constraint(x) and any(map(is_callable, vars(x).values())):
+        import copy
+
         changed = copy.copy(x)
         for name, item in vars(x).items():
             setattr(changed, name, change(item))

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import ast
 import linecache
-import threading
 import warnings
 import weakref
+from _thread import RLock  # threading has it from there, and takes its time to be imported
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
@@ -20,7 +20,7 @@ from .rewriting import MARKS, Rewriter
 from .sources import candidates, first_line
 
 _FUTURE = 0x1FF0000  # the flags of ``from __future__ import ...``
-_lock = threading.RLock()
+_lock = RLock()
 
 
 def _key(code: CodeType) -> tuple[str, int]:
@@ -129,15 +129,15 @@ def _planned(
     )
 
 
-def _iterations(statement: ast.stmt, parameter_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
+def _iterations(statement: ast.stmt, iteration_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
     """Of the functions in a statement that iterate on an argument, by name and line: what stands around their views."""
     found: dict[tuple[str, int], Any] = {}
     for node in ast.walk(statement):
         if isinstance(node, ast.FunctionDef):
-            name = parameter_of(node)
+            iteration = iteration_of(node)
             key = (node.name, first_line(node))
-            if name is not None and key not in found:
-                found[key] = lambda view, f, name=name: watching(view, f, name)
+            if iteration is not None and key not in found:
+                found[key] = lambda view, f, iteration=iteration: watching(view, f, iteration)
     return found
 
 
