@@ -30,7 +30,7 @@ Importing this package fills `dualdiff.table.RULES`.
 
     declaring.py         the forms above, for functions of other packages; stand_ins.py: for those that do not dispatch
     forms.py, called.py  the forms, and what a call with Duals does in each; without_derivatives.py: passive, refused
-    ufuncs.py, ufunc_methods.py: ufuncs
+    ufuncs.py, ufunc_methods.py, whole_tangents.py: ufuncs
     call.py, axes.py     what they have in common
 """
 
