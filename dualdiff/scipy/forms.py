@@ -105,6 +105,11 @@ def double(x: Any) -> Any:
     return x if x.dtype in (np.float64, np.complex128) else x.astype(complex if x.dtype.kind == "c" else float)
 
 
+def undefined_where(result: Any, where: Any) -> Any:
+    """The derivative of a value that is nan is nan."""
+    return result * np.where(where, np.nan, 1.0) if np.any(where) else result
+
+
 def without_rule(package: ModuleType, name: str) -> Any:
     """What else SciPy has under a name, for a module's ``__getattr__``; a function of it refuses Duals."""
     found = getattr(package, name)
