@@ -27,9 +27,10 @@ A map of the package, from the ground up; a file imports only from its own folde
     special/            the same for scipy.special, loaded when that is in use
     methods/            the operators and methods of ndarray, from the table
     adapting/           code that NumPy has no hook for: a function's calls, hooked; stand-ins; arrays that are filled
-    transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
-                        sparse.py (with colouring.py, plans.py, checks.py, directions.py), operator.py, batch.py;
-                        custom.py, linear.py, variable.py, compare.py; curvature.py, uncertainty.py, vectors.py
+    transforms/         forward.py, reverse.py, linearization.py, jacobian.py: the transforms; arguments.py: what
+                        enters and leaves them; sparse.py (with colouring.py, plans.py, checks.py, directions.py),
+                        operator.py, batch.py; custom_jvp.py, custom_vjp.py, linear.py, variable.py, compare.py;
+                        curvature.py, uncertainty.py, vectors.py
     scipy/              SciPy's functions that do not dispatch, and its solvers, by SciPy's names
     staging/            a transform as a plain NumPy program: what its calls were, simplified, as text
     testing.py          check_grads

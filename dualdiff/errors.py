@@ -233,23 +233,19 @@ def unknown_shape(dual: Any, shape: Any) -> DerivativeLost:
     )
 
 
-_NO_OBJECTS = (
-    "Make the array with np.stack([...]), or np.array([...], like=x), in place of np.array([...]) and np.asarray(x)."
-)
+_STACK = "Make the array with np.stack([...]), or np.array([...], like=x), not with np.array([...]) or np.asarray(x)."
 
 
 def complex_among_objects(shape: tuple[int, ...]) -> DerivativeLost:
     return DerivativeLost(
         f"a complex value of shape {shape} that carries a derivative becomes an entry of an array of objects, of which "
         "NumPy takes a.real for a, a.imag for 0, and norms and correlations for those of real numbers.\n"
-        f"  {_NO_OBJECTS}"
+        f"  {_STACK}"
     )
 
 
 def not_finite_among_objects(why: str) -> NoDerivative:
-    return NoDerivative(
-        f"a value that carries a derivative is nan or inf, in an array of objects, {why}.\n  {_NO_OBJECTS}"
-    )
+    return NoDerivative(f"a value that carries a derivative is nan or inf, in an array of objects, {why}.\n  {_STACK}")
 
 
 def of_operands(function: Any) -> DerivativeLost:

@@ -407,8 +407,8 @@ def check(*arguments, program):
 # Running long.
 
 
-def shortened(program, kind):
-    """The program with every line left out that the failure does not need."""
+def shortened(program, fails):
+    """The program with every line left out that is not needed for ``fails(program)``."""
     again = True
     while again:
         again = False
@@ -419,7 +419,7 @@ def shortened(program, kind):
                 attempts += [(*program.lines[:i], f"{name} = x0{t}", *program.lines[i + 1 :]) for t in ("", " * 1.0")]
             for lines in attempts:
                 shorter = Program(program.arguments, lines)
-                if failure_of(shorter) == kind:
+                if fails(shorter):
                     program, again = shorter, True
                     break
             if again:
@@ -468,7 +468,7 @@ def search(minutes, first_seed=0, most_lines=8):
                 if kind is None:
                     print("NOT REPRODUCED", program, traceback.format_exc(), flush=True)
                     return
-                short = shortened(program, kind)
+                short = shortened(program, lambda shorter, kind=kind: failure_of(shorter) == kind)
                 called = tuple(sorted(set(re.findall(r"[\w.]+(?=\()", " ".join(short.lines)))))
                 known[kind, called] += 1
                 if known[kind, called] == 1:

@@ -9,7 +9,6 @@ every eighth).
 """
 
 import argparse
-import re
 import time
 import warnings
 from collections import Counter
@@ -23,7 +22,7 @@ from dualdiff.staging import stage
 from dualdiff.staging.record import StagingRefused
 from dualdiff.staging.staged import same
 from dualdiff.values.storage import copied
-from tests.random_programs import Program, programs
+from tests.random_programs import programs, shortened
 from tests.samples import load_all
 
 
@@ -180,28 +179,12 @@ def outcome(program, mode):
     return "same" if reason is None else f"refused: {reason.partition(': ')[2] or reason}"
 
 
-def shortened(program, mode):
-    """A different program with every line left out that the difference does not need."""
-    again = True
-    while again:
-        again = False
-        for i, line in reversed(list(enumerate(program.lines))):
-            name = line.split(" = ")[0]
-            attempts = [program.lines[:i] + program.lines[i + 1 :]]
-            if re.fullmatch(r"v\d+", name) and line not in (f"{name} = x0", f"{name} = x0 * 1.0"):
-                attempts += [(*program.lines[:i], f"{name} = x0{t}", *program.lines[i + 1 :]) for t in ("", " * 1.0")]
-            for lines in attempts:
-                shorter = Program(program.arguments, lines)
-                try:
-                    found = outcome(shorter, mode)
-                except Exception:
-                    continue
-                if found is not None and found.startswith("DIFFERENT"):
-                    program, again = shorter, True
-                    break
-            if again:
-                break
-    return program
+def comes_out_different(program, mode):
+    try:
+        found = outcome(program, mode)
+    except Exception:
+        return False
+    return found is not None and found.startswith("DIFFERENT")
 
 
 def search(minutes, first_seed=0, most_lines=8):
@@ -224,7 +207,7 @@ def search(minutes, first_seed=0, most_lines=8):
                 if kind == "refused":
                     reasons[reason[:90]] += 1
                 elif kind != "same":
-                    short = shortened(program, mode)
+                    short = shortened(program, lambda shorter, mode=mode: comes_out_different(shorter, mode))
                     print(f"\n--- {mode}: {short}\n{(outcome(short, mode) or found)[:3000]}", flush=True)
 
         run()

@@ -65,3 +65,14 @@ def test_what_a_transform_returns_has_signature_and_name_of_the_function(transfo
     assert inspect.signature(made) == inspect.signature(weighted)
     assert made.__name__ == "weighted"
     assert "Any function with a signature of its own." in made.__doc__
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("value_and_grad", "grad"), ("jacrev", "jacfwd"), ("value_and_sparse_jacobian", "sparse_jacobian")],
+)
+def test_parameters_that_are_written_once_are_shown_in_full(name, other):
+    """Before Python 3.13 a text keeps its indentation, since then it has none."""
+    section = lambda name: inspect.getdoc(getattr(dd, name)).partition("Parameters")[2].partition("Returns")[0]
+    assert section(name) == section(other)
+    assert "As of" not in getattr(dd, name).__doc__

@@ -519,6 +519,43 @@ def test_names_in_messages_are_those_that_the_user_typed():
     assert inspect.signature(linalg.eigh) == inspect.signature(scipy.linalg.eigh)
 
 
+RULES = {name: function.rule for name, function in vars(linalg).items() if hasattr(function, "rule")}
+
+
+@pytest.mark.parametrize("name", [name for name, rule in RULES.items() if rule.form == "tangent"])
+def test_a_rule_has_scipys_parameters_in_their_order(name):
+    """Also those that it does not read (overwrite_a, check_finite): an argument by position finds its own."""
+    theirs = list(inspect.signature(getattr(scipy.linalg, name)).parameters)
+    assert list(RULES[name].names)[: len(theirs)] == theirs
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "keywords"),
+    [
+        ("solve", (b.copy(), False, True, True, False, "gen", True), {"transposed": True}),
+        (
+            "solve_triangular",
+            (b.copy(), 1, True, True, True, False),
+            {"trans": 1, "lower": True, "unit_diagonal": True},
+        ),
+        ("inv", (True, False), {}),
+        ("lu", (True, True, False), {"permute_l": True}),
+        ("norm", (1, 0, True, False), {"ord": 1, "axis": 0, "keepdims": True}),
+        ("cholesky", (True, True, False), {"lower": True}),
+        ("svd", (False, False, True, False, "gesvd"), {"full_matrices": False, "compute_uv": False}),
+    ],
+)
+def test_arguments_by_position_are_those_of_scipy(function, args, keywords):
+    given = (b,) if function.startswith("solve") else ()
+    X = SPD + SPD.T
+    for transform in (dd.jacfwd, dd.jacrev):
+        found = transform(lambda a: getattr(linalg, function)(a, *args))(X)
+        expected = transform(lambda a: getattr(linalg, function)(a, *given, **keywords))(X)
+        several = isinstance(found, tuple)
+        for part, other in zip(*((found, expected) if several else ([found], [expected])), strict=True):
+            assert_allclose(part, other, rtol=1e-12, atol=1e-14)
+
+
 def test_everything_else_comes_from_here_too():
     assert linalg.LinAlgError is np.linalg.LinAlgError
     assert_array_equal(linalg.hilbert(3), scipy.linalg.hilbert(3))

@@ -30,7 +30,8 @@ Importing this package fills `dualdiff.table.RULES` with what is used most; the 
 
     declaring.py         the forms above, for functions of other packages; stand_ins.py: for those that do not dispatch
     forms.py, called.py  the forms, and what a call with Duals does in each; without_derivatives.py: passive, refused
-    ufuncs.py, ufunc_methods.py: ufuncs; operators.py: the short way through one; edges.py: where a partial is infinite
+    ufuncs.py, ufunc_methods.py, whole_tangents.py: ufuncs; operators.py: the short way through one; edges.py: where a
+    partial is infinite
     call.py, axes.py     what they have in common
 """
 

@@ -99,15 +99,12 @@ def _imag_tangent(y: Any, z: Any, dz: Tangent) -> Tangent | None:
     return (dz * -1j).real() if np.iscomplexobj(z) else None
 
 
-_WHOLE: list[tuple[Any, Callable[..., Any]]] = [
-    (np.sign, _sign_tangent),
-    (np.modf, _modf_tangents),
-    (np.frexp, _frexp_tangents),
-    (np.divmod, _remainder_tangents),
-]
+register(WholeTangent(np.sign, _sign_tangent))
+register(WholeTangent(np.modf, _modf_tangents))
+register(WholeTangent(np.frexp, _frexp_tangents))
+register(WholeTangent(np.divmod, _remainder_tangents))
 # Ufuncs beside np.real and np.imag since NumPy 2.5; np itself names the functions.
 _UMATH: Any = np._core.umath  # type: ignore[attr-defined]
 if hasattr(_UMATH, "real"):
-    _WHOLE += [(_UMATH.real, _real_tangent), (_UMATH.imag, _imag_tangent)]
-for _function, _tangent in _WHOLE:
-    register(WholeTangent(_function, _tangent))
+    register(WholeTangent(_UMATH.real, _real_tangent))
+    register(WholeTangent(_UMATH.imag, _imag_tangent))

@@ -20,8 +20,8 @@ from ..rules.call import fused_tree
 from ..tangents.expression import normalized
 from ..values.levels import duals_in
 from ..values.objects import stripped
-from .forms import composite, double
-from .piecewise_polynomials import integral, on_axis, owned, spread, undefined
+from .forms import composite, double, undefined_where
+from .piecewise_polynomials import integral, on_axis, owned, spread
 
 
 def _evaluate_plain(t: Any, c: Any, k: int, points: Any, nu: int, extrapolate: Any, axis: int) -> Any:
@@ -58,7 +58,7 @@ def evaluate(t: Any, c: Any, k: int, points: Any, nu: int, extrapolate: Any, axi
                 d[i] = (1.0 - alpha) * d[i - 1] + alpha * d[i]
     result = d[k]
     if not extrapolate:
-        result = undefined(result, spread((x < knots[k]) | (x > knots[n]), ndim))
+        result = undefined_where(result, spread((x < knots[k]) | (x > knots[n]), ndim))
     return on_axis(result, np.ndim(x), axis)
 
 

@@ -25,19 +25,14 @@ from ..rules.call import fused_tree
 from ..values.dual import Dual
 from ..values.levels import duals_in, innermost, value_of
 from ..values.objects import carries, stripped
-from .forms import composite, double
+from .forms import composite, double, undefined_where
 
 
-class Distribution:
-    """A distribution with SciPy's method names; called with parameters, it is frozen."""
+class ByMethods:
+    """A distribution of SciPy's with its method names; called with parameters, it is frozen."""
 
-    def __init__(self, plain: Any, first: str, parameters: dict[str, Any]) -> None:
-        self.plain = plain
-        self.name = plain.name
-        self.shapes = plain.shapes.replace(" ", "").split(",") if plain.shapes else []
-        self.parameters = parameters
-        self.active = " ".join((first, *self.shapes, *parameters))  # arguments of its methods with a derivative
-        self.first = first
+    def __init__(self, plain: Any, name: str) -> None:
+        self.plain, self.name = plain, name
         self.methods: dict[str, Callable[..., Any]] = {}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Frozen:
@@ -47,7 +42,7 @@ class Distribution:
     def __getattr__(self, name: str) -> Any:
         if name in self.__dict__.get("methods", {}):
             return self.methods[name]
-        raise missing(self, name)
+        raise AttributeError(f"{self!r} has no {name!r}; it has {', '.join(self.methods)}.")
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self.methods]
@@ -55,23 +50,42 @@ class Distribution:
     def __repr__(self) -> str:
         return f"<dualdiff.scipy.stats.{self.name}>"
 
-    def method(self, name: str, formula: Callable[..., Any], first: str = "") -> None:
-        """Give a method: ``formula`` receives all arguments, the parameters in SciPy's order, in double precision."""
-        names = (first or self.first, *self.shapes, *self.parameters)
-        bound = getattr(self.plain, name)
-
-        def method(*args: Any, **kwargs: Any) -> Any:
-            given = self.parameters | dict(zip(names, args, strict=False)) | kwargs
-            with np.errstate(all="ignore"):  # SciPy's own call has warned
-                return formula(*(double(given[name]) for name in names))
+    def declare(self, method: str, formula: Callable[..., Any], active: str | None = None) -> None:
+        """Give a method: SciPy's makes the value, the formula the tangent."""
+        bound = getattr(self.plain, method)
 
         def plain(*args: Any, **kwargs: Any) -> Any:
             return bound(*args, **kwargs)
 
-        plain.__name__ = plain.__qualname__ = f"{self.name}.{name}"
+        def differentiated(*args: Any, **kwargs: Any) -> Any:
+            with np.errstate(all="ignore"):  # SciPy's own call has warned
+                return formula(*args, **kwargs)
+
+        plain.__name__ = plain.__qualname__ = f"{self.name}.{method}"
         plain.__module__ = "scipy.stats"
-        method.__module__ = "dualdiff.scipy.stats"
-        self.methods[name] = composite(plain)(method)
+        differentiated.__module__ = "dualdiff.scipy.stats"
+        self.methods[method] = composite(plain, active)(differentiated)
+
+
+class Distribution(ByMethods):
+    """A distribution of one number, whose methods take its parameters in SciPy's order."""
+
+    def __init__(self, plain: Any, first: str, parameters: dict[str, Any]) -> None:
+        super().__init__(plain, plain.name)
+        self.shapes = plain.shapes.replace(" ", "").split(",") if plain.shapes else []
+        self.parameters = parameters
+        self.active = " ".join((first, *self.shapes, *parameters))  # arguments of its methods with a derivative
+        self.first = first
+
+    def method(self, name: str, formula: Callable[..., Any], first: str = "") -> None:
+        """Give a method: ``formula`` receives all arguments, the parameters in SciPy's order, in double precision."""
+        names = (first or self.first, *self.shapes, *self.parameters)
+
+        def of_all(*args: Any, **kwargs: Any) -> Any:
+            given = self.parameters | dict(zip(names, args, strict=False)) | kwargs
+            return formula(*(double(given[name]) for name in names))
+
+        self.declare(name, of_all)
 
     def refused(self, method: str, argument: str) -> errors.UnsupportedFunction:
         return errors.no_derivative_in(self.methods[method], argument)
@@ -90,15 +104,6 @@ class Frozen:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.dist, name)
         return lambda x: method(x, *self.args, **self.kwds)
-
-
-def missing(distribution: Any, name: str) -> AttributeError:
-    return AttributeError(f"{distribution!r} has no {name!r}; it has {', '.join(distribution.methods)}.")
-
-
-def outside_domain(result: Any, where: Any) -> Any:
-    """The derivative of a value that is nan is nan."""
-    return result * np.where(where, np.nan, 1.0) if np.any(where) else result
 
 
 class Continuous(Distribution):
@@ -140,7 +145,7 @@ class Continuous(Distribution):
     def _logpdf(self, x: Any, *parameters: Any) -> Any:
         z, shapes, inside, undefined, _ = self._standardized(x, *parameters)
         result = self.log_density(z, *shapes) - np.log(parameters[-1])
-        return outside_domain(np.where(inside, result, 0.0), undefined)
+        return undefined_where(np.where(inside, result, 0.0), undefined)
 
     def _pdf(self, x: Any, *parameters: Any) -> Any:
         z, shapes, inside, undefined, end = self._standardized(x, *parameters, finite=True)
@@ -151,7 +156,7 @@ class Continuous(Distribution):
             away = np.exp(self.log_density(np.where(end, middle, z), *shapes))
             # Powers of the distance from an end have their derivative there; their logarithms have not.
             result = np.where(end, self.density(np.where(end, z, middle), *shapes), away)
-        return outside_domain(np.where(inside, result / parameters[-1], 0.0), undefined)
+        return undefined_where(np.where(inside, result / parameters[-1], 0.0), undefined)
 
     def _of_shapes(self, method: str, formula: Any, z: Any, shapes: Any, perturbation: Any) -> Any:
         """What changes because of the shapes alone, z being constant."""
@@ -184,7 +189,7 @@ class Continuous(Distribution):
         else:
             change = self._of_shapes(name, formula, z0, shapes, perturbation)
             result = sign * (self.pdf(z0, *shapes0) * (z - z0) + change)
-        return outside_domain(np.where(inside, result, 0.0), undefined)
+        return undefined_where(np.where(inside, result, 0.0), undefined)
 
     def _inverse(self, name: str, q: Any, *parameters: Any) -> Any:
         """F(z) = q  implies  p(z) ż + ∂F/∂shapes = q̇, with the sign of q̇ changed for 1 − F."""
@@ -198,7 +203,7 @@ class Continuous(Distribution):
             change = self._of_shapes(name, self.formulas["cdf"], z0, shapes, perturbation)
             dq = (q - q0) * (1.0 if name == "ppf" else -1.0)
             z = moved(z0, (dq - change) * (1.0 / self.pdf(z0, *shapes0)), perturbation)
-        return outside_domain(loc + scale * z, np.isnan(stripped(z)))
+        return undefined_where(loc + scale * z, np.isnan(stripped(z)))
 
 
 def _middle(lo: Any, hi: Any) -> Any:
@@ -261,7 +266,7 @@ class Discrete(Distribution):
                 perturbation = innermost(duals_in(tuple(shapes)))
                 assert perturbation is not None
                 result = result * np.exp(-getattr(self, name)(k, *(value_of(s, perturbation) for s in shapes)))
-        return outside_domain(np.where(inside, result, 0.0), undefined)
+        return undefined_where(np.where(inside, result, 0.0), undefined)
 
     def _counts(self, shapes: Any) -> list[Any]:
         return [shapes[self.shapes.index(name)] for name in self.whole]

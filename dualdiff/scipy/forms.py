@@ -13,6 +13,7 @@ Variables.  SciPy's own call makes every value; below an outer level of differen
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -29,8 +30,34 @@ from ..values.objects import fused
 
 
 def tangent_rule(plain: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare ``rule(y, a, b, ..., da, db)`` as `dualdiff.rules.forms.tangent_rule` does."""
-    return lambda rule: standing_in(plain, lambda function: forms.TangentRule(function, rule), rule)
+    """Declare ``rule(y, a, b, ..., da, db)`` as `dualdiff.rules.forms.tangent_rule` does; it need not name `_HOW`."""
+    return lambda rule: standing_in(plain, lambda function: forms.TangentRule(function, _taking(plain, rule)), rule)
+
+
+# Parameters of SciPy's that say how it calculates, not what.
+_HOW = frozenset({"check_finite", "driver", "lapack_driver", "lwork", "overwrite_a", "overwrite_ab", "overwrite_b"})
+
+
+def _taking(plain: Callable[..., Any], rule: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule with those of SciPy's parameters in their places that it does not name and that change no value."""
+    own = list(inspect.signature(rule).parameters)
+    try:
+        theirs = inspect.signature(plain).parameters
+    except (TypeError, ValueError):  # a function in C may not say what it takes
+        return rule
+    unread = [name for name in theirs if name in _HOW and name not in own]
+    if not unread:
+        return rule
+
+    @functools.wraps(rule)
+    def taking(y: Any, **values: Any) -> Any:
+        return rule(y, **{name: value for name, value in values.items() if name not in unread})
+
+    named = [own[0], *(name for name in theirs if name in own or name in unread)]
+    named += [name for name in own if name not in named]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    taking.__signature__ = inspect.Signature([inspect.Parameter(name, kind) for name in named])  # type: ignore[attr-defined]
+    return taking
 
 
 def composite(
@@ -76,6 +103,11 @@ def double(x: Any) -> Any:
     x = fused(fused_tree(x))
     x = x if hasattr(x, "dtype") else np.asarray(x)
     return x if x.dtype in (np.float64, np.complex128) else x.astype(complex if x.dtype.kind == "c" else float)
+
+
+def undefined_where(result: Any, where: Any) -> Any:
+    """The derivative of a value that is nan is nan."""
+    return result * np.where(where, np.nan, 1.0) if np.any(where) else result
 
 
 def without_rule(package: ModuleType, name: str) -> Any:

@@ -29,8 +29,8 @@ from ..values.levels import duals_in
 from ..values.objects import fused, stripped
 from .bsplines import BSpline, evaluate, make_interp_spline, through_points
 from .cubic_interpolants import Akima1DInterpolator, CubicHermiteSpline, CubicSpline, PchipInterpolator
-from .forms import composite, double, enter
-from .piecewise_polynomials import PPoly, on_axis, spread, undefined
+from .forms import composite, double, enter, undefined_where
+from .piecewise_polynomials import PPoly, on_axis, spread
 
 __all__ = [
     "Akima1DInterpolator",
@@ -95,7 +95,7 @@ def _interp1d(
         result = evaluate(*t_and_c, degree, points, 0, True, 0)
     below, above = (spread(outside, ndim) for outside in (t < knots[0], t > knots[-1]))
     if extrapolate:
-        result = undefined(result, {"previous": below, "next": above}.get(kind, False))
+        result = undefined_where(result, {"previous": below, "next": above}.get(kind, False))
     else:
         for outside, fill in zip((below, above), _pair(fill_value), strict=True):
             result = _filled(result, outside, np.reshape(fill, ()) if ndim == 0 else fill)
@@ -105,7 +105,7 @@ def _interp1d(
 def _filled(result: Any, outside: Any, fill: Any) -> Any:
     """A number where the points are outside; where nan is to be there, the result stays, with a derivative of nan."""
     nothing = np.isnan(stripped(fill))
-    return undefined(np.where(outside & ~nothing, fill, result), outside & nothing)
+    return undefined_where(np.where(outside & ~nothing, fill, result), outside & nothing)
 
 
 def _pair(fill: Any) -> tuple[Any, Any]:
@@ -201,7 +201,7 @@ def _on_grid(points: Any, values: Any, xi: Any, method: str, bounds_error: bool,
             result = term if result is None else result + term
     if not bounds_error and fill_value is not None:
         result = _filled(result, spread(outside, ndim), double(fill_value))
-    return undefined(result, spread(unknown, ndim))
+    return undefined_where(result, spread(unknown, ndim))
 
 
 def _coordinates(xi: Any, d: int) -> Any:

@@ -85,16 +85,12 @@ def __getattr__(name: str) -> Any:
 
 
 @tangent_rule(scipy.linalg.cholesky)
-def cholesky(
-    y: Any, a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True, *, da: Tangent
-) -> Tangent:
+def cholesky(y: Any, a: Any, lower: bool = False, *, da: Tangent) -> Tangent:
     return factorizations.cholesky(y, a, not lower, da=da.reshape(y.shape))
 
 
 @tangent_rule(scipy.linalg.cho_factor)
-def cho_factor(
-    y: Any, a: Any, lower: bool = False, overwrite_a: bool = False, check_finite: bool = True, *, da: Tangent
-) -> tuple[Tangent, None]:
+def cho_factor(y: Any, a: Any, lower: bool = False, *, da: Tangent) -> tuple[Tangent, None]:
     """One triangle is the factor; the other one keeps the entries of a, or is 0."""
     c, da = y[0], da.reshape(y[0].shape)
     n = c.shape[-1]
@@ -141,9 +137,7 @@ def _ordered(da: Tangent, order: Any, axis: int = -2) -> Tangent:
 
 
 @tangent_rule(scipy.linalg.lu_factor)
-def lu_factor(
-    y: Any, a: Any, overwrite_a: bool = False, check_finite: bool = True, *, da: Tangent
-) -> tuple[Tangent, None]:
+def lu_factor(y: Any, a: Any, *, da: Tangent) -> tuple[Tangent, None]:
     lu, piv = y
     if np.ndim(piv) != np.ndim(a) - 1:
         raise errors.unsupported(lu_factor, "of a batch, which this version of SciPy does not know", [np.shape(a)])
@@ -155,16 +149,7 @@ def lu_factor(
 
 
 @tangent_rule(scipy.linalg.lu)
-def lu(
-    y: Any,
-    a: Any,
-    permute_l: bool = False,
-    overwrite_a: bool = False,
-    check_finite: bool = True,
-    p_indices: bool = False,
-    *,
-    da: Tangent,
-) -> Any:
+def lu(y: Any, a: Any, permute_l: bool = False, p_indices: bool = False, *, da: Tangent) -> Any:
     L, U = y[-2:]
     if permute_l:
         p = scipy.linalg.lu(primal(a), p_indices=True)[0]
@@ -178,17 +163,7 @@ def lu(
 
 
 @tangent_rule(scipy.linalg.qr)
-def qr(
-    y: Any,
-    a: Any,
-    overwrite_a: bool = False,
-    lwork: Any = None,
-    mode: str = "full",
-    pivoting: bool = False,
-    check_finite: bool = True,
-    *,
-    da: Tangent,
-) -> Any:
+def qr(y: Any, a: Any, mode: str = "full", pivoting: bool = False, *, da: Tangent) -> Any:
     if mode == "raw":
         raise errors.unsupported(qr, 'mode="raw" gives Householder vectors; use "economic"', [da.shape])
     m, n = da.shape[-2:]
@@ -250,16 +225,7 @@ def orthogonal_procrustes(A: Any, B: Any, check_finite: bool = True) -> Any:
 
 
 @tangent_rule(scipy.linalg.norm)
-def norm(
-    y: Any,
-    a: Any,
-    ord: Any = None,
-    axis: Any = None,
-    keepdims: bool = False,
-    check_finite: bool = True,
-    *,
-    da: Tangent,
-) -> Tangent | None:
+def norm(y: Any, a: Any, ord: Any = None, axis: Any = None, keepdims: bool = False, *, da: Tangent) -> Tangent | None:
     return norms.norm(y, a, ord, axis, keepdims, dx=da)
 
 

@@ -62,16 +62,7 @@ def _as_read(function: Any, a: Any, da: Tangent, assume_a: Any, lower: Any) -> t
 
 
 @tangent_rule(scipy.linalg.inv)
-def inv(
-    y: Any,
-    a: Any,
-    overwrite_a: bool = False,
-    check_finite: bool = True,
-    assume_a: Any = None,
-    lower: bool = False,
-    *,
-    da: Tangent,
-) -> Tangent:
+def inv(y: Any, a: Any, assume_a: Any = None, lower: bool = False, *, da: Tangent) -> Tangent:
     """(A⁻¹)˙ = −A⁻¹ Ȧ A⁻¹"""
     if assume_a == "diagonal":
         # SciPy 1.17 returns the other entries of a as they are.
@@ -86,9 +77,6 @@ def solve(
     a: Any,
     b: Any,
     lower: bool = False,
-    overwrite_a: bool = False,
-    overwrite_b: bool = False,
-    check_finite: bool = True,
     assume_a: Any = None,
     transposed: bool = False,
     *,
@@ -128,8 +116,6 @@ def solve_triangular(
     trans: Any = 0,
     lower: bool = False,
     unit_diagonal: bool = False,
-    overwrite_b: bool = False,
-    check_finite: bool = True,
     *,
     da: Tangent,
     db: Tangent,

@@ -19,54 +19,22 @@ from .. import errors
 from ..rules.call import fused_tree
 from ..values.levels import duals_in
 from ..values.objects import stripped
-from .distributions import Frozen, missing
-from .forms import composite, double
+from .distributions import ByMethods
+from .forms import double
 
 _LN2 = math.log(2.0)
 _LN_PI = math.log(math.pi)
 
 
-class Multivariate:
+class Multivariate(ByMethods):
     """A distribution by its log-density, a formula with SciPy's signature."""
 
     def __init__(self, name: str, log: str, formula: Callable[..., Any], active: str) -> None:
-        self.plain, self.name, self.active = getattr(plain, name), name, active
-        self.methods: dict[str, Callable[..., Any]] = {}
-        for method, of in ((log, formula), (log.removeprefix("log"), lambda *a, **k: np.exp(formula(*a, **k)))):
-            self.methods[method] = composite(self._plain(method), active)(self._formula(of))
-
-    def _plain(self, method: str) -> Callable[..., Any]:
-        bound = getattr(self.plain, method)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return bound(*args, **kwargs)
-
-        call.__name__ = call.__qualname__ = f"{self.name}.{method}"
-        call.__module__ = "scipy.stats"
-        return call
-
-    def _formula(self, formula: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with np.errstate(all="ignore"):  # SciPy's own call has warned
-                return np.squeeze(formula(*args, **kwargs))
-
-        call.__module__ = "dualdiff.scipy.stats"
-        return call
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Frozen:
-        self.plain(*stripped(fused_tree(args)), **stripped(fused_tree(kwargs)))  # SciPy's own check
-        return Frozen(self, args, kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        if name in self.__dict__.get("methods", {}):
-            return self.methods[name]
-        raise missing(self, name)
-
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.methods]
-
-    def __repr__(self) -> str:
-        return f"<dualdiff.scipy.stats.{self.name}>"
+        super().__init__(getattr(plain, name), name)
+        self.active = active
+        self.declare(log, lambda *args, **kwargs: np.squeeze(formula(*args, **kwargs)), active)
+        density = lambda *args, **kwargs: np.squeeze(np.exp(formula(*args, **kwargs)))
+        self.declare(log.removeprefix("log"), density, active)
 
 
 def _rows(x: Any, d: int) -> Any:

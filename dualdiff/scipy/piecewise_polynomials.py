@@ -21,7 +21,7 @@ from ..rules.call import fused_tree
 from ..transforms.arguments import presented
 from ..values.levels import duals_in
 from ..values.objects import stripped
-from .forms import composite, double
+from .forms import composite, double, undefined_where
 
 # Arrays as SciPy's splines take them.
 
@@ -34,11 +34,6 @@ def owned(x: Any) -> Any:
 def spread(x: Any, ndim: int) -> Any:
     """With axes of length 1 at the end, for ``ndim`` of them."""
     return np.reshape(x, (*np.shape(x), *(1,) * ndim))
-
-
-def undefined(result: Any, where: Any) -> Any:
-    """The derivative of a value that is nan is nan."""
-    return result * np.where(where, np.nan, 1.0) if np.any(where) else result
 
 
 def on_axis(result: Any, points_ndim: int, axis: int) -> Any:
@@ -91,7 +86,7 @@ def evaluate(c: Any, x: Any, points: Any, nu: int, extrapolate: Any, axis: int) 
         return None
     if not extrapolate:
         lo, hi = min(knots[0], knots[-1]), max(knots[0], knots[-1])
-        result = undefined(result, spread((t < lo) | (t > hi), ndim))
+        result = undefined_where(result, spread((t < lo) | (t > hi), ndim))
     return on_axis(result, np.ndim(t), axis)
 
 

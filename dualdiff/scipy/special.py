@@ -9,6 +9,7 @@ Source: NIST Digital Library of Mathematical Functions (DLMF), sections given wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -197,34 +198,19 @@ def perm(y: Any, N: Any, k: Any, exact: bool = False, *, dN: Tangent, dk: Tangen
 # Derivatives of Bessel functions, and spherical ones.
 
 
-@tangent_rule(scipy.special.jvp)
-def jvp(y: Any, v: Any, z: Any, n: int = 1, *, dz: Tangent) -> Tangent:
-    return _scaled(dz, jvp(v, z, n + 1))
+def _of_order(plain: Callable[..., Any]) -> Callable[..., Any]:
+    """A derivative of order n of a Bessel function: its own derivative in z is that of order n + 1."""
+
+    @tangent_rule(plain)
+    def derivative(y: Any, v: Any, z: Any, n: int = 1, *, dz: Tangent) -> Tangent:
+        return _scaled(dz, derivative(v, z, n + 1))
+
+    return derivative
 
 
-@tangent_rule(scipy.special.yvp)
-def yvp(y: Any, v: Any, z: Any, n: int = 1, *, dz: Tangent) -> Tangent:
-    return _scaled(dz, yvp(v, z, n + 1))
-
-
-@tangent_rule(scipy.special.ivp)
-def ivp(y: Any, v: Any, z: Any, n: int = 1, *, dz: Tangent) -> Tangent:
-    return _scaled(dz, ivp(v, z, n + 1))
-
-
-@tangent_rule(scipy.special.kvp)
-def kvp(y: Any, v: Any, z: Any, n: int = 1, *, dz: Tangent) -> Tangent:
-    return _scaled(dz, kvp(v, z, n + 1))
-
-
-@tangent_rule(scipy.special.h1vp)
-def h1vp(y: Any, v: Any, z: Any, n: int = 1, *, dz: Tangent) -> Tangent:
-    return _scaled(dz, h1vp(v, z, n + 1))
-
-
-@tangent_rule(scipy.special.h2vp)
-def h2vp(y: Any, v: Any, z: Any, n: int = 1, *, dz: Tangent) -> Tangent:
-    return _scaled(dz, h2vp(v, z, n + 1))
+jvp, yvp = _of_order(scipy.special.jvp), _of_order(scipy.special.yvp)
+ivp, kvp = _of_order(scipy.special.ivp), _of_order(scipy.special.kvp)
+h1vp, h2vp = _of_order(scipy.special.h1vp), _of_order(scipy.special.h2vp)
 
 
 def _neighbours(f: Any, n: Any, z: Any, derivative: bool, before: float, after: float) -> Any:

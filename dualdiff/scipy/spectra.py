@@ -145,13 +145,9 @@ def eigh(
     b: Any = None,
     lower: bool = True,
     eigvals_only: bool = False,
-    overwrite_a: bool = False,
-    overwrite_b: bool = False,
     type: int = 1,
-    check_finite: bool = True,
     subset_by_index: Any = None,
     subset_by_value: Any = None,
-    driver: Any = None,
     *,
     da: Tangent,
     db: Tangent,
@@ -166,13 +162,9 @@ def eigvalsh(
     a: Any,
     b: Any = None,
     lower: bool = True,
-    overwrite_a: bool = False,
-    overwrite_b: bool = False,
     type: int = 1,
-    check_finite: bool = True,
     subset_by_index: Any = None,
     subset_by_value: Any = None,
-    driver: Any = None,
     *,
     da: Tangent,
     db: Tangent,
@@ -187,9 +179,6 @@ def eig(
     b: Any = None,
     left: bool = False,
     right: bool = True,
-    overwrite_a: bool = False,
-    overwrite_b: bool = False,
-    check_finite: bool = True,
     homogeneous_eigvals: bool = False,
     *,
     da: Tangent,
@@ -216,17 +205,7 @@ def _vector_tangent(w: Any, V: Any, a: Any, da: Tangent) -> Tangent:
 
 
 @tangent_rule(scipy.linalg.eigvals)
-def eigvals(
-    y: Any,
-    a: Any,
-    b: Any = None,
-    overwrite_a: bool = False,
-    check_finite: bool = True,
-    homogeneous_eigvals: bool = False,
-    *,
-    da: Tangent,
-    db: Tangent,
-) -> Tangent:
+def eigvals(y: Any, a: Any, b: Any = None, homogeneous_eigvals: bool = False, *, da: Tangent, db: Tangent) -> Tangent:
     return _eigenvalue_tangent(eigvals, y, a, b, homogeneous_eigvals, da, db)
 
 
@@ -245,22 +224,12 @@ def _eigenvalue_tangent(function: Any, w: Any, a: Any, b: Any, homogeneous: bool
 
 
 @tangent_rule(scipy.linalg.svd)
-def svd(
-    y: Any,
-    a: Any,
-    full_matrices: bool = True,
-    compute_uv: bool = True,
-    overwrite_a: bool = False,
-    check_finite: bool = True,
-    lapack_driver: str = "gesdd",
-    *,
-    da: Tangent,
-) -> Any:
+def svd(y: Any, a: Any, full_matrices: bool = True, compute_uv: bool = True, *, da: Tangent) -> Any:
     return singular_values.svd_tangent(y, a, full_matrices, compute_uv, da=da)
 
 
 @tangent_rule(scipy.linalg.svdvals)
-def svdvals(y: Any, a: Any, overwrite_a: bool = False, check_finite: bool = True, *, da: Tangent) -> Tangent:
+def svdvals(y: Any, a: Any, *, da: Tangent) -> Tangent:
     return singular_values.svdvals(y, a, dx=da)
 
 
@@ -274,31 +243,14 @@ def _cutoff(a: Any, atol: Any, rtol: Any) -> Any:
 
 
 @tangent_rule(scipy.linalg.pinv)
-def pinv(
-    y: Any,
-    a: Any,
-    atol: Any = None,
-    rtol: Any = None,
-    return_rank: bool = False,
-    check_finite: bool = True,
-    *,
-    da: Tangent,
-) -> Any:
+def pinv(y: Any, a: Any, atol: Any = None, rtol: Any = None, return_rank: bool = False, *, da: Tangent) -> Any:
     found = singular_values.pinv(y[0] if return_rank else y, a, _cutoff(a, atol, rtol), da=da)
     return (found, None) if return_rank else found
 
 
 @tangent_rule(scipy.linalg.pinvh)
 def pinvh(
-    y: Any,
-    a: Any,
-    atol: Any = None,
-    rtol: Any = None,
-    lower: bool = True,
-    return_rank: bool = False,
-    check_finite: bool = True,
-    *,
-    da: Tangent,
+    y: Any, a: Any, atol: Any = None, rtol: Any = None, lower: bool = True, return_rank: bool = False, *, da: Tangent
 ) -> Any:
     a = hermitian_of(a, "L" if lower else "U")
     found = singular_values.pinv(y[0] if return_rank else y, a, _cutoff(a, atol, rtol), da=hermitian(da, lower))
@@ -306,19 +258,7 @@ def pinvh(
 
 
 @tangent_rule(scipy.linalg.lstsq)
-def lstsq(
-    y: Any,
-    a: Any,
-    b: Any,
-    cond: Any = None,
-    overwrite_a: bool = False,
-    overwrite_b: bool = False,
-    check_finite: bool = True,
-    lapack_driver: Any = None,
-    *,
-    da: Tangent,
-    db: Tangent,
-) -> Any:
+def lstsq(y: Any, a: Any, b: Any, cond: Any = None, lapack_driver: Any = None, *, da: Tangent, db: Tangent) -> Any:
     x, residues, rank, s = y
     if a.ndim != 2 or not a.size:
         raise errors.unsupported(lstsq, "of a batch or an empty matrix", [a.shape])

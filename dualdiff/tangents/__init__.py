@@ -7,7 +7,7 @@ transform is still running, and how to do linear algebra on its own kind of tang
     dense.py             blocks of them, of shape (k, *value.shape)                forward mode, k directions
     tape.py              operations of a recorded linear program                   reverse mode
     structural_zeros.py  dense blocks with the entries that a seed reached         a zero that meets an infinite partial
-    pattern.py           index sets (rows.py) pushed through a record; reach.py    sparsity
+    pattern.py           index sets (rows.py, reach.py), through a record          sparsity (pattern_sweep.py)
     gauges.py            no kind, but a part of a tangent that is not known        vectors that a matrix does not fix
 
 The four operations, and the law that each obeys (x, y tangents; α a number; op one of the four):

@@ -222,6 +222,12 @@ class Patterns(Perturbation):
         whole.sort_indices()
         return Rows(shape, dtype, whole.indptr.astype(INDEX, copy=False), whole.indices.astype(INDEX, copy=False))
 
+    def everywhere(self, tangents: Iterable[Rows], like: Any) -> Rows:
+        """Of a map of which nothing is known: every entry of the result may depend on every entry of these."""
+        whole = stacked(tuple(tangents))
+        one = self._merged(whole, np.zeros(whole.size, INDEX), np.arange(whole.size), (), like.dtype)
+        return self._broadcast(one, like.shape).labelled(like.shape, like.dtype)
+
     def linear_map(
         self, tangent: Rows, apply: Callable[[Any], Any], transpose: Callable[[Any], Any], like: Any
     ) -> Rows:

@@ -6,13 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from .holding import memory_of
 from .maps import LinearMap, Pullback
 from .operations import Contract, Node
 from .pattern import MOST_ENTRIES, Patterns, TooManyEntries, Written
-from .rows import INDEX, Rows, identity, stacked
+from .rows import Rows, identity
 from .tape import Tape
 from .writes import Overwrite
 
@@ -82,11 +80,7 @@ def _needed(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node],
 def _dense(node: Pullback, tangent_of: Callable[[Node], Any], patterns: Patterns) -> Rows | None:
     """A rule for reverse mode alone says nothing of its pattern: every output may depend on every input."""
     given = [rows for parent in node.parents if (rows := tangent_of(parent)) is not None]
-    if not given:
-        return None
-    whole = stacked(given)
-    one = patterns._merged(whole, np.zeros(whole.size, INDEX), np.arange(whole.size), (), node.dtype)
-    return patterns._broadcast(one, node.shape).labelled(node.shape, node.dtype)
+    return patterns.everywhere(given, node) if given else None
 
 
 def _described(node: Node) -> str:

@@ -16,73 +16,13 @@ from ..values import kinds
 from ..values.dual import size_of
 from ..values.kinds import ARRAYS
 from .argnums import checked_argnums, selected
+from .forward import jacfwd
 from .recording import Recording, own, recorded
 from .refusals import Options, check_function
 from .rows import by_rows
-from .transformed import P, Transformed
+from .transformed import P, Transformed, parameters_of
 from .variable import Variable
 from .weights import captured
-
-
-def value_and_grad(
-    f: Callable[P, Any],
-    argnums: int | Sequence[int] | None = 0,
-    *,
-    has_aux: bool = False,
-    weights: Any = None,
-    holomorphic: bool = False,
-) -> Callable[P, Any]:
-    """Function computing the value and the gradient of a scalar ``f`` by reverse mode.
-
-    Parameters
-    ----------
-    f : callable
-        A function that returns a real scalar, or an array of one entry.
-    argnums : int, sequence of int or None, default 0
-        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
-    has_aux : bool, default False
-        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
-    weights : Variable or tree of Variable, optional
-        Variables that ``f`` captures.  The gradient is then the pair (gradients of the arguments, gradients of the
-        weights), or with ``argnums=None`` those of the weights alone, in the structure of ``weights``.
-    holomorphic : bool, default False
-        Whether argument and result are complex and the derivative wanted is the complex one.
-
-    Returns
-    -------
-    callable
-        A function of the arguments of ``f`` that returns ``(y, gradient)``, with ``has_aux`` ``((y, aux), gradient)``.
-        The gradient has the structure and shapes of the argument.
-
-    Raises
-    ------
-    TypeError
-        If the result is no real scalar.
-    UnsupportedFunction
-        If ``f`` calls a NumPy function that has no rule.
-
-    Notes
-    -----
-    Cost: a small multiple of ``f``, whatever the number of inputs.
-    For a complex argument the gradient is ∂f/∂x − i ∂f/∂y.
-    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
-    (np.float64(5.0), array([2., 4.]))
-    """
-    check_function(f, "value_and_grad")
-    argnums, variables, structure = _checked(f, argnums, weights, "value_and_grad")
-    both = value_and_gradient(f, argnums, "value_and_grad", has_aux, variables, structure, holomorphic)
-
-    def value_and_gradient_of_f(*args: Any, **kwargs: Any) -> Any:
-        return both(args, kwargs)
-
-    return Transformed(
-        value_and_gradient_of_f, value_and_grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic
-    )
 
 
 def grad(
@@ -142,6 +82,58 @@ def grad(
         return (gradient, y[1]) if has_aux else gradient
 
     return Transformed(gradient_of_f, grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic)
+
+
+@parameters_of(grad)
+def value_and_grad(
+    f: Callable[P, Any],
+    argnums: int | Sequence[int] | None = 0,
+    *,
+    has_aux: bool = False,
+    weights: Any = None,
+    holomorphic: bool = False,
+) -> Callable[P, Any]:
+    """Function computing the value and the gradient of a scalar ``f`` by reverse mode.
+
+    Parameters
+    ----------
+    As of `grad`.
+
+    Returns
+    -------
+    callable
+        A function of the arguments of ``f`` that returns ``(y, gradient)``, with ``has_aux`` ``((y, aux), gradient)``.
+        The gradient has the structure and shapes of the argument.
+
+    Raises
+    ------
+    TypeError
+        If the result is no real scalar.
+    UnsupportedFunction
+        If ``f`` calls a NumPy function that has no rule.
+
+    Notes
+    -----
+    Cost: a small multiple of ``f``, whatever the number of inputs.
+    For a complex argument the gradient is ∂f/∂x − i ∂f/∂y.
+    Source: Griewank & Walther, *Evaluating Derivatives*, ch. 3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> value_and_grad(lambda x: np.sum(x * x))(np.array([1.0, 2.0]))
+    (np.float64(5.0), array([2., 4.]))
+    """
+    check_function(f, "value_and_grad")
+    argnums, variables, structure = _checked(f, argnums, weights, "value_and_grad")
+    both = value_and_gradient(f, argnums, "value_and_grad", has_aux, variables, structure, holomorphic)
+
+    def value_and_gradient_of_f(*args: Any, **kwargs: Any) -> Any:
+        return both(args, kwargs)
+
+    return Transformed(
+        value_and_gradient_of_f, value_and_grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic
+    )
 
 
 def value_and_gradient(
@@ -288,6 +280,7 @@ def _as_given(row: Any, primal: Any) -> Any:
     return row
 
 
+@parameters_of(jacfwd)
 def jacrev(
     f: Callable[P, Any],
     argnums: int | Sequence[int] = 0,
@@ -302,21 +295,7 @@ def jacrev(
 
     Parameters
     ----------
-    f : callable
-        A function of arrays or trees of them.
-    argnums : int or sequence of int, default 0
-        The arguments to differentiate, negative counts from the end.  Several give a tuple of derivatives.
-    chunk_size : int, optional
-        Directions at a time, which bounds the memory.  By default as many as a block of one megabyte holds.
-    has_aux : bool, default False
-        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
-    holomorphic : bool, default False
-        Whether argument and result are complex and the derivative wanted is the complex one.
-    workers : int or callable, optional
-        So many processes, or anything like `map`, for the chunks.  What goes to processes is pickled: ``f`` is a
-        function of a module.  Worth it where ``f`` takes long and its arrays fit the caches.
-    progress : bool or callable, optional
-        True for a bar of tqdm, or a function of how many chunks are done and how many there are.
+    As of `jacfwd`.
 
     Returns
     -------

@@ -21,7 +21,7 @@ from .directions import Point
 from .refusals import check_chunk_size, check_function
 from .reverse import grad
 from .sparse_derivative import SparseDerivative
-from .transformed import Transformed
+from .transformed import Transformed, parameters_of
 from .workers import check_workers
 
 
@@ -147,6 +147,7 @@ def sparse_jacobian(
     return _sparse_jacobian(sparse_jacobian, f, argnums, *options)
 
 
+@parameters_of(sparse_jacobian)
 def value_and_sparse_jacobian(
     f: Callable[..., Any],
     argnums: int | Sequence[int] = 0,
@@ -163,25 +164,7 @@ def value_and_sparse_jacobian(
 
     Parameters
     ----------
-    f : callable
-        A function of real arrays or trees of them.
-    argnums : int or sequence of int, default 0
-        The arguments to differentiate, negative counts from the end; several are laid end to end.
-    pattern : sparse array or matrix, optional
-        The pattern, where it is known; all entries that it stores count.
-    mode : {"auto", "fwd", "rev"}, default "auto"
-        By columns, by rows, or what is cheaper: dense rows backwards and the rest forwards.
-    check : bool, default True
-        Whether each call checks the pattern by one more direction.  Without it an entry that the pattern lacks is wrong
-        without notice.
-    chunk_size : int, optional
-        Directions at a time, for less memory.
-    has_aux : bool, default False
-        Whether ``f`` returns a pair ``(y, aux)``, of which ``aux`` is handed out undifferentiated.
-    workers : int or callable, optional
-        So many processes, or anything like `map`, for those chunks, as `jacfwd`.
-    progress : bool or callable, optional
-        True for a bar (tqdm), or a function of how many chunks are done and how many there are.
+    As of `sparse_jacobian`.
 
     Returns
     -------

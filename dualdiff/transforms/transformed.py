@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from types import MethodType
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 
 from .arguments import presented
 
 P = ParamSpec("P")  # the arguments of the user's function, which what a transform returns takes too
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Transformed:
@@ -51,3 +53,15 @@ class Transformed:
 
 def _made(transform: Callable[..., Any], args: tuple[Any, ...], options: dict[str, Any]) -> Any:
     return transform(*args, **options)
+
+
+def parameters_of(other: Callable[..., Any]) -> Callable[[F], F]:
+    """Give a transform's text the parameters of another one, where it says "As of" that: written once."""
+
+    def complete(transform: F) -> F:
+        found = re.search(r"Parameters\n *-+\n(.*?)\n\n *Returns\n", other.__doc__ or "", re.DOTALL)
+        if found and transform.__doc__:  # not under -OO
+            transform.__doc__ = re.sub(rf" *As of `{other.__name__}`\.", lambda _: found[1], transform.__doc__)
+        return transform
+
+    return complete
