@@ -10,25 +10,47 @@ Tests marked ``long`` come first, so that of several processes none waits for th
 """
 
 import functools
+import gc
 import os
+import sys
+from pathlib import Path
+
+# Where the environment wants no bytecode beside the sources, it is kept beside what pytest caches: else each worker of
+# pytest-xdist rewrites the assertions of all tests, and each process that a test starts compiles the package.
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+    sys.dont_write_bytecode = False
+    sys.pycache_prefix = str(Path(__file__).parent.parent / ".pytest_cache" / "bytecode")
+    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
+# Workers share the cores, and matrices are small: one thread of BLAS in each process.  NumPy asks when it is imported.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 from hypothesis import settings
 
 from dualdiff import table
 from dualdiff.rules import declaring
+from tests.laws import Cases
 
 table.complete("numpy")  # tests look through the table of rules, which is filled as it is needed
-
-# Workers of pytest-xdist, which are started after this, share the cores: one thread of BLAS in each.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
+    for item in items:  # what ``-k`` knows of a test that checks several cases (laws.py)
+        cases = getattr(item, "callspec", None) and item.callspec.params.get("cases")
+        if isinstance(cases, Cases):
+            item.extra_keyword_matches.update(name for name, _ in cases)
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_collection_finish():
+    """What was collected stays to the end: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 class Calls:

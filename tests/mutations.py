@@ -1,6 +1,6 @@
 """Faults planted in rules, and the tests that must catch each of them.  Not part of a run of the suite:
 
-    python -m tests.mutations            all of them, about four minutes
+    python -m tests.mutations            all of them, about five minutes
     python -m tests.mutations tanh det   those whose description has one of these words
 
 A fault is one replacement in one file of the package, made in a copy that is removed afterwards.  It is caught if the
@@ -178,6 +178,48 @@ FAULTS = [
         "support = support & plain(partial)",
         "pass",
         "tests/test_structural_zeros.py",
+    ),
+    Fault(
+        "a partial of SciPy has the other sign",
+        "special/bessel.py",
+        "edged(sc.i0, lambda y, x: sc.i1(x))",
+        "edged(sc.i0, lambda y, x: -sc.i1(x))",
+        f"{RULES} -k extrapolated_and_special.i0",
+    ),
+    Fault(
+        "a product with a constant loses entries of the support",
+        "tangents/structural_zeros.py",
+        "contracted(tangent.support * 1.0, subscripts, np.ones(np.shape(plain(operand)))) > 0,",
+        "contracted(tangent.support * 1.0, subscripts, np.ones(np.shape(plain(operand)))) > 1,",
+        "tests/test_structural_zeros.py",
+    ),
+    Fault(
+        "a sum has the support of its last term",
+        "tangents/structural_zeros.py",
+        "            union = union | support\n",
+        "            union = support\n",
+        "tests/test_structural_zeros.py -k terms",
+    ),
+    Fault(
+        "staging reads before a write what was written in it",
+        "staging/passes.py",
+        "version[program.root(number)] += 1",
+        "version[program.root(number)] += 0",
+        "tests/test_staging.py",
+    ),
+    Fault(
+        "two columns of one row share a colour",
+        "transforms/colouring.py",
+        "        if int(best.max()) + 1 == bound:\n            break",
+        "        best = np.minimum(best, bound - 1)\n        if int(best.max()) + 1 == bound:\n            break",
+        "tests/test_sparse.py",
+    ),
+    Fault(
+        "a stand-in gives a plain float",
+        "adapting/mathematics.py",
+        "        return presented(with_primal(found, value))",
+        "        return value",
+        "tests/test_adapting.py -k numbers",
     ),
 ]
 

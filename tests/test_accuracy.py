@@ -13,6 +13,7 @@ from benchmarks import accuracy
 from dualdiff.rules.ufuncs import unknown
 from dualdiff.scipy import stats
 from dualdiff.table import RULES
+from tests.laws import together
 
 MP = mpmath.MPContext()
 MP.dps = 50
@@ -252,7 +253,7 @@ SLOW = ("kv(", "kve(", "yv(", "k0", "k1", "y0", "y1", "ndtri", "erfinv", "erfcin
 SWEPT = accuracy.context()
 
 
-@pytest.mark.parametrize("case", accuracy.cases(SWEPT), ids=lambda case: case.name)
+@together(accuracy.cases(SWEPT), ids=lambda case: case.name, of=8)
 def test_derivatives_are_exact_to_rounding_at_some_points_of_the_sweep(case):
     slow = case.name.startswith(SLOW)
     count = 1 if slow else 6

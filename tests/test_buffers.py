@@ -405,30 +405,31 @@ VIEWS = [_of_itself, _everything, _turned_twice, _by_method, _in_another_shape, 
 @law(of=of_real_arrays)
 def test_before_and_after_a_dual_is_written_a_rule_is_right_or_raises(sample):
     for i, arg in enumerate(sample.args):
-        for view in VIEWS:
 
-            def f(x, i=i, view=view, f=sample.f, args=sample.args):
-                buffer = np.zeros(x.shape, x.dtype)
-                seen = view(buffer)
-                buffer[...] = args[i]
-                given = [np.copy(a) for a in args]
-                given[i] = seen
-                before = [np.copy(leaf) for leaf in leaves(f(*given))]  # not as a view of what is written
-                seen[...] = x * 1.0
-                given = [np.copy(a) for a in args]
-                given[i] = seen
-                return before, leaves(f(*given))
+        def expected(x, i=i, f=sample.f, args=sample.args):
+            return leaves(f(*[x * 1.0 if j == i else a for j, a in enumerate(args)]))
 
-            def expected(x, i=i, f=sample.f, args=sample.args):
-                return leaves(f(*[x * 1.0 if j == i else a for j, a in enumerate(args)]))
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            direction = np.full_like(arg, 0.75)
+            try:
+                right, right_dot = dd.jvp(expected, (arg,), (direction,))
+            except (TypeError, ValueError):  # no derivative in this argument alone
+                continue
+            for view in VIEWS:
 
-            with np.errstate(all="ignore"), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                direction = np.full_like(arg, 0.75)
-                try:
-                    right, right_dot = dd.jvp(expected, (arg,), (direction,))
-                except (TypeError, ValueError):  # no derivative in this argument alone
-                    continue
+                def f(x, i=i, view=view, f=sample.f, args=sample.args):
+                    buffer = np.zeros(x.shape, x.dtype)
+                    seen = view(buffer)
+                    buffer[...] = args[i]
+                    given = [np.copy(a) for a in args]
+                    given[i] = seen
+                    before = [np.copy(leaf) for leaf in leaves(f(*given))]  # not as a view of what is written
+                    seen[...] = x * 1.0
+                    given = [np.copy(a) for a in args]
+                    given[i] = seen
+                    return before, leaves(f(*given))
+
                 (before, after), (before_dot, after_dot) = dd.jvp(f, (arg,), (direction,))
                 assert all(np.all(d == 0) for d in before_dot)
                 for one, two, other in zip(before, after, right, strict=True):

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import dualdiff as dd
 from dualdiff.table import RULES
 from dualdiff.testing import derivative_at_zero
+from tests.laws import together
 
 from .agreement import agree, agrees, plain_numpy_has
 
@@ -31,8 +32,10 @@ UFUNCS = [
 ]
 
 
-@pytest.mark.parametrize("quadrant", [1, -1, 1j, -1j], ids=str)
-@pytest.mark.parametrize("ufunc", UFUNCS, ids=lambda f: f.__name__)
+@together(
+    [(ufunc, quadrant) for ufunc in UFUNCS for quadrant in (1, -1, 1j, -1j)],
+    ids=lambda case: f"{case[0].__name__}, {case[1]}",
+)
 def test_every_elementwise_function_of_complex_numbers(ufunc, quadrant):
     args = (quadrant * Z, W)[: ufunc.nin]
     agree(ufunc, args, rtol=1e-6, second=quadrant == 1)
@@ -164,7 +167,7 @@ for _name in SEVERAL_AXES:
     )]  # fmt: skip
 
 
-@pytest.mark.parametrize("call", CALLS)
+@together(CALLS)
 def test_call_of_complex_numbers_agrees_with_differences(call):
     if not plain_numpy_has(call):
         pytest.skip("not in this NumPy")

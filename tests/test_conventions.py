@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
+from tests.laws import together
 
 inf, nan = np.inf, np.nan
 
@@ -153,10 +154,9 @@ CASES = {
 }  # fmt: skip
 
 
-@each_mode
-@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@together([(case, mode) for case in CASES for mode in MODES], ids=" by ".join)
 def test_convention(case, mode):
-    f, x, expected = case
+    (f, x, expected), mode = CASES[case], MODES[mode]
     x = np.asarray(x) if isinstance(x, list) else x
 
     assert_allclose(mode(f)(x), expected, atol=1e-15)

@@ -17,9 +17,10 @@ from dualdiff.table import RULES
 
 from .agreement import NEWEST, agree, agrees, plain_numpy_has
 from .calls import CALLS, CHECKLIST
+from .laws import together
 
 
-@pytest.mark.parametrize("call", CALLS)
+@together(CALLS)
 def test_call_agrees_with_numpy_and_with_differences(call):
     grids = np.polynomial.polynomial.polygrid2d
     if not plain_numpy_has(call) or ("polygrid2d" in call and grids not in RULES):  # overridable since NumPy 2.1
@@ -113,7 +114,7 @@ def innermost(args):
     return max(duals, key=lambda dual: dual.perturbation.level, default=None)
 
 
-@pytest.mark.parametrize("f", PUBLIC, ids=lambda f: f.__name__)
+@together(PUBLIC, ids=lambda f: f.__name__, of=6)
 def test_every_keyword_and_operand_of_a_ufunc(f):
     args = drawn(f, (3, 4))
     calls = [
@@ -152,7 +153,7 @@ def test_every_keyword_and_operand_of_a_ufunc(f):
         agree(program, arguments)
 
 
-@pytest.mark.parametrize("f", [f for f in PUBLIC if f.nin == 2 and f.nout == 1], ids=lambda f: f.__name__)
+@together([f for f in PUBLIC if f.nin == 2 and f.nout == 1], ids=lambda f: f.__name__, of=6)
 def test_every_method_of_a_ufunc(f):
     (x,) = drawn(np.square, (3, 4), 5)
     x = np.abs(x) + 0.2

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import dualdiff
+from tests.laws import together
 
 ROOT = Path(dualdiff.__file__).parent
 
@@ -82,7 +83,7 @@ def test_every_file_and_folder_has_its_floor():
     assert len(FLOORS) <= 10
 
 
-@pytest.mark.parametrize("name", MODULES)
+@together(MODULES)
 def test_imports_run_downwards(name):
     upwards = [
         other for other in IMPORTS[name] if room(other) != room(name) and FLOOR[room(other)] >= FLOOR[room(name)]

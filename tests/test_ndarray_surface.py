@@ -10,6 +10,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 import dualdiff as dd
+from tests.laws import together
 
 from .agreement import agrees, plain_numpy_has
 
@@ -194,7 +195,7 @@ math.trunc(a) + a
 SCOPE = {"copy": copy, "math": math, "operator": operator, "setitem": operator.setitem}
 
 
-@pytest.mark.parametrize("call", CALLS.strip().splitlines())
+@together(CALLS.strip().splitlines())
 def test_member_agrees_with_numpy_and_with_differences(call):
     if not plain_numpy_has(call, SCOPE):
         pytest.skip("not in this NumPy")

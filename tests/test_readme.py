@@ -17,6 +17,7 @@ import pytest
 
 import dualdiff
 from dualdiff.__main__ import main
+from tests.laws import together
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -142,7 +143,7 @@ def test_readme_has_each_set_up_command_on_one_line():
 MODULES = ["dualdiff", *(module.name for module in pkgutil.walk_packages(dualdiff.__path__, "dualdiff."))]
 
 
-@pytest.mark.parametrize("name", MODULES)
+@together(MODULES, of=10)
 def test_examples_of_docstrings_are_right(name):
     failed, _ = doctest.testmod(importlib.import_module(name))
 

@@ -6,6 +6,7 @@ from numpy.testing import assert_array_equal
 
 import dualdiff as dd
 from dualdiff.table import RULES
+from tests.laws import together
 
 WINDOW = np.lib.stride_tricks.sliding_window_view
 # name -> a function of an array of shape (4, 4) that may or may not share memory with it
@@ -93,7 +94,8 @@ LAYOUTS = {
 }
 START = np.arange(16.0).reshape(4, 4)
 RATES = 1.0 + np.arange(16.0).reshape(4, 4) ** 2
-each_function = pytest.mark.parametrize("function", FUNCTIONS.values(), ids=FUNCTIONS)
+WORK = {f"{name}, {layout}": (FUNCTIONS[name], LAYOUTS[layout]) for layout in LAYOUTS for name in FUNCTIONS}
+each_function_and_layout = together(WORK.values(), ids=WORK)
 each_layout = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 
 
@@ -127,10 +129,9 @@ def writeable(x):
     return isinstance(x, np.ndarray) and x.flags.writeable
 
 
-@each_layout
-@each_function
 @pytest.mark.filterwarnings("ignore:future versions will not create a writeable array from broadcast_array")
 @pytest.mark.filterwarnings("ignore:Numpy has detected that you")  # the same
+@each_function_and_layout
 def test_writes_reach_whom_they_reach_in_numpy(function, layout):
     for program in (written_through, read_back):
         for dtype in (float, complex):
@@ -149,8 +150,7 @@ def check_writes(f):
         np.testing.assert_allclose(a, (after - before) / (2 * h), rtol=1e-8, atol=1e-6)
 
 
-@each_layout
-@each_function
+@each_function_and_layout
 def test_second_derivatives_see_the_same_views(function, layout):
     def f(x):
         early, result, buffer = read_back(x, function, layout, float)
@@ -166,8 +166,7 @@ def test_second_derivatives_see_the_same_views(function, layout):
 
 
 @pytest.mark.usefixtures("as_written")
-@each_layout
-@each_function
+@each_function_and_layout
 def test_result_shares_memory_exactly_where_that_of_numpy_does(function, layout):
     plain = layout(START * 1.0)
     shares = np.shares_memory(function(plain), plain)

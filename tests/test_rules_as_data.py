@@ -11,7 +11,8 @@ from dualdiff.table import RULES, Rule
 from dualdiff.tangents.expression import Tangent
 from dualdiff.values.dual import Dual
 from dualdiff.values.levels import duals_in, innermost
-from tests.samples import functions, samples_of
+from tests.laws import each_rule
+from tests.samples import samples_of
 
 pytestmark = pytest.mark.usefixtures("as_written")  # whose calls are the rules' own
 
@@ -101,7 +102,7 @@ def observed_at(sample):
     return observed
 
 
-@pytest.mark.parametrize("function", functions(), ids=name_of)
+@each_rule
 def test_tangent_is_what_the_call_adds_to_the_value(function):
     """Of every call of the function itself that a sample makes under jvp, but those with ``out=``.
 

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
 from dualdiff.scipy import linalg
+from tests.laws import together
 from tests.samples import well_conditioned
 from tests.scipy_samples import check, pairing
 
@@ -274,7 +275,7 @@ LOOSE = {"expm scaled": 1e-5, "tanm": 1e-6, "qr pivoting r": 1e-6}
 DOUBLE = {"logm", "logm rotation"}
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@together(SAMPLES, of=10)
 def test_derivatives_of_all_kinds_agree_with_differences(name):
     f, args = SAMPLES[name]
 

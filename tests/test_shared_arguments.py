@@ -5,6 +5,7 @@ import pytest
 
 import dualdiff as dd
 from dualdiff.pytrees.trees import flatten
+from tests.laws import together
 
 
 def array():
@@ -72,9 +73,13 @@ def overlapping(kind):
     }[kind]
 
 
-@pytest.mark.parametrize("f", WRITING)
-@pytest.mark.parametrize("transform", TRANSFORMS)
-@pytest.mark.parametrize("kind", ["same", "view", "reversed", "parts", "buffer", "strided", "whole numbers"])
+KINDS = ("same", "view", "reversed", "parts", "buffer", "strided", "whole numbers")
+
+
+@together(
+    [(transform, f, kind) for transform in TRANSFORMS for kind in KINDS for f in WRITING],
+    ids=lambda case: f"{case[0]}, {case[1].__name__}, {case[2]}",
+)
 def test_argument_that_shares_memory_and_is_written_raises(transform, f, kind):
     with pytest.raises(TypeError, match=MESSAGE):
         TRANSFORMS[transform](f)(*overlapping(kind))

@@ -7,6 +7,7 @@ import dualdiff as dd
 from dualdiff.errors import name_of
 from tests import special_points
 from tests.excuses import EXCUSES
+from tests.laws import together
 from tests.samples import Sample
 from tests.special_points import KINDS, faults_of, rules, verdict
 
@@ -21,7 +22,7 @@ def excused(function):
     }
 
 
-@pytest.mark.parametrize("function", rules(), ids=name_of)
+@together(rules(), ids=name_of)
 def test_rule_is_right_at_its_special_points_or_excused(function):
     asked, faults = faults_of(function)
 

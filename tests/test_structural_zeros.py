@@ -176,3 +176,14 @@ def test_linear_maps_leave_entries_unreached(mode):
     assert_array_equal(mode(lambda z: np.sqrt(np.cumsum(z)))(x), [[inf, 0.0], [0.5, 0.5]])
     j = mode(lambda z: np.sqrt(np.abs(np.fft.irfft(np.fft.rfft(z)))) + np.imag(z * (1 + 2j)))(np.array([1.0, 4.0]))
     assert_array_equal(j.round(12), [[2.5, 0.0], [0.0, 2.25]])
+
+
+@pytest.mark.parametrize("mode", [dd.jacfwd, dd.jacrev])
+def test_a_sum_is_reached_by_what_reaches_any_of_its_terms(mode):
+    def f(x):
+        one, other = x[:1] * 2.0, x[1:2] * 3.0
+        beside = np.sqrt(x[2:])  # at 0: a nan, which asks for supports
+        return np.concatenate([(one + other) * 5.0, (other + one) * 7.0, (one - other) * 9.0, beside])
+
+    expected = [[10.0, 15.0, 0.0], [14.0, 21.0, 0.0], [18.0, -27.0, 0.0], [0.0, 0.0, np.inf]]
+    np.testing.assert_array_equal(mode(f)(np.array([0.5, 0.25, 0.0])), expected)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Calls
+from tests.laws import together
 from tests.mutations import FAULTS, ROOT
 
 FILES = sorted(Path(__file__).parent.rglob("*.py"))
@@ -91,7 +92,7 @@ def _root_name(function):
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@together(FILES, ids=lambda path: path.name)
 def test_stand_ins_are_counted_and_what_they_collect_is_read(path):
     if path.name == "conftest.py":
         pytest.skip("the fixture itself")

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff.tangents.pattern
@@ -19,6 +18,7 @@ from dualdiff.tangents.dense import Careful, Dense
 from dualdiff.tangents.single import CarefulSingle, Single
 from dualdiff.tangents.structural_zeros import Supported
 from dualdiff.tangents.tape import Renewing, Tape
+from tests.laws import together
 from tests.tangent_operations import OPERATIONS
 
 
@@ -109,9 +109,14 @@ BACKWARD = {
     "Renewing, one cotangent": Pulled(Renewing, 1, one=True),
 }
 DTYPES = (np.float64, np.complex128, np.float32)
-each_operation = pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
-each_forward = pytest.mark.parametrize("kind", FORWARD.values(), ids=FORWARD)
-each_backward = pytest.mark.parametrize("kind", BACKWARD.values(), ids=BACKWARD)
+
+
+def each_operation_with(kinds):
+    pairs = {f"{name}, {kind}": (OPERATIONS[name], kinds[kind]) for kind in kinds for name in OPERATIONS}
+    return together(pairs.values(), ids=pairs)
+
+
+each_forward, each_backward = each_operation_with(FORWARD), each_operation_with(BACKWARD)
 
 
 def random(rng, shape, dtype):
@@ -146,7 +151,6 @@ def assert_owned(result, given):
         assert not np.shares_memory(result, array)
 
 
-@each_operation
 @each_forward
 def test_operation_is_its_formula_in_each_direction(operation, kind):
     for dtype, program, constants, given, _ in cases(operation, kind.k):
@@ -157,7 +161,6 @@ def test_operation_is_its_formula_in_each_direction(operation, kind):
         assert_allclose(result, wanted, **tolerance(dtype))
 
 
-@each_operation
 @each_forward
 def test_operation_is_linear(operation, kind):
     for dtype, program, _, given, others in cases(operation, kind.k):
@@ -169,7 +172,6 @@ def test_operation_is_linear(operation, kind):
         assert_array_equal(kind(program, [np.zeros_like(block) for block in given]), 0.0 * kind(program, given))
 
 
-@each_operation
 @each_forward
 def test_result_owns_its_memory_and_arguments_stay_as_they_are(operation, kind):
     for _, program, constants, given, _ in cases(operation, kind.k):
@@ -183,7 +185,6 @@ def test_result_owns_its_memory_and_arguments_stay_as_they_are(operation, kind):
             assert bits([*constants, *given]) == before
 
 
-@each_operation
 @each_forward
 def test_memory_layout_of_the_tangents_does_not_matter(operation, kind):
     for dtype, program, _, given, _ in cases(operation, kind.k):
@@ -194,7 +195,6 @@ def test_memory_layout_of_the_tangents_does_not_matter(operation, kind):
             assert_allclose(kind(program, other), kind(program, given), **tolerance(dtype))
 
 
-@each_operation
 @each_backward
 def test_transpose_is_the_adjoint(operation, kind):
     """⟨c, op(t)⟩ = ⟨opᵀ(c), t⟩ in each direction, the op being what the formula says."""
@@ -213,7 +213,6 @@ def test_transpose_is_the_adjoint(operation, kind):
         assert_allclose(total, np.sum((c * forward).reshape(kind.k, -1), axis=1), **tolerance(dtype))
 
 
-@each_operation
 @each_backward
 def test_cotangents_of_several_inputs_are_arrays_of_their_own(operation, kind):
     for dtype, program, constants, given, _ in cases(operation, kind.k):

@@ -6,7 +6,6 @@ import operator
 import os
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -138,58 +137,72 @@ def of_numpy(x: dd.Variable) -> None:
 """
 
 
+WRONG_FILE = """
+import dualdiff as dd
+
+x = dd.Variable(1.0)
+a: int = x + 1
+x.sumn()
+x.reshape(2).nonsense
+x.sum(axsi=0).backwards()
+x & x
+"""
+
+TRANSFORMED_FILE = """
+import numpy as np
+import dualdiff as dd
+
+def loss(x: float, scale: float = 1.0) -> float:
+    return x * scale
+
+for transform in (dd.grad, dd.jacobian, dd.hessian):
+    transform(loss)(1.0, scale=2.0)
+dd.grad(loss)("text")
+dd.jacfwd(loss, 0)(1.0, size=2.0)
+"""
+
+KNOWN = sys.version_info >= (3, 12) or np.lib.NumpyVersion(np.__version__) >= "2.2.0"
+FILES = {"right": USER_FILE + OF_NUMPY * KNOWN, "wrong": WRONG_FILE, "transformed": TRANSFORMED_FILE}
+
+
 @pytest.fixture(scope="module")
 def mypy(tmp_path_factory):
-    """``mypy --strict`` of a user's file: its messages.  The package is checked once, and then taken from the cache."""
+    """``mypy --strict`` of a user's files, its messages by file: all in one run, for the package is checked in each."""
     pytest.importorskip("mypy")
     tmp_path = tmp_path_factory.mktemp("user")
-
-    def run(source):
-        file = tmp_path / "user.py"
-        file.write_text(textwrap.dedent(source), encoding="utf-8")
-        command = [
-            sys.executable,
-            "-m",
-            "mypy",
-            "--strict",
-            "--config-file",
-            "",
-            "--cache-dir",
-            str(tmp_path / "cache"),
-        ]
-        environment = {**os.environ, "MYPYPATH": str(PACKAGE.parent)}
-        done = subprocess.run([*command, str(file)], cwd=tmp_path, env=environment, capture_output=True, text=True)
-        assert done.returncode in (0, 1), done.stdout + done.stderr
-        # On the path, not installed, dualdiff is checked too, against the stubs of whatever NumPy this is.
-        lines = [line.removeprefix("user.py:") for line in done.stdout.splitlines() if line.startswith("user.py:")]
-        return [line for line in lines if "error:" in line]
-
-    return run
+    for name, source in FILES.items():
+        (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--cache-dir", os.devnull]
+    environment = {**os.environ, "MYPYPATH": str(PACKAGE.parent)}
+    done = subprocess.run(
+        [*command, *(f"{name}.py" for name in FILES)], cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    # On the path, not installed, dualdiff is checked too, against the stubs of whatever NumPy this is.
+    errors = [line for line in done.stdout.splitlines() if "error:" in line]
+    return {
+        name: [line.removeprefix(f"{name}.py:") for line in errors if line.startswith(f"{name}.py:")] for name in FILES
+    }
 
 
 @pytest.mark.long
 def test_a_users_file_passes_mypy_strict_with_the_types_that_it_states(mypy):
-    known = sys.version_info >= (3, 12) or np.lib.NumpyVersion(np.__version__) >= "2.2.0"
-
-    assert mypy(USER_FILE + OF_NUMPY * known) == []
+    assert mypy["right"] == []
 
 
 @pytest.mark.long
 def test_what_is_wrong_in_a_users_file_is_found(mypy):
-    source = """
-        import dualdiff as dd
-
-        x = dd.Variable(1.0)
-        a: int = x + 1
-        x.sumn()
-        x.reshape(2).nonsense
-        x.sum(axsi=0).backwards()
-        x & x
-    """
-    wrong = mypy(source)
+    wrong = mypy["wrong"]
 
     assert [int(error.split(":")[0]) for error in wrong] == [5, 6, 7, 8, 9]
     assert '"Variable" has no attribute "sumn"' in wrong[1]
+
+
+@pytest.mark.long
+def test_what_a_transform_returns_takes_the_arguments_of_the_function(mypy):
+    messages = mypy["transformed"]
+    assert len(messages) == 2
+    assert "incompatible type" in messages[0] and "size" in messages[1]
 
 
 def own_names(tree):
@@ -270,21 +283,3 @@ def test_operators_of_a_variable_that_only_a_number_on_the_left_or_math_calls(nu
     else:
         for whole in (math.floor, math.ceil, math.trunc):
             assert operator.eq(whole(w), whole(number)) and type(whole(w)) is int
-
-
-def test_what_a_transform_returns_takes_the_arguments_of_the_function(mypy):
-    program = """
-import numpy as np
-import dualdiff as dd
-
-def loss(x: float, scale: float = 1.0) -> float:
-    return x * scale
-
-for transform in (dd.grad, dd.jacobian, dd.hessian):
-    transform(loss)(1.0, scale=2.0)
-dd.grad(loss)("text")
-dd.jacfwd(loss, 0)(1.0, size=2.0)
-"""
-    messages = mypy(program)
-    assert len(messages) == 2
-    assert "incompatible type" in messages[0] and "size" in messages[1]

@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import dualdiff as dd
 from dualdiff.rules.ufuncs import Elementwise
 from dualdiff.table import RULES
+from tests.laws import together
 from tests.samples.elementwise import points
 
 # MindSpore's functional differentiation.
@@ -200,7 +201,7 @@ def test_pytorch_control_flow(start):
 RULES_OF_ONE = [rule for rule in RULES.values() if isinstance(rule, Elementwise) and len(rule.partials) == 1]
 
 
-@pytest.mark.parametrize("rule", RULES_OF_ONE, ids=lambda rule: rule.function.__name__)
+@together(RULES_OF_ONE, ids=lambda rule: rule.function.__name__)
 def test_dual_numbers_carry_the_derivative(rule):
     """f(a + bε) = f(a) + f'(a) b ε."""
     a, b = float(points(rule.domain[0], (), 3)), 1.75

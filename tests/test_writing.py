@@ -9,6 +9,7 @@ from dualdiff.errors import EscapedDual
 from dualdiff.table import RULES
 from dualdiff.testing import derivative_at_zero
 from dualdiff.transforms.recording import recorded
+from tests.laws import together
 
 X = np.array([0.3, 0.7, 0.45])
 V = np.array([1.0, -0.5, 2.0])
@@ -46,11 +47,11 @@ BUFFERS = {
     "moving": lambda x: np.stack([x * x, x + 1.0]),
 }
 each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
-each_buffer = pytest.mark.parametrize("buffer", BUFFERS.values(), ids=BUFFERS)
+INTO = {f"{write}, {buffer}": (WRITES[write], BUFFERS[buffer]) for buffer in BUFFERS for write in WRITES}
+each_write_into_each_buffer = together(INTO.values(), ids=INTO)
 
 
-@each_buffer
-@each_write
+@each_write_into_each_buffer
 def test_write_and_its_views_have_the_derivative_of_the_difference(write, buffer):
     def f(x):
         a = buffer(x)
@@ -70,8 +71,7 @@ def test_write_and_its_views_have_the_derivative_of_the_difference(write, buffer
         assert_allclose(exact, estimate, rtol=1e-9, atol=1e-9)
 
 
-@each_buffer
-@each_write
+@each_write_into_each_buffer
 def test_second_derivative_of_a_write(write, buffer):
     def f(x):
         a = buffer(x)

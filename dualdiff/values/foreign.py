@@ -215,6 +215,8 @@ def holds(x: Any, most: int = 1000) -> bool:
     pending = [x]
     while pending and len(seen) < most:
         item = pending.pop()
+        if type(item) in _ATOMS:  # most of what an object is made of
+            continue
         if is_carrier(item):
             return True
         if (
@@ -228,6 +230,7 @@ def holds(x: Any, most: int = 1000) -> bool:
     return False
 
 
+_ATOMS = frozenset({bool, int, float, complex, str, bytes, type(None)})
 _TRANSPARENT = (np.ndarray, list, tuple, dict)
 
 
