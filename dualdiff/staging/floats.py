@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import numpy as np
@@ -52,7 +52,7 @@ class _Text:
 
     def lines(self) -> tuple[list[str], list[Any]]:
         program = self.lowering.program
-        roots = [place for out in self.outputs for place in np.ravel(out).tolist()]
+        roots = 2 * [place for out in self.outputs for place in np.ravel(out).tolist()]  # they are looked at, too
         roots += [place for _, _, places in self.lowering.guards for place in np.ravel(places).tolist()]
         # What raises an error does so though nobody needs its result.
         raising = [step.out.number for step in program.steps if type(step.out) is Ref and may_raise(program, step)]
@@ -62,17 +62,14 @@ class _Text:
             for operand in self._operands(place):
                 self.uses[operand] += 1
         self.uses.update(roots + 2 * raised)  # in a statement of its own
-        used = {self.operations[place][1] for place in needed if self.operations[place][0] == "input"}
+        used: dict[int, dict[int, int]] = defaultdict(dict)  # by parameter, the places of its entries
+        for place in needed:
+            if self.operations[place][0] == "input":
+                used[self.operations[place][1]][self.operations[place][2]] = place
         lists: dict[int, str] = {}
         for number in program.parameters:
-            variable = program.variables[number]
             if number in used:
-                if variable.kind == "array":
-                    ravel = "" if len(variable.shape) == 1 else ".ravel()"
-                    lists[number] = f"{self.names[number]}_"
-                    self.body.append(f"{lists[number]} = {self.names[number]}{ravel}.tolist()")
-                elif variable.kind == "scalar":
-                    self.body.append(f"{self.names[number]} = float({self.names[number]})")
+                self._unpack(number, used[number], lists)
         guards = sorted(
             ((max(np.ravel(places).tolist(), default=-1), step, places) for _, step, places in self.lowering.guards),
             key=lambda guard: guard[0],
@@ -89,6 +86,27 @@ class _Text:
             results.append(self._result(out, item))
         return self.body, results
 
+    def _unpack(self, number: int, entries: dict[int, int], lists: dict[int, str]) -> None:
+        """A parameter as floats: a name for each entry, or a list of which few are used."""
+        variable, name = self.lowering.program.variables[number], self.names[number]
+        if variable.kind != "array":
+            if variable.kind == "scalar":
+                self.body.append(f"{name} = float({name})")
+            return
+        size = int(np.prod(variable.shape))
+        items = f"{name}{'' if len(variable.shape) == 1 else '.ravel()'}.tolist()"
+        if 2 * len(entries) < size:
+            lists[number] = f"{name}_"
+            self.body.append(f"{lists[number]} = {items}")
+            return
+        named = ["_"] * size
+        for at, place in entries.items():
+            named[at] = f"v{self.counter}"
+            self.counter += 1
+            self.text[place] = named[at], True
+        rows = ",\n".join(", ".join(named[i : i + 16]) for i in range(0, size, 16))
+        self.body += f"[{rows}] = {items}".split("\n")
+
     def _needed(self, roots: list[int]) -> list[int]:
         seen: set[int] = set()
         pending = list(roots)
@@ -104,6 +122,8 @@ class _Text:
         return () if operation[0] in ("literal", "input") else operation[1:]
 
     def _write(self, place: int, lists: dict[int, str]) -> None:
+        if place in self.text:
+            return
         operation = self.operations[place]
         what = operation[0]
         if what == "literal":
@@ -144,7 +164,7 @@ class _Text:
     def _tight(self, place: int) -> str:
         text, simple = self.text[place]
         what = self.operations[place][0]
-        return text if simple or what == "input" or what[0] in "mf" or what == "abs" else f"({text})"
+        return text if simple or what in ("input", "abs") or what[0] in "mf" else f"({text})"
 
     def _guard(self, step: Instruction, places: Any) -> None:
         if step.what == "bool":
@@ -161,11 +181,12 @@ class _Text:
         if set(places) <= self.checked:
             return
         self.checked.update(places)
-        texts = [self.text[place][0] for place in dict.fromkeys(places)]
+        texts = [self._tight(place) for place in dict.fromkeys(places)]
         texts = [text for text in texts if not _is_number(text)]
         for i in range(0, len(texts), 40):
-            # What is not finite is for the NumPy program, which also warns as NumPy does.
-            total = " + ".join(f"abs({text})" for text in texts[i : i + 40])
+            # What is not finite is for the NumPy program, which also warns as NumPy does.  A sum of what is infinite
+            # or a nan stays so.
+            total = " + ".join(texts[i : i + 40])
             self.body.append(f"if not math.isfinite({total}):")
             self.body.append("    raise OverflowError")
 

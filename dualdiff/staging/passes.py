@@ -20,13 +20,15 @@ from .arithmetic import direct, identities
 from .blocks import in_blocks
 from .memory import copies, fills, stores, views
 from .record import Constant, Instruction, Ref, Trace, Variable, refs
+from .signs import signs
 from .simplifying import Program, changed, finished, may_raise, without_result
 
 _ndarray = np.ndarray
 _FOLDED = 2**25  # bytes of the largest constant that folding makes
 ALL = frozenset(
-    {"fold", "views", "copies", "stores", "identities", "common", "dead", "direct", "nest", "reuse", "blocks", "floats"}
-)
+    {"fold", "views", "copies", "stores", "identities", "common", "signs", "dead", "direct", "nest", "reuse", "blocks",
+     "floats"}
+)  # fmt: skip
 
 
 class Options(NamedTuple):
@@ -245,6 +247,7 @@ _PASSES: list[tuple[str, Callable[[Program], Program]]] = [
     ("identities", identities),
     ("views", views),
     ("common", common),
+    ("signs", signs),
     ("dead", dead),
     ("direct", direct),
     ("blocks", in_blocks),

@@ -66,6 +66,7 @@ class Places:
         return self.make("literal", float(value))
 
     def binary(self, symbol: str, a: int, b: int) -> int:
+        """A sum, difference, product, quotient or comparison; its signs are moved to where they cost nothing."""
         one, other = self.operations[a], self.operations[b]
         if one[0] == "literal" and other[0] == "literal" and symbol in "+-*":
             return self.literal({"+": one[1] + other[1], "-": one[1] - other[1], "*": one[1] * other[1]}[symbol])
@@ -73,7 +74,31 @@ class Places:
             return b
         if symbol == "*" and other[0] == "literal" and other[1] == 1.0:
             return a
+        # Rounding is the same for both signs, so that these are the same to the last bit, zeros included.
+        if other[0] == "neg" and symbol in "+-":
+            return self.binary("-" if symbol == "+" else "+", a, other[1])
+        if one[0] == "neg" and symbol == "+":
+            return self.binary("-", b, one[1])
+        if symbol in "*/" and (one[0] == "neg") != (other[0] == "neg"):
+            a, b = (one[1], b) if one[0] == "neg" else (a, other[1])
+            return self.negative(self.binary(symbol, a, b))
+        if symbol == "*" and one[0] == "literal":
+            a, b, one, other = b, a, other, one
+        if (
+            symbol == "*"
+            and other[0] == "literal"
+            and one[0] == "+"
+            and one[1] == one[2]
+            and 1 <= abs(other[1]) <= 1e30
+        ):
+            return self.make("*", one[1], self.literal(2 * other[1]))
         return self.make(symbol, a, b)
+
+    def negative(self, a: int) -> int:
+        operation = self.operations[a]
+        if operation[0] == "literal":
+            return self.literal(-operation[1])
+        return operation[1] if operation[0] == "neg" else self.make("neg", a)
 
 
 class Lowering:
@@ -280,7 +305,7 @@ class Lowering:
             symbol = _SYMBOLS[what]
             return lambda a, b: places.binary(symbol, a, b)
         if what in ("__neg__", np.negative):
-            return lambda a: places.make("neg", a)
+            return places.negative
         if what in ("__abs__", np.absolute, np.fabs):
             return lambda a: places.make("abs", a)
         if what in (np.square,):

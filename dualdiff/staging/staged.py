@@ -25,6 +25,7 @@ from ..transforms.transformed import P, Transformed
 from ..values.objects import carries
 from .compiled import Program, Programs
 from .emission import Miss, NotANumber
+from .entrance import OTHER, entrance
 from .passes import ALL_PASSES, Options
 from .programs import copied_argument, is_dynamic, program_of
 from .record import StagingRefused, active
@@ -47,8 +48,21 @@ class Staged(Transformed):
         self._programs: dict[Any, list[Program]] = {}
         self._refused: dict[Any, str] = {}
         self._lock = threading.RLock()
+        self._last: tuple[Callable[..., Any], Program] | None = None  # the program of the last call, and its entrance
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        last = self._last
+        if last is not None and not kwargs:
+            try:
+                result = last[0](args)
+            except Miss:
+                self._last = None
+                return self._run(*args)
+            except Exception:
+                return self._unstaged(*args)
+            if result is not OTHER:
+                last[1].calls += 1
+                return result
         key: list[Any] = []
         leaves: list[Any] = []
         if _walk_call(args, kwargs, key, leaves) if kwargs else _walk(args, key, leaves):
@@ -63,6 +77,10 @@ class Staged(Transformed):
                     except Exception:  # the function's own, or one that it catches
                         return self._unstaged(*args, **kwargs)
                     program.calls += 1
+                    if not kwargs and not program.apart:
+                        if program.enter is None:
+                            program.enter = entrance(program.run, args, _SIMPLE)
+                        self._last = program.enter, program
                     return result
         return self._run(*args, **kwargs)
 
