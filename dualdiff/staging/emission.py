@@ -281,10 +281,22 @@ class Writer:
         if step.how == "operator" and step.what.startswith("__i") and step.written:
             symbol = _OPERATORS["__" + step.what[3:]]
             return [f"{self.value(step.args[0], 9)} {symbol}= {self.value(step.args[1])}"]
+        if step.how == "call" and step.written and not step.out and list(step.kwargs) == ["out"]:
+            return [self._into(step)]
         right = self.right_side(step).text
         if step.out is None or (type(step.out) is Ref and step.out.number in step.written):
             return [right]
         return [f"{self._targets(step.out)} = {right}"]
+
+    def _into(self, step: Instruction) -> str:
+        """``np.multiply(v, w, out=v)`` as ``v *= w``."""
+        out = step.kwargs["out"]
+        if type(out) is tuple and len(out) == 1:
+            out = out[0]
+        symbol = None if type(step.what) is tuple or type(out) is not Ref else _UFUNCS.get(step.what)
+        if symbol is not None and len(step.args) == 2 and step.args[0] == out and out.number not in self.inline:
+            return f"{self.name(out.number)} {symbol}= {self.value(step.args[1])}"
+        return self.right_side(step.replaced(step.args, {"out": out})).text
 
     def taking(self, step: Instruction, operand: int) -> list[str]:
         """A result written into the buffer of an operand, whose name it takes."""

@@ -22,11 +22,12 @@ from .memory import copies, fills, stores, views
 from .record import Constant, Instruction, Ref, Trace, Variable, refs
 from .signs import signs
 from .simplifying import Program, changed, finished, may_raise, without_result
+from .stacks import stacks
 
 _ndarray = np.ndarray
 _FOLDED = 2**25  # bytes of the largest constant that folding makes
 ALL = frozenset(
-    {"fold", "views", "copies", "stores", "identities", "common", "signs", "dead", "direct", "nest", "reuse", "blocks",
+    {"fold", "views", "copies", "stores", "identities", "common", "stacks", "signs", "dead", "direct", "nest", "reuse", "blocks",
      "floats"}
 )  # fmt: skip
 
@@ -247,6 +248,7 @@ _PASSES: list[tuple[str, Callable[[Program], Program]]] = [
     ("identities", identities),
     ("views", views),
     ("common", common),
+    ("stacks", stacks),
     ("signs", signs),
     ("dead", dead),
     ("direct", direct),

@@ -72,40 +72,40 @@ def signs(program: Program) -> Program:
                 return item
         return None
 
+    def subtracted(step: Instruction, i: int) -> Instruction | None:
+        """A sum with one term's sign taken into it."""
+        a, b = step.args
+        inner = flipped(b, i)
+        if inner is not None:
+            args = (a, inner)
+        elif step.what in _SUMS and (inner := flipped(a, i)) is not None:
+            args = (b, inner)
+        else:
+            return None
+        return Instruction(step.how, _FLIPPED[step.what], args, {}, step.out, step.written, step.line)
+
+    def multiplied(step: Instruction, i: int) -> Instruction | None:
+        """A product of a double and a number."""
+        for k, (item, factor) in enumerate((step.args, step.args[::-1])):
+            found = made.get(item.number) if type(item) is Ref else None
+            if found is None or not _is_double(found.step) or not _is_factor(factor):
+                continue
+            inner = of(found, item, i)
+            if inner is not None and program.variables[step.out.number].dtype == program.variables[item.number].dtype:
+                return step.replaced((inner, factor + factor) if k == 0 else (factor + factor, inner), {})
+        return None
+
     for i, step in enumerate(steps):
         if step.how not in ("operator", "call") or step.kwargs or step.errstate is not None:
             continue
         if type(step.what) is not tuple and step.what in _FLIPPED and _is_float_sum(program, step):
-            a, b = step.args
-            inner = flipped(b, i)
-            if inner is not None:
-                args = (a, inner)
-            elif step.what in _SUMS and (inner := flipped(a, i)) is not None:
-                args = (b, inner)
-            else:
-                continue
-            steps[i] = Instruction(step.how, _FLIPPED[step.what], args, {}, step.out, step.written, step.line)
-            continue
-        if _is_one_of(step, _MULTIPLY) and not step.written and type(step.out) is Ref:
-            for k, (item, factor) in enumerate((step.args, step.args[::-1])):
-                found = made.get(item.number) if type(item) is Ref else None
-                if found is None or not _is_double(found.step) or not _is_factor(factor):
-                    continue
-                inner = of(found, item, i)
-                if (
-                    inner is not None
-                    and program.variables[step.out.number].dtype == program.variables[item.number].dtype
-                ):
-                    args = (inner, factor + factor) if k == 0 else (factor + factor, inner)
-                    step = steps[i] = step.replaced(args, {})
-                    break
+            step = steps[i] = subtracted(step, i) or step
+        elif _is_one_of(step, _MULTIPLY) and not step.written and type(step.out) is Ref:
+            step = steps[i] = multiplied(step, i) or step
         if type(step.out) is Ref and uses[step.out.number] == 1 and not step.written:
             variable = program.variables[step.out.number]
-            if (
-                _is_float(variable)
-                and variable.root == step.out.number
-                and (_is_one_of(step, _NEGATIVES + _PRODUCTS) or _is_double(step))
-            ):
+            kept = _is_one_of(step, _NEGATIVES + _PRODUCTS) or _is_double(step)
+            if kept and _is_float(variable) and variable.root == step.out.number:
                 made[step.out.number] = _Found(i, step)
     return program._replace(steps=steps)
 
