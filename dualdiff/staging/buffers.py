@@ -5,6 +5,7 @@ Both look at *positions in the text*: an expression reads memory where the state
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ def laid_out(program: Program, nest: bool, reuse: bool) -> Layout:
 
 
 def is_large(variable: Variable) -> bool:
-    return variable.kind == "array" and int(np.prod(variable.shape)) >= LARGE
+    return variable.kind == "array" and math.prod(variable.shape) >= LARGE
 
 
 def _nested(program: Program) -> tuple[set[int], list[int]]:
@@ -94,9 +95,9 @@ def _reused(program: Program, final: list[int]) -> dict[int, int]:
         for number in step.reads:
             root = variables[number].root
             last[root] = max(last[root], final[i])
-        for number in refs(step.out):
+        for number in step.makes:
             last[variables[number].root] = max(last[variables[number].root], final[i])
-    own = {number for step in steps if _makes_its_own(step) for number in refs(step.out)}
+    own = {step.out.number for step in steps if _makes_its_own(step)}
     own -= set(program.parameters)
     for number in refs(program.outputs):
         own.discard(variables[number].root)

@@ -329,7 +329,7 @@ class Writer:
                 return [f"if {value} != {value}:", f"    {fail}"]
             if known.dtype.char not in "df":
                 return [f"if np.isnan({value}).any():", f"    {fail}"]
-            if int(np.prod(known.shape)) <= 4096:
+            if math.prod(known.shape) <= 4096:
                 probe = f"{value}.dot({value})" if len(known.shape) == 1 else f"np.vdot({value}, {value})"
             else:
                 probe = f"np.maximum.reduce({value}, axis=None)"
@@ -365,6 +365,20 @@ def compiled(name: str, text: str, namespace: dict[str, Any]) -> Callable[..., A
     _number += 1
     filename = f"<staged {name} {_number}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-    exec(compile(text, filename, "exec"), namespace)
+    first, _, second = text.partition(f"\n\n\ndef {name}_in_numpy(")
+    if second:  # which is compiled where it is needed, if ever
+        namespace[f"{name}_in_numpy"] = _later(f"{name}_in_numpy", text, first.count("\n") + 3, filename, namespace)
+    exec(compile(first + "\n", filename, "exec"), namespace)
     function: Callable[..., Any] = namespace[name]
     return function
+
+
+def _later(name: str, text: str, start: int, filename: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+    """The function that begins in a line of a text, compiled at its first call."""
+
+    def first(*args: Any) -> Any:
+        lines = text.splitlines(True)[start:]
+        exec(compile("\n" * start + "".join(lines), filename, "exec"), namespace)
+        return namespace[name](*args)
+
+    return first

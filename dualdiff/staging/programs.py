@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -200,7 +201,7 @@ def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:
     steps = program.steps
     consumer: dict[int, int] = {}
     for i in range(len(steps) - 1, -1, -1):
-        for number in refs((steps[i].args, steps[i].kwargs, steps[i].out)):
+        for number in (*steps[i].reads, *steps[i].makes):
             consumer.setdefault(number, i)
     final = list(range(len(steps)))
     for i in range(len(steps) - 1, -1, -1):
@@ -209,7 +210,7 @@ def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:
             final[i] = final[consumer[out.number]] if consumer[out.number] != i else len(steps)
     last: dict[int, int] = {}
     for i, step in enumerate(steps):
-        for number in refs((step.args, step.kwargs, step.out)):
+        for number in (*step.reads, *step.makes):
             last[number] = max(last.get(number, 0), final[i])
     for number in refs(program.outputs):
         last[number] = len(steps)
@@ -222,7 +223,7 @@ def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:
 
 
 def _is_large(variable: Any) -> bool:
-    return variable.kind == "array" and int(np.prod(variable.shape)) >= LARGE
+    return variable.kind == "array" and math.prod(variable.shape) >= LARGE
 
 
 def _place(line: str) -> str:

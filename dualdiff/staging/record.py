@@ -81,6 +81,12 @@ class Instruction:
         return self._reads
 
     @property
+    def makes(self) -> list[int]:
+        """The variables of its result."""
+        out = self.out
+        return [out.number] if type(out) is Ref else [] if out is None else refs(out)
+
+    @property
     def is_pure(self) -> bool:
         """Whether it only makes its result: no write, no guard, no function of the user's in it."""
         if self._pure is None:

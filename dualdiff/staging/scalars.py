@@ -203,7 +203,8 @@ class Lowering:
         if variable is None:
             raise NotScalar("several results")
         if variable.kind == "array":
-            out = np.asarray(out)
+            if not isinstance(out, _ndarray):
+                out = np.asarray(out)
             if out.shape != variable.shape or out.strides != variable.strides:
                 raise NotScalar("another layout")
             if variable.root == step.out.number:
@@ -287,9 +288,11 @@ class Lowering:
         return self.raw(item)
 
     def elementwise(self, step: Instruction, what: Any, args: Any) -> Any:
-        given = np.broadcast_arrays(*[np.asarray(self.value(arg)) for arg in args])
-        scalars = all(self.is_scalar(arg) for arg in args)
-        make = self.operation(what, scalars, args)
+        values = [self.value(arg) for arg in args]
+        make = self.operation(what, args)
+        if not any(isinstance(value, _ndarray) for value in values):
+            return make(*values)
+        given = np.broadcast_arrays(*values)
         shape = given[0].shape
         rows = zip(*(x.ravel().tolist() for x in given), strict=True)
         return np.array([make(*row) for row in rows], np.intp).reshape(shape)
@@ -299,7 +302,7 @@ class Lowering:
             type(item) is not Ref or self.program.variables[item.number].kind != "array"
         )
 
-    def operation(self, what: Any, scalars: bool, args: Any) -> Callable[..., int]:
+    def operation(self, what: Any, args: Any) -> Callable[..., int]:
         places = self.places
         if what in _SYMBOLS:
             symbol = _SYMBOLS[what]
@@ -313,7 +316,7 @@ class Lowering:
         if what in (np.reciprocal,):
             return lambda a: places.binary("/", places.literal(1.0), a)
         if what in ("__pow__", np.power):
-            exponent = args[1]
+            exponent, scalars = args[1], all(map(self.is_scalar, args))
             known = type(exponent) in (int, float) or isinstance(exponent, np.float64)
             # NumPy squares an array; the power of a scalar is C's.
             if known and exponent == 2 and what == "__pow__" and not scalars:

@@ -19,10 +19,12 @@ _FLIPPED: dict[Any, Any] = {
     "__add__": "__sub__", "__sub__": "__add__", "__iadd__": "__isub__", "__isub__": "__iadd__",
     np.add: np.subtract, np.subtract: np.add,
 }  # fmt: skip
-_SUMS = ("__add__", np.add)
-_PRODUCTS = ("__mul__", "__truediv__", np.multiply, np.true_divide)
-_NEGATIVES = ("__neg__", np.negative)
-_MULTIPLY = ("__mul__", np.multiply)
+_SUMS = frozenset({"__add__", np.add})
+_PRODUCTS = frozenset({"__mul__", "__truediv__", np.multiply, np.true_divide})
+_NEGATIVES = frozenset({"__neg__", np.negative})
+_MULTIPLY = frozenset({"__mul__", np.multiply})
+_TERMS = _NEGATIVES | _PRODUCTS
+_ALL = frozenset(_FLIPPED) | _TERMS
 
 
 class _Found(NamedTuple):
@@ -96,22 +98,22 @@ def signs(program: Program) -> Program:
         return None
 
     for i, step in enumerate(steps):
-        if step.how not in ("operator", "call") or step.kwargs or step.errstate is not None:
+        if step.kwargs or step.errstate is not None or not _is_one_of(step, _ALL):
             continue
-        if type(step.what) is not tuple and step.what in _FLIPPED and _is_float_sum(program, step):
+        if step.what in _FLIPPED and _is_float_sum(program, step):
             step = steps[i] = subtracted(step, i) or step
         elif _is_one_of(step, _MULTIPLY) and not step.written and type(step.out) is Ref:
             step = steps[i] = multiplied(step, i) or step
         if type(step.out) is Ref and uses[step.out.number] == 1 and not step.written:
             variable = program.variables[step.out.number]
-            kept = _is_one_of(step, _NEGATIVES + _PRODUCTS) or _is_double(step)
+            kept = _is_one_of(step, _TERMS) or _is_double(step)
             if kept and _is_float(variable) and variable.root == step.out.number:
                 made[step.out.number] = _Found(i, step)
     return program._replace(steps=steps)
 
 
-def _is_one_of(step: Instruction, names: tuple[Any, ...]) -> bool:
-    return step.how in ("operator", "call") and type(step.what) is not tuple and step.what in names
+def _is_one_of(step: Instruction, names: frozenset[Any]) -> bool:
+    return (step.how == "operator" or (step.how == "call" and type(step.what) is np.ufunc)) and step.what in names
 
 
 def _is_double(step: Instruction) -> bool:
