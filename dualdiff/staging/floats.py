@@ -125,34 +125,20 @@ class _Text:
         if place in self.text:
             return
         operation = self.operations[place]
-        what = operation[0]
-        if what == "literal":
-            value = operation[1]
-            text = (
-                repr(value)
-                if math.isfinite(value)
-                else "math.nan"
-                if value != value
-                else f"{'-' * (value < 0)}math.inf"
-            )
-            self.text[place] = (f"({text})" if text.startswith("-") else text), True
+        what, simple = operation[0], False
+        if len(operation) == 3 and what in _INFIX:
+            text = f"{self._tight(operation[1])} {what} {self._tight(operation[2])}"
+        elif what == "literal":
+            self.text[place] = _literal(operation[1]), True
             return
-        if what == "input":
+        elif what == "input":
             number, at = operation[1:]
             text, simple = (self.names[number] if at is None else f"{lists[number]}[{at}]"), at is None
+        elif what == "neg":
+            text = f"-{self._tight(operation[1])}"
         else:
-            operands = [self.text[operand][0] for operand in operation[1:]]
-            if what == "neg":
-                text = f"-{self._tight(operation[1])}"
-            elif what == "abs":
-                text = f"abs({operands[0]})"
-            elif what.startswith("float("):
-                text = f"{what}({', '.join(operands)}))"
-            elif what.startswith("math."):
-                text = f"{what}({', '.join(operands)})"
-            else:
-                text = f"{self._tight(operation[1])} {what} {self._tight(operation[2])}"
-            simple = False
+            operands = ", ".join([self.text[operand][0] for operand in operation[1:]])
+            text = f"{what}({operands})" + (")" if what.startswith("float(") else "")
         if simple or (self.uses[place] == 1 and len(text) < 70):
             self.text[place] = text, simple
             return
@@ -178,7 +164,7 @@ class _Text:
         self._finite(np.ravel(places).tolist())
 
     def _finite(self, places: list[int]) -> None:
-        if set(places) <= self.checked:
+        if self.checked.issuperset(places):
             return
         self.checked.update(places)
         texts = [self._tight(place) for place in dict.fromkeys(places)]
@@ -204,6 +190,15 @@ class _Text:
             return "[" + ", ".join(nested(shape[1:]) for _ in range(shape[0])) + "]"
 
         return f"np.array({nested(variable.shape)})" if 0 not in variable.shape else f"np.zeros({variable.shape})"
+
+
+_INFIX = frozenset({"+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!="})
+
+
+def _literal(value: float) -> str:
+    if math.isfinite(value):
+        return f"({value!r})" if math.copysign(1.0, value) < 0 else repr(value)
+    return "math.nan" if value != value else "math.inf" if value > 0 else "(-math.inf)"
 
 
 def _is_number(text: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import keyword
 import math
 from collections.abc import Callable
@@ -90,7 +91,20 @@ def program_of(
     f: Callable[..., Any], leaves: list[Any], structure: Structure, key: Any, options: passes.Options
 ) -> Program:
     """Trace ``f`` at these arguments, and compile what it did."""
-    trace, inputs, outputs, result_structure = traced_run(f, leaves, structure)
+    run = traced_run(f, leaves, structure)
+    collecting = gc.isenabled()
+    gc.disable()  # what follows makes many small tuples, and no cycles
+    try:
+        return _compiled(f, structure, key, options, *run)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _compiled(
+    f: Callable[..., Any], structure: Structure, key: Any, options: passes.Options,
+    trace: Trace, inputs: list[int | None], outputs: list[Any], result_structure: Structure,
+) -> Program:  # fmt: skip
     parameters = [x for x in inputs if x is not None]
     steps, outputs = passes.simplified(trace, parameters, outputs, options)
     steps = with_separate_results(trace, steps, parameters, outputs)

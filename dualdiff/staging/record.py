@@ -176,10 +176,10 @@ class Trace:
         number = len(self.variables)
         if type(example) is _ndarray:
             root, offset = number, 0
-            address = example.__array_interface__["data"][0]
             owner = _owner(example)
             for other, array in owners:
                 if _owner(array) is owner:
+                    address = example.__array_interface__["data"][0]
                     known = self.variables[other]
                     root = known.root
                     offset = known.offset + address - array.__array_interface__["data"][0]

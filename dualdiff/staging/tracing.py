@@ -355,7 +355,7 @@ def recorded(
 ) -> Any:
     """Run a call on the examples, and write it down."""
     given = arguments(trace, tuple(args))
-    named = arguments(trace, dict(kwargs))
+    named = arguments(trace, dict(kwargs)) if kwargs else {}
     targets = []
     for target in written:
         if type(target) is TracedArray:
@@ -365,7 +365,10 @@ def recorded(
                 f"a plain array of shape {target.shape} is written by {name_of_call(what)}, with what is traced"
             )
     try:
-        result = function(*examples(tuple(args)), **examples(dict(kwargs)))
+        if kwargs:
+            result = function(*examples(tuple(args)), **examples(dict(kwargs)))
+        else:
+            result = function(*examples(tuple(args)))
     except (np.linalg.LinAlgError, ArithmeticError) as error:
         if not AT_EDGE.get():  # where it is expected, and changes nothing
             trace.caught = f"{name_of_call(what)} raised a {type(error).__name__}, which was caught"
@@ -375,8 +378,7 @@ def recorded(
             out: Any = target
             break
     else:
-        arrays = [x for x in inputs_of((tuple(args), dict(kwargs))) if type(x) is TracedArray]
-        out = wrapped(trace, result, arrays)
+        out = wrapped(trace, result, () if isinstance(result, _SINGLE) else _arrays_in(args, kwargs))
     instruction = Instruction(how, what, given, named, _out(out), tuple([target.number for target in targets]))
     trace.add(instruction)
     _fix_views(how, what, args, kwargs, out)
@@ -387,6 +389,23 @@ def recorded(
             else:
                 trace.add(Instruction("guard", "type", (Ref(made.number), type(made.example)), {}))
     return out
+
+
+_SINGLE = (np.generic, float, int, complex)  # what is in no array's memory
+
+
+def _arrays_in(args: Any, kwargs: Any) -> list[TracedArray]:
+    found: list[TracedArray] = []
+    for item in args if not kwargs else (*args, *kwargs.values()):
+        kind = type(item)
+        if kind is TracedArray:
+            found.append(item)
+        elif kind in _NESTED:
+            found += [x for x in inputs_of(item) if type(x) is TracedArray]
+    return found
+
+
+_NESTED = frozenset({tuple, list, dict, slice})
 
 
 def _fix_views(how: str, what: Any, args: Any, kwargs: Any, out: Any) -> None:
