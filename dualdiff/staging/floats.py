@@ -17,13 +17,14 @@ def lowered(program: Program, names: dict[int, str]) -> tuple[list[str], list[An
     """The lines of a program in Python's floats and the texts of its results; None if it is no such program."""
     if not program.steps or any(step.errstate is not None and step.how == "guard" for step in program.steps):
         return None
-    lowering = Lowering(program)
+    calls = sum(step.how != "guard" for step in program.steps)
+    lowering = Lowering(program, int(_CALL * calls / _cost(("+",))))
     try:
         outputs = lowering.run()
     except (NotScalar, IndexError, ValueError, TypeError):
         return None
     operations = lowering.places.operations
-    if sum(map(_cost, operations)) > _CALL * sum(step.how != "guard" for step in program.steps):
+    if sum(map(_cost, operations)) > _CALL * calls:
         return None  # NumPy's calls take many entries at once
     return _Text(lowering, outputs, names).lines()
 

@@ -11,6 +11,7 @@ Python where NumPy has an infinity or a nan (`ERRORS`) is left to the NumPy prog
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -47,7 +48,8 @@ _MOVING_METHODS = frozenset({"reshape", "transpose", "copy", "ravel", "swapaxes"
 class Places:
     """The scalar operations so far: what each is, and who is equal."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self.left = most  # how many more there may be, literals apart
         self.operations: list[tuple[Any, ...]] = []
         self.known: dict[tuple[Any, ...], int] = {}
 
@@ -56,7 +58,9 @@ class Places:
         key = operation if operation[0] != "literal" else ("literal", repr(operation[1]))
         found = self.known.get(key)
         if found is None:
-            if len(self.operations) >= MOST:
+            if operation[0] != "literal":
+                self.left -= 1
+            if self.left < 0 or len(self.operations) >= MOST:
                 raise NotScalar("too many operations")
             found = self.known[key] = len(self.operations)
             self.operations.append(operation)
@@ -104,9 +108,9 @@ class Places:
 class Lowering:
     """The run of a program on places."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, most: int = MOST) -> None:
         self.program = program
-        self.places = Places()
+        self.places = Places(most)
         self.values: dict[int, Any] = {}  # of variables: arrays of places, or one place
         self.guards: list[tuple[int, Instruction, Any]] = []
 
@@ -117,7 +121,9 @@ class Lowering:
             if variable.kind == "array":
                 if variable.dtype != _FLOAT64:
                     raise NotScalar("an argument of another dtype")
-                count = int(np.prod(variable.shape))
+                count = math.prod(variable.shape)
+                if count > self.places.left:
+                    raise NotScalar("too many entries")
                 places = [self.places.make("input", number, i) for i in range(count)]
                 self.values[number] = np.array(places, np.intp).reshape(variable.shape)
                 if self.values[number].strides != variable.strides:
@@ -143,8 +149,8 @@ class Lowering:
             return self.values[item.number]
         if kind is Constant:
             array = self.constants[item.number]
-            if array.dtype != _FLOAT64:
-                raise NotScalar("a constant of another dtype")
+            if array.dtype != _FLOAT64 or array.size > self.places.left:
+                raise NotScalar("a constant of another dtype, or a large one")
             return np.array([self.places.literal(x) for x in array.ravel().tolist()], np.intp).reshape(array.shape)
         if kind in (float, int) or isinstance(item, np.float64):
             if kind is int and abs(item) >= 2**53:
@@ -258,6 +264,9 @@ class Lowering:
         if how == "operator":
             return self.elementwise(step, what, args)
         if how == "call":
+            variable = self.program.variables[step.out.number] if type(step.out) is Ref else None
+            if variable is not None and math.prod(variable.shape) > MOST:
+                raise NotScalar("too many entries")
             if what in (np.zeros, np.empty) and not _has_ref(args):
                 return np.full(args[0], self.places.literal(0.0), np.intp)
             if what is np.full:
