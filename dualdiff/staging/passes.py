@@ -19,7 +19,7 @@ import numpy as np
 
 from .arithmetic import direct, identities
 from .blocks import in_blocks
-from .memory import copies, fills, stores, views
+from .memory import copies, fills, stores, updates, views
 from .record import Constant, Instruction, Ref, Trace, Variable, refs
 from .signs import signs
 from .simplifying import Program, changed, finished, may_raise, without_result
@@ -261,6 +261,7 @@ _PASSES: list[tuple[str, Callable[[Program], Program]]] = [
     ("common", common),
     ("stacks", stacks),
     ("signs", signs),
+    ("stores", updates),
     ("dead", dead),
     ("direct", direct),
     ("blocks", in_blocks),
