@@ -161,7 +161,7 @@ class Trace:
         self.instructions: list[Instruction] = []
         self.variables: list[Variable] = []
         self.constants: list[Any] = []
-        self._seen: dict[int, tuple[Any, int]] = {}  # captured arrays by identity
+        self._seen: dict[Any, int] = {}  # captured arrays by where they are
         self.errstate = np.geterr()
         self.tapes: dict[int, list[tuple[int, str]]] = {}
         self.thread = threading.get_ident()
@@ -196,13 +196,14 @@ class Trace:
         """A captured array: a copy that nobody writes."""
         if array.dtype.hasobject:
             raise StagingRefused("an array of objects meets a traced value")
-        known = self._seen.get(id(array))
-        if known is not None and _same(array, self.constants[known[1]]):
-            return Constant(known[1])
+        place = array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+        known = self._seen.get(place)
+        if known is not None and _same(array, self.constants[known]):
+            return Constant(known)
         copy = _laid_out_as(array)
         copy.flags.writeable = False
+        self._seen[place] = len(self.constants)
         self.constants.append(copy)
-        self._seen[id(array)] = (array, len(self.constants) - 1)
         return Constant(len(self.constants) - 1)
 
     # Recording.
@@ -244,7 +245,12 @@ def _owner(array: Any) -> Any:
 
 
 def _same(a: Any, b: Any) -> bool:
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    if a.dtype.itemsize in (1, 2, 4, 8):  # bit by bit, and without copies
+        whole = f"i{a.dtype.itemsize}"
+        return bool(np.array_equal(a.view(whole), b.view(whole)))
+    return a.tobytes() == b.tobytes()
 
 
 def _laid_out_as(array: Any) -> Any:
