@@ -28,8 +28,8 @@ from .stacks import stacks
 _ndarray = np.ndarray
 _FOLDED = 2**25  # bytes of the largest constant that folding makes
 ALL = frozenset(
-    {"fold", "views", "copies", "stores", "identities", "common", "stacks", "signs", "dead", "direct", "nest", "reuse", "blocks",
-     "floats"}
+    {"fold", "views", "copies", "stores", "identities", "common", "stacks", "signs", "dead", "direct", "nest", "reuse",
+     "blocks", "floats"}
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from .emission import Writer, errstate_line
 from .floats import lowered
 from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
 from .simplifying import Program as Steps
-from .tracing import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
+from .traced import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
 
 _ndarray = np.ndarray
 _DYNAMIC = (np.ndarray, np.generic)
