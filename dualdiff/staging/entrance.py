@@ -18,7 +18,7 @@ _ndarray = np.ndarray
 OTHER = object()  # what the entrance gives for arguments of another kind
 
 
-def entrance(run: Callable[..., Any], args: tuple[Any, ...], simple: frozenset[type]) -> Callable[..., Any]:
+def entrance(run: Callable[..., Any], args: tuple[Any, ...], simple: frozenset[Any]) -> Callable[..., Any]:
     """``run`` of the leaves of ``args``, or `OTHER` where other arguments than these would have another key."""
     return _Writer(simple).compiled(run, args)
 
@@ -26,7 +26,7 @@ def entrance(run: Callable[..., Any], args: tuple[Any, ...], simple: frozenset[t
 class _Writer:
     """Writes the comparisons, each the counterpart of what goes into a key."""
 
-    def __init__(self, simple: frozenset[type]) -> None:
+    def __init__(self, simple: frozenset[Any]) -> None:
         self.simple = simple  # the types of what is compared by value
         self.names: dict[str, Any] = {"OTHER": OTHER, "ndarray": _ndarray}
         self.lines: list[str] = []

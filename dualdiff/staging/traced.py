@@ -1,4 +1,6 @@
-"""Traced values as they are held: a concrete example, the run, the number of the variable.  Arguments with such in them.
+"""Traced values as they are held: a concrete example, the run, the number of the variable.
+
+Arguments with such in them are taken apart here.
 
 What Python and NumPy may ask of them is in tracing.py and operators.py.
 """

@@ -22,20 +22,15 @@ from .record import Instruction, Ref, StagingRefused
 from .recording import attribute, call_method, guarded, recorded
 from .traced import Traced, TracedArray, TracedNumber, arguments, examples, leaves_alone
 
+_OF_CLASSES = frozenset({"__module__", "__doc__", "__slots__", "__static_attributes__", "__firstlineno__"})
+
 
 def _of(kind: type) -> Callable[[type], type]:
     """The members of a class become members of a kind of traced values."""
 
     def move(members: type) -> type:
         for name, member in vars(members).items():
-            if name not in (
-                "__module__",
-                "__doc__",
-                "__slots__",
-                "__qualname__",
-                "__static_attributes__",
-                "__firstlineno__",
-            ):
+            if name not in _OF_CLASSES:
                 setattr(kind, name, member)
         return kind
 
@@ -199,7 +194,8 @@ class _Array(TracedArray):
     def tolist(self: Any) -> Any:
         if self.example.ndim == 0:
             return self.item()
-        return [part.tolist() if type(part) is TracedArray else part.item() for part in self]
+        parts: Any = self
+        return [part.tolist() if type(part) is TracedArray else part.item() for part in parts]
 
     def setflags(self, write: Any = None, align: Any = None, uic: Any = None) -> None:
         if write is not None:
