@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from .operations import NotScalar
 from .record import Instruction, Ref
-from .scalars import Lowering, NotScalar
+from .scalars import Lowering
 from .simplifying import Program, may_raise
 
 

@@ -46,6 +46,9 @@ def simplified(
     trace: Trace, parameters: list[int], outputs: list[Any], options: Options
 ) -> tuple[list[Instruction], list[Any]]:
     """The instructions of a trace after all passes that are on."""
+    if trace.as_recorded is None:
+        trace.as_recorded = list(trace.variables)
+    trace.variables[: len(trace.as_recorded)] = trace.as_recorded  # which passes may change, another time
     program = Program(trace, [without_result(step) for step in trace.instructions], parameters, list(outputs))
     for name, apply in _PASSES:
         if name in options.names:

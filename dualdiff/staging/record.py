@@ -160,6 +160,7 @@ class Trace:
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
         self.variables: list[Variable] = []
+        self.as_recorded: list[Variable] | None = None  # the variables, before any pass
         self.constants: list[Any] = []
         self._seen: dict[Any, int] = {}  # captured arrays by where they are
         self.errstate = np.geterr()

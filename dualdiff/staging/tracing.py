@@ -194,8 +194,7 @@ class _Array(TracedArray):
     def tolist(self: Any) -> Any:
         if self.example.ndim == 0:
             return self.item()
-        parts: Any = self
-        return [part.tolist() if type(part) is TracedArray else part.item() for part in parts]
+        return [getattr(part, "tolist" if type(part) is TracedArray else "item")() for part in self]
 
     def setflags(self, write: Any = None, align: Any = None, uic: Any = None) -> None:
         if write is not None:
