@@ -146,11 +146,11 @@ class Staged(Transformed):
                 self._programs.setdefault(key, []).insert(0, program)
                 return self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])[1]
             trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
+            result = self._unstaged(*args, **kwargs)  # first, since it takes more memory
             try:
                 found: Any = program(*trial)
             except Exception as error:
                 found = error
-            result = self._unstaged(*args, **kwargs)
             expected = flatten(result)[0]
             given = [] if isinstance(found, Exception) else flatten(found)[0]
             if len(given) != len(expected) or not all(map(same, given, expected)):
