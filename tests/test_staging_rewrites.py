@@ -1,4 +1,4 @@
-"""Rewrites of staged programs, each beside the unstaged function: signs, doubles, stacks, stores, blocks, the entrance."""
+"""Rewrites of staged programs beside the unstaged function: signs, doubles, stacks, stores, blocks, the entrance."""
 
 import threading
 import tracemalloc

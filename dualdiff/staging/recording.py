@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rules.ufuncs import AT_EDGE
+from ..rules.edges import AT_EDGE
 from .dependence import BY_OTHERS, BY_VALUE, OF_ARRAYS, WRITING_METHODS, name_of_call
 from .record import Instruction, Ref, StagingRefused, Trace, active
 from .traced import (
