@@ -23,10 +23,12 @@ from ..tangents.dense import Dense
 from ..values.dual import Dual
 from ..values.objects import fused
 from .implicit import numbers
+from .programs import Linearised
 from .rates import Rate, combined, levels_in
 
 # No more numbers than this in all Jacobians; no fewer steps, since single ones cost less then.
 _MOST, _FEWEST_STEPS = 1_000_000, 4
+_MOST_BY_PROGRAM = 4_000_000
 # How near values and Jacobians must be to those of single states, relative to their largest entries.
 _CLOSE, _CLOSE_TO_ZERO, _CLOSE_JACOBIANS = 1e-8, 1e-10, 1e-7
 
@@ -66,6 +68,48 @@ class Columns:
         self.J = J.reshape(steps, stages, n, n)
         return True
 
+    def by_program(self, start: Any, single: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any] | None:
+        """As `derivatives`, of one level, for a function that takes no columns but can be written as a program."""
+        steps, stages, n = self.shape
+        if np.iscomplexobj(self.Y):
+            return None
+        program = Linearised.of(self.rate, self.Y[0, 0], steps * stages)
+        if program is None or levels_in(start, *program.active) != 1:
+            return None
+        m = len(program.z)
+        if steps * stages * n * (n + m) > _MOST_BY_PROGRAM:
+            return None
+        times, flat = self.t.ravel(), self.Y.reshape(-1, n)
+        found = program.at_all(times.tolist(), flat)
+        if found is None or not _near(found[0].T, self.K.reshape(-1, n).T):
+            return None
+        J = found[1]
+        if not np.all(np.isfinite(J)):
+            return None
+        for q in (0, len(times) // 2):
+            if not _close(J[q, :, :n], single(times[q], flat[q].copy())):
+                return None
+        self.J = J[:, :, :n].reshape(steps, stages, n, n)
+        r = np.zeros((steps, stages, n))
+        if m:
+            r = np.reshape(J[:, :, n:].reshape(-1, m) @ program.parameters, r.shape)
+        return self._of_one_level(start, combined(np.zeros(r.shape), [(1.0, r)]))
+
+    def _of_one_level(self, start: Any, r: Any) -> tuple[Any, Any, Any]:
+        hA = self.h[:, None, None] * self.A
+        return self._solved(hA, self._slopes_of_state(hA), combined(np.zeros(self.shape[-1]), [(1.0, start)]), r)
+
+    def _solved(self, hA: Any, G: Any, initial: Any, r: Any) -> tuple[Any, Any, Any]:
+        """States, changes of stages and slopes, of zero-valued rests ``r`` of the slopes; Φ = 1 + h bᵀ G."""
+        n = self.shape[-1]
+        weights = self.h[:, None] * self.b
+        transition = np.eye(n) + np.einsum("ns,nsij->nij", weights, G)
+        k = self._slopes_of_rest(hA, r)
+        steps_of_rest = np.einsum("ns,nsi->ni", weights, k)
+        states = scanned(transition, np.concatenate([np.reshape(initial, (1, n)), steps_of_rest]))
+        slopes = k + np.einsum("nsij,nj->nsi", G, states[:-1])
+        return states, states[:-1][:, None, :] + np.einsum("nst,nti->nsi", hA, slopes), slopes
+
     def derivatives(self, start: Any) -> tuple[Any, Any, Any] | None:
         """Zero-valued states (steps + 1, n), stages Y and slopes (steps, stages, n), with all derivatives.
 
@@ -80,8 +124,6 @@ class Columns:
         steps, stages, n = self.shape
         hA = self.h[:, None, None] * self.A
         G = self._slopes_of_state(hA)
-        weights = self.h[:, None] * self.b
-        transition = np.eye(n) + np.einsum("ns,nsij->nij", weights, G)
         Y: Any = self.Y
         zero = np.zeros((steps, stages, n))
         initial = combined(np.zeros(n), [(1.0, start)])
@@ -97,11 +139,7 @@ class Columns:
             r = combined(zero, [(1.0, f)])
             if taken:
                 r = r - (self.J @ combined(zero, [(1.0, Y)])[..., None])[..., 0]
-            k = self._slopes_of_rest(hA, r)
-            steps_of_rest = np.einsum("ns,nsi->ni", weights, k)
-            states = scanned(transition, np.concatenate([np.reshape(initial, (1, n)), steps_of_rest]))
-            slopes = k + np.einsum("nsij,nj->nsi", G, states[:-1])
-            change = states[:-1][:, None, :] + np.einsum("nst,nti->nsi", hA, slopes)
+            states, change, slopes = self._solved(hA, G, initial, r)
             taken += 1
             if levels == taken:
                 return states, change, slopes

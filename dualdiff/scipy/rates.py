@@ -39,7 +39,7 @@ class Rate:
     """A right-hand side with its further arguments bound."""
 
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], vectorized: bool = False) -> None:
-        constant = without_derivatives(fun)
+        self.as_given, constant = fun, without_derivatives(fun)
         self._as_written: Any = constant  # what SciPy calls; adapted where that finds a derivative after all
         self.fun, self.constant_fun = (adapt(f) if callable(f) else f for f in (fun, constant))
         self.args, self.constant_args, self.vectorized = args, without_derivatives(args), vectorized

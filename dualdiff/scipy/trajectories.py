@@ -72,9 +72,8 @@ class Steps:
 
     def _all_at_once(self, columns: Columns, single: Callable[[Any, Any], Any]) -> tuple[Any, Any] | None:
         """Stages and slopes of all steps from one run of the function, and the states, where it takes columns."""
-        if not columns.work(single):
-            return None
-        found = columns.derivatives(self.states[0])
+        found = columns.derivatives(self.states[0]) if columns.work(single) else None
+        found = columns.by_program(self.states[0], single) if found is None else found
         if found is None:
             return None
         self.block, stages, slopes = found
