@@ -36,7 +36,7 @@ from .implicit import numbers
 
 Build = Callable[[Iterator[Any]], Any]
 
-_CONSTANT = (int, bool, str, bytes, type(None), ModuleType, np.ufunc, type)
+_CONSTANT = (int, bool, str, bytes, type(None), np.ufunc)
 _LIBRARIES = frozenset({"numpy", "scipy", "dualdiff", "math"})
 _LARGEST_GLOBAL = 1000
 # A program is written at the second use of a function, or at the first if it is run as often as this.
@@ -111,17 +111,22 @@ def _open(x: Any, leaves: list[Any], inside: list[Any]) -> tuple[Any, Build]:
 
 
 def _of_a_library(x: Any) -> bool:
-    """Whether it is a function that stands in a module of NumPy's and the like, and none that one of them made."""
-    if not isinstance(x, (FunctionType, BuiltinFunctionType, type(np.stack))):
+    """Whether it is a module of NumPy's and the like, or stands in one, and is none that one of them made.
+
+    Modules and classes of the user's hold what may change.
+    """
+    if isinstance(x, ModuleType):
+        return x.__name__.partition(".")[0] in _LIBRARIES
+    if not isinstance(x, (FunctionType, BuiltinFunctionType, type(np.stack), type)):
         return False
     module = getattr(x, "__module__", None) or ""
-    if module.partition(".")[0] not in _LIBRARIES:
-        return isinstance(x, BuiltinFunctionType) and module == "builtins"
+    if module.partition(".")[0] not in (*_LIBRARIES, "builtins"):
+        return False
     return getattr(sys.modules.get(module), getattr(x, "__name__", ""), None) is x
 
 
 def _open_function(f: FunctionType, leaves: list[Any], inside: list[Any]) -> tuple[Any, Build]:
-    if any(f is other for other in inside) or (f.__closure__ and written_names(f.__code__)):
+    if any(f is other for other in inside) or f.__dict__ or (f.__closure__ and written_names(f.__code__)):
         raise _Closed
     inside = [*inside, f]
     try:
