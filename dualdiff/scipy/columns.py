@@ -29,6 +29,8 @@ from .rates import Rate, combined, levels_in
 # No more numbers than this in all Jacobians; no fewer steps, since single ones cost less then.
 _MOST, _FEWEST_STEPS = 1_000_000, 4
 _MOST_BY_PROGRAM = 4_000_000
+# At so many states a program is compared with the function where SciPy's own slopes are not known.
+_SOME = 16
 # How near values and Jacobians must be to those of single states, relative to their largest entries.
 _CLOSE, _CLOSE_TO_ZERO, _CLOSE_JACOBIANS = 1e-8, 1e-10, 1e-7
 
@@ -68,20 +70,33 @@ class Columns:
         self.J = J.reshape(steps, stages, n, n)
         return True
 
-    def by_program(self, start: Any, single: Callable[[Any, Any], Any]) -> tuple[Any, Any, Any] | None:
-        """As `derivatives`, of one level, for a function that takes no columns but can be written as a program."""
+    def by_program(
+        self, start: Any, single: Callable[[Any, Any], Any], most: float = np.inf, again: bool = False
+    ) -> tuple[Any, Any, Any] | None:
+        """As `derivatives`, of one level, for a function that takes no columns but can be written as a program.
+
+        ``most`` is how many parameters it may have; ``K`` may be None, and ``again`` says that this is not the first
+        attempt for one solution.
+        """
         steps, stages, n = self.shape
         if np.iscomplexobj(self.Y):
             return None
-        program = Linearised.of(self.rate, self.Y[0, 0], steps * stages)
+        program = Linearised.of(self.rate, self.Y[0, 0], 0 if self.K is None else steps * stages, again)
         if program is None or levels_in(start, *program.active) != 1:
             return None
         m = len(program.z)
-        if steps * stages * n * (n + m) > _MOST_BY_PROGRAM:
+        if m > most or steps * stages * n * (n + m) > _MOST_BY_PROGRAM:
             return None
         times, flat = self.t.ravel(), self.Y.reshape(-1, n)
         found = program.at_all(times.tolist(), flat)
-        if found is None or not _near(found[0].T, self.K.reshape(-1, n).T):
+        if found is None:
+            return None
+        if self.K is None:
+            some = np.linspace(0, len(times) - 1, _SOME).astype(int)
+            known = np.array([self.rate.number(times[i], flat[i].copy()) for i in some])
+        else:
+            some, known = slice(None), self.K.reshape(-1, n)
+        if not _near(found[0][some].T, known.T):
             return None
         J = found[1]
         if not np.all(np.isfinite(J)):
@@ -154,17 +169,14 @@ class Columns:
     def _slopes_of_state(self, hA: Any) -> Any:
         """G with k' = G y', of the state at the start of a step alone."""
         steps, stages, n = self.shape
-        if self._implicit:
+        if self._one_map:
             return (self._inverse(hA) @ self.J.reshape(steps, stages * n, n)).reshape(steps, stages, n, n)
-        G = np.zeros((steps, stages, n, n))
-        for s in range(stages):
-            G[:, s] = self.J[:, s] @ (np.eye(n) + np.einsum("nt,ntij->nij", hA[:, s, :s], G[:, :s]))
-        return G
+        return self._stage_by_stage(hA, self.J)
 
     def _slopes_of_rest(self, hA: Any, r: Any) -> Any:
         """k' where y' is zero."""
         steps, stages, n = self.shape
-        if self._implicit:
+        if self._one_map:
             return np.reshape((self._inverse(hA) @ np.reshape(r, (steps, stages * n, 1))), (steps, stages, n))
         slopes: list[Any] = []
         for s in range(stages):
@@ -176,6 +188,12 @@ class Columns:
         return np.stack(slopes, axis=1)
 
     @property
+    def _one_map(self) -> bool:
+        """Of an implicit method, and of small systems, since one linear map costs less than one for each stage."""
+        steps, stages, n = self.shape
+        return self._implicit or steps * (stages * n) ** 2 <= _MOST
+
+    @property
     def _implicit(self) -> bool:
         return bool(np.any(np.triu(self.A)))
 
@@ -183,9 +201,25 @@ class Columns:
         """(1 - J h A)⁻¹ of each step, on all of its slopes."""
         if not hasattr(self, "_kept"):
             steps, stages, n = self.shape
-            M = -np.einsum("nsij,nst->nsitj", self.J, hA).reshape(steps, stages * n, stages * n)
-            self._kept = np.linalg.inv(np.eye(stages * n) + M)
+            one = np.eye(stages * n)
+            if self._implicit:
+                M = -np.einsum("nsij,nst->nsitj", self.J, hA).reshape(steps, stages * n, stages * n)
+                self._kept = np.linalg.inv(one + M)
+            else:
+                one = np.broadcast_to(one.reshape(stages, n, stages * n), (steps, stages, n, stages * n))
+                self._kept = self._stage_by_stage(hA, one).reshape(steps, stages * n, stages * n)
         return self._kept
+
+    def _stage_by_stage(self, hA: Any, own: Any) -> Any:
+        """K with Kₛ = ownₛ + Jₛ Σ h aₛₜ Kₜ, plain matrices, of an explicit method."""
+        K = np.zeros(own.shape)
+        for s in range(len(self.A)):
+            before = [t for t in range(s) if self.A[s, t]]
+            K[:, s] = own[:, s]
+            if before:
+                moved = hA[:, s, before, None, None] * K[:, before]
+                K[:, s] += self.J[:, s] @ np.sum(moved, axis=1)
+        return K
 
 
 def _tried(rate: Rate, t: Any, Y: Any, seed: Any, known: Any) -> Any:

@@ -29,6 +29,7 @@ from ..adapting import adapt
 from ..adapting.buffers import plain as plain_buffer
 from ..errors import NotStaged, StagingRefused
 from ..transforms.forward import jacfwd
+from ..transforms.reverse import jacrev
 from ..values.dual import Dual
 from ..values.objects import fused
 from .constants import written_names
@@ -42,6 +43,8 @@ _LARGEST_GLOBAL = 1000
 # A program is written at the second use of a function, or at the first if it is run as often as this.
 _AT_ONCE = 300
 _KEPT, _VARIANTS = 128, 4
+# With more parameters than this for each state, Jacobians are made in reverse mode.
+_MANY = 4
 
 
 class _Closed(Exception):
@@ -200,8 +203,8 @@ class Linearised:
         return np.concatenate([np.ravel(x) for x in self.active]) if self.active else np.zeros(0)
 
     @classmethod
-    def of(cls, rate: Any, y: Any, calls: int) -> Linearised | None:
-        """For a function that is going to be called so often."""
+    def of(cls, rate: Any, y: Any, calls: int, again: bool = False) -> Linearised | None:
+        """For a function that is going to be called so often; ``again`` in the same solution."""
         found = opened((rate.as_given, rate.args))
         if found is None or np.asarray(y).dtype != float or np.ndim(y) != 1:
             return None
@@ -212,7 +215,7 @@ class Linearised:
             _KEPT_PROGRAMS.move_to_end(key)
             if len(_KEPT_PROGRAMS) > _KEPT:
                 _KEPT_PROGRAMS.popitem(last=False)
-            kept.uses += 1
+            kept.uses += not again
         if kept.failed or (kept.staged is None and kept.uses < 2 and calls < _AT_ONCE):
             return None
         from ..staging import stage
@@ -286,7 +289,7 @@ def _both(build: Build, moving: tuple[bool, ...], shapes: list[Any], n: int, vec
             k = np.reshape(k, (n,)) if np.size(k) == n else np.broadcast_to(k, (n,))
         return k
 
-    jacobian = jacfwd(f)
+    jacobian = jacrev(f) if sum(int(np.prod(shape)) for shape in shapes) > _MANY * n else jacfwd(f)
 
     def value_and_jacobian(w: Any, t: Any, rest: Any) -> Any:
         return f(w, t, rest), jacobian(w, t, rest)
