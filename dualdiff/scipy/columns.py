@@ -95,7 +95,7 @@ class Columns:
             some = np.linspace(0, len(times) - 1, _SOME).astype(int)
             known = np.array([self.rate.number(times[i], flat[i].copy()) for i in some])
         else:
-            some, known = slice(None), self.K.reshape(-1, n)
+            some, known = np.arange(len(times)), self.K.reshape(-1, n)
         if not _near(found[0][some].T, known.T):
             return None
         J = found[1]

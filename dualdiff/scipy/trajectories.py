@@ -23,7 +23,6 @@ from .columns import Columns, States
 from .implicit import numbers
 from .rates import Rate, combined, jacobian_of_one_sweep
 
-
 # So few parameters that their partial derivatives are made together with the Jacobian.
 _FEW = 30
 
