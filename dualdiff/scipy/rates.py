@@ -20,8 +20,8 @@ import scipy.sparse
 from scipy.integrate import DOP853
 
 from .. import errors
-from ..errors import StagingRefused
 from ..adapting import adapt
+from ..errors import StagingRefused
 from ..tangents.dense import Dense
 from ..transforms.forward import jacfwd
 from ..transforms.sparse import sparse_jacobian
