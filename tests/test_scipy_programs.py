@@ -72,6 +72,26 @@ def with_a_list(k):
     return lambda t, y: np.array([-p[0] * y[0], -p[1] * y[1] * p[0]]) if y[0] > 0 else 0 * y
 
 
+def with_a_memory(k):
+    seen = [False]
+
+    def f(t, y):
+        seen[0] = seen[0] or t > 0.5
+        return -k * y if seen[0] else -2 * k * y
+
+    return f
+
+
+def with_a_collection(k):
+    seen = []
+
+    def f(t, y):
+        seen.append(t)
+        return -k * y if y[0] > 0 else 0 * y
+
+    return f
+
+
 def with_a_dict(k):
     p = {"k": k}
     return lambda t, y: -p["k"] * y if y[0] > 0 else 0 * y
@@ -116,6 +136,7 @@ FUNCTIONS = {
     "a counter": (counting, False),
     "a method": (lambda k: Holder(k).rate, False),
     "a list": (with_a_list, True),
+    "a collection": (with_a_collection, False),
     "a dict": (with_a_dict, True),
     "a function": (with_a_function, True),
     "a partial": (with_a_partial, True),
@@ -197,6 +218,11 @@ def test_branches_are_variants_and_too_many_are_run_as_they_are():
                 for _ in range(2):
                     found = transform(lambda k: solved(f, k, max_step=1 / 64, **options))(0.3)
                     assert_allclose(found, exact, rtol=1e-3)
+
+
+def test_a_function_with_a_memory_is_no_program():
+    assert programs.opened(with_a_memory(1.3)) is None
+    assert programs.opened(with_a_list(1.3)) is not None
 
 
 def test_second_derivatives_go_another_way():

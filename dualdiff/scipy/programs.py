@@ -38,6 +38,9 @@ from .implicit import numbers
 Build = Callable[[Iterator[Any]], Any]
 
 _CONSTANT = (int, bool, str, bytes, type(None), np.ufunc)
+_WRITERS = frozenset(
+    {"append", "extend", "insert", "pop", "popitem", "remove", "clear", "update", "setdefault", "fill"}
+)
 _LIBRARIES = frozenset({"numpy", "scipy", "dualdiff", "math"})
 _LARGEST_GLOBAL = 1000
 # A program is written at the second use of a function, or at the first if it is run as often as this.
@@ -136,6 +139,8 @@ def _open_function(f: FunctionType, leaves: list[Any], inside: list[Any]) -> tup
         held = [cell.cell_contents for cell in f.__closure__ or ()]
     except ValueError:  # not assigned yet
         raise _Closed from None
+    if _global_names(f.__code__)[1] and any(isinstance(x, (list, dict)) for x in (*held, *(f.__defaults__ or ()))):
+        raise _Closed  # it may keep there what another call finds
     parts = [_open(part, leaves, inside) for part in (*held, f.__defaults__, f.__kwdefaults__)]
     constants = tuple((name, _global(f.__globals__[name], inside)) for name in _names(f.__code__, f.__globals__))
 
@@ -173,6 +178,7 @@ def _global_names(code: CodeType) -> tuple[frozenset[str], bool]:
         elif instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_NAME", "IMPORT_NAME", "STORE_ATTR"):
             raise _Closed
         writes = writes or instruction.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE")
+        writes = writes or instruction.argval in _WRITERS
     for inner in code.co_consts:
         if type(inner) is CodeType:
             more, and_writes = _global_names(inner)

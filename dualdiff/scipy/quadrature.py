@@ -34,7 +34,8 @@ def quad(given: dict[str, Any]) -> Any:
     """Kinks and jumps of the integrand must be among ``points``, which may move; singularities only at the ends.
 
     Cost: beside SciPy's, 21 values of the integrand for each panel, three panels where it is smooth, about 40 for a
-    singular end; in reverse mode each value is pulled back once more.
+    singular end.  One that takes an array of nodes is run once for several panels with derivatives, and once at each
+    node without, to be compared; any other is run at each node with derivatives.
     Raises: ValueError where the integrand is not smooth between the points, or the integral of a derivative diverges;
     UnsupportedFunction for ``weight="cauchy"``, and ``"cos"`` or ``"sin"`` over an infinite range.
     """
@@ -59,6 +60,8 @@ def quad(given: dict[str, Any]) -> Any:
     alone = _weighted(constant.number, numbers(a), numbers(b), given["weight"], plain(wvar))
     alone = None if given["complex_func"] or isinstance(alone, _OfDistances) else alone
     y = _checked("quad", weighted, a, b, points, found, hints, alone)
+    if not carries(y):
+        return found
     rest: list[Any] = [Withheld("quad", "the estimate of the error")]
     rest += [_counts(found[2])] if given["full_output"] else []
     return (with_value(y, found[0]), *rest)

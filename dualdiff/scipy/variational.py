@@ -1,8 +1,9 @@
 """Forward sensitivities: the variational equations S' = J S + ∂f/∂θ beside y' = f, under SciPy's control of errors.
 
 A Dual of forward mode holds y and its directions S; f of it holds y' and S'.  So the augmented system needs no more
-than f, and what f closes over enters by itself.  An outer level enters by the augmented solution, whose steps are
-taken again with derivatives in turn.
+than f, and what f closes over enters by itself.  Where f and its Jacobians can be had from one plain program
+(programs.py), S' is their product with S and θ' instead.  An outer level enters by the augmented solution, whose steps
+are taken again with derivatives in turn.
 
 Conventions: an entry of S is as small, beside its largest value on the way, as the tolerances let y be beside its own.
 Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, section I.14; Hindmarsh et al., CVODES.
@@ -27,6 +28,8 @@ from .rates import Rate, combined, levels_in
 _PILOT, _FREE = 1e-3, 1e200
 # At least as often as this the right-hand side is going to be called.
 _CALLS = 300
+# At so many states a program is compared with the function.
+_SOME = 16
 
 
 class AugmentedSteps:
@@ -62,16 +65,19 @@ class AugmentedSteps:
         def augmented(t: Any, z: Any) -> Any:
             return self._flat(rate(t, self._state(z)))
 
-        n, whole = self.n, z0.shape[0]
+        n, size = self.n, z0.shape[0]
         slopes = self._by_program(rate, start) or augmented
         absolute = np.broadcast_to(np.asarray(atol, float), (n,))
-        free = np.concatenate([absolute, np.full(whole - n, _FREE)])
+        free = np.concatenate([absolute, np.full(size - n, _FREE)])
         pilot = solve(slopes, numbers(z0), max(np.max(rtol), _PILOT), free)
         sizes = np.max(np.abs(numbers(pilot(pilot.ts))), axis=1)
         of_y, of_s = sizes[:n], sizes[n:].reshape(self.k, n)
         share = np.where(of_y > 0, absolute / np.where(of_y > 0, of_y, 1.0), np.max(rtol))
         scaled = np.where(of_s > 0, share * of_s, absolute).ravel()
-        self.solution = solve(slopes, z0, rtol, np.concatenate([absolute, scaled]))
+        whole = np.concatenate([absolute, scaled])
+        self.solution = solve(slopes, z0, rtol, whole)
+        if slopes is not augmented and not self._holds(rate, slopes):
+            self.solution = solve(augmented, z0, rtol, whole)
         self.states = [start, self.at(times[1], None)]
 
     def _by_program(self, rate: Rate, start: Any) -> Callable[[Any, Any], Any] | None:
@@ -102,6 +108,18 @@ class AugmentedSteps:
         known = numbers(self._flat(rate(t, self._state(z))))
         found = numbers(augmented(t, z))
         return augmented if np.allclose(found, known, rtol=1e-9, atol=1e-9 * np.max(np.abs(known))) else None
+
+    def _holds(self, rate: Rate, slopes: Callable[[Any, Any], Any]) -> bool:
+        """Whether the program has been the function all the way: what that depends on may have changed on it."""
+        ts = np.asarray(numbers(self.solution.ts))
+        for t in ts[np.linspace(0, len(ts) - 1, _SOME).astype(int)]:
+            z = numbers(self.solution(t))
+            known = rate.number(t, z[: self.n].copy())
+            if not np.allclose(
+                slopes(t, z)[: self.n], known, rtol=1e-8, atol=1e-8 * np.max(np.abs(known), initial=0.0)
+            ):
+                return False
+        return True
 
     def _flat(self, y: Any) -> Any:
         """Value and directions end to end."""
