@@ -21,7 +21,8 @@ FLOORS = [
     ["rules"],
     ["adapting", "methods", "special"],
     ["transforms"],
-    ["diagnosis", "scipy", "staging", "testing"],
+    ["staging"],
+    ["diagnosis", "scipy", "testing"],
     [""],  # dualdiff itself: its __init__.py
     ["__main__"],
 ]
@@ -80,7 +81,7 @@ def room(name):
 
 def test_every_file_and_folder_has_its_floor():
     assert {room(name) for name in MODULES} == set(FLOOR)
-    assert len(FLOORS) <= 10
+    assert len(FLOORS) <= 11
 
 
 @together(MODULES)

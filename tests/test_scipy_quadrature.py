@@ -9,7 +9,7 @@ import scipy.integrate
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.scipy import integrate
+from dualdiff.scipy import integrate, nodes, panels
 
 D = dd.derivative
 
@@ -225,3 +225,50 @@ def test_parts_of_results_without_a_derivative_say_so():
     found = []
     D(lambda a: found.append(integrate.quad(lambda x: a * x, 0, 1, full_output=True)) or found[0][0])(a)
     assert found[0][2]["neval"] == 21
+
+
+# Nodes all at once, or one by one.
+
+TRAPS = {
+    "takes arrays": (lambda x, p: np.exp(-p * x), True),
+    "a choice": (lambda x, p: p * x if x > 0.3 else p * x + 0.0, False),
+    "the largest of all": (lambda x, p: np.exp(p * (x - np.max(x))) * x * p, False),
+    "another function of arrays": (lambda x, p: np.sin(p * x) if np.ndim(x) == 0 else np.sin(p * x) + x * 1e-9, False),
+    "one value for all": (lambda x, p: p * np.sum(x), False),
+    "another derivative of arrays": (
+        lambda x, p: np.sin(p * x) if np.ndim(x) == 0 else np.sin(dd.stop_gradient(p) * x),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_nodes_at_once_and_one_by_one_have_the_same_derivatives(name, patched):
+    f, works = TRAPS[name]
+    run = lambda p: integrate.quad(f, 0.0, p, args=(p,))[0]
+    transforms = (dd.derivative(run), dd.grad(run), dd.derivative(dd.grad(run)), dd.grad(dd.grad(run)))
+    whole, used = nodes.at_nodes, []
+
+    def seen(*args):
+        used.append(whole(*args))
+        return used[-1]
+
+    patched(panels, "at_nodes", seen)
+    found = [transform(1.2) for transform in transforms]
+    patched(panels, "at_nodes", lambda *args: None)
+    assert_allclose(found, [transform(1.2) for transform in transforms], rtol=1e-11)
+    assert all((pair is not None) == works for pair in used)
+
+
+def test_an_integrand_is_called_about_as_often_as_without_derivatives():
+    calls = []
+
+    def f(x, p):
+        calls.append(x)
+        return np.exp(-p * x)
+
+    scipy.integrate.quad(f, 0.0, 1.0, args=(1.3,))
+    without = len(calls)
+    calls.clear()
+    dd.grad(lambda p: integrate.quad(f, 0.0, 1.0, args=(p,))[0])(1.3)
+    assert len(calls) <= 5 * without

@@ -53,6 +53,18 @@ class Watched:
         y = self.call(x)
         return np.reshape(y, ()) if np.shape(y) else y
 
+    def alike(self, x: Any) -> Any:
+        """One number for each of ``x``, in the shape of ``x``."""
+        y, shape = self.call(x), np.shape(x)
+        return y if np.shape(y) == shape else np.reshape(y, shape)
+
+    def number(self, x: Any) -> Any:
+        """The one number that ``f`` returns, without its derivatives."""
+        y = self.f(x, *self.args, **self.kwargs)
+        if type(y) is float or type(y) is np.float64:
+            return y
+        return numbers(np.reshape(fused(y), ()))
+
     def vector(self, x: Any) -> Any:
         y = self.call(x)
         return y if getattr(y, "ndim", 0) == 1 else np.ravel(y)

@@ -62,9 +62,10 @@ class CollocationSteps(Steps):
         if np.iscomplexobj(Y):
             return False
         n = Y.shape[-1]
-        K = np.array([[self.rate.number(at, y) for at, y in zip(*row, strict=True)] for row in zip(t, Y, strict=True)])
+        slopes = lambda: np.array([self.rate.number(at, y) for at, y in zip(t.ravel(), Y.reshape(-1, n), strict=True)])
         h = np.array([step.t - step.t_old for step in self.steps])
-        found = self._all_at_once(Columns(self.rate, t, Y, K, h, _RADAU, _RADAU[2]), self._jacobian)
+        columns = Columns(self.rate, t, Y, None, h, _RADAU, _RADAU[2])
+        found = self._all_at_once(columns, self._jacobian, lambda: slopes().reshape(Y.shape))
         if found is None:
             return False
         self._between = Rows(found[0], 3, n)

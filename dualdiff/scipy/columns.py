@@ -23,10 +23,14 @@ from ..tangents.dense import Dense
 from ..values.dual import Dual
 from ..values.objects import fused
 from .implicit import numbers
+from .programs import Linearised
 from .rates import Rate, combined, levels_in
 
 # No more numbers than this in all Jacobians; no fewer steps, since single ones cost less then.
 _MOST, _FEWEST_STEPS = 1_000_000, 4
+_MOST_BY_PROGRAM = 4_000_000
+# At so many states a program is compared with the function where SciPy's own slopes are not known.
+_SOME = 16
 # How near values and Jacobians must be to those of single states, relative to their largest entries.
 _CLOSE, _CLOSE_TO_ZERO, _CLOSE_JACOBIANS = 1e-8, 1e-10, 1e-7
 
@@ -66,6 +70,61 @@ class Columns:
         self.J = J.reshape(steps, stages, n, n)
         return True
 
+    def by_program(
+        self, start: Any, single: Callable[[Any, Any], Any], most: float = np.inf, again: bool = False
+    ) -> tuple[Any, Any, Any] | None:
+        """As `derivatives`, of one level, for a function that takes no columns but can be written as a program.
+
+        ``most`` is how many parameters it may have; ``K`` may be None, and ``again`` says that this is not the first
+        attempt for one solution.
+        """
+        steps, stages, n = self.shape
+        if np.iscomplexobj(self.Y):
+            return None
+        program = Linearised.of(self.rate, self.Y[0, 0], 0 if self.K is None else steps * stages, again)
+        if program is None or levels_in(start, *program.active) != 1:
+            return None
+        m = len(program.z)
+        if m > most or steps * stages * n * (n + m) > _MOST_BY_PROGRAM:
+            return None
+        times, flat = self.t.ravel(), self.Y.reshape(-1, n)
+        found = program.at_all(times.tolist(), flat)
+        if found is None:
+            return None
+        if self.K is None:
+            some = np.linspace(0, len(times) - 1, _SOME).astype(int)
+            known = np.array([self.rate.number(times[i], flat[i].copy()) for i in some])
+        else:
+            some, known = np.arange(len(times)), self.K.reshape(-1, n)
+        if not _near(found[0][some].T, known.T):
+            return None
+        J = found[1]
+        if not np.all(np.isfinite(J)):
+            return None
+        for q in (0, len(times) // 2):
+            if not _close(J[q, :, :n], single(times[q], flat[q].copy())):
+                return None
+        self.J = J[:, :, :n].reshape(steps, stages, n, n)
+        r = np.zeros((steps, stages, n))
+        if m:
+            r = np.reshape(J[:, :, n:].reshape(-1, m) @ program.parameters, r.shape)
+        return self._of_one_level(start, combined(np.zeros(r.shape), [(1.0, r)]))
+
+    def _of_one_level(self, start: Any, r: Any) -> tuple[Any, Any, Any]:
+        hA = self.h[:, None, None] * self.A
+        return self._solved(hA, self._slopes_of_state(hA), combined(np.zeros(self.shape[-1]), [(1.0, start)]), r)
+
+    def _solved(self, hA: Any, G: Any, initial: Any, r: Any) -> tuple[Any, Any, Any]:
+        """States, changes of stages and slopes, of zero-valued rests ``r`` of the slopes; Φ = 1 + h bᵀ G."""
+        n = self.shape[-1]
+        weights = self.h[:, None] * self.b
+        transition = np.eye(n) + np.einsum("ns,nsij->nij", weights, G)
+        k = self._slopes_of_rest(hA, r)
+        steps_of_rest = np.einsum("ns,nsi->ni", weights, k)
+        states = scanned(transition, np.concatenate([np.reshape(initial, (1, n)), steps_of_rest]))
+        slopes = k + np.einsum("nsij,nj->nsi", G, states[:-1])
+        return states, states[:-1][:, None, :] + np.einsum("nst,nti->nsi", hA, slopes), slopes
+
     def derivatives(self, start: Any) -> tuple[Any, Any, Any] | None:
         """Zero-valued states (steps + 1, n), stages Y and slopes (steps, stages, n), with all derivatives.
 
@@ -80,8 +139,6 @@ class Columns:
         steps, stages, n = self.shape
         hA = self.h[:, None, None] * self.A
         G = self._slopes_of_state(hA)
-        weights = self.h[:, None] * self.b
-        transition = np.eye(n) + np.einsum("ns,nsij->nij", weights, G)
         Y: Any = self.Y
         zero = np.zeros((steps, stages, n))
         initial = combined(np.zeros(n), [(1.0, start)])
@@ -97,11 +154,7 @@ class Columns:
             r = combined(zero, [(1.0, f)])
             if taken:
                 r = r - (self.J @ combined(zero, [(1.0, Y)])[..., None])[..., 0]
-            k = self._slopes_of_rest(hA, r)
-            steps_of_rest = np.einsum("ns,nsi->ni", weights, k)
-            states = scanned(transition, np.concatenate([np.reshape(initial, (1, n)), steps_of_rest]))
-            slopes = k + np.einsum("nsij,nj->nsi", G, states[:-1])
-            change = states[:-1][:, None, :] + np.einsum("nst,nti->nsi", hA, slopes)
+            states, change, slopes = self._solved(hA, G, initial, r)
             taken += 1
             if levels == taken:
                 return states, change, slopes
@@ -116,17 +169,14 @@ class Columns:
     def _slopes_of_state(self, hA: Any) -> Any:
         """G with k' = G y', of the state at the start of a step alone."""
         steps, stages, n = self.shape
-        if self._implicit:
+        if self._one_map:
             return (self._inverse(hA) @ self.J.reshape(steps, stages * n, n)).reshape(steps, stages, n, n)
-        G = np.zeros((steps, stages, n, n))
-        for s in range(stages):
-            G[:, s] = self.J[:, s] @ (np.eye(n) + np.einsum("nt,ntij->nij", hA[:, s, :s], G[:, :s]))
-        return G
+        return self._stage_by_stage(hA, self.J)
 
     def _slopes_of_rest(self, hA: Any, r: Any) -> Any:
         """k' where y' is zero."""
         steps, stages, n = self.shape
-        if self._implicit:
+        if self._one_map:
             return np.reshape((self._inverse(hA) @ np.reshape(r, (steps, stages * n, 1))), (steps, stages, n))
         slopes: list[Any] = []
         for s in range(stages):
@@ -138,6 +188,12 @@ class Columns:
         return np.stack(slopes, axis=1)
 
     @property
+    def _one_map(self) -> bool:
+        """Of an implicit method, and of small systems, since one linear map costs less than one for each stage."""
+        steps, stages, n = self.shape
+        return self._implicit or steps * (stages * n) ** 2 <= _MOST
+
+    @property
     def _implicit(self) -> bool:
         return bool(np.any(np.triu(self.A)))
 
@@ -145,9 +201,25 @@ class Columns:
         """(1 - J h A)⁻¹ of each step, on all of its slopes."""
         if not hasattr(self, "_kept"):
             steps, stages, n = self.shape
-            M = -np.einsum("nsij,nst->nsitj", self.J, hA).reshape(steps, stages * n, stages * n)
-            self._kept = np.linalg.inv(np.eye(stages * n) + M)
+            one = np.eye(stages * n)
+            if self._implicit:
+                M = -np.einsum("nsij,nst->nsitj", self.J, hA).reshape(steps, stages * n, stages * n)
+                self._kept = np.linalg.inv(one + M)
+            else:
+                one = np.broadcast_to(one.reshape(stages, n, stages * n), (steps, stages, n, stages * n))
+                self._kept = self._stage_by_stage(hA, one).reshape(steps, stages * n, stages * n)
         return self._kept
+
+    def _stage_by_stage(self, hA: Any, own: Any) -> Any:
+        """K with Kₛ = ownₛ + Jₛ Σ h aₛₜ Kₜ, plain matrices, of an explicit method."""
+        K = np.zeros(own.shape)
+        for s in range(len(self.A)):
+            before = [t for t in range(s) if self.A[s, t]]
+            K[:, s] = own[:, s]
+            if before:
+                moved = hA[:, s, before, None, None] * K[:, before]
+                K[:, s] += self.J[:, s] @ np.sum(moved, axis=1)
+        return K
 
 
 def _tried(rate: Rate, t: Any, Y: Any, seed: Any, known: Any) -> Any:

@@ -7,6 +7,7 @@ another level is taken apart in turn.
 
     marks = Marks()
     y, parts = marks.parts_of(call)     what ``call()`` returns, and ``{where: plain vector}``
+    y, rows = marks.rows_of(call)       the same of an array of numbers, ``{where: matrix}``, one row for each
 
 Where two values have different parts, what is missing is zero.
 """
@@ -46,6 +47,31 @@ class Marks:
             except _NotMarked as met:
                 # What has been recorded until now is no part of what is recorded next.
                 self.of[met.tape] = len(met.tape.nodes)
+
+    def rows_of(self, call: Callable[[], Any]) -> tuple[Any, Parts]:
+        """What ``call()`` returns, one real number for each node, and all parts, as matrices with a row for each."""
+        while True:
+            y = call()
+            try:
+                return y, self._rows(y, 0)
+            except _NotMarked as met:
+                self.of[met.tape] = len(met.tape.nodes)
+
+    def _rows(self, y: Any, axis: int) -> Parts:
+        """``axis`` is that of the nodes."""
+        if type(y) is not Dual:
+            y = np.moveaxis(np.asarray(y, float), axis, 0)
+            return {("real",): y.reshape(len(y), -1)}
+        found = {("value", *where): part for where, part in self._rows(y.value, axis).items()}
+        if y.perturbation.mode == "reverse":
+            shape = np.shape(y)
+            slopes = self._pulled(y)
+            slopes = {at: np.reshape(slope, shape + np.shape(slope)[1:]) for at, slope in slopes.items()}
+        else:
+            slopes, axis = {"along": y.perturbation.block_of(y.tangent)}, axis + 1
+        for source, slope in slopes.items():
+            found |= {(y.perturbation.level, source, *where): part for where, part in self._rows(slope, axis).items()}
+        return found
 
     def parts(self, y: Any) -> Parts:
         if type(y) is float or type(y) is np.float64:

@@ -45,7 +45,7 @@ def _function(f: FunctionType, seen: dict[int, Any]) -> Any:
         return f
     seen[id(f)] = f  # a function that closes over itself
     cells = f.__closure__ or ()
-    written = _written(f.__code__) if cells else frozenset()
+    written = written_names(f.__code__) if cells else frozenset()
     replaced = []
     for name, cell in zip(f.__code__.co_freevars, cells, strict=True):
         replaced.append(cell if name in written else _cell(cell, seen))
@@ -73,10 +73,10 @@ def _cell(cell: CellType, seen: dict[int, Any]) -> CellType:
 
 
 @functools.lru_cache(maxsize=1024)
-def _written(code: CodeType) -> frozenset[str]:
+def written_names(code: CodeType) -> frozenset[str]:
     """The names of enclosing functions that a function, or one inside it, assigns."""
     names = {i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_DEREF", "DELETE_DEREF")}
-    return frozenset(names).union(*(_written(c) for c in code.co_consts if type(c) is CodeType))
+    return frozenset(names).union(*(written_names(c) for c in code.co_consts if type(c) is CodeType))
 
 
 def touches_no_container(f: Any) -> bool:

@@ -16,6 +16,8 @@ import scipy.integrate
 from .. import errors
 from ..values.objects import carries, fused
 from .callbacks import Watched, plain
+from .constants import without_derivatives
+from .implicit import numbers
 from .panels import MORE_CUTS
 from .quadrature import Function, agree, array, integral
 from .results import Withheld, with_value
@@ -88,19 +90,24 @@ def _nested(name: str, func: Any, ranges: Any, args: Any, opts: Any, full_output
         setting = options[-1 - depth].at(outer)
         if setting.get("weight") is not None:
             raise errors.unsupported(getattr(scipy.integrate, name), "with a weight: write it into the integrand", [])
-        innermost = depth + 1 == len(ranges)
-        inner: Function = lambda x: _number(f.f(x, *outer)) if innermost else over(depth + 1, (x, *outer))
-        return integral(name, inner, low, high, array(setting.get("points")))
+        points = array(setting.get("points"))
+        if depth + 1 < len(ranges):
+            return integral(name, lambda x: over(depth + 1, (x, *outer)), low, high, points)
+        fixed = [numbers(x) if carries(x) else x for x in outer]
+        alone: Function = lambda x: numbers(_numbers(constant(x, *fixed), x))
+        return integral(name, lambda x: _numbers(f.f(x, *outer), x), low, high, points, plain=alone)
 
+    constant = without_derivatives(f.f)
     y = over(0, tuple(args))
     if not agree(y, found):
         raise errors.no_solution(name, "a sum over panels that resolve its derivatives does not give SciPy's value")
     return (with_value(y, found[0]), Withheld(name, "the estimate of the error"), *found[2:])
 
 
-def _number(y: Any) -> Any:
-    y = fused(y)
-    return np.reshape(y, ()) if getattr(y, "shape", ()) else y
+def _numbers(y: Any, x: Any) -> Any:
+    """One number for each of ``x``."""
+    y, shape = fused(y), np.shape(x)
+    return y if np.shape(y) == shape else np.reshape(y, shape)
 
 
 @driver(scipy.integrate.quad_vec)

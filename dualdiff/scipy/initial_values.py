@@ -42,9 +42,11 @@ def solve_ivp(given: dict[str, Any]) -> Any:
 
     ``sensitivity``: "replay", the accepted steps taken again with derivatives; "adjoint", the same, in reverse mode
     only; "forward", variational equations under control of errors, in forward mode only.
-    Cost: of a replay, 1.5 to 5 values of SciPy's for 3 parameters or for the gradient in 100, if ``fun`` takes many
-    states as columns; else one run of ``fun`` with derivatives for each stage, 3 to 20 values.  LSODA, whose own work
-    is compiled, is followed in 10 values or more.
+    Cost: of a replay, 2 to 5 values of SciPy's for 3 parameters, 4 to 10 of the variational equations: one run of
+    ``fun`` for all stages if it takes many states as columns, else one program of ``fun`` and its Jacobian, written at
+    the second solution, or at the first if that is long.  A ``fun`` that closes over more than numbers, arrays and
+    functions, and second derivatives of one that takes no columns, cost a run with derivatives for each stage, 3 to 20
+    values.  LSODA, whose own work is compiled, is followed in 7 to 20 values, `odeint` in about 20.
     Errors: of the size of those of the solution; "forward" controls its own.
     Raises: ValueError where SciPy did not reach the end, or an event is no simple root.
 

@@ -22,6 +22,7 @@ import numpy as np
 from .. import errors
 from .components import Marks, Parts, combined, stacked
 from .implicit import numbers
+from .nodes import at_nodes
 
 _HALF = (
     *(0.995657163025808080735527280689003, 0.973906528517171720077964012084452, 0.930157491355708226001207180059508),
@@ -45,6 +46,8 @@ _MOST_BISECTIONS = 8
 # Panels towards a singular end: how much shorter each is, and after how many their sum is tried.
 _SHRINK, _TRIES = 0.31, (9, 13, 17, 21)
 _SETTLED = 1e-9
+# For how many of them an array of nodes is made at first, and then.
+_AT_ONCE = (2, 4)
 # How much the last four panels shrink the integral of a derivative that has one: x^(-0.9), but not 1/x.
 _DECAYS = 0.9
 # A tail that short, and that small beside the rest, may be as it is: exp(-1/t²) is smooth to no rule.
@@ -58,17 +61,21 @@ FEW_CUTS, MORE_CUTS = (0.4639,), (0.2871, 0.6713)
 class Integrand:
     """A function of (σ, τ) and its place on the line, for messages.
 
-    ``name`` is the driver's; ``moving`` says that the ends of the range carry derivatives.
+    ``name`` is the driver's; ``moving`` says that the ends of the range carry derivatives; ``plain`` is the function
+    without derivatives, where arrays of nodes may be tried.
     """
 
     def __init__(
         self,
         name: str,
-        value: Callable[[float, float], Any],
+        value: Callable[[Any, Any], Any],
         place: Callable[[float, float], Any],
         moving: bool = False,
+        plain: Callable[[float, float], Any] | None = None,
     ) -> None:
-        self.name, self.value, self.place = name, value, place
+        self.name, self.value, self.place, self.plain = name, value, place, plain
+        self.checked = False
+        self.known: dict[tuple[bool, float, float], tuple[Any, Parts]] = {}
         self.marks = Marks()
         self.marks.deep = moving
         self.largest: dict[Any, Any] = {}
@@ -79,6 +86,25 @@ class Integrand:
 
         return self.marks.parts_of(call)
 
+    def _of_panels(self, panels: list[tuple[bool, float, float]]) -> list[tuple[Any, Parts]]:
+        """Of each panel Σ wᵢ yᵢ and the parts of yᵢ as rows."""
+        nodes = [0.5 * (low + high) + 0.5 * (high - low) * _NODES for _, low, high in panels]
+        if self.plain is not None:
+            s = np.concatenate([1.0 - s if panel[0] else s for s, panel in zip(nodes, panels, strict=True)])
+            t = np.concatenate([s if panel[0] else 1.0 - s for s, panel in zip(nodes, panels, strict=True)])
+            found = at_nodes(self.marks, self.value, self.plain, s, t, not self.checked)
+            if found is not None:
+                self.checked = True
+                y, rows = found
+                sections = [slice(i * len(_NODES), (i + 1) * len(_NODES)) for i in range(len(panels))]
+                return [(np.dot(_WEIGHTS, y[i]), {key: part[i] for key, part in rows.items()}) for i in sections]
+            self.plain = None
+        return [self._one_by_one(panel[0], s) for s, panel in zip(nodes, panels, strict=True)]
+
+    def _one_by_one(self, from_right: bool, nodes: Any) -> tuple[Any, Parts]:
+        found = [self.at(from_right, s) for s in nodes.tolist()]
+        return _weighted([y for y, _ in found]), stacked([parts for _, parts in found])
+
     def integral(self, cuts: Sequence[float] = FEW_CUTS) -> Any:
         """Over [0, 1]."""
         try:
@@ -86,7 +112,7 @@ class Integrand:
         except ValueError:
             if not self.marks.of or self.marks.deep:
                 raise
-        self.marks.deep, self.largest = True, {}
+        self.marks.deep, self.largest, self.known = True, {}, {}
         return self._integral(cuts)
 
     def _integral(self, cuts: Sequence[float]) -> Any:
@@ -95,6 +121,11 @@ class Integrand:
                 y, _, smooth = self._panel(False, 0.0, 1.0)
                 if smooth:
                     return y
+            elif self.plain is not None:
+                first = [(False, low, high) for low, high in itertools.pairwise((0.0, *cuts))]
+                first.append((True, 0.0, 1.0 - cuts[-1]))
+                found = self._of_panels(first)
+                self.known = dict(zip(first, found, strict=True))
             total = self._to_the_end(False, cuts[0])
             for low, high in itertools.pairwise(cuts):
                 total = total + self._between(False, low, high)[0]
@@ -102,14 +133,13 @@ class Integrand:
 
     def _panel(self, from_right: bool, low: float, high: float) -> tuple[Any, Parts, bool]:
         """The sum over one panel, that of all parts, and whether the rules agree in each of them."""
-        half = 0.5 * (high - low)
-        found = [self.at(from_right, s) for s in (0.5 * (low + high) + half * _NODES).tolist()]
-        rows = stacked([parts for _, parts in found])
+        half, panel = 0.5 * (high - low), (from_right, low, high)
+        total, rows = self.known.pop(panel) if panel in self.known else self._of_panels([panel])[0]
         here = [half * np.max(_WEIGHTS @ np.abs(part)) for key, part in rows.items() if _of_value(key) and part.size]
         whole = max([*here, *(np.max(part, initial=0.0) for key, part in self.largest.items() if _of_value(key))])
         smooth = all(self._smooth(key, part, half, whole) for key, part in rows.items())
         parts = {key: half * (_WEIGHTS @ part) for key, part in rows.items()}
-        return half * _weighted([y for y, _ in found]), parts, smooth
+        return half * total, parts, smooth
 
     def _smooth(self, key: Any, rows: Any, half: float, whole: float) -> bool:
         """``whole`` is the integral of the plain value, as far as it is known."""
@@ -161,11 +191,22 @@ class Integrand:
                 if len(panels) == _TRIES[-1]:
                     raise self._diverges(from_right)
             shorter = _SHRINK * width
+            if self.plain is not None and (from_right, shorter, width) not in self.known:
+                self._foresee(from_right, width, _AT_ONCE[len(panels) > 0])
             y, parts = self._between(from_right, shorter, width)
             panels.append(y)
             sums.append(y if not sums else sums[-1] + y)
             parts_of_panels.append(parts)
             width = shorter
+
+    def _foresee(self, from_right: bool, width: float, levels: int) -> None:
+        """The next panels towards an end, from one call of the integrand."""
+        ahead = []
+        for _ in range(levels):
+            shorter = _SHRINK * width
+            ahead += [(from_right, shorter, width), (from_right, 0.0, shorter)]
+            width = shorter
+        self.known |= dict(zip(ahead, self._of_panels(ahead), strict=True))
 
     def _note(self, parts: Parts) -> None:
         for key, part in parts.items():

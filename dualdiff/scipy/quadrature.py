@@ -20,6 +20,7 @@ import scipy.integrate
 from .. import errors
 from ..values.objects import carries, fused
 from .callbacks import Watched, plain
+from .constants import without_derivatives
 from .implicit import numbers
 from .panels import FEW_CUTS, MORE_CUTS, Integrand
 from .results import Withheld, with_value
@@ -33,7 +34,8 @@ def quad(given: dict[str, Any]) -> Any:
     """Kinks and jumps of the integrand must be among ``points``, which may move; singularities only at the ends.
 
     Cost: beside SciPy's, 21 values of the integrand for each panel, three panels where it is smooth, about 40 for a
-    singular end; in reverse mode each value is pulled back once more.
+    singular end.  One that takes an array of nodes is run once for several panels with derivatives, and once at each
+    node without, to be compared; any other is run at each node with derivatives.
     Raises: ValueError where the integrand is not smooth between the points, or the integral of a derivative diverges;
     UnsupportedFunction for ``weight="cauchy"``, and ``"cos"`` or ``"sin"`` over an infinite range.
     """
@@ -41,21 +43,34 @@ def quad(given: dict[str, Any]) -> Any:
     f = Watched(given.pop("func"), given.pop("args"))
     a, b, points, wvar = (array(given[name]) for name in ("a", "b", "points", "wvar"))
     options = plain(given) | {"a": numbers(a), "b": numbers(b), "points": plain(points), "wvar": plain(wvar)}
-    found = scipy.integrate.quad(f, **options)
-    if not (f.carried or carries([a, b, points, wvar])):
+    constant = _constant(f)
+    found = scipy.integrate.quad(constant, **(options if given["complex_func"] else options | {"full_output": True}))
+    whole = [] if given["complex_func"] else found
+    if len(whole) > 3:  # with SciPy's warning, unless the user asked for the message
+        found = scipy.integrate.quad(constant, **options)
+    elif not (given["complex_func"] or given["full_output"]):
+        found = found[:2]
+    if not (constant.carried or constant is not f or carries([a, b, points, wvar])):
         return found
-    weighted = _weighted(f.scalar, a, b, given["weight"], wvar)
+    if len(whole) > 3:
+        raise errors.no_solution("quad", " ".join(str(whole[3]).split()))
+    weighted = _weighted(f.alike, a, b, given["weight"], wvar)
     points = None if given["weight"] else points
-    whole = [found] if not given["complex_func"] else []
-    if not given["complex_func"]:
-        whole = scipy.integrate.quad(f, **(options | {"full_output": True}))
-        if len(whole) > 3:
-            raise errors.no_solution("quad", " ".join(str(whole[3]).split()))
     hints = (lambda: _hints(whole[2], options)) if whole else None
-    y = _checked("quad", weighted, a, b, points, found, hints)
+    alone = _weighted(constant.number, numbers(a), numbers(b), given["weight"], plain(wvar))
+    alone = None if given["complex_func"] or isinstance(alone, _OfDistances) else alone
+    y = _checked("quad", weighted, a, b, points, found, hints, alone)
+    if not carries(y):
+        return found
     rest: list[Any] = [Withheld("quad", "the estimate of the error")]
     rest += [_counts(found[2])] if given["full_output"] else []
     return (with_value(y, found[0]), *rest)
+
+
+def _constant(f: Watched) -> Watched:
+    """The same integrand on plain numbers; ``f`` itself where it closes over no derivative that can be found."""
+    function, args = without_derivatives(f.f), without_derivatives(f.args)
+    return f if function is f.f and args is f.args else Watched(function, args)
 
 
 def array(limit: Any) -> Any:
@@ -103,13 +118,13 @@ class _OfDistances:
 
 
 def _checked(
-    name: str, f: Any, a: Any, b: Any, points: Any, found: Any, hints: Callable[[], list[float]] | None = None
+    name: str, f: Any, a: Any, b: Any, points: Any, found: Any, hints: Callable[[], list[float]] | None, alone: Any
 ) -> Any:
     """The integral with derivatives, which has SciPy's value within SciPy's error; with its intervals if need be."""
-    y = integral(name, f, a, b, points, MORE_CUTS)
+    y = integral(name, f, a, b, points, MORE_CUTS, alone)
     if hints is not None and not agree(y, found):
         cuts = hints()
-        y = integral(name, f, a, b, points, cuts) if cuts else y
+        y = integral(name, f, a, b, points, cuts, alone) if cuts else y
     if not agree(y, found):
         raise errors.no_solution(name, "a sum over panels that resolve its derivatives does not give SciPy's value")
     return y
@@ -134,51 +149,72 @@ def _hints(report: dict[str, Any], options: dict[str, Any]) -> list[float]:
     return [float(cut) for cut in cuts if 1e-4 < cut < 1.0 - 1e-4]
 
 
-def integral(name: str, f: Any, a: Any, b: Any, points: Any = None, cuts: Sequence[float] = FEW_CUTS) -> Any:
-    """Piece by piece between limits and points; its nodes are at fixed parts of pieces, and move with them."""
+def integral(
+    name: str, f: Any, a: Any, b: Any, points: Any = None, cuts: Sequence[float] = FEW_CUTS, plain: Any = None
+) -> Any:
+    """Piece by piece between limits and points; its nodes are at fixed parts of pieces, and move with them.
+
+    ``plain`` is the integrand on plain numbers, if arrays of nodes may be tried (nodes.py).
+    """
     ends = [numbers(a), numbers(b)]
     if not np.all(np.isfinite(ends)):
-        return _infinite(name, f, a, b, cuts)
+        return _infinite(name, f, a, b, cuts, plain)
     low, high = min(ends), max(ends)
     inner = [] if points is None else [p for p in _entries(points) if low < numbers(p) < high]
     inner.sort(key=numbers, reverse=bool(ends[0] > ends[1]))
-    pieces = [_piece(name, f, left, right, cuts) for left, right in itertools.pairwise([a, *inner, b])]
+    pieces = [_piece(name, f, left, right, cuts, plain) for left, right in itertools.pairwise([a, *inner, b])]
     return sum(pieces[1:], pieces[0])
 
 
-def _piece(name: str, f: Any, left: Any, right: Any, cuts: Sequence[float]) -> Any:
+def _piece(name: str, f: Any, left: Any, right: Any, cuts: Sequence[float], plain: Any) -> Any:
+    place, number = _places(left, right), _places(numbers(left), numbers(right))
     width = right - left
 
-    def place(s: float, t: float) -> Any:
-        return left + width * s if s <= t else right - width * t
-
-    def value(s: float, t: float) -> Any:
+    def value(s: Any, t: Any) -> Any:
         if isinstance(f, _OfDistances):
             return f.function(place(s, t), width * s, width * t)
         return f(place(s, t))
 
-    return width * Integrand(name, value, lambda s, t: numbers(place(s, t)), carries([left, right])).integral(cuts)
+    alone = None if plain is None else lambda s, t: plain(number(s, t))
+    return width * Integrand(name, value, number, carries([left, right]), alone).integral(cuts)
+
+
+def _places(left: Any, right: Any) -> Callable[[Any, Any], Any]:
+    """Where a part of the way is, exact near both ends; of arrays too."""
+    width = right - left
+
+    def place(s: Any, t: Any) -> Any:
+        if type(s) is not float:
+            near = s <= t
+            if not np.all(near):
+                far = right - width * t
+                return far if not np.any(near) else np.where(near, left + width * s, far)
+            return left + width * s
+        return left + width * s if s <= t else right - width * t
+
+    return place
 
 
 def _entries(points: Any) -> list[Any]:
     return [points[i] for i in range(np.shape(points)[0])] if hasattr(points, "shape") else list(points)
 
 
-def _infinite(name: str, f: Function, a: Any, b: Any, cuts: Sequence[float]) -> Any:
+def _infinite(name: str, f: Function, a: Any, b: Any, cuts: Sequence[float], plain: Any) -> Any:
     low, high = numbers(a), numbers(b)
     if low > high:
-        return -_infinite(name, f, b, a, cuts)
+        return -_infinite(name, f, b, a, cuts, plain)
     if low == high:
         return 0.0
     if np.isinf(low) and np.isinf(high):
         if low == np.inf or high == -np.inf:
             return 0.0
-        value: Any = lambda s, t: (f(t / s) + f(-t / s)) / s**2
+        of: Any = lambda f, a, b: lambda s, t: (f(t / s) + f(-t / s)) / s**2
         place: Any = lambda s, t: t / s if s else np.inf
     elif np.isinf(high):
-        value = lambda s, t: f(a + t / s) / s**2
+        of = lambda f, a, b: lambda s, t: f(a + t / s) / s**2
         place = lambda s, t: numbers(a) + t / s if s else np.inf
     else:
-        value = lambda s, t: f(b - t / s) / s**2
+        of = lambda f, a, b: lambda s, t: f(b - t / s) / s**2
         place = lambda s, t: numbers(b) - t / s if s else -np.inf
-    return Integrand(name, value, place, carries([a, b])).integral(cuts)
+    alone = None if plain is None else of(plain, low, high)
+    return Integrand(name, of(f, a, b), place, carries([a, b]), alone).integral(cuts)

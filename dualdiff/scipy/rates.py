@@ -21,6 +21,7 @@ from scipy.integrate import DOP853
 
 from .. import errors
 from ..adapting import adapt
+from ..errors import StagingRefused
 from ..tangents.dense import Dense
 from ..transforms.forward import jacfwd
 from ..transforms.sparse import sparse_jacobian
@@ -30,6 +31,7 @@ from ..values.objects import carries, fused
 from .callbacks import NOT_DIFFERENTIABLE, differentiable
 from .constants import touches_no_container, without_derivatives
 from .implicit import numbers
+from .programs import Linearised
 
 # From this many unknowns on, the Jacobian is tried as a sparse one, and is one if so few entries can be nonzero.
 LARGE, _SPARSE = 50, 0.2
@@ -39,7 +41,7 @@ class Rate:
     """A right-hand side with its further arguments bound."""
 
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], vectorized: bool = False) -> None:
-        constant = without_derivatives(fun)
+        self.as_given, constant = fun, without_derivatives(fun)
         self._as_written: Any = constant  # what SciPy calls; adapted where that finds a derivative after all
         self.fun, self.constant_fun = (adapt(f) if callable(f) else f for f in (fun, constant))
         self.args, self.constant_args, self.vectorized = args, without_derivatives(args), vectorized
@@ -85,12 +87,12 @@ class Rate:
     def exact_jacobian(self, t: Any, y: Any) -> Callable[[Any, Any], Any] | None:
         """∂f/∂y for a solver that takes one, if f has it at ``t``, ``y``: adapted only if that leaves no trace in f."""
         written = self.constant()
-        written.fun = written.constant_fun = self._as_written
+        written.fun = written.constant_fun = written.as_given = self._as_written
         tried = [written, self.constant()] if touches_no_container(self._as_written) else [written]
         for rate in tried:
             jac = jacobian_in_y(rate)
             if differentiable(functools.partial(jac, t), y):
-                return jac
+                return _by_program(rate, t, y, jac)
         return None
 
 
@@ -171,6 +173,22 @@ def jacobian_in_y(rate: Rate) -> Callable[[Any, Any], Any]:
         return J if np.all(np.isfinite(J)) else numbers(fused(dense(y)))
 
     return at
+
+
+def _by_program(rate: Rate, t: Any, y: Any, jac: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The same by a program from the second solution on (programs.py), if its first matrix is the same to the bit."""
+    program = Linearised.of(rate, y, 0) if y.size < LARGE else None
+    if program is None:
+        return jac
+
+    def at(t: Any, y: Any) -> Any:
+        try:
+            J = program(float(t), y)[1]
+        except StagingRefused:
+            return jac(t, y)
+        return J if np.isfinite(np.sum(J)) else jac(t, y)
+
+    return at if np.array_equal(at(t, y), jac(t, y)) else jac
 
 
 def jacobian_of_one_sweep(rate: Rate, t: Any, y: Any) -> Any:

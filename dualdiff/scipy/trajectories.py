@@ -23,6 +23,9 @@ from .columns import Columns, States
 from .implicit import numbers
 from .rates import Rate, combined, jacobian_of_one_sweep
 
+# So few parameters that their partial derivatives are made together with the Jacobian.
+_FEW = 30
+
 
 class Step(NamedTuple):
     """An accepted step: its ends, the numbers there, and what is needed between them (stages, or an interpolant)."""
@@ -70,11 +73,20 @@ class Steps:
         self.times = np.array([steps[0].t_old, *(step.t for step in steps)] if steps else [])
         self._sign = -1.0 if len(steps) and steps[-1].t < steps[0].t_old else 1.0
 
-    def _all_at_once(self, columns: Columns, single: Callable[[Any, Any], Any]) -> tuple[Any, Any] | None:
-        """Stages and slopes of all steps from one run of the function, and the states, where it takes columns."""
-        if not columns.work(single):
-            return None
-        found = columns.derivatives(self.states[0])
+    def _all_at_once(
+        self, columns: Columns, single: Callable[[Any, Any], Any], slopes: Callable[[], Any] | None = None
+    ) -> tuple[Any, Any] | None:
+        """Stages and slopes of all steps from one run of the function, and the states, where it takes columns.
+
+        ``slopes`` makes the numbers of the slopes where they are not known: a program needs few of them.
+        """
+        start, found = self.states[0], None
+        if slopes is not None:
+            found = columns.by_program(start, single, most=_FEW)
+            columns.K = slopes() if found is None else None
+        if found is None:
+            found = columns.derivatives(start) if columns.work(single) else None
+            found = columns.by_program(start, single, again=slopes is not None) if found is None else found
         if found is None:
             return None
         self.block, stages, slopes = found

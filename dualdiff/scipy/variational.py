@@ -1,8 +1,9 @@
 """Forward sensitivities: the variational equations S' = J S + ∂f/∂θ beside y' = f, under SciPy's control of errors.
 
 A Dual of forward mode holds y and its directions S; f of it holds y' and S'.  So the augmented system needs no more
-than f, and what f closes over enters by itself.  An outer level enters by the augmented solution, whose steps are
-taken again with derivatives in turn.
+than f, and what f closes over enters by itself.  Where f and its Jacobians can be had from one plain program
+(programs.py), S' is their product with S and θ' instead.  An outer level enters by the augmented solution, whose steps
+are taken again with derivatives in turn.
 
 Conventions: an entry of S is as small, beside its largest value on the way, as the tolerances let y be beside its own.
 Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, section I.14; Hindmarsh et al., CVODES.
@@ -10,18 +11,25 @@ Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, sec
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from ..errors import StagingRefused
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from .implicit import numbers
-from .rates import Rate, combined
+from .programs import Linearised
+from .rates import Rate, combined, levels_in
 
 # A first solution, of which only the sizes of its entries are used: its tolerance, and no control of S at all.
 _PILOT, _FREE = 1e-3, 1e200
+# At least as often as this the right-hand side is going to be called.
+_CALLS = 300
+# At so many states a program is compared with the function.
+_SOME = 16
 
 
 class AugmentedSteps:
@@ -40,7 +48,7 @@ class AugmentedSteps:
         perturbation = innermost([start, slope])
         self.perturbation, self.n = perturbation, start.shape[0]
         self.solution: Any = None
-        self.start = start
+        self.start, self.times = start, times
         if perturbation is None:
             raise ValueError(
                 'solve_ivp: sensitivity="forward" finds no derivative at the start; take sensitivity="replay".'
@@ -57,16 +65,61 @@ class AugmentedSteps:
         def augmented(t: Any, z: Any) -> Any:
             return self._flat(rate(t, self._state(z)))
 
-        n, whole = self.n, z0.shape[0]
+        n, size = self.n, z0.shape[0]
+        slopes = self._by_program(rate, start) or augmented
         absolute = np.broadcast_to(np.asarray(atol, float), (n,))
-        free = np.concatenate([absolute, np.full(whole - n, _FREE)])
-        pilot = solve(augmented, numbers(z0), max(np.max(rtol), _PILOT), free)
+        free = np.concatenate([absolute, np.full(size - n, _FREE)])
+        pilot = solve(slopes, numbers(z0), max(np.max(rtol), _PILOT), free)
         sizes = np.max(np.abs(numbers(pilot(pilot.ts))), axis=1)
         of_y, of_s = sizes[:n], sizes[n:].reshape(self.k, n)
         share = np.where(of_y > 0, absolute / np.where(of_y > 0, of_y, 1.0), np.max(rtol))
         scaled = np.where(of_s > 0, share * of_s, absolute).ravel()
-        self.solution = solve(augmented, z0, rtol, np.concatenate([absolute, scaled]))
+        whole = np.concatenate([absolute, scaled])
+        self.solution = solve(slopes, z0, rtol, whole)
+        if slopes is not augmented and not self._holds(rate, slopes):
+            self.solution = solve(augmented, z0, rtol, whole)
         self.states = [start, self.at(times[1], None)]
+
+    def _by_program(self, rate: Rate, start: Any) -> Callable[[Any, Any], Any] | None:
+        """(f, J S + ∂f/∂θ θ') from one plain program for f, J and ∂f/∂θ (programs.py), where one level enters."""
+        program = Linearised.of(rate, numbers(start), _CALLS)
+        if program is None or levels_in(start, *program.active) != 1 or np.iscomplexobj(numbers(start)):
+            return None
+        p: Any = self.perturbation
+        n = self.n
+        theta = program.parameters
+        of_theta = np.zeros((self.k, 0))
+        if type(theta) is Dual:
+            of_theta = np.reshape(p.block_of(p.current(theta.tangent)), (self.k, -1))
+
+        def augmented(t: Any, z: Any) -> Any:
+            try:
+                f, J = program(float(t), z[:n])
+            except StagingRefused:
+                return self._flat(rate(t, self._state(z)))
+            moving[:, :n] = z[n:].reshape(self.k, n)
+            slopes = (moving @ J.T).ravel()
+            if not math.isfinite(slopes.sum()):  # a partial that is infinite where nothing moves
+                return self._flat(rate(t, self._state(z)))
+            return np.concatenate([f, slopes])
+
+        moving = np.concatenate([np.zeros((self.k, n)), of_theta], axis=1)
+        t, z = float(self.times[0]), numbers(self._flat(start))
+        known = numbers(self._flat(rate(t, self._state(z))))
+        found = numbers(augmented(t, z))
+        return augmented if np.allclose(found, known, rtol=1e-9, atol=1e-9 * np.max(np.abs(known))) else None
+
+    def _holds(self, rate: Rate, slopes: Callable[[Any, Any], Any]) -> bool:
+        """Whether the program has been the function all the way: what that depends on may have changed on it."""
+        ts = np.asarray(numbers(self.solution.ts))
+        for t in ts[np.linspace(0, len(ts) - 1, _SOME).astype(int)]:
+            z = numbers(self.solution(t))
+            known = rate.number(t, z[: self.n].copy())
+            if not np.allclose(
+                slopes(t, z)[: self.n], known, rtol=1e-8, atol=1e-8 * np.max(np.abs(known), initial=0.0)
+            ):
+                return False
+        return True
 
     def _flat(self, y: Any) -> Any:
         """Value and directions end to end."""
