@@ -30,6 +30,8 @@ Function = Callable[[Any], Any]
 
 # Steps relative to x: of that size they are rounding; beyond that part of the last one, the Jacobian is made anew.
 _ROUNDING, _SLOW = 1e-15, 0.1
+# A relative distance whose square is rounding.
+_NEARBY = 1e-7
 # Where steps stop to shrink above this x is no regular solution.
 _STUCK = 1e-8
 _MOST_STEPS = 30
@@ -39,10 +41,14 @@ _SINGULAR, _KINK, _NEAR = 1e13, 0.1, 1e-7
 
 
 class Solution(NamedTuple):
-    """A point where F vanishes to the last digits, all numbers plain, and F's Jacobian there."""
+    """A point where F vanishes to the last digits, all numbers plain, and F's Jacobian there.
+
+    A Jacobian that is one of a point nearby, from which Newton's method arrived in one step, takes ``more`` steps.
+    """
 
     x: Any
     J: Any
+    more: int = 0
 
 
 def numbers(y: Any) -> Any:
@@ -61,6 +67,7 @@ def polished(name: str, F: Function, x0: Any, elementwise: bool = False, far: fl
     x = at = x0
     J = _regular_jacobian(name, F, x, elementwise)
     last, size = np.inf, np.inf
+    steps = 0
     for _ in range(_MOST_STEPS):
         r = numbers(F(x))
         if not np.all(np.isfinite(r)):
@@ -76,14 +83,19 @@ def polished(name: str, F: Function, x0: Any, elementwise: bool = False, far: fl
                 J, at = _regular_jacobian(name, F, x, elementwise), x
                 continue
         x, last = x - step, size
+        steps += 1
     else:
         raise _not_regular(name, f"Newton's method from it makes relative steps of {size:.0e} still")
-    if at is not x:
-        J = _regular_jacobian(name, F, x, elementwise)
     if np.max(np.abs(x - x0), initial=0.0) > far * max(1.0, np.max(np.abs(x0), initial=0.0)):
         raise _not_regular(name, "the equations hold only at some distance from it")
-    _check_smooth(name, F, x, J)
-    return Solution(x, J)
+    smooth, change = _seen_around(F, x, J, r)
+    near = steps <= 1 and last <= _NEARBY and change <= _NEARBY
+    if at is not x and not near:
+        J = _regular_jacobian(name, F, x, elementwise)
+        smooth = False
+    if not smooth:
+        _check_smooth(name, F, x, J)
+    return Solution(x, J, 1 if at is not x and near else 0)
 
 
 def _not_regular(name: str, evidence: str) -> ValueError:
@@ -127,19 +139,25 @@ def solved(J: Any, r: Any) -> Any:
 
 def _regular_jacobian(name: str, F: Function, x: Any, elementwise: bool) -> Any:
     J = _jacobian(F, x, elementwise)
-    if not np.all(np.isfinite(J)):
-        raise errors.no_solution(name, "the derivatives of the equations are not finite at the solution")
+    _check_finite(name, J)
     _check_regular(name, J)
     return J
 
 
+def _check_finite(name: str, J: Any) -> None:
+    if not np.all(np.isfinite(J)):
+        raise errors.no_solution(name, "the derivatives of the equations are not finite at the solution")
+
+
 def _check_regular(name: str, J: Any) -> None:
     if np.ndim(J) < 2:
-        singular = np.any(J == 0)
+        singular = bool(np.any(J == 0))
     elif J.shape[0] != J.shape[1]:
         raise errors.no_solution(name, f"there are {J.shape[0]} equations in {J.shape[1]} unknowns")
     else:
-        singular = J.shape[0] > 0 and np.linalg.cond(_scaled(J), 1) > _SINGULAR
+        singular = J.shape[0] > 0 and not (
+            np.linalg.cond(J, 1) <= _SINGULAR or np.linalg.cond(_scaled(J), 1) <= _SINGULAR
+        )
     if singular:
         raise errors.no_solution(
             name,
@@ -156,13 +174,28 @@ def _scaled(J: Any) -> Any:
     return J
 
 
-def _check_smooth(name: str, F: Function, x: Any, J: Any) -> None:
-    """The Jacobian along one direction, at both sides: it must be that of the solution."""
+def _direction(x: Any) -> Any:
     size = np.abs(x)
     largest = np.max(size, initial=0.0)
     d = np.maximum(size, 1e-3 * largest if largest else 1e-3)
     if np.ndim(x):
         d = d * np.random.default_rng(0).uniform(0.5, 1.0, x.shape) * np.where(np.arange(x.size) % 2, -1.0, 1.0)
+    return d
+
+
+def _seen_around(F: Function, x: Any, J: Any, r: Any) -> tuple[bool, float]:
+    """By differences of F from ``r`` along one direction: whether J holds at both sides, how far it is off."""
+    if np.ndim(J) != 2:
+        return False, np.inf
+    d = _direction(x)
+    change = [solved(J, (numbers(F(x + side * d)) - r) / side) - d for side in (_NEAR, -_NEAR)]
+    largest = [np.max(np.abs(part / d), initial=0.0) for part in (*change, 0.5 * (change[0] + change[1]))]
+    return bool(max(largest[:2]) <= 0.1 * _KINK), float(largest[2])
+
+
+def _check_smooth(name: str, F: Function, x: Any, J: Any) -> None:
+    """The Jacobian along one direction, at both sides: it must be that of the solution."""
+    d = _direction(x)
     here = J @ d if np.ndim(J) == 2 else J * d
     for side in (_NEAR, -_NEAR):
         there = numbers(jvp(F, (x + side * d,), (d + 0 * x,))[1])
@@ -186,11 +219,14 @@ def with_derivatives(F: Function, solution: Solution) -> Any:
         while type(value) is Dual:
             seen.add(value.perturbation)
             value = value.value
-        if steps == len(seen):
+        if not seen:
+            return x
+        wanted = len(seen) * (1 + solution.more)
+        if steps == wanted:
             return x
         x = x - solved(solution.J, r)
         steps += 1
-        if steps == len(seen):
+        if steps == wanted:
             return x
 
 

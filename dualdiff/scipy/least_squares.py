@@ -20,7 +20,7 @@ from ..transforms.jacobian import jacobian
 from ..transforms.reverse import grad
 from ..values.objects import carries, fused
 from . import linalg
-from .callbacks import Watched, differentiable, jacobian_of, plain
+from .callbacks import Watched, differentiable, differentiated, jacobian_of, plain
 from .constraints import bounds_of, minimum, plain_bounds
 from .implicit import Function, numbers
 from .results import Withheld, completed, with_value
@@ -55,31 +55,39 @@ def least_squares(given: dict[str, Any]) -> Any:
     """``jac`` is exact unless a function is given; every ``loss``, and ``f_scale``, may carry derivatives."""
     given = dict(given)
     f = Watched(given.pop("fun"), given.pop("args"), given.pop("kwargs"))
+    g = f.on_numbers()
     jac, bounds, loss = given["jac"], given["bounds"], given["loss"]
     x0 = plain(fused(given["x0"]))
     options = {name: value if callable(value) else plain(value) for name, value in given.items()}
     options |= {"x0": x0, "bounds": plain_bounds(bounds)}
     rho = None
     if callable(loss):
-        options["loss"] = rho = Watched(loss)
+        options["loss"] = rho = Watched(loss).on_numbers()
     if callable(jac):
         options["jac"] = Watched(jac, f.args, f.kwargs)
     elif jac == "2-point" and given.get("jac_sparsity") is None and given.get("diff_step") is None:
-        exact = jacobian_of(f)
+        exact = jacobian_of(g)
         if differentiable(exact, np.atleast_1d(np.asarray(x0, float))):
             options["jac"] = exact
-    report = scipy.optimize.least_squares(f, **options)
-    if not (f.carried or (rho is not None and rho.carried) or carries([bounds, given["f_scale"]]) or _carry(bounds)):
-        return report
-    if not report.success:
-        raise errors.no_solution("least_squares", f"SciPy did not converge ({report.message})")
-    cost = _cost(f.vector, loss, fused(given["f_scale"]))
-    on_numbers = _cost(f.on_numbers().vector, loss, numbers(given["f_scale"]))
-    x = minimum("least_squares", cost, np.array(report.x), *_bounds(bounds, report.x.size), on_numbers=on_numbers)
-    found = {"x": x, "cost": cost(x), "fun": f.vector(x), "grad": grad(cost)(x)}
-    if loss == "linear" and isinstance(report.jac, np.ndarray):
-        found["jac"] = jacobian(f.vector)(x)
-    return completed("least_squares", report, found)
+    report = scipy.optimize.least_squares(g, **options)
+
+    def made() -> Any:
+        if not report.success:
+            raise errors.no_solution("least_squares", f"SciPy did not converge ({report.message})")
+        cost = _cost(f.vector, loss, fused(given["f_scale"]))
+        of_numbers = _cost(g.vector, loss if rho is None else rho.f, numbers(given["f_scale"]))
+        limits = _bounds(bounds, report.x.size)
+        x, value = minimum("least_squares", cost, np.array(report.x), *limits, on_numbers=of_numbers)
+        found = {"x": x, "fun": f.vector(x)}
+        # Where no bound is active the gradient is 0 for all parameters.
+        found["cost"], found["grad"] = (cost(x), grad(cost)(x)) if value is None else (value, 0.0 * x)
+        if loss == "linear" and isinstance(report.jac, np.ndarray):
+            found["jac"] = jacobian(f.vector)(x)
+        return completed("least_squares", report, found)
+
+    certainly = carries([bounds, given["f_scale"]]) or _carry(bounds) or (rho is not None and rho.entered)
+    certainly = certainly or (rho is not None and rho.carried)
+    return differentiated(report, made, [g], report.x, certainly)
 
 
 def _carry(bounds: Any) -> bool:
@@ -91,24 +99,29 @@ def leastsq(given: dict[str, Any]) -> Any:
     """``Dfun`` is exact unless one is given; ``cov_x`` has derivatives."""
     given = dict(given)
     f = Watched(given.pop("func"), given.pop("args"))
+    g = f.on_numbers()
     full_output, Dfun = given.pop("full_output"), given["Dfun"]
     options = plain(given) | {"x0": plain(fused(given["x0"]))}
     if Dfun is not None:
         options["Dfun"] = Watched(Dfun, f.args)
     elif options["epsfcn"] is None:
-        exact = jacobian_of(f)
+        exact = jacobian_of(g)
         if differentiable(exact, np.ravel(np.asarray(options["x0"], float))):
             options["Dfun"] = (lambda x: exact(x).T) if options["col_deriv"] else exact
-    found = scipy.optimize.leastsq(f, **options, full_output=full_output)
-    if not f.carried:
-        return found
-    if found[-1] not in (1, 2, 3, 4):
-        raise errors.no_solution("leastsq", f"SciPy did not converge (ier = {found[-1]})")
-    x = minimum("leastsq", _cost(f.vector), np.array(found[0]), on_numbers=_cost(f.on_numbers().vector))
-    if not full_output:
-        return with_value(x, found[0]), found[1]
-    cov = found[1] if found[1] is None else with_value(_covariance(jacobian(f.vector)(x)), found[1])
-    return with_value(x, found[0]), cov, _information("leastsq", found[2], f.vector(x)), *found[3:]
+    found = scipy.optimize.leastsq(g, **options, full_output=full_output)
+
+    def made() -> Any:
+        if found[-1] not in (1, 2, 3, 4):
+            raise errors.no_solution("leastsq", f"SciPy did not converge (ier = {found[-1]})")
+        x, _ = minimum("leastsq", _cost(f.vector), np.array(found[0]), on_numbers=_cost(g.vector))
+        if not carries(x):
+            return found
+        if not full_output:
+            return with_value(x, found[0]), found[1]
+        cov = found[1] if found[1] is None else with_value(_covariance(jacobian(f.vector)(x)), found[1])
+        return with_value(x, found[0]), cov, _information("leastsq", found[2], f.vector(x)), *found[3:]
+
+    return differentiated(found, made, [g], found[0])
 
 
 def _covariance(J: Any) -> Any:
@@ -184,7 +197,7 @@ def curve_fit(
     omit = nan_policy == "omit"
     residual = _residual(f, xdata, ydata, sigma, omit)
     on_numbers = _residual(f, plain(xdata), plain(ydata), plain(sigma), omit)
-    p = minimum(
+    p, _ = minimum(
         "curve_fit",
         _cost(residual, loss, scale),
         np.array(found[0]),
@@ -278,7 +291,7 @@ def nnls(given: dict[str, Any]) -> Any:
     if not carries([A, b]):
         return x, norm
     residual = _linear(A, b)
-    solution = minimum("nnls", _cost(residual), x, np.zeros(x.size), np.full(x.size, np.inf))
+    solution, _ = minimum("nnls", _cost(residual), x, np.zeros(x.size), np.full(x.size, np.inf))
     return with_value(solution, x), with_value(np.linalg.norm(residual(solution)), norm)
 
 
@@ -293,7 +306,7 @@ def lsq_linear(given: dict[str, Any]) -> Any:
     if not report.success:
         raise errors.no_solution("lsq_linear", f"SciPy did not converge ({report.message})")
     residual = _linear(A, b)
-    x = minimum("lsq_linear", _cost(residual), np.array(report.x), *_bounds(bounds, report.x.size))
+    x, _ = minimum("lsq_linear", _cost(residual), np.array(report.x), *_bounds(bounds, report.x.size))
     return completed("lsq_linear", report, {"x": x, "fun": residual(x), "cost": _cost(residual)(x)})
 
 
