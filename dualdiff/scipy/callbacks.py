@@ -123,7 +123,7 @@ class ValueAndGradient:
     def __init__(self, f: Watched) -> None:
         self.f = f
         self.both = value_and_grad(f.scalar)
-        self.at = b""
+        self.at: Any = None
         self.found: Any = None
 
     def value(self, x: Any) -> Any:
@@ -133,11 +133,10 @@ class ValueAndGradient:
         return self._at(x)[1]
 
     def _at(self, x: Any) -> Any:
-        at = x.tobytes()
-        if self.found is None or at != self.at:
+        if self.at != (here := _key(x)):
             value, gradient = self.both(np.array(x, float))
             self.f.carried = self.f.carried or carries(value) or carries(gradient)
-            self.found, self.at = (numbers(value), numbers(gradient)), at
+            self.found, self.at = (numbers(value), numbers(gradient)), here
         return self.found
 
 
@@ -162,11 +161,16 @@ def _remembered(derivative: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def at(x: Any) -> Any:
         nonlocal last, found
-        if last is None or not np.array_equal(last, x):
-            found, last = derivative(x), np.array(x)
+        if last != (here := _key(x)):
+            found, last = derivative(x), here
         return found.copy()
 
     return at
+
+
+def _key(x: Any) -> Any:
+    """What tells points apart: the bytes of an array or scalar."""
+    return x.tobytes() if hasattr(x, "tobytes") else repr(x)
 
 
 class ValueAndSlope:
@@ -174,7 +178,7 @@ class ValueAndSlope:
 
     def __init__(self, f: Watched) -> None:
         self.f = f
-        self.x: Any = None
+        self.at: Any = None
         self.found: Any = None
 
     def value(self, x: Any) -> Any:
@@ -188,10 +192,10 @@ class ValueAndSlope:
         return numbers(forward.jvp(lambda x: forward.jvp(self.f.call, (x,), (one,))[1], (x,), (one,))[1])
 
     def _at(self, x: Any) -> Any:
-        if self.x is None or not np.array_equal(self.x, x):
+        if self.at != (here := _key(x)):
             found = forward.jvp(self.f.call, (x,), (np.ones_like(x),))
             self.f.carried = self.f.carried or carries(found)
-            self.found, self.x = tuple(map(numbers, found)), np.copy(x)
+            self.found, self.at = tuple(map(numbers, found)), here
         return self.found
 
 

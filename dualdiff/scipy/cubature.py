@@ -16,10 +16,10 @@ import scipy.integrate
 from .. import errors
 from ..values.objects import carries, fused
 from .callbacks import Watched, plain
+from .drivers import driver
 from .panels import MORE_CUTS
 from .quadrature import Function, agree, array, integral
 from .results import Withheld, with_value
-from .roots import driver
 
 
 @driver(scipy.integrate.nquad)

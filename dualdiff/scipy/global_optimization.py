@@ -15,9 +15,9 @@ from .. import errors
 from ..values.objects import carries
 from .callbacks import ValueAndGradient, Watched, differentiable, differentiated, plain
 from .constraints import bounds_of, constraints_of, minimum, plain_bounds
+from .drivers import driver
 from .minimization import minimized
 from .results import Withheld, with_value
-from .roots import driver
 
 
 def _search(function: Any) -> Any:

@@ -30,8 +30,8 @@ Function = Callable[[Any], Any]
 
 # Steps relative to x: of that size they are rounding; beyond that part of the last one, the Jacobian is made anew.
 _ROUNDING, _SLOW = 1e-15, 0.1
-# A relative distance whose square is rounding.
-_NEARBY = 1e-7
+# A Jacobian off by less, relative, is right after one more step with derivatives, or two: to the square, or the cube.
+_NEARBY = 1e-7, 1e-5
 # Where steps stop to shrink above this x is no regular solution.
 _STUCK = 1e-8
 _MOST_STEPS = 30
@@ -43,7 +43,7 @@ _SINGULAR, _KINK, _NEAR = 1e13, 0.1, 1e-7
 class Solution(NamedTuple):
     """A point where F vanishes to the last digits, all numbers plain, and F's Jacobian there.
 
-    A Jacobian that is one of a point nearby, from which Newton's method arrived in one step, takes ``more`` steps.
+    A Jacobian of a point nearby takes ``more`` steps with derivatives, each cheaper than another Jacobian.
     """
 
     x: Any
@@ -88,14 +88,17 @@ def polished(name: str, F: Function, x0: Any, elementwise: bool = False, far: fl
         raise _not_regular(name, f"Newton's method from it makes relative steps of {size:.0e} still")
     if np.max(np.abs(x - x0), initial=0.0) > far * max(1.0, np.max(np.abs(x0), initial=0.0)):
         raise _not_regular(name, "the equations hold only at some distance from it")
-    smooth, change = _seen_around(F, x, J, r)
-    near = steps <= 1 and last <= _NEARBY and change <= _NEARBY
-    if at is not x and not near:
-        J = _regular_jacobian(name, F, x, elementwise)
-        smooth = False
-    if not smooth:
+    # Differences show whether J is that of the solution, and whether it jumps there, unless rounding hides it.
+    differences = _differences(F, x, r) if np.ndim(J) == 2 else []
+    more = 0
+    if at is not x:
+        off = _off(J, differences)[2] if differences else np.inf
+        more = 1 if off <= _NEARBY[0] else 2
+        if not off <= _NEARBY[1]:
+            J, more = _regular_jacobian(name, F, x, elementwise), 0
+    if not differences or not max(_off(J, differences)) <= 0.1 * _KINK:
         _check_smooth(name, F, x, J)
-    return Solution(x, J, 1 if at is not x and near else 0)
+    return Solution(x, J, more)
 
 
 def _not_regular(name: str, evidence: str) -> ValueError:
@@ -183,14 +186,16 @@ def _direction(x: Any) -> Any:
     return d
 
 
-def _seen_around(F: Function, x: Any, J: Any, r: Any) -> tuple[bool, float]:
-    """By differences of F from ``r`` along one direction: whether J holds at both sides, how far it is off."""
-    if np.ndim(J) != 2:
-        return False, np.inf
+def _differences(F: Function, x: Any, r: Any) -> list[tuple[Any, Any]]:
+    """Directions and the slopes of F along them to both sides, and their mean, by differences from ``r`` at x."""
     d = _direction(x)
-    change = [solved(J, (numbers(F(x + side * d)) - r) / side) - d for side in (_NEAR, -_NEAR)]
-    largest = [np.max(np.abs(part / d), initial=0.0) for part in (*change, 0.5 * (change[0] + change[1]))]
-    return bool(max(largest[:2]) <= 0.1 * _KINK), float(largest[2])
+    forth, back = ((numbers(F(x + side * d)) - r) / side for side in (_NEAR, -_NEAR))
+    return [(d, forth), (d, back), (d, 0.5 * (forth + back))]
+
+
+def _off(J: Any, differences: list[tuple[Any, Any]]) -> list[float]:
+    """How far J is from the slopes, relative."""
+    return [float(np.max(np.abs(solved(J, slope) / d - 1.0), initial=0.0)) for d, slope in differences]
 
 
 def _check_smooth(name: str, F: Function, x: Any, J: Any) -> None:

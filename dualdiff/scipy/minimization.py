@@ -29,8 +29,8 @@ from .callbacks import (
 )
 from .captured import on_numbers
 from .constraints import bounds_of, constraints_of, minimum, plain_bounds
+from .drivers import always, driver
 from .results import completed, with_value
-from .roots import driver
 
 _TAKE_GRADIENTS = {
     *("cg", "bfgs", "newton-cg", "l-bfgs-b", "tnc", "slsqp"),
@@ -134,7 +134,7 @@ def minimized(
     return completed(name, report, found)
 
 
-@driver(scipy.optimize.minimize_scalar)
+@driver(scipy.optimize.minimize_scalar, always)
 def minimize_scalar(given: dict[str, Any]) -> Any:
     """With ``bounds`` a minimum at one of them moves with it."""
     given = dict(given)
@@ -161,7 +161,7 @@ def _scalar_minimum(name: str, f: Watched, g: Watched, x: Any, bounds: Any = Non
 def _line(function: Any, bounded: bool = False) -> Any:
     """golden, brent and fminbound: a number, or a tuple that begins with it and the value there."""
 
-    @driver(function)
+    @driver(function, always)
     def solve(given: dict[str, Any]) -> Any:
         """As `minimize_scalar`."""
         given = dict(given)

@@ -20,10 +20,10 @@ import scipy.integrate
 from .. import errors
 from ..values.objects import carries, fused
 from .callbacks import Watched, plain
+from .drivers import driver
 from .implicit import numbers
 from .panels import FEW_CUTS, MORE_CUTS, Integrand
 from .results import Withheld, with_value
-from .roots import driver
 
 Function = Callable[[Any], Any]
 

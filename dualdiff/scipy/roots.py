@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -18,40 +16,12 @@ import numpy as np
 import scipy.optimize
 
 from .. import errors
-from ..adapting.buffers import stripped_of
 from ..transforms.reverse import grad
 from ..values.objects import carries, fused
 from .callbacks import First, ValueAndSlope, Watched, differentiable, differentiated, jacobian_of, plain
+from .drivers import FEW, always, driver, of_few, of_one
 from .implicit import Function, numbers, polished, with_derivatives
 from .results import Withheld, completed, with_value
-
-
-def driver(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare a driver by its arguments as a dict; the result has SciPy's signature and errors of wrong arguments."""
-
-    def declare(run: Callable[[dict[str, Any]], Any]) -> Callable[..., Any]:
-        signature = inspect.signature(function)
-
-        @functools.wraps(function)
-        def driver_of(*args: Any, **kwargs: Any) -> Any:
-            args, kwargs = stripped_of(args, []), stripped_of(kwargs, [])
-            try:
-                bound = signature.bind(*args, **kwargs)
-            except TypeError:
-                return function(*args, **kwargs)  # SciPy's own error
-            explicit = set(bound.arguments)
-            bound.apply_defaults()
-            # SciPy sees by a private object whether an argument that it gives up was given at all.
-            return run({k: v for k, v in bound.arguments.items() if k in explicit or type(v) is not object})
-
-        driver_of.__module__ = run.__module__
-        driver_of.__doc__ = (
-            f"As SciPy's ``{function.__name__}``, differentiable, with exact derivatives.\n\n    {run.__doc__}"
-        )
-        return driver_of
-
-    return declare
-
 
 # One equation in one unknown.
 
@@ -68,7 +38,7 @@ def _carried_root(name: str, f: Watched, g: Watched, x: Any, converged: Any, fla
 
 
 def _bracketing(function: Callable[..., Any]) -> Callable[..., Any]:
-    @driver(function)
+    @driver(function, always)
     def solve(given: dict[str, Any]) -> Any:
         """The derivative in the ends of the bracket is 0."""
         given = dict(given)
@@ -105,9 +75,11 @@ bisect, brentq, brenth, ridder, toms748 = map(
 )
 
 
-@driver(scipy.optimize.newton)
+@driver(scipy.optimize.newton, of_one)
 def newton(given: dict[str, Any]) -> Any:
-    """Without ``fprime`` and ``x1`` Newton's method with the exact derivative; where that fails, the secant one."""
+    """For an array, without ``fprime`` and ``x1``, Newton's method with the exact derivative; where that fails, as for
+    one number, SciPy's secant method, since a derivative of one number costs more than the steps it saves.
+    """
     given = dict(given)
     f = Watched(given.pop("func"), given.pop("args"))
     g = f.on_numbers()
@@ -117,7 +89,7 @@ def newton(given: dict[str, Any]) -> Any:
     given["fprime"], given["fprime2"] = slopes
     solved: Any = None
     start = np.asarray(given["x0"])[()] * 1.0
-    if given["fprime"] is None and given["x1"] is None:
+    if given["fprime"] is None and given["x1"] is None and np.size(start) > 1:
         exact = ValueAndSlope(g)
         if differentiable(exact.slope, start):
             with contextlib.suppress(RuntimeError):
@@ -143,7 +115,11 @@ def _plain_derivative(given: Any, args: tuple[Any, ...]) -> Any:
     return Watched(given, args) if callable(given) else given
 
 
-@driver(scipy.optimize.root_scalar)
+def _in_a_bracket(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return len(args) == 1 and "bracket" in kwargs and "fprime" not in kwargs and "x0" not in kwargs
+
+
+@driver(scipy.optimize.root_scalar, _in_a_bracket)
 def root_scalar(given: dict[str, Any]) -> Any:
     """Newton's and Halley's methods get exact derivatives where none are given."""
     given = dict(given)
@@ -175,10 +151,10 @@ def root_scalar(given: dict[str, Any]) -> Any:
 # Systems of equations.
 
 
-@driver(scipy.optimize.root)
+@driver(scipy.optimize.root, of_few)
 def root(given: dict[str, Any]) -> Any:
-    """``method="hybr"`` and ``"lm"`` get the exact Jacobian unless one is given; ``lm`` may have more equations than
-    unknowns, and its solution is that of least squares.
+    """``method="hybr"`` and ``"lm"`` get the exact Jacobian of 8 unknowns or more unless one is given; ``lm`` may have
+    more equations than unknowns, and its solution is that of least squares.
     """
     given = dict(given)
     jac = given["jac"]
@@ -188,7 +164,7 @@ def root(given: dict[str, Any]) -> Any:
     options = plain(given) | {"x0": plain(fused(given["x0"])), "callback": given["callback"]}
     if callable(jac):
         options["jac"] = Watched(jac, f.args)
-    elif not jac and given["method"].lower() in ("hybr", "lm"):
+    elif not jac and given["method"].lower() in ("hybr", "lm") and np.size(options["x0"]) >= FEW:
         exact = jacobian_of(g)
         if differentiable(exact, np.ravel(options["x0"])):
             options["jac"] = exact
@@ -213,9 +189,9 @@ def _root_of_system(name: str, f: Watched, g: Watched, x: Any, success: Any, mes
     return F, with_derivatives(squares, polished(name, of_numbers, np.ravel(x)))
 
 
-@driver(scipy.optimize.fsolve)
+@driver(scipy.optimize.fsolve, of_few)
 def fsolve(given: dict[str, Any]) -> Any:
-    """The exact Jacobian takes the place of differences unless ``fprime`` is given."""
+    """The exact Jacobian of 8 unknowns or more takes the place of differences unless ``fprime`` is given."""
     given = dict(given)
     f = Watched(given.pop("func"), given.pop("args"))
     g = f.on_numbers()
@@ -224,7 +200,7 @@ def fsolve(given: dict[str, Any]) -> Any:
     options = plain(given) | {"x0": plain(fused(given["x0"]))}
     if fprime is not None:
         options["fprime"] = Watched(fprime, f.args)
-    elif options["band"] is None and options["epsfcn"] is None:
+    elif options["band"] is None and options["epsfcn"] is None and np.size(options["x0"]) >= FEW:
         exact = jacobian_of(g)
         if differentiable(exact, np.ravel(options["x0"])):
             options["fprime"] = (lambda x: exact(x).T) if options["col_deriv"] else exact
@@ -245,7 +221,7 @@ def fsolve(given: dict[str, Any]) -> Any:
     return found if full_output else found[0]
 
 
-@driver(scipy.optimize.fixed_point)
+@driver(scipy.optimize.fixed_point, always)
 def fixed_point(given: dict[str, Any]) -> Any:
     """x = g(x), as the root of x - g(x)."""
     given = dict(given)
