@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..adapting.buffers import settled
 from ..transforms import forward, jacobian
 from ..transforms.reverse import value_and_grad
 from ..values.objects import carries, fused
@@ -38,11 +39,14 @@ class Watched:
         self.whole = self  # and of what was left out
 
     def call(self, x: Any) -> Any:
-        return fused(self._run(x))
+        return fused(settled(self._run(x)))
 
     def __call__(self, x: Any, *rest: Any) -> Any:
         y = self._run(x, *rest)
-        if type(y) is not np.float64 and type(y) is not float and carries(y):
+        if type(y) is np.float64 or type(y) is float:
+            return y
+        y = settled(y)
+        if carries(y):
             self.carried = True
             return tuple(map(numbers, y)) if isinstance(y, tuple) and self._pair else numbers(y)
         return y
@@ -85,7 +89,7 @@ class First(Watched):
     """Of a function that returns its value and derivatives together, as SciPy's ``jac=True``, the value."""
 
     def call(self, x: Any) -> Any:
-        return fused(self._run(x)[0])
+        return fused(settled(self._run(x)[0]))
 
     _pair = True
 

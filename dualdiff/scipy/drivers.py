@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..adapting.buffers import stripped_of
+from ..adapting.buffers import settled, stripped_of
 from ..values.objects import carries
 from .captured import on_numbers
 
@@ -112,7 +112,10 @@ def looked_at(f: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(*args: Any) -> Any:
         y = f(*args)
-        if type(y) not in _RESULTS and carries(y):
+        if type(y) in _RESULTS:
+            return y
+        y = settled(y)
+        if carries(y):
             raise _Entered
         return y
 
