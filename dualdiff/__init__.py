@@ -63,12 +63,14 @@ from .testing import check_grads
 from .transforms.batch import batch_jacobian
 from .transforms.compare import compare_modes
 from .transforms.curvature import gauss_newton_product, hessian_diagonal
-from .transforms.custom import custom_jvp, custom_vjp
+from .transforms.custom_jvp import custom_jvp
+from .transforms.custom_vjp import custom_vjp
 from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
 from .transforms.jacobian import hessian, hvp, jacobian
 from .transforms.linear import linear
+from .transforms.linearization import linearize, vjp
 from .transforms.operator import jacobian_operator
-from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
+from .transforms.reverse import elementwise_grad, grad, jacrev, value_and_grad
 from .transforms.sparse import sparse_hessian, sparse_jacobian, sparsity, value_and_sparse_jacobian
 from .transforms.uncertainty import propagate, standard_errors
 from .transforms.variable import Variable

@@ -38,8 +38,10 @@ from ..table import later
 from ..tangents import MINUS_ONE as MINUS_ONE
 from ..tangents import ONE as ONE
 from . import (
+    complex_branches,
     composites,
     contractions,
+    convolutions,
     creation,
     eigenvectors,
     einsum,
@@ -51,6 +53,7 @@ from . import (
     linalg,
     masks_and_slices,
     norms,
+    padding,
     passive_functions,
     polynomials,
     quantiles,
@@ -61,6 +64,7 @@ from . import (
     singular_values,
     sorting,
     splitting,
+    whole_tangents,
     writing,
 )
 from .declaring import composite, elementwise, passive, rearranging, refused, tangent_rule, withdraw
@@ -68,9 +72,11 @@ from .declaring import composite, elementwise, passive, rearranging, refused, ta
 __all__ = [
     "MINUS_ONE",
     "ONE",
+    "complex_branches",
     "composite",
     "composites",
     "contractions",
+    "convolutions",
     "creation",
     "eigenvectors",
     "einsum",
@@ -83,6 +89,7 @@ __all__ = [
     "linalg",
     "masks_and_slices",
     "norms",
+    "padding",
     "passive",
     "passive_functions",
     "polynomials",
@@ -97,6 +104,7 @@ __all__ = [
     "sorting",
     "splitting",
     "tangent_rule",
+    "whole_tangents",
     "withdraw",
     "writing",
 ]

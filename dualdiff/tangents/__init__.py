@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import blocks
+from . import blocks, muting
 
 _levels = itertools.count(1)
 
@@ -213,6 +213,12 @@ class Perturbation:
 
     def separate(self, result: Any, tangents: Any) -> None:
         """Give a result (a Dual, or a tuple of them) a tangent of its own if it shares memory with one of these."""
+
+    def refuse(self, text: str) -> None:
+        """An error with this text says that a derivative would be lost: for the case that it is swallowed."""
+        self.refused = text
+        if self.live is True:
+            muting.mute()
 
     def present(self, dual: Any) -> Any:
         """A result of this perturbation as its users see it."""

@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import adapting, errors
+from .. import adapting
 from ..pytrees.trees import Structure, flatten, paths
-from ..tangents import Perturbation, dtype_of
+from ..tangents import Perturbation, dtype_of, muting
 from ..values.dual import Dual, primal, size_of
+from . import hints
 from .arguments import check_leaves, in_list, pair, primal_leaf, result_leaves, seeded, warn_if_independent, without
 from .sharing import watch
 
@@ -38,12 +39,12 @@ class lifetime:
         perturbation = self.perturbation
         try:
             if isinstance(error, Exception):
-                errors.explain(error)
+                hints.explain(error)
                 adapting.explain(error, perturbation.refused)
         finally:  # also where what explains an error raises a better one
             perturbation.live = False
             if perturbation.refused is not None:
-                errors.unmute()
+                muting.unmute()
 
 
 def called(
@@ -105,7 +106,7 @@ class Arguments:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For workers: leaves are made anew from the arguments."""
-        return Arguments, (self.f, self.args, self.kwargs, self.positions, self.transform, self.has_aux)
+        return type(self), (self.f, self.args, self.kwargs, self.positions, self.transform, self.has_aux)
 
     def evaluated(self, perturbation: Perturbation, tangents: Iterable[Any], warn: bool = True) -> Results:
         """The results of the function with each leaf a Dual that has one of the tangents."""

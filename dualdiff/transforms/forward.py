@@ -36,13 +36,10 @@ from .arguments import (
 from .columns import by_columns
 from .columns import columns_at_once as columns_at_once
 from .columns import sweep as sweep
-from .evaluation import called, lifetime, tangent_block, tangent_of, value_of
-from .refusals import Options, check_chunk_size, check_function, refuse_complex
+from .evaluation import called, lifetime, tangent_of, value_of
+from .refusals import Options, check_function, refuse_complex
 from .sharing import watch
 from .transformed import P, Transformed
-
-_check_function, _check_chunk_size, _refuse_complex = check_function, check_chunk_size, refuse_complex
-_dtype_of, _tangent_block = dtype_of, tangent_block
 
 
 def jvp(

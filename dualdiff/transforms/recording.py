@@ -24,7 +24,8 @@ from .arguments import (
     without,
 )
 from .evaluation import called, lifetime, value_of
-from .variable import Variable, check_reached, standing_in
+from .variable import Variable
+from .weights import check_reached, standing_in
 
 
 class Recording(NamedTuple):
