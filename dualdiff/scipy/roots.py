@@ -93,9 +93,10 @@ def newton(given: dict[str, Any]) -> Any:
         exact = ValueAndSlope(g)
         if differentiable(exact.slope, start):
             with contextlib.suppress(RuntimeError):
-                solved = scipy.optimize.newton(exact.value, **(given | {"fprime": exact.slope}))
-                if not np.all(solved[1].converged if np.size(start) == 1 else solved[1]):
-                    solved = None
+                solved = _newton_of_array(exact, given, full_output)
+    if isinstance(solved, np.ndarray):
+        x = solved
+        return differentiated(x, lambda: with_value(_carried_root("newton", f, g, x, True, ""), x), [g], x)
     if solved is None:
         solved = scipy.optimize.newton(g, **given)
     x, report = solved[0], solved[1]
@@ -109,6 +110,38 @@ def newton(given: dict[str, Any]) -> Any:
 
     solved = differentiated(solved, made, [g], x)
     return solved if full_output else solved[0]
+
+
+def _newton_of_array(exact: ValueAndSlope, given: dict[str, Any], full_output: bool) -> Any:
+    """Newton's method; the roots alone unless there may be more to say, since SciPy's report costs as much as a step.
+
+    None if not all entries converged.
+    """
+    steps, report = 0, full_output
+
+    def slope(x: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        found = exact.slope(x)
+        if not np.all(found) or (steps == given["maxiter"] and not report):
+            raise _MayFail
+        return found
+
+    try:
+        found = scipy.optimize.newton(exact.value, **(given | {"fprime": slope, "full_output": report}))
+    except _MayFail:
+        if steps < given["maxiter"] or report:
+            return None  # a slope of 0
+        steps, report = 0, True
+        with contextlib.suppress(_MayFail):
+            found = scipy.optimize.newton(exact.value, **(given | {"fprime": slope, "full_output": True}))
+            return found if np.all(found.converged) else None
+        return None
+    return found if not report or np.all(found.converged) else None
+
+
+class _MayFail(Exception):
+    """The last step allowed, or a slope of 0."""
 
 
 def _plain_derivative(given: Any, args: tuple[Any, ...]) -> Any:
