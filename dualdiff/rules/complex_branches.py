@@ -10,9 +10,9 @@ from ..table import register
 from ..tangents.expression import Tangent
 from ..values.dual import primal
 from .composites import Formula, array, formula
+from .edges import at_edge
 from .elementwise_functions import chord
 from .forms import tangent_rule
-from .ufuncs import at_edge
 
 
 def _complex_where(outside: Any, x: Any) -> Any:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import math
-import string
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ import numpy as np
 from .. import errors
 from ..table import Rule, register
 from ..tangents import ONE, like_of
+from ..tangents.einsum import LETTERS
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
 from ..values import kinds
 from ..values.dual import Dual
@@ -189,7 +189,7 @@ def gufunc_letters(core_a: str, core_b: str, core_out: str) -> Callable[..., Let
             [n for i, n in enumerate(shape) if i not in {normalized(j, len(shape)) for j in place}]
             for shape, place in zip((a, b), places, strict=False)
         ]
-        supply = "".join(c for c in string.ascii_letters if c not in "kmn")
+        supply = "".join(c for c in LETTERS if c not in "kmn")
         batches = batch_subscripts(tuple(kept[0]), tuple(kept[1]), supply)
         # With keepdims the axes of length 1 are put in when the tangent takes the shape of the value.
         places[2] = places[2] if cores[2] else ()
@@ -228,7 +228,7 @@ bilinear(np.linalg.vecdot, "x1 x2 axis", lambda a, b, axis=-1: _vecdot(a, b, axi
 
 
 def _separate(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[str, str]:
-    letters = string.ascii_letters
+    letters = LETTERS
     if len(a) + len(b) > len(letters):
         raise ValueError(f"a product of arrays with {len(a)} and {len(b)} axes: dualdiff has {len(letters)} letters")
     return letters[: len(a)], letters[len(a) : len(a) + len(b)]

@@ -19,8 +19,9 @@ from ..tangents.expression import Tangent
 from ..values import kinds
 from ..values.dual import Dual
 from ..values.kinds import ARRAYS
+from .edges import quietly
 from .forms import elementwise, tangent_rule
-from .ufuncs import REAL_LINE, Elementwise, over_hypotenuse, quietly, with_partials
+from .ufuncs import REAL_LINE, Elementwise, over_hypotenuse, with_partials
 from .without_derivatives import passive
 
 _LN2 = math.log(2.0)

@@ -18,7 +18,6 @@ from .. import errors
 from ..tangents import Like, dtype_of
 from ..values import kinds
 from ..values.dual import Dual
-from .active_matrices import active
 from .matrix_entries import is_sparse
 
 
@@ -30,6 +29,8 @@ def operated(symbol: str, x: Dual, matrix: Any, reflected: bool) -> Any:
     if symbol == "@" or (symbol == "*" and _is_matrix(matrix) and x.ndim):
         return _product(x, matrix, reflected)
     if not x.ndim and len(matrix.shape) == 2 and (symbol == "*" or (symbol == "divide" and reflected)):
+        from .active_matrices import active  # of which most programs have none
+
         return active(matrix) * x if symbol == "*" else active(matrix) / x
     shown = f"A {symbol} x" if reflected else f"x {symbol} A"
     raise errors.UnsupportedFunction(

@@ -103,6 +103,14 @@ class Perturbation:
         """
         raise NotImplementedError
 
+    def plus(self, a: Any, b: Any, like: Any) -> Any:
+        """`combine` of a sum."""
+        return self.combine(((ONE, a), (ONE, b)), like)
+
+    def minus(self, a: Any, b: Any, like: Any) -> Any:
+        """`combine` of a difference."""
+        return self.combine(((ONE, a), (MINUS_ONE, b)), like)
+
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         """`combine` of one term whose result has the shape and dtype of the tangent: nothing to broadcast or cast.
 
@@ -270,3 +278,9 @@ class Perturbation:
     def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
         """``total[index] += cotangent`` for a basic index."""
         raise NotImplementedError
+
+    def placed(self, shape: tuple[int, ...], cotangent: Any, dtype: Any, index: Any) -> Any:
+        """The cotangent of an array that has another where a basic index takes it, and else nothing."""
+        total = self.nothing(shape, cotangent, dtype)
+        self.add_at(total, index, cotangent)
+        return total

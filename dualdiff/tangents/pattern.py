@@ -13,14 +13,13 @@ Source: Griewank & Walther, *Evaluating Derivatives*, ch. 7; Walther, ACM TOMS 3
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from . import Perturbation, blocks
-from .einsum import terms_of
+from .einsum import LETTERS, terms_of
 from .holding import memory_of
 from .reach import reach
 from .rows import INDEX, Rows, empty, keys_of, matrix_of, same_rows, stacked, starts_of
@@ -121,7 +120,7 @@ class Patterns(Perturbation):
 
     def _chosen(self, rows: Rows, axis: int, like: Any) -> Rows:
         """Entries chosen by their values along an axis: each may be any of them."""
-        letters = string.ascii_letters[: rows.ndim]
+        letters = LETTERS[: rows.ndim]
         merged = self._summed(rows, letters, letters.replace(letters[axis], ""))
         here = (*rows.shape[:axis], 1, *rows.shape[axis + 1 :])
         return self._broadcast(merged.labelled(here, rows.dtype), like.shape).labelled(like.shape, like.dtype)

@@ -84,8 +84,8 @@ class custom_vjp:
         if not hasattr(perturbation, "pullback"):
             raise errors.NoForwardRule(
                 f"{name} is a custom_vjp function: its rule serves reverse mode only.\n"
-                "  Use grad, vjp, jacrev, jacobian, hessian or hvp, or give it a rule with custom_jvp, which serves both "
-                "modes."
+                "  Use grad, vjp, jacrev, jacobian, hessian or hvp, or give it a rule with custom_jvp, which serves "
+                "both modes."
             )
         value_leaves = [value_of(leaf, perturbation) for leaf in leaves]
         values = unflatten(structure, value_leaves)

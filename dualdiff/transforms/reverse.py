@@ -156,7 +156,10 @@ def value_and_gradient(
     """`value_and_grad` of arguments in a tuple, on behalf of a transform, whose name its errors say."""
 
     def both(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-        positions = () if argnums is None else selected(argnums, len(args), transform)
+        if type(argnums) is int and 0 <= argnums < len(args):
+            positions: tuple[int, ...] = (argnums,)
+        else:
+            positions = () if argnums is None else selected(argnums, len(args), transform)
         record = recorded(f, args, kwargs, positions, transform, has_aux, variables)
         _check_scalar(record, holomorphic, transform)
         gradient = _gradient(record, argnums, weights_structure)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import sys
-import threading
+from _thread import allocate_lock  # as threading.Lock, which takes its time to be imported
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -33,7 +33,7 @@ else:
     Array = object
 
 # Held while gradients are added up, by whoever finds it free: nobody waits for it.
-_adding = threading.Lock()
+_adding = allocate_lock()
 
 
 class Variable(Array):
