@@ -166,23 +166,6 @@ def test_exact_jacobians_are_supplied():
     assert optimize.least_squares(plain_only, [0.0]).x == scipy.optimize.least_squares(plain_only, [0.0]).x
 
 
-def test_minpack_gets_exact_jacobians_of_eight_parameters_or_more():
-    t, p = np.linspace(0.0, 2.0, 30), np.linspace(1.0, 2.0, 8)
-    waves = lambda t, *p: sum(p[i] * np.cos((i + p[i]) * t) for i in range(8))
-    data, start = waves(t, *p) + 0.01 * np.sin(9 * t), p + 0.01
-    jac = lambda t, *p: np.stack([np.cos((i + p[i]) * t) - p[i] * t * np.sin((i + p[i]) * t) for i in range(8)], 1)
-    f = lambda p: waves(t, *p) - data
-
-    ours = optimize.leastsq(f, start, full_output=True)
-    theirs = scipy.optimize.leastsq(f, start, Dfun=lambda p: jac(t, *p), full_output=True)
-    assert_allclose(ours[0], theirs[0], rtol=1e-10)
-    assert ours[2]["nfev"] == theirs[2]["nfev"]
-    ours = optimize.curve_fit(waves, t, data, start, full_output=True)
-    theirs = scipy.optimize.curve_fit(waves, t, data, start, jac=jac, full_output=True)
-    assert_allclose(ours[0], theirs[0], rtol=1e-10)
-    assert ours[2]["nfev"] == theirs[2]["nfev"]
-
-
 def test_leastsq():
     solve = lambda s: optimize.leastsq(lambda p: residual(s, p), START, full_output=True)
     expected = along(oracle)

@@ -105,6 +105,8 @@ def constraints_of(given: Any, x0: Any) -> tuple[list[Constraint], Any, list[Wat
                 )
             )
             watched.append(g)
+        elif not (isinstance(constraint, dict) and callable(constraint.get("fun")) and "type" in constraint):
+            theirs.append(constraint)  # SciPy says what is wrong
         else:
             f = Watched(constraint["fun"], constraint.get("args", ()))
             kind = constraint["type"].lower()

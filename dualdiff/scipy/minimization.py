@@ -52,6 +52,8 @@ def minimize(given: dict[str, Any]) -> Any:
     f = (First if together else Watched)(given.pop("fun"), given.pop("args"))
     g = f.on_numbers()
     x0 = np.atleast_1d(np.asarray(plain(fused(given["x0"]))))
+    if x0.dtype.kind not in "fiub":  # SciPy says so
+        return scipy.optimize.minimize(g, **(given | {"x0": x0}))
     constraints, for_scipy, watched = constraints_of(given["constraints"], x0 * 1.0)
     options = {name: value if name in _AS_GIVEN else plain(value) for name, value in given.items()}
     options |= {"x0": plain(fused(given["x0"])), "bounds": plain_bounds(bounds), "constraints": for_scipy}
