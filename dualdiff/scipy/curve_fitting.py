@@ -107,10 +107,11 @@ def curve_fit(
 
 
 curve_fit.__module__ = __name__
-curve_fit.__doc__ = """As ``scipy.optimize.curve_fit``, differentiable, with an exact Jacobian where it pays and none is given.
+curve_fit.__doc__ = """As ``scipy.optimize.curve_fit``, differentiable, with an exact Jacobian where it pays.
 
-    ``popt`` and ``pcov`` have derivatives in the data, ``sigma``, bounds, and what the model closes over.
-    Fewer than 8 parameters fitted by ``"lm"`` keep SciPy's differences, which take less time: ``method="trf"`` does not.
+    ``popt`` and ``pcov`` have derivatives in the data, ``sigma``, bounds, and what the model closes over.  A ``jac``
+    that is given is used.  Fewer than 8 parameters fitted by ``"lm"`` keep SciPy's differences, which take less time;
+    ``method="trf"`` always gets the exact Jacobian.
     """
 
 
