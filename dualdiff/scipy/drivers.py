@@ -112,7 +112,7 @@ def looked_at(f: Callable[..., Any]) -> Callable[..., Any]:
 
     def call(*args: Any) -> Any:
         y = f(*args)
-        if type(y) in _RESULTS:
+        if type(y) in _RESULTS or (type(y) is np.ndarray and y.dtype.kind in "fc"):
             return y
         y = settled(y)
         if carries(y):
