@@ -106,12 +106,43 @@ def test_bracketing_is_scipys_own(name):
         ours(cube, 2.0)
 
 
-def test_newton_takes_the_exact_derivative():
-    f = lambda x: np.exp(x) - 3.0
+def test_newton_takes_the_exact_derivative_of_an_array_and_scipys_secant_of_a_number():
+    f, start = lambda x: np.exp(x) - 3.0, np.array([1.5, 0.5, 1.0])
 
-    assert optimize.newton(f, 1.5) == scipy.optimize.newton(f, 1.5, np.exp)
+    ours = optimize.newton(f, start, full_output=True)
+    exact = scipy.optimize.newton(f, start, np.exp, full_output=True)
+    for part, theirs in zip(ours, exact, strict=True):
+        assert part.tobytes() == theirs.tobytes()
+    assert optimize.newton(f, start).tobytes() == exact.root.tobytes()
+    assert optimize.newton(f, 1.5) == scipy.optimize.newton(f, 1.5)
     ours, exact = optimize.root_scalar(f, x0=1.5), scipy.optimize.root_scalar(f, x0=1.5, fprime=np.exp)
     assert (ours.root, ours.iterations) == (exact.root, exact.iterations)
+
+
+def test_newton_of_an_array_that_does_not_converge_does_as_scipy_does():
+    f, start = lambda x: x**2 - 2.0, np.array([1.0, 3.0])
+
+    for more in (
+        {"maxiter": 3},
+        {"maxiter": 4},
+        {"maxiter": 5},
+        {"maxiter": 6},
+        {"maxiter": 7},
+        {"disp": False, "maxiter": 2},
+    ):
+        results = []
+        for newton, given in ((optimize.newton, {}), (scipy.optimize.newton, {})):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                try:
+                    results.append((newton(f, start, **given, **more), len(caught)))
+                except RuntimeError as error:
+                    results.append(str(error))
+        assert type(results[0]) is type(results[1])
+        if type(results[0]) is tuple:
+            assert_allclose(results[0][0], results[1][0], rtol=0.5)
+    zero = np.array([0.0, 1.0])  # a slope of 0: the secant method goes on
+    assert_allclose(optimize.newton(f, zero), scipy.optimize.newton(f, zero), rtol=1e-12)
 
 
 def test_newton_falls_back_to_the_secant_method_where_newtons_fails_or_the_function_takes_plain_numbers_only():
@@ -127,17 +158,53 @@ def test_newton_falls_back_to_the_secant_method_where_newtons_fails_or_the_funct
     assert optimize.root(system, [1.5]).x == scipy.optimize.root(system, [1.5]).x
 
 
-def test_root_gets_the_exact_jacobian():
-    f = lambda x: np.stack([x[0] * x[1] - 2.0, np.exp(x[0]) - x[1]])
-    jac = lambda x: np.array([[x[1], x[0]], [np.exp(x[0]), -1.0]])
+def test_root_gets_the_exact_jacobian_of_eight_unknowns_or_more():
+    n = 8
+    f = lambda x: np.exp(x) - x[::-1] - 2.0
+    jac = lambda x: np.diag(np.exp(x)) - np.eye(n)[::-1]
+    start = np.linspace(0.5, 1.5, n)
 
     for method in ("hybr", "lm"):
-        ours = optimize.root(f, [1.0, 1.0], method=method)
-        theirs = scipy.optimize.root(f, [1.0, 1.0], method=method, jac=jac)
+        ours = optimize.root(f, start, method=method)
+        theirs = scipy.optimize.root(f, start, method=method, jac=jac)
         assert_allclose(ours.x, theirs.x, rtol=1e-13)
         assert (ours.nfev, ours.njev) == (theirs.nfev, theirs.njev)
-    assert_allclose(optimize.fsolve(f, [1.0, 1.0]), ours.x, rtol=1e-12)
-    assert_allclose(optimize.fsolve(f, [1.0, 1.0], col_deriv=True), ours.x, rtol=1e-12)
+    for more in ({}, {"col_deriv": True}):
+        assert_allclose(optimize.fsolve(f, start, **more), scipy.optimize.fsolve(f, start, fprime=jac), rtol=1e-12)
+    assert (
+        optimize.fsolve(f, start, full_output=True)[1]["nfev"]
+        < scipy.optimize.fsolve(f, start, full_output=True)[1]["nfev"]
+    )
+
+
+def test_few_unknowns_that_carry_nothing_are_scipys_own_call_bit_for_bit():
+    f = lambda x: np.stack([x[0] * x[1] - 2.0, np.exp(x[0]) - x[1]])
+
+    for method in ("hybr", "lm", "broyden1", "krylov"):
+        ours, theirs = (module.root(f, [1.0, 1.0], method=method) for module in (optimize, scipy.optimize))
+        assert ours.keys() == theirs.keys()
+        assert ours.x.tobytes() == theirs.x.tobytes()
+        assert ours.nfev == theirs.nfev if "nfev" in theirs else ours.nit == theirs.nit
+    for solve in (
+        lambda module: module.fsolve(f, [1.0, 1.0]),
+        lambda module: module.leastsq(f, [1.0, 1.0])[0],
+        lambda module: module.curve_fit(lambda t, a, b: a * np.exp(-b * t), np.arange(5.0), np.exp(-np.arange(5.0)))[1],
+        lambda module: module.brentq(lambda x: x**3 - 2.0, 0.0, 2.0),
+        lambda module: module.newton(lambda x: x**3 - 2.0, 1.0),
+        lambda module: module.fixed_point(np.cos, 1.0),
+        lambda module: module.minimize_scalar(lambda x: (x - 1.0) ** 2 + x**4).x,
+        lambda module: module.golden(lambda x: (x - 1.0) ** 2 + x**4),
+        lambda module: module.fminbound(lambda x: (x - 1.0) ** 2 + x**4, 0.0, 2.0),
+    ):
+        assert np.asarray(solve(optimize)).tobytes() == np.asarray(solve(scipy.optimize)).tobytes()
+
+
+def test_a_derivative_that_a_function_returns_late_is_found():
+    def solve(a):
+        box = {"a": a}  # where no copy looks
+        return optimize.brentq(lambda x: x**3 - 2.0 if x < 1.2 else x**3 - box["a"], 0.0, 3.0)
+
+    assert_allclose(D(solve)(2.0), 2.0 ** (-2 / 3) / 3, rtol=1e-12)
 
 
 def system(theta, n):

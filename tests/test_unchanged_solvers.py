@@ -243,3 +243,24 @@ def test_arrays_made_in_adapted_code_enter_solvers_of_dualdiff():
 def test_what_has_no_derivative_says_why_under_scipys_own_name_too(name, reason):
     with pytest.raises(dd.UnsupportedFunction, match=reason):
         dd.grad(lambda a: getattr(scipy.optimize, name)([1.0, a]).fun)(0.7)
+
+
+def test_a_solver_is_not_run_twice_where_a_derivative_enters():
+    counts = []
+
+    def solve(a):
+        calls = 0
+
+        def f(x):
+            nonlocal calls
+            calls += 1
+            return (x[0] - a) ** 2 + (x[1] - 1.0) ** 2
+
+        x = scipy.optimize.minimize(f, np.zeros(2), method="Nelder-Mead").x[0]
+        counts.append(calls)
+        return x
+
+    solve(1.5)
+    assert_allclose(dd.derivative(solve)(1.5), 1.0, rtol=1e-9)
+    plain, differentiated = counts
+    assert differentiated < plain + 20

@@ -1,9 +1,9 @@
 """`scipy.optimize` in adapted code: `dualdiff.scipy.optimize` where something that enters carries a derivative.
 The solvers of differential equations likewise: `dualdiff.scipy.integrate`.
 
-What a solver is given may carry one in plain sight, or by what a function among its arguments closes over.  SciPy
-solves first, on plain numbers; only where a value of such a function was found to carry a derivative, it is solved
-again with derivatives.  So a solver that nothing enters returns what SciPy returns.
+What a solver is given may carry one in plain sight, or by what a function among its arguments closes over.  SciPy's own
+solver begins; where a value of such a function is found to carry a derivative, as at its first call, it stops, and the
+solver with derivatives takes its place.  So a solver that nothing enters returns what SciPy returns.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from .. import errors
 from ..values.levels import duals_in
-from ..values.objects import carries, stripped
+from ..values.objects import carries
 from .buffers import settled, stripped_of
 from .calls import enter, hook
 from .handing import HANDED_ON, changed, handed, is_callable
@@ -37,13 +37,13 @@ def _solver(original: Any, own: Any, reason: str) -> Callable[..., Any]:
     @functools.wraps(original)
     def solve(*args: Any, **kwargs: Any) -> Any:
         args, kwargs = stripped_of(args, []), stripped_of(kwargs, [])
-        found: list[Any] = [args, kwargs]
+        found: Any = [args, kwargs]
         if not carries(found) and not any(map(_limits_carry, (*args, *kwargs.values()))):
-            found.clear()
-            plain_args, plain_kwargs = changed(original, lambda arg: _on_numbers(arg, found), args, kwargs)
-            result = original(*plain_args, **plain_kwargs)
-            if not found:
-                return result
+            plain_args, plain_kwargs = changed(original, _watched, args, kwargs)
+            try:
+                return original(*plain_args, **plain_kwargs)
+            except _Entered as entered:
+                found = entered.value
         if own is None:
             shapes = [dual.shape for dual in duals_in(found)][:1]
             raise errors.unsupported(original, reason, shapes)
@@ -78,18 +78,25 @@ def viewed(x: Any) -> Any:
     return handed(x, lambda *args, **kwargs: settled(view(*args, **kwargs)))
 
 
-def _on_numbers(x: Any, found: list[Any]) -> Any:
-    """A function of plain numbers; what carried a derivative is put into ``found``."""
+class _Entered(BaseException):
+    """A function returned a derivative; no error, and none that a solver may catch."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
+def _watched(x: Any) -> Any:
+    """A function that stops everything where it returns what carries a derivative."""
     if not is_callable(x):
-        return in_tree(lambda item: _on_numbers(item, found), x)
+        return in_tree(_watched, x)
     view = hook(x)
 
     def call(*args: Any, **kwargs: Any) -> Any:
         y = settled(view(*args, **kwargs))
-        if not carries(y):
-            return y
-        found.append(y)
-        return stripped(y)
+        if carries(y):
+            raise _Entered(y)
+        return y
 
     return handed(x, call)
 

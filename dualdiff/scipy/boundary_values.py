@@ -22,11 +22,11 @@ from ..transforms.forward import jacfwd
 from ..values.objects import carries, fused
 from .callbacks import Watched, differentiable, plain
 from .constants import touches_no_container, without_derivatives
+from .drivers import driver
 from .implicit import numbers
 from .interpolate import PPoly
 from .rates import combined, levels_in
 from .results import completed, with_value
-from .roots import driver
 from .sparse import splu
 
 _MOST_STEPS, _CONVERGED, _SINGULAR = 20, 1e-12, 1e14

@@ -9,14 +9,16 @@ What the user's function does with plain numbers is the user's: its errors and w
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..adapting.buffers import settled
 from ..transforms import forward, jacobian
 from ..transforms.reverse import value_and_grad
 from ..values.objects import carries, fused
+from .captured import on_numbers
 from .implicit import numbers
 
 # How a function says that it does not take dual arrays: math.sin(x), np.asarray(x, float), a buffer, float(x), x.foo.
@@ -24,19 +26,26 @@ NOT_DIFFERENTIABLE = (TypeError, ValueError, AttributeError, NotImplementedError
 
 
 class Watched:
-    """``f`` with its further arguments: `call` where the user's values live, the object itself on plain numbers."""
+    """``f`` with its further arguments: `call` where the user's values live, the object itself on plain numbers.
+
+    ``carried`` says that a result carried a derivative, ``entered`` that one was left out of what f holds or is given.
+    """
 
     def __init__(self, f: Callable[..., Any], args: Any = (), kwargs: Any = None) -> None:
         self.f = f
         self.args = tuple(args) if isinstance(args, (tuple, list)) else (args,)
         self.kwargs = kwargs or {}
-        self.carried = False
+        self.carried = self.entered = False
+        self.whole = self  # and of what was left out
 
     def call(self, x: Any) -> Any:
-        return fused(self.f(x, *self.args, **self.kwargs))
+        return fused(settled(self._run(x)))
 
     def __call__(self, x: Any, *rest: Any) -> Any:
-        y = self.f(x, *self.args, *rest, **self.kwargs)
+        y = self._run(x, *rest)
+        if type(y) is np.float64 or type(y) is float:
+            return y
+        y = settled(y)
         if carries(y):
             self.carried = True
             return tuple(map(numbers, y)) if isinstance(y, tuple) and self._pair else numbers(y)
@@ -44,9 +53,27 @@ class Watched:
 
     _pair = False
 
+    def _run(self, x: Any, *rest: Any) -> Any:
+        try:
+            return self.f(x, *self.args, *rest, **self.kwargs)
+        except Exception:
+            whole = self.whole
+            if self.f is whole.f:
+                raise
+            # For want of what was left out, perhaps.
+            self.f, self.args, self.kwargs = whole.f, whole.args, whole.kwargs
+            return self.f(x, *self.args, *rest, **self.kwargs)
+
     def on_numbers(self) -> Watched:
-        """The same function of plain further arguments: no derivative is dragged along where none is used."""
-        return type(self)(self.f, plain(self.args), plain(self.kwargs))
+        """The same function of plain numbers: no derivative is dragged along where none is used."""
+        f, args, kwargs = on_numbers(self.f), plain(self.args), plain(self.kwargs)
+        g = type(self)(f, args, kwargs)
+        if f is not self.f or args is not self.args or kwargs is not self.kwargs:
+            g.entered, g.whole = True, self
+        return g
+
+    def carries_at(self, x: Any) -> bool:
+        return self.carried or (self.entered and carries(self.whole.f(x, *self.whole.args, **self.whole.kwargs)))
 
     def scalar(self, x: Any) -> Any:
         """The one number that ``f`` returns, in whatever shape."""
@@ -74,9 +101,27 @@ class First(Watched):
     """Of a function that returns its value and derivatives together, as SciPy's ``jac=True``, the value."""
 
     def call(self, x: Any) -> Any:
-        return fused(self.f(x, *self.args, **self.kwargs)[0])
+        return fused(settled(self._run(x)[0]))
 
     _pair = True
+
+
+def differentiated(
+    plain_result: Any, made: Callable[[], Any], functions: Sequence[Watched], x: Any, certainly: bool = False
+) -> Any:
+    """``made()``, a solver's result with derivatives; the plain one where nothing carries any.
+
+    That is known where one of the functions (of plain numbers) returned one, or ``certainly``.  Where one may have been
+    left out, an error of `made` counts only if a derivative comes out of that function at ``x``.
+    """
+    if not (certainly or any(g.carried or g.entered for g in functions)):
+        return plain_result
+    try:
+        return made()
+    except Exception:
+        if certainly or any(g.carries_at(x) for g in functions):
+            raise
+        return plain_result
 
 
 def differentiable(derivative: Callable[[Any], Any], x: Any) -> bool:
@@ -94,7 +139,7 @@ class ValueAndGradient:
     def __init__(self, f: Watched) -> None:
         self.f = f
         self.both = value_and_grad(f.scalar)
-        self.x: Any = None
+        self.at: Any = None
         self.found: Any = None
 
     def value(self, x: Any) -> Any:
@@ -104,10 +149,10 @@ class ValueAndGradient:
         return self._at(x)[1]
 
     def _at(self, x: Any) -> Any:
-        if self.x is None or not np.array_equal(self.x, x):
+        if self.at != (here := _key(x)):
             value, gradient = self.both(np.array(x, float))
             self.f.carried = self.f.carried or carries(value) or carries(gradient)
-            self.found, self.x = (numbers(value), numbers(gradient)), np.copy(x)
+            self.found, self.at = (numbers(value), numbers(gradient)), here
         return self.found
 
 
@@ -132,11 +177,16 @@ def _remembered(derivative: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def at(x: Any) -> Any:
         nonlocal last, found
-        if last is None or not np.array_equal(last, x):
-            found, last = derivative(x), np.array(x)
+        if last != (here := _key(x)):
+            found, last = derivative(x), here
         return found.copy()
 
     return at
+
+
+def _key(x: Any) -> Any:
+    """What tells points apart: the bytes of an array or scalar."""
+    return x.tobytes() if hasattr(x, "tobytes") else repr(x)
 
 
 class ValueAndSlope:
@@ -144,7 +194,7 @@ class ValueAndSlope:
 
     def __init__(self, f: Watched) -> None:
         self.f = f
-        self.x: Any = None
+        self.at: Any = None
         self.found: Any = None
 
     def value(self, x: Any) -> Any:
@@ -158,10 +208,10 @@ class ValueAndSlope:
         return numbers(forward.jvp(lambda x: forward.jvp(self.f.call, (x,), (one,))[1], (x,), (one,))[1])
 
     def _at(self, x: Any) -> Any:
-        if self.x is None or not np.array_equal(self.x, x):
+        if self.at != (here := _key(x)):
             found = forward.jvp(self.f.call, (x,), (np.ones_like(x),))
             self.f.carried = self.f.carried or carries(found)
-            self.found, self.x = tuple(map(numbers, found)), np.copy(x)
+            self.found, self.at = tuple(map(numbers, found)), here
         return self.found
 
 

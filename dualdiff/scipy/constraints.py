@@ -20,10 +20,10 @@ import scipy.sparse
 
 from .. import errors
 from ..transforms.jacobian import jacobian
-from ..transforms.reverse import grad
+from ..transforms.reverse import grad, value_and_grad
 from ..values.objects import carries, fused
 from .callbacks import Watched, differentiable, jacobian_of, plain
-from .implicit import Function, numbers, polished, with_derivatives
+from .implicit import Function, Solution, numbers, polished, with_derivatives
 
 # How far from a bound a solver may leave an entry that belongs on it.
 _RESOLUTION = 1e-3
@@ -91,10 +91,11 @@ def constraints_of(given: Any, x0: Any) -> tuple[list[Constraint], Any, list[Wat
             f = Watched(constraint.fun)
             limits = fused(constraint.lb), fused(constraint.ub)
             ours.append(Constraint(f.vector, *limits))
-            jac = Watched(constraint.jac) if callable(constraint.jac) else _exact(f, x0) or constraint.jac
+            g = f.on_numbers()
+            jac = Watched(constraint.jac) if callable(constraint.jac) else _exact(g, x0) or constraint.jac
             theirs.append(
                 scipy.optimize.NonlinearConstraint(
-                    f,
+                    g,
                     *map(numbers, limits),
                     jac=jac,
                     hess=Watched(constraint.hess) if callable(constraint.hess) else constraint.hess,
@@ -103,15 +104,18 @@ def constraints_of(given: Any, x0: Any) -> tuple[list[Constraint], Any, list[Wat
                     finite_diff_jac_sparsity=constraint.finite_diff_jac_sparsity,
                 )
             )
-            watched.append(f)
+            watched.append(g)
+        elif not (isinstance(constraint, dict) and callable(constraint.get("fun")) and "type" in constraint):
+            theirs.append(constraint)  # SciPy says what is wrong
         else:
             f = Watched(constraint["fun"], constraint.get("args", ()))
             kind = constraint["type"].lower()
             ours.append(Constraint(f.vector, 0.0, 0.0 if kind == "eq" else np.inf))
             jac = constraint.get("jac")
-            jac = Watched(jac, f.args) if callable(jac) else jac or _exact(f, x0)
-            theirs.append({"type": constraint["type"], "fun": f} | ({"jac": jac} if jac else {}))
-            watched.append(f)
+            g = f.on_numbers()
+            jac = Watched(jac, f.args) if callable(jac) else jac or _exact(g, x0)
+            theirs.append({"type": constraint["type"], "fun": g} | ({"jac": jac} if jac else {}))
+            watched.append(g)
     return ours, theirs[0] if single else theirs, watched
 
 
@@ -200,10 +204,11 @@ def minimum(
     upper: Any = None,
     constraints: list[Constraint] | None = None,
     on_numbers: Function | None = None,
-) -> Any:
+) -> tuple[Any, Any]:
     """A solver's minimum ``x`` of a scalar function with the derivatives that it, bounds and constraints carry.
 
-    ``on_numbers`` is the function where all that it is given is plain, if that can be had.
+    ``on_numbers`` is the function where all that it is given is plain, if that can be had.  The second result is the
+    function's value there, or None where that has not been found on the way.
     """
     n = x.size
     if constraints is None:
@@ -213,7 +218,7 @@ def minimum(
     f = on_numbers or f
     problem = _Problem(f, numbers(lower), numbers(upper), constraints, x)
     if not constraints and np.all(np.isinf(problem.low) & np.isinf(problem.high)):
-        return with_derivatives(grad(carried.f), polished(name, grad(f), x))
+        return _free_minimum(carried.f, polished(name, grad(f), x))
     low, high = problem.low, problem.high
     values = numbers(problem.values(x))
     scale = _RESOLUTION * np.maximum(1.0, np.abs(values))
@@ -255,7 +260,19 @@ def minimum(
     if np.max(np.abs(found - x), initial=0.0) > 0.01 * max(1.0, np.max(np.abs(x), initial=0.0)):
         raise errors.no_solution(name, "the equations hold only at some distance from it: tighten the tolerance")
     z = start if solution is None else with_derivatives(carried.stationary(side), solution)
-    return carried.point(side, z[:k])
+    return carried.point(side, z[:k]), None
+
+
+def _free_minimum(f: Function, solution: Solution) -> tuple[Any, Any]:
+    """Where nothing is active: the value has its derivatives before the last step, along which it is level."""
+    both, value = value_and_grad(f), None
+
+    def F(x: Any) -> Any:
+        nonlocal value
+        value, gradient = both(x)
+        return gradient
+
+    return with_derivatives(F, solution), value
 
 
 def _constraint_multipliers(problem: _Problem, side: Any, x: Any) -> Any:

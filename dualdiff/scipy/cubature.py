@@ -17,11 +17,11 @@ from .. import errors
 from ..values.objects import carries, fused
 from .callbacks import Watched, plain
 from .constants import without_derivatives
+from .drivers import driver
 from .implicit import numbers
 from .panels import MORE_CUTS
 from .quadrature import Function, agree, array, integral
 from .results import Withheld, with_value
-from .roots import driver
 
 
 @driver(scipy.integrate.nquad)

@@ -23,10 +23,10 @@ from ..values.levels import innermost
 from ..values.objects import carries, fused
 from .callbacks import plain
 from .collocation import CollocationSteps, ComplexSteps
+from .drivers import driver
 from .implicit import Solution, numbers, with_derivatives
 from .rates import Rate, carried_to, combined, levels_in
 from .results import Withheld, with_value
-from .roots import driver
 from .trajectories import RungeKuttaSteps, has_stages, recording
 from .variational import AugmentedSteps
 

@@ -16,10 +16,10 @@ from .. import errors
 from ..values.objects import carries, fused
 from .callbacks import plain
 from .collocation import CollocationSteps
+from .drivers import driver
 from .implicit import numbers
 from .rates import Rate, carried_to, levels_in
 from .results import Withheld, with_value
-from .roots import driver
 from .trajectories import recording
 
 _DEFAULT_TOLERANCE = 1.49012e-8

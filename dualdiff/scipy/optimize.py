@@ -2,9 +2,10 @@
 
     roots.py                root_scalar, brentq, ..., newton, root, fsolve, fixed_point
     minimization.py         minimize, minimize_scalar, golden, brent, fminbound; constraints.py: what is active there
-    least_squares.py        least_squares, leastsq, curve_fit, nnls, lsq_linear
+    least_squares.py        least_squares, leastsq, nnls, lsq_linear; curve_fitting.py: curve_fit
     global_optimization.py  differential_evolution, dual_annealing, shgo, direct, basinhopping, brute
-    implicit.py             how a solution gets its derivatives; callbacks.py, results.py: what goes in and comes out
+    implicit.py             how a solution gets its derivatives; results.py: what comes out
+    drivers.py              how a driver is declared; callbacks.py, captured.py: the user's functions, on plain numbers
 
 A solution is differentiable in everything that enters: what the functions close over, ``args``, data, active bounds.
 Its value is SciPy's own.  Its derivative is 0 in a start, a bracket and in tolerances.  A solution that did not
@@ -36,8 +37,9 @@ from .. import errors
 from ..rules.call import fused_tree
 from ..values.levels import duals_in
 from ..values.objects import carries
+from .curve_fitting import curve_fit
 from .global_optimization import basinhopping, brute, differential_evolution, direct, dual_annealing, shgo
-from .least_squares import curve_fit, least_squares, leastsq, lsq_linear, nnls
+from .least_squares import least_squares, leastsq, lsq_linear, nnls
 from .minimization import brent, fminbound, golden, minimize, minimize_scalar
 from .roots import bisect, brenth, brentq, fixed_point, fsolve, newton, ridder, root, root_scalar, toms748
 

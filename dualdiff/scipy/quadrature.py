@@ -21,10 +21,10 @@ from .. import errors
 from ..values.objects import carries, fused
 from .callbacks import Watched, plain
 from .constants import without_derivatives
+from .drivers import driver
 from .implicit import numbers
 from .panels import FEW_CUTS, MORE_CUTS, Integrand
 from .results import Withheld, with_value
-from .roots import driver
 
 Function = Callable[[Any], Any]
 

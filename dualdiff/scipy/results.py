@@ -58,12 +58,17 @@ def with_value(x: Any, value: Any) -> Any:
 
 
 def completed(driver: str, result: Any, found: dict[str, Any]) -> Any:
-    """A copy of a result of SciPy's: what was ``found`` with derivatives, the rest plain or withheld."""
+    """A copy of a result of SciPy's: what was ``found`` with derivatives, the rest plain or withheld.
+
+    The result itself, if nothing that was found carries one.
+    """
+    if not any(map(carries, found.values())):
+        return result
     whole = copy.copy(result)
     for name, value in result.items():
         if name in found:
             whole[name] = with_value(found[name], value)
-        elif _has_numbers(value):
+        elif _has_numbers(value) and name != "active_mask":
             whole[name] = Withheld(driver, name)
     return whole
 

@@ -1,0 +1,150 @@
+"""A user's function over plain numbers: what it captured of a derivative is left out while a solver iterates.
+
+A solver needs values alone.  Run as it is, a function that closes over a Dual would drag its derivative through each
+iteration, twice where the solver takes gradients.  So a solver gets a copy whose cells and defaults hold the numbers:
+
+    g = on_numbers(f)       a copy of f; f itself where nothing is found that could be replaced
+
+Only cells with a Dual, or a tuple of them, are replaced, and those of functions that lead there; all else is shared,
+counters and caches among it.  A function that binds such a cell anew is not copied.  The numbers cannot be written to;
+where that, or anything else, raises, `Watched` returns to the function as it is.  What is hidden elsewhere (in objects,
+lists, dicts) is not looked for: a derivative that comes out is seen in what the function returns.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from types import CellType, CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+from ..values.dual import Dual, primal
+from ..values.objects import carries
+
+
+def on_numbers(f: Any) -> Any:
+    """A copy of a function that holds plain numbers in place of the Duals that it captured."""
+    if type(f) is functools.partial:
+        function, args, keywords = on_numbers(f.func), _numbers(f.args), {k: _numbers(v) for k, v in f.keywords.items()}
+        if function is f.func and args is f.args and all(keywords[k] is v for k, v in f.keywords.items()):
+            return f
+        return functools.partial(function, *args, **keywords)
+    if type(f) is not FunctionType or not (f.__closure__ or f.__defaults__ or f.__kwdefaults__):
+        return f
+    functions: dict[int, FunctionType] = {}
+    _reach(f, functions)
+    moving = {i for i, g in functions.items() if any(_replaceable(held) for held in _held(g))}
+    if not moving:
+        return f
+    while grown := {i for i, g in functions.items() if any(id(held) in moving for held in _held(g))} - moving:
+        moving |= grown
+    if any(_rebinds(functions[i]) for i in functions):
+        return f
+    return _Copies(moving).of(f)
+
+
+def _reach(f: FunctionType, functions: dict[int, FunctionType]) -> None:
+    """All functions that one captured, itself among them."""
+    if id(f) not in functions:
+        functions[id(f)] = f
+        for held in _held(f):
+            if type(held) is FunctionType and (held.__closure__ or held.__defaults__ or held.__kwdefaults__):
+                _reach(held, functions)
+
+
+def _held(f: FunctionType) -> Iterator[Any]:
+    yield from map(_content, f.__closure__ or ())
+    yield from f.__defaults__ or ()
+    yield from (f.__kwdefaults__ or {}).values()
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # empty
+        return None
+
+
+def _replaceable(held: Any) -> bool:
+    if type(held) is Dual:
+        level: Any = held
+        while type(level) is Dual:
+            if not level.perturbation.live:  # left over; using it is an error, having it is none
+                return False
+            level = level.value
+        return True
+    return type(held) is tuple and any(map(_replaceable, held))
+
+
+def _numbers(held: Any) -> Any:
+    if not _replaceable(held):
+        return held
+    if type(held) is tuple:
+        return tuple(map(_numbers, held))
+    value = primal(held)
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        value.flags.writeable = False
+    return value
+
+
+def _rebinds(f: FunctionType) -> bool:
+    """Whether a function assigns to a captured name that holds a derivative."""
+    stored = _stored(f.__code__)
+    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
+        if name in stored and carries(_content(cell)):
+            return True
+    return False
+
+
+@functools.lru_cache(maxsize=512)
+def _stored(code: CodeType) -> frozenset[str]:
+    """The free names that a function, or one inside it, assigns to or deletes."""
+    import dis
+
+    found = {step.argval for step in dis.get_instructions(code) if step.opname in ("STORE_DEREF", "DELETE_DEREF")}
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            found |= _stored(inner)
+    return frozenset(found)
+
+
+class _Copies:
+    def __init__(self, moving: set[int]) -> None:
+        self.moving = moving
+        self.made: dict[int, FunctionType] = {}
+        self.cells: dict[int, CellType] = {}
+        self.filled: set[int] = set()
+
+    def of(self, f: FunctionType) -> FunctionType:
+        if id(f) in self.made:
+            return self.made[id(f)]
+        closure = tuple([self._cell(cell) for cell in f.__closure__]) if f.__closure__ else None
+        copy = self.made[id(f)] = FunctionType(f.__code__, f.__globals__, f.__name__, None, closure)
+        copy.__qualname__, copy.__module__ = f.__qualname__, f.__module__
+        copy.__dict__.update(f.__dict__)
+        # Now that it is known, since it may have captured itself.
+        for cell in f.__closure__ or ():
+            if (made := self.cells.get(id(cell))) is not None and id(cell) not in self.filled:
+                self.filled.add(id(cell))
+                made.cell_contents = self._plain(cell.cell_contents)
+        if f.__defaults__:
+            copy.__defaults__ = tuple(map(self._plain, f.__defaults__))
+        if f.__kwdefaults__:
+            copy.__kwdefaults__ = {name: self._plain(held) for name, held in f.__kwdefaults__.items()}
+        return copy
+
+    def _cell(self, cell: CellType) -> CellType:
+        """The same cell, or an empty one in place of one that leads to a derivative."""
+        if id(cell) in self.cells:
+            return self.cells[id(cell)]
+        held = _content(cell)
+        if _replaceable(held) or id(held) in self.moving:
+            self.cells[id(cell)] = CellType()
+            return self.cells[id(cell)]
+        return cell
+
+    def _plain(self, held: Any) -> Any:
+        return self.of(held) if id(held) in self.moving else _numbers(held)

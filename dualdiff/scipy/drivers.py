@@ -1,0 +1,147 @@
+"""How a driver is declared: a solver of SciPy's by its arguments, and SciPy's own call where nothing is carried.
+
+    @driver(scipy.optimize.brentq, quick=always)
+    def brentq(given): ...
+
+What is given as plain numbers to a function that captured none but such is SciPy's own call, at SciPy's own cost: the
+function is only looked at as it returns.  ``quick(args, kwargs)`` says for which arguments SciPy's call is what the
+driver would make of them, and no exact derivative is to be supplied.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType, NoneType
+from typing import Any
+
+import numpy as np
+
+from ..adapting.buffers import settled, stripped_of
+from ..values.objects import carries
+from .captured import on_numbers
+
+Quick = Callable[[tuple[Any, ...], dict[str, Any]], bool]
+
+# With fewer unknowns SciPy's differences of a cheap function take less time than an exact Jacobian of it.  An exact one
+# costs about as much as ten calls of a function of small arrays, whatever n is (measured: 60 µs beside 5 µs for each).
+FEW = 8
+
+_FUNCTIONS = {FunctionType, BuiltinFunctionType, np.ufunc}
+_NUMBERS = {float, int, bool, complex, str, NoneType, np.float64, np.float32, np.int64, np.bool_, np.complex128}
+_RESULTS = {float, np.float64, int, complex, np.complex128}
+
+
+def driver(
+    function: Callable[..., Any], quick: Quick | None = None
+) -> Callable[[Callable[[dict[str, Any]], Any]], Callable[..., Any]]:
+    """Declare a driver by its arguments as a dict; the result has SciPy's signature and errors of wrong arguments."""
+
+    def declare(run: Callable[[dict[str, Any]], Any]) -> Callable[..., Any]:
+        signature = inspect.signature(function)
+        parameters = list(signature.parameters.values())
+        ordinary = all(p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters)
+        positional = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+        names = {p.name for p in parameters}
+        required = {p.name for p in parameters if p.default is p.empty}
+        # SciPy sees by a private object whether an argument that it gives up was given at all.
+        defaults = {p.name: p.default for p in parameters if p.default is not p.empty and type(p.default) is not object}
+
+        @functools.wraps(function)
+        def driver_of(*args: Any, **kwargs: Any) -> Any:
+            if quick is not None and (found := _quickly(function, quick, args, kwargs)) is not _SLOWLY:
+                return found
+            args, kwargs = stripped_of(args, []), stripped_of(kwargs, [])
+            given = dict(zip(positional, args, strict=False)) | kwargs
+            if (
+                not ordinary
+                or len(given) < len(args) + len(kwargs)
+                or not required <= given.keys()
+                or not given.keys() <= names
+            ):
+                try:
+                    given = dict(signature.bind(*args, **kwargs).arguments)
+                except TypeError:
+                    return function(*args, **kwargs)  # SciPy's own error
+            return run(defaults | given)
+
+        driver_of.__module__ = run.__module__
+        driver_of.__doc__ = (
+            f"As SciPy's ``{function.__name__}``, differentiable, with exact derivatives.\n\n    {run.__doc__}"
+        )
+        return driver_of
+
+    return declare
+
+
+# SciPy's own call.
+
+
+class _Entered(BaseException):
+    """A function returned a derivative; no error, and none that a solver may catch."""
+
+
+_SLOWLY: Any = object()
+
+
+def _quickly(function: Callable[..., Any], quick: Quick, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    if not args or type(args[0]) not in _FUNCTIONS or not all(map(is_plain, args[1:])):
+        return _SLOWLY
+    if (kwargs and not all(map(is_plain, kwargs.values()))) or not quick(args, kwargs):
+        return _SLOWLY
+    f = args[0]
+    if on_numbers(f) is not f:
+        return _SLOWLY
+    try:
+        return function(looked_at(f), *args[1:], **kwargs)
+    except _Entered:
+        return _SLOWLY
+
+
+def attempted(call: Callable[[], Any]) -> tuple[bool, Any]:
+    """What a call of SciPy's with functions that are looked at returned, or (False, None) once one carried."""
+    try:
+        return True, call()
+    except _Entered:
+        return False, None
+
+
+def looked_at(f: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which stops everything where it returns a derivative."""
+
+    def call(*args: Any) -> Any:
+        y = f(*args)
+        if type(y) in _RESULTS or (type(y) is np.ndarray and y.dtype.kind in "fc"):
+            return y
+        y = settled(y)
+        if carries(y):
+            raise _Entered
+        return y
+
+    return call
+
+
+def is_plain(x: Any) -> bool:
+    kind = type(x)
+    if kind in _NUMBERS:
+        return True
+    if kind is np.ndarray:
+        return bool(x.dtype.kind in "fciub")
+    if kind is tuple or kind is list:
+        return all(map(is_plain, x))
+    return kind is dict and all(map(is_plain, x.values()))
+
+
+def always(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return True
+
+
+def of_one(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """For a start that is one number."""
+    return len(args) > 1 and type(args[1]) in _NUMBERS
+
+
+def of_few(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """For a start of few unknowns."""
+    return len(args) > 1 and np.size(args[1]) < FEW
