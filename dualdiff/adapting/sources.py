@@ -49,26 +49,29 @@ _CONTINUES = re.compile(r"(else|elif|except|finally)\b")
 
 def _blocks(lines: list[str], number: int) -> Iterator[str]:
     """The text of the top-level statement around a line, on its own lines; longer guesses follow."""
-    end = number
-    while end < len(lines) and (
-        not _STARTS.match(lines[end]) or _CONTINUES.match(lines[end]) or _decorating(lines, end)
-    ):
-        end += 1
     start = number - 1
     for _ in range(8):
         while start > 0 and (not _STARTS.match(lines[start]) or _CONTINUES.match(lines[start])):
             start -= 1
         while start > 0 and lines[start - 1].startswith("@"):
             start -= 1
-        yield "\n" * start + "".join(lines[start:end])
+        yield "\n" * start + "".join(lines[start : _end(lines, start, number)])
         if start == 0:
             return
         start -= 1
 
 
-def _decorating(lines: list[str], end: int) -> bool:
-    """Whether the lines before stop in the middle: a decorator stands above what it decorates."""
-    return lines[end - 1].startswith("@")
+def _end(lines: list[str], start: int, number: int) -> int:
+    """Where a statement ends that begins at ``start`` and has a part on a line; a decorator goes with what follows."""
+    end = start
+    while end < len(lines):
+        decorates = lines[end].startswith("@")
+        end += 1
+        while end < len(lines) and (not _STARTS.match(lines[end]) or _CONTINUES.match(lines[end])):
+            end += 1
+        if end >= number and not decorates:
+            break
+    return end
 
 
 _imports_of: dict[int, tuple[list[str], set[str]]] = {}
