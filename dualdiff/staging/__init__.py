@@ -2,6 +2,7 @@
 
 tracing.py    values that write down the calls made with them
 record.py     what was written down
+places.py     the user's line of each call, of the backward part too
 passes.py     the same in fewer calls
 emission.py   the same as text
 programs.py   from one run to one compiled program

@@ -12,7 +12,7 @@ from .. import adapting
 from ..errors import name_of_user_function
 from ..pytrees.trees import Structure, flatten, paths
 from ..transforms.transformed import Transformed
-from . import passes
+from . import passes, places
 from .buffers import LARGE, Layout, laid_out
 from .compiled import Program
 from .emission import Writer, errstate_line
@@ -154,7 +154,7 @@ def written(writer: Writer, program: Steps, layout: Layout, structure: Structure
         for j, text in enumerate(writer.statement(step) if taken is None else writer.taking(step, taken)):
             comment = ""
             if not j and step.line and step.line != shown:
-                comment, shown = f"  # {_place(step.line)}", step.line
+                comment, shown = f"  # {places.shown(step.line)}", step.line
             lines.append(indent + text + comment)
         dying = [
             writer.name(number)
@@ -223,11 +223,6 @@ def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:
 
 def _is_large(variable: Any) -> bool:
     return variable.kind == "array" and int(np.prod(variable.shape)) >= LARGE
-
-
-def _place(line: str) -> str:
-    file, _, number = line.rpartition(":")
-    return f"{file.replace(chr(92), '/').rpartition('/')[2]}:{number}"
 
 
 def with_separate_results(

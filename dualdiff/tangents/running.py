@@ -35,7 +35,7 @@ class Running(Holding):
         super().__init__()
         self.careful = False  # whether a partial was infinite
         self.wrote = False  # whether a buffer was written
-        self.nodes: list[Node] = []
+        self.nodes: list[Node] = kinds.list_of_operations()
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.nodes))
