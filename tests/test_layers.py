@@ -18,8 +18,8 @@ FLOORS = [
     ["rules"],
     ["adapting", "methods", "special"],
     ["transforms"],
-    ["diagnosis", "scipy", "staging", "testing"],
-    [""],  # dualdiff itself: its __init__.py
+    ["diagnosis", "staging", "testing"],
+    ["scipy", ""],  # dualdiff itself: its __init__.py
     ["__main__"],
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}

@@ -20,11 +20,12 @@ from ..transforms.jacobian import jacobian
 from ..transforms.reverse import grad
 from ..values.objects import carries, fused
 from . import linalg
-from .callbacks import Watched, differentiable, jacobian_of, plain
+from .callbacks import Watched, differentiable, jacobian_of, plain, repeated_jacobian_of, with_jacobian
 from .constraints import bounds_of, minimum, plain_bounds
 from .implicit import Function, numbers
 from .results import Withheld, completed, with_value
 from .roots import driver
+from .staged_derivatives import staged_where_it_pays
 
 # ρ(z), as SciPy names them.
 _LOSSES: dict[str, Function] = {
@@ -65,7 +66,7 @@ def least_squares(given: dict[str, Any]) -> Any:
     if callable(jac):
         options["jac"] = Watched(jac, f.args, f.kwargs)
     elif jac == "2-point" and given.get("jac_sparsity") is None and given.get("diff_step") is None:
-        exact = jacobian_of(f)
+        exact = repeated_jacobian_of(f)
         if differentiable(exact, np.atleast_1d(np.asarray(x0, float))):
             options["jac"] = exact
     report = scipy.optimize.least_squares(f, **options)
@@ -165,7 +166,8 @@ def curve_fit(
     if callable(jac):
         plain_jac: Any = lambda xdata, *p: numbers(jac(xdata, *p))
     elif jac is None:
-        plain_jac = lambda xdata, *p: numbers(jacobian(lambda p: np.ravel(fused(f(xdata, *p))))(np.array(p, float)))
+        in_parameters = staged_where_it_pays(f, _model_and_jacobian)
+        plain_jac = lambda xdata, *p: in_parameters(np.array(p, float), xdata)
         # At a point of ones SciPy's own start is not missed by much; bounds may forbid it, then there is no exact one.
         n = np.size(start) if p0 is not None else _parameters(f)
         probe = np.ravel(np.asarray(start, float)) if p0 is not None else _feasible(bounds, n)
@@ -209,6 +211,12 @@ curve_fit.__doc__ = """As ``scipy.optimize.curve_fit``, differentiable, with an 
 
     ``popt`` and ``pcov`` have derivatives in the data, ``sigma``, bounds, and what the model closes over.
     """
+
+
+def _model_and_jacobian(f: Callable[..., Any]) -> Any:
+    """Of a model, in its parameters."""
+    model = lambda p, xdata: np.ravel(fused(f(xdata, *p)))
+    return model, with_jacobian(model)
 
 
 def _data(part: Any) -> Any:
