@@ -271,6 +271,8 @@ class Writer:
     def statement(self, step: Instruction) -> list[str]:
         if step.how == "block":
             return blocks.written(self, step)
+        if step.how == "kernel":  # a compiled function: see loops.py
+            return step.what.called(self, step)
         if step.how == "guard":
             return self._guard(step)
         if step.how == "writeable":

@@ -15,8 +15,9 @@ from ..transforms.transformed import Transformed
 from . import passes, places
 from .buffers import LARGE, Layout, laid_out
 from .compiled import Program
-from .emission import Writer, errstate_line
+from .emission import NAMES, Writer, errstate_line
 from .floats import lowered
+from .numba_programs import NumbaProgram, with_numba
 from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
 from .simplifying import Program as Steps
 from .tracing import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
@@ -86,11 +87,13 @@ def traced_run(
 
 
 def program_of(
-    f: Callable[..., Any], leaves: list[Any], structure: Structure, key: Any, options: passes.Options
-) -> Program:
+    f: Callable[..., Any], leaves: list[Any], structure: Structure, key: Any, options: passes.Options,
+    compile: str | None = None,
+) -> Program:  # fmt: skip
     """Trace ``f`` at these arguments, and compile what it did."""
     trace, inputs, outputs, result_structure = traced_run(f, leaves, structure)
     parameters = [x for x in inputs if x is not None]
+    recorded = list(outputs)
     steps, outputs = passes.simplified(trace, parameters, outputs, options)
     steps = with_separate_results(trace, steps, parameters, outputs)
     program = Steps(trace, steps, parameters, outputs)
@@ -121,12 +124,35 @@ def program_of(
             ]
     guards = [step.line for step in steps if step.how == "guard" and step.what != "nan"]
     by_name = {names[number]: trace.variables[number] for number in parameters}
-    made = Program(
+    made = (Program if compile is None else NumbaProgram)(
         "\n".join(lines) + "\n", name, writer.namespace, result_structure, whole, saves, len(trace.instructions), key,
         guards, list(writer.imports.values()), by_name, [number is not None for number in inputs],
     )  # fmt: skip
     made.apart = bool(saves) or trace.writes_arguments
+    if isinstance(made, NumbaProgram):
+        _compile(made, trace, parameters, recorded, names, options)
     return made
+
+
+def _compile(
+    made: NumbaProgram, trace: Trace, parameters: list[int], outputs: list[Any], names: dict[int, str],
+    options: passes.Options,
+) -> None:  # fmt: skip
+    """The same once more, for numba: long arrays in loops of its own in place of blocks."""
+    kept = options.names - {"blocks"}
+    steps, outputs = passes.simplified(trace, parameters, outputs, passes.Options(kept))
+    steps = with_separate_results(trace, steps, parameters, outputs)
+    structure = made.structure
+
+    def body(writer: Writer, program: Steps) -> list[str]:
+        return written(writer, program, laid_out(program, "nest" in kept, "reuse" in kept), structure)[0]
+
+    fast, kernels, writer = with_numba(
+        Steps(trace, steps, parameters, outputs), names, made.name, body,
+        lambda writer, texts: result_text(writer, structure, texts, texts=True)[0],
+    )  # fmt: skip
+    constants = {name: item for name, item in writer.namespace.items() if name not in NAMES}
+    made.compile_by(fast, tuple(kernels), constants)
 
 
 _WIDTH = 88  # of an expression that is written where it is used
