@@ -32,6 +32,11 @@ def _call(name: str) -> Callable[..., str]:
 
 _itself: Callable[..., str] = lambda a: str(a)
 
+# Of which NumPy has implementations for several numbers at once, and numba the C library's for one.
+SLOW: frozenset[Any] = frozenset(
+    {np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.sin, np.cos, np.tan, np.arcsin, np.arccos,
+     np.arctan, np.arctan2, np.sinh, np.cosh, np.tanh, np.arcsinh, np.arccosh, np.arctanh, np.power}
+)  # fmt: skip
 EXPRESSIONS: dict[Any, Callable[..., str]] = {
     "__add__": _infix("+"), "__sub__": _infix("-"), "__mul__": _infix("*"), "__truediv__": _infix("/"),
     "__lt__": _infix("<"), "__le__": _infix("<="), "__gt__": _infix(">"), "__ge__": _infix(">="),

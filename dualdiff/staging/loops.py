@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .expressions import ARITHMETIC, EXPRESSIONS, NotElementwise, literal, within
+from .expressions import ARITHMETIC, EXPRESSIONS, SLOW, NotElementwise, literal, within
 from .places import shown
-from .record import Constant, Instruction, Ref, Variable
+from .record import Constant, Instruction, Ref, Variable, refs
 from .simplifying import Program, may_raise
 
 _FLOAT64, _BOOL = np.dtype(np.float64), np.dtype(bool)
-_MOST_STRIDED = 100_000  # entries of a sum that jumps from one to the next
+_FEW = 256  # entries, above which NumPy's own exp, sin and the like, which take several at once, are quicker
 FEWEST = 2  # calls that are worth a call of a compiled function
 
 
@@ -89,7 +89,8 @@ def clustered(program: Program) -> tuple[Program, list[Kernel]]:
     """The program with each cluster as one instruction."""
     kept: list[Instruction] = []
     kernels: list[Kernel] = []
-    cluster = Cluster(program)
+    defined = set(program.parameters)
+    cluster = Cluster(program, defined)
 
     def close(after: int) -> None:
         nonlocal cluster
@@ -99,15 +100,17 @@ def clustered(program: Program) -> tuple[Program, list[Kernel]]:
             kept.extend(steps)
         else:
             kept.extend(cluster.taken)
-        cluster = Cluster(program)
+        defined.update(number for step in cluster.taken for number in refs(step.out))
+        cluster = Cluster(program, defined)
 
     for i, step in enumerate(program.steps):
         if cluster.take(step):
             continue
         close(i)
         if not cluster.take(step):
-            cluster = Cluster(program)
+            cluster = Cluster(program, defined)
             kept.append(step)
+            defined.update(refs(step.out))
     close(len(program.steps))
     return program._replace(steps=kept), kernels
 
@@ -115,8 +118,9 @@ def clustered(program: Program) -> tuple[Program, list[Kernel]]:
 class Cluster:
     """The calls of one compiled function, as they come."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, defined: set[int]) -> None:
         self.program = program
+        self.defined = defined  # the variables before it
         self.taken: list[Instruction] = []
         self.views: list[Instruction] = []
         self.steps: list[Step] = []
@@ -159,7 +163,7 @@ class Cluster:
             raise NotElementwise
         out = variables[step.out.number]
         if out.kind == "array" and out.root != step.out.number:
-            self._access(step.out.number)  # of known memory
+            self._access(step.out.number, used=False)  # of known memory
             self.views.append(step)
             return
         self._check(out)
@@ -180,6 +184,8 @@ class Cluster:
             return
         text = self._text_of(step)
         if out.dtype in (bool, _BOOL) and what in ARITHMETIC:  # NumPy's "+" of truth values is "or"
+            raise NotElementwise
+        if what in SLOW and math.prod(out.shape) > _FEW:
             raise NotElementwise
         store = self._scalar(step.out.number) if out.kind != "array" else self._new(step.out.number)
         self._each(step, out.shape, self._operands(step), text, store)
@@ -223,7 +229,7 @@ class Cluster:
         if type(target) is not Ref:
             raise NotElementwise
         place = self._access(target.number)
-        if self._dtype(place.root) != _FLOAT64:
+        if self._dtype(place.root) != _FLOAT64 or (step.what in SLOW and math.prod(place.shape) > _FEW):
             raise NotElementwise
         self._each(step, place.shape, list(step.args), text, self._writes(place))
 
@@ -253,7 +259,7 @@ class Cluster:
             raise NotElementwise
         axis %= len(place.shape)
         n, stride = place.shape[axis], place.strides[axis]
-        if not n or (stride != 1 and math.prod(place.shape) > _MOST_STRIDED):
+        if not n or (stride != 1 and math.prod(place.shape) > _FEW):
             raise NotElementwise
         rest = place._replace(
             shape=place.shape[:axis] + place.shape[axis + 1 :], strides=place.strides[:axis] + place.strides[axis + 1 :]
@@ -345,7 +351,7 @@ class Cluster:
             return Access(item, 0, strides, array.shape).broadcast(shape)
         return literal(item)
 
-    def _access(self, number: int) -> Access:
+    def _access(self, number: int, used: bool = True) -> Access:
         variable = self.program.variables[number]
         root = self.program.variables[variable.root]
         self._check(variable)
@@ -355,9 +361,10 @@ class Cluster:
         if variable.offset % size or any(s % size for s in (*variable.strides, *root.strides)):
             raise NotElementwise
         if variable.root not in self.made:
-            if not _is_whole(root.shape, tuple([s // size for s in root.strides])):
+            if variable.root not in self.defined or not _is_whole(root.shape, tuple([s // size for s in root.strides])):
                 raise NotElementwise
-            self.inputs.setdefault(variable.root)
+            if used:
+                self.inputs.setdefault(variable.root)
         strides = tuple([s // size for s in variable.strides])
         return Access(variable.root, variable.offset // size, strides, variable.shape)
 

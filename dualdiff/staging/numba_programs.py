@@ -14,6 +14,8 @@ import math
 import re
 import threading
 from collections.abc import Callable
+from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -242,52 +244,50 @@ def jitted(kernel: Kernel) -> Any:
 
     filename = f"<compiled {kernel.name} {id(kernel)}>"
     linecache.cache[filename] = (len(kernel.text), None, kernel.text.splitlines(True), filename)
-    namespace: dict[str, Any] = {"np": np, "math": math, "pairwise": _pairwise()}
+    namespace: dict[str, Any] = {"np": np, "math": math, **({"pairwise": _pairwise()} if "pairwise(" in kernel.text else {})}
     exec(compile(kernel.text, filename, "exec"), namespace)
     signature = tuple(map(type_of, kernel.parameters))
     return numba.njit(signature, error_model="numpy", nogil=True)(namespace[kernel.name])
 
 
-_made: list[Any] = []
+def pairwise(a, start, n, step):  # type: ignore[no-untyped-def]
+    """A sum in NumPy's order, for numba."""
+    if n < 8:
+        total = a[start] if n else 0.0
+        for i in range(1, n):
+            total += a[start + i * step]
+        return total
+    if n <= 128:
+        r0, r1, r2, r3 = a[start], a[start + step], a[start + 2 * step], a[start + 3 * step]
+        r4, r5, r6, r7 = a[start + 4 * step], a[start + 5 * step], a[start + 6 * step], a[start + 7 * step]
+        stop = n - n % 8
+        for i in range(8, stop, 8):
+            at = start + i * step
+            r0 += a[at]
+            r1 += a[at + step]
+            r2 += a[at + 2 * step]
+            r3 += a[at + 3 * step]
+            r4 += a[at + 4 * step]
+            r5 += a[at + 5 * step]
+            r6 += a[at + 6 * step]
+            r7 += a[at + 7 * step]
+        total = ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
+        for i in range(stop, n):
+            total += a[start + i * step]
+        return total
+    half = n // 2
+    half -= half % 8
+    return pairwise(a, start, half, step) + pairwise(a, start + half * step, n - half, step)
 
 
+@cache
 def _pairwise() -> Any:
-    """A sum as NumPy orders it."""
-    if not _made:
-        import numba
+    import numba
 
-        def pairwise(a, start, n, step):  # type: ignore[no-untyped-def]
-            if n < 8:
-                total = -0.0
-                for i in range(n):
-                    total += a[start + i * step]
-                return total + 0.0 if n == 0 else total
-            if n <= 128:
-                r0, r1, r2, r3 = a[start], a[start + step], a[start + 2 * step], a[start + 3 * step]
-                r4, r5, r6, r7 = (
-                    a[start + 4 * step], a[start + 5 * step], a[start + 6 * step], a[start + 7 * step],
-                )  # fmt: skip
-                stop = n - n % 8
-                for i in range(8, stop, 8):
-                    at = start + i * step
-                    r0 += a[at]
-                    r1 += a[at + step]
-                    r2 += a[at + 2 * step]
-                    r3 += a[at + 3 * step]
-                    r4 += a[at + 4 * step]
-                    r5 += a[at + 5 * step]
-                    r6 += a[at + 6 * step]
-                    r7 += a[at + 7 * step]
-                total = ((r0 + r1) + (r2 + r3)) + ((r4 + r5) + (r6 + r7))
-                for i in range(stop, n):
-                    total += a[start + i * step]
-                return total
-            half = n // 2
-            half -= half % 8
-            return pairwise(a, start, half, step) + pairwise(a, start + half * step, n - half, step)
-
-        _made.append(numba.njit(error_model="numpy", nogil=True)(pairwise))
-    return _made[0]
+    namespace: dict[str, Any] = {}  # in which it finds itself, compiled
+    function = FunctionType(pairwise.__code__, namespace, "pairwise")
+    namespace["pairwise"] = numba.njit(error_model="numpy", nogil=True)(function)
+    return namespace["pairwise"]
 
 
 # What comes out.
