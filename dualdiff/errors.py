@@ -204,6 +204,8 @@ _HINTS = {
     "setting an array element with a sequence": _NO_ROOM,
     "NPY_ITER_REFS_OK": _NO_ITERATOR,
 }
+# What compiled functions of SciPy's say of an array that they cannot take.
+_NOT_TAKEN = ("dtype object", "data type not supported", "pythranized", "'Buffer'", "'Dual'", "bytes-like object")
 
 
 def explain(error: BaseException) -> None:
@@ -219,6 +221,8 @@ def explain(error: BaseException) -> None:
         if words in text:
             error.add_note("dualdiff: " + (_of_package(error) or hint))
             return
+    if any(words in text for words in _NOT_TAKEN) and (hint := _of_package(error)):
+        error.add_note("dualdiff: " + hint)
 
 
 def _asks_a_number(error: AttributeError) -> bool:

@@ -6,6 +6,10 @@ import pickle
 
 import numpy as np
 import pytest
+import scipy.interpolate
+import scipy.ndimage
+import scipy.spatial
+import scipy.stats
 
 import dualdiff as dd
 
@@ -303,3 +307,20 @@ def test_constant_of_a_mere_subclass_is_an_array():
     gradient = dd.grad(lambda x: np.sum(x * constant))(np.ones(3))
     assert type(gradient) is np.ndarray
     assert gradient.tolist() == [0.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: scipy.spatial.distance.cdist(x.reshape(2, 2), x.reshape(2, 2) + 1.0).sum(),
+        lambda x: scipy.ndimage.map_coordinates(x.reshape(2, 2), [[0.5], [0.5]], order=1).sum(),
+        lambda x: scipy.stats.gaussian_kde(x)(0.3)[0],
+        lambda x: scipy.interpolate.RBFInterpolator(np.arange(4.0)[:, None], x)([[1.3]])[0],
+    ],
+    ids=["cdist", "map_coordinates", "gaussian_kde", "RBFInterpolator"],
+)
+def test_compiled_functions_of_scipy_that_take_no_duals_carry_the_next_step(f):
+    x = np.array([0.7, 1.3, 0.2, 0.9])
+    with pytest.raises((TypeError, ValueError, RuntimeError)) as raised:
+        dd.grad(f)(x)
+    assert "this function of SciPy does not dispatch" in "".join(getattr(raised.value, "__notes__", ()))

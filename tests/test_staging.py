@@ -114,6 +114,15 @@ def test_other_strides_are_another_program(view):
     check_calls(dd.grad(f), *((layout,) for layout in layouts))
 
 
+def test_products_with_one_forget_the_signs_of_complex_zeros():
+    zeros = np.array([-1j, complex(-0.0, 2.0), complex(3.0, -0.0), 1.0])
+    for f in (lambda z: [z, z * 1.0], lambda z: [1.0 * z, z * np.ones(4)], lambda z: (z.real + 0j) * 1.0):
+        check_calls(f, (zeros,), (zeros.conj(),), (-zeros,))
+        check_calls(lambda z, f=f: dd.jvp(f, (z,), (-zeros,)), (zeros,), (zeros.conj(),), (-zeros,))
+        for dtype in (np.float32, np.float64):
+            check_calls(f, (np.array([-0.0, 0.0, 1.0, -2.0], dtype),))
+
+
 def test_sums_in_the_order_of_the_strides():
     m = np.random.default_rng(0).normal(size=(37, 53))
     f = lambda x: np.sum(x) + np.sum(x, axis=0)[3]
