@@ -493,7 +493,7 @@ def no_solution(name: str, why: str) -> NoDerivative:
 
 def too_long_to_compile(name: str, lines: int, most: int) -> TooLongToCompile:
     return TooLongToCompile(
-        f'stage(compile="numba"): the program of {name} has {lines} lines for numba, and {most} take it some ten seconds.\n'
-        "  Without compile the program runs at once:  dualdiff.stage(f);  or stage a part of f, such as one step of its "
-        "loop."
+        f'stage(compile="numba"): the program of {name} has {lines} lines for numba, which takes some ten seconds for '
+        f"{most}.\n"
+        "  Without compile it runs at once:  dualdiff.stage(f);  or stage a part of f, such as a step of a loop."
     )

@@ -5,6 +5,7 @@ record.py     what was written down
 places.py     the user's line of each call, of the backward part too
 passes.py     the same in fewer calls
 emission.py   the same as text
+expressions.py, kernels.py, loops.py, numba_programs.py    the same compiled: `compile="numba"`
 programs.py   from one run to one compiled program
 staged.py     `stage`: which program is for which arguments; the unstaged function where none is
 """

@@ -25,19 +25,24 @@ from ..pytrees.trees import flatten
 from .compiled import Program
 from .emission import NAMES, Writer, compiled
 from .floats import ScalarText, of_scalars
-from .loops import Kernel, clustered
+from .kernels import Kernel
+from .loops import clustered
 from .record import Ref
 from .simplifying import Program as Steps
 
 MOST_LINES = 1000  # numba takes seconds for so many, and more than twice as long for twice as many
 _MOST_PER_STEP = 6  # scalar operations for each call: with more, arrays are worth a loop
-_LARGEST_ERROR = 1e-13  # of the largest entry of a result
+_LARGEST_ERROR = 1e-13  # of the largest number of a result
 
 Written = Callable[[Writer, Steps], list[str]]
 
 
+def has_numba() -> bool:
+    return importlib.util.find_spec("numba") is not None
+
+
 def require_numba() -> None:
-    if importlib.util.find_spec("numba") is None:
+    if not has_numba():
         raise ImportError(
             'stage(compile="numba") needs numba, which is not installed: pip install ".[numba]" where this project is '
             "checked out, or pip install numba; without compile the program is NumPy's."
@@ -65,7 +70,7 @@ class NumbaProgram(Program):
         return self.run(*leaves)
 
     def _ready(self) -> Callable[..., Any]:
-        if importlib.util.find_spec("numba") is None:  # where a pickled one is loaded
+        if not has_numba():  # where a pickled one is loaded
             return self.in_numpy
         functions = {kernel.name: jitted(kernel) for kernel in self.kernels}
         namespace = {**NAMES, **self.fast_constants, **functions, f"{self.name}_in_numpy": self.in_numpy}
@@ -112,7 +117,7 @@ def _restored(made: Any, args: Any, fast: str, kernels: tuple[Kernel, ...], cons
 def with_numba(
     program: Steps, names: dict[int, str], name: str, body_of: Written, returned: Callable[[Writer, list[str]], str]
 ) -> tuple[str, list[Kernel], Writer]:
-    """The text of a program that calls compiled functions, and these; no functions where there is nothing to compile."""
+    """The text of a program that calls compiled functions, and these: none where there is nothing to compile."""
     head = f"def {name}({', '.join(names[number] for number in program.parameters)}):"
     writer = Writer(program.variables, program.trace.constants, names)
     if any(how in ("raise", "call", "log") for how in program.trace.errstate.values()):
@@ -160,6 +165,14 @@ class _Compiled(ScalarText):
             self.risky.append(self.text[place][0])
         else:
             super()._write(place, lists)
+
+    def _unpack(self, number: int, entries: dict[int, int], lists: dict[int, str]) -> None:
+        """Entries are read where they are."""
+        variable, name = self.lowering.program.variables[number], self.names[number]
+        if variable.kind == "array":
+            lists[number] = f"{name}_"
+            ravel = "" if len(variable.shape) == 1 else ".ravel()"
+            self.body.append(f"{name}_ = {name}{ravel}.tolist()")
 
     def _result(self, out: Any, item: Any) -> str:
         for i in range(0, len(self.risky), 40):
@@ -216,10 +229,14 @@ def _scalar_kernel(program: Steps, names: dict[int, str], name: str) -> tuple[Ke
     parameters: list[tuple[str, ...]] = []
     for number in program.parameters:
         known = variables[number]
-        parameters.append(("float64", str(len(known.shape)), "C", "readonly") if known.kind == "array" else ("float64",))
+        parameters.append(
+            ("float64", str(len(known.shape)), "C", "readonly") if known.kind == "array" else ("float64",)
+        )
     arguments = ", ".join(names[number] for number in program.parameters)
     head = f"def scalars({arguments}):"
-    kernel = Kernel("scalars", [head, *(f"    {line}" for line in [*empty, *lines, f"return 0, {returned}"])], parameters, 0)
+    kernel = Kernel(
+        "scalars", [head, *(f"    {line}" for line in [*empty, *lines, f"return 0, {returned}"])], parameters, 0
+    )
     check_length([kernel], name)
     return kernel, results
 
@@ -244,7 +261,11 @@ def jitted(kernel: Kernel) -> Any:
 
     filename = f"<compiled {kernel.name} {id(kernel)}>"
     linecache.cache[filename] = (len(kernel.text), None, kernel.text.splitlines(True), filename)
-    namespace: dict[str, Any] = {"np": np, "math": math, **({"pairwise": _pairwise()} if "pairwise(" in kernel.text else {})}
+    namespace: dict[str, Any] = {
+        "np": np,
+        "math": math,
+        **({"pairwise": _pairwise()} if "pairwise(" in kernel.text else {}),
+    }
     exec(compile(kernel.text, filename, "exec"), namespace)
     signature = tuple(map(type_of, kernel.parameters))
     return numba.njit(signature, error_model="numpy", nogil=True)(namespace[kernel.name])
@@ -296,10 +317,18 @@ def _pairwise() -> Any:
 def alike(found: Any, expected: Any) -> bool:
     """Whether two trees of results are of the same types and shapes, with nans at the same places, and nearly equal."""
     given, wanted = flatten(found)[0], flatten(expected)[0]
-    return len(given) == len(wanted) and all(map(_near, given, wanted))
+    if len(given) != len(wanted):
+        return False
+    largest = max(map(_largest, wanted), default=0.0)  # a result may be the rounding of what cancels
+    return all(_near(a, b, largest) for a, b in zip(given, wanted, strict=True))
 
 
-def _near(a: Any, b: Any) -> bool:
+def _largest(leaf: Any) -> float:
+    x = np.asarray(leaf)
+    return float(np.max(np.abs(x[np.isfinite(x)]), initial=0.0)) if x.dtype.kind in "fc" else 0.0
+
+
+def _near(a: Any, b: Any, largest: float) -> bool:
     if type(a) is not type(b):
         return False
     if isinstance(a, (str, type(None))):
@@ -313,5 +342,4 @@ def _near(a: Any, b: Any) -> bool:
     if not np.array_equal(np.isnan(x), np.isnan(y)) or not np.array_equal(finite, np.isfinite(x)):
         return False
     rest = ~finite & ~np.isnan(y)
-    largest = np.max(np.abs(y[finite]), initial=0.0)
     return bool(np.all(x[rest] == y[rest]) and np.all(np.abs(x[finite] - y[finite]) <= _LARGEST_ERROR * largest))

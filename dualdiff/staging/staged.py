@@ -49,6 +49,7 @@ class Staged(Transformed):
         self.compile = compile
         self._programs: dict[Any, list[Program]] = {}
         self._refused: dict[Any, str] = {}
+        self._too_long: dict[Any, errors.TooLongToCompile] = {}
         self._lock = threading.RLock()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -80,6 +81,8 @@ class Staged(Transformed):
             return self._unstaged(*args, **kwargs)
         if key in self._refused:
             return self._unstaged(*args, **kwargs)
+        if key in self._too_long:
+            raise errors.TooLongToCompile(*self._too_long[key].args)
         programs = self._programs.get(key, [])
         for i, program in enumerate(programs):
             done, result = self._attempt(program, dynamic)
@@ -119,7 +122,8 @@ class Staged(Transformed):
         with self._lock:
             try:
                 program = program_of(self.f, leaves, structure, key, self.options, self.compile)
-            except errors.TooLongToCompile:
+            except errors.TooLongToCompile as error:
+                self._too_long[key] = error
                 raise
             except Exception as error:
                 # What the unstaged function raises too is the user's to see.
@@ -134,6 +138,7 @@ class Staged(Transformed):
                 self._programs.setdefault(key, []).insert(0, program)
                 return self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])[1]
             trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
+            again = [copied_argument(leaf) for leaf in trial] if self.compile else []  # f may write its arguments
             try:
                 found: Any = program.plain(*trial)
             except Exception as error:
@@ -150,8 +155,7 @@ class Staged(Transformed):
                 )
                 return result
             if isinstance(program, NumbaProgram):
-                trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
-                found = self._compiled(program, trial, found)
+                found = self._compiled(program, again, found)
             self._programs[key] = [program, *self._programs.get(key, ())]
             return found  # which, unlike the function's own, shares no memory with an argument
 
@@ -166,7 +170,9 @@ class Staged(Transformed):
             return found
         program.give_up()
         name = errors.name_of_user_function(self.f)
-        errors.warn(f"{name} is staged, but not compiled by numba: {reason}.  The NumPy program runs.", errors.NotStaged)
+        errors.warn(
+            f"{name} is staged, but not compiled by numba: {reason}.  The NumPy program runs.", errors.NotStaged
+        )
         return expected
 
     def _give_up(self, key: Any, reason: str, lines: list[str]) -> None:
