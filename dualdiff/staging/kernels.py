@@ -200,10 +200,10 @@ class Loops:
             return
         flat = math.prod(shape)
         accesses = [p for step in group for p in [*step.reads, step.store] if isinstance(p, Access)]
-        row_major = [p.strides == row_major(shape) or not any(p.strides) for p in accesses]
+        in_order = [p.strides == row_major(shape) or not any(p.strides) for p in accesses]
         sums = group[0].kind == "sum"
         names: list[str] = []
-        if len(shape) > 1 and all(row_major) and not sums:
+        if len(shape) > 1 and all(in_order) and not sums:
             names = ["i"]
             self.lines.append(f"for i in range({flat}):")
             at = lambda p: _sum_of([str(p.offset)] * bool(p.offset) + ["i"] * any(p.strides))
