@@ -198,7 +198,9 @@ class Staged(Transformed):
             if key not in self._refused:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", errors.NotStaged)
-                    self(*map_copied(args), **dict(zip(kwargs, map_copied(kwargs.values()), strict=True)))
+                    args, kwargs = tuple(map_copied(args)), dict(zip(kwargs, map_copied(kwargs.values()), strict=True))
+                    self(*args, **kwargs)
+                    key = self._key(args, kwargs)  # gaps between entries may be shorter in a copy
             if key not in self._programs and key not in self._refused:
                 raise StagingRefused("a nan came up in the run that was to be written down; try other arguments")
             if key in self._refused:
