@@ -11,6 +11,8 @@ differences.  The packages are those that are installed; nothing of them is adap
     right       both modes agree with the differences, and the value is the plain function's, bit for bit
     wrong       a number that does not: this is never to happen
     refused     an error of dualdiff's or of Python's, which the plain function does not raise
+    one point   a branch for this very point (``if y == 1``), whose derivative is its own; beside it, in
+                the mean of both sides, both modes agree with the differences
     no judge    the differences do not converge (a jump, a kink, a rounded result)
 """
 
@@ -40,6 +42,7 @@ PACKAGES = (
     "fluids", "chemicals", "ht", "thermo", "colour", "pvlib", "astral", "PyAstronomy", "skyfield", "sgp4", "iapws",
     "pyXSteam", "psychrolib", "seawater", "ambiance", "geographiclib", "pymap3d", "lmfit", "landscapes", "optproblems",
 )  # fmt: skip
+KINDS = ("right", "wrong", "refused", "one point", "no judge")
 _ARGUMENTS = 3  # of each call, the first so many real ones
 
 
@@ -160,7 +163,7 @@ def _is_real(x: Any) -> bool:
 def judged(call: Call) -> tuple[str, str]:
     """What came of one call, and the evidence."""
     verdicts = [_of_one_argument(f, x) for f, x in call.arguments]
-    for kind in ("wrong", "refused", "no judge"):
+    for kind in ("wrong", "refused", "one point", "no judge"):
         for verdict in verdicts:
             if verdict[0] == kind:
                 return verdict
@@ -190,10 +193,22 @@ def _of_one_argument(f: Callable[[Any], Any], x: Any) -> tuple[str, str]:
     if not np.isfinite(expected) or error > 1e-5 * scale:
         return "no judge", f"{expected} ± {error}"
     if abs(forward - expected) > 1e-5 * scale + 10 * error or abs(backward - forward) > 1e-9 * scale:
-        return "wrong", f"{forward} forward, {backward} backward, differences {expected} ± {error}"
+        evidence = f"{forward} forward, {backward} backward, differences {expected} ± {error}"
+        return "one point" if _only_there(f, x, v, weights, expected, scale) else "wrong", evidence
     if not np.array_equal(y, value, equal_nan=True):
         return "wrong", f"value {y}, plain {value}"
     return "right", ""
+
+
+def _only_there(f: Callable[[Any], Any], x: Any, v: Any, weights: Any, expected: float, scale: float) -> bool:
+    """Whether beside it the derivative is that of the differences, in the mean of both sides."""
+    forward = backward = 0.0
+    for t in (-1e-4, 1e-4):
+        at = x + t * v
+        forward += 0.5 * float(np.sum(weights * dd.jvp(f, (at,), (v,))[1]))
+        cotangent = np.asarray(weights).astype(float) if np.ndim(weights) else float(weights)
+        backward += 0.5 * float(np.sum(v * dd.vjp(f, at)[1](cotangent)[0]))
+    return max(abs(forward - expected), abs(backward - expected)) <= 1e-5 * scale
 
 
 def _differences(f: Callable[[float], float]) -> tuple[float, float]:
@@ -237,9 +252,7 @@ def main(arguments: list[str] | None = None) -> int:
                 counts[kind] += 1
                 if kind != "right" and not given.quiet:
                     print(f"  {kind:8} {call.name}: {evidence}"[:200])
-        print(
-            f"{package:16}" + ", ".join(f"{counts[kind]} {kind}" for kind in ("right", "wrong", "refused", "no judge"))
-        )
+        print(f"{package:16}" + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS))
         total += counts
     judged_calls = total["right"] + total["wrong"] + total["refused"]
     print(f"{'all':16}{total['right']} right of {judged_calls}, {total['wrong']} wrong, {total['refused']} refused")

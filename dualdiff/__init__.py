@@ -38,13 +38,13 @@ A map of the package, from the ground up; a file imports only from its own folde
     guide/              the pages that python -m dualdiff guide prints: how it works is one to read with the files
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import rules as rules  # fills the table of rules
 
 from . import methods as methods  # isort: skip  (operators of Dual are made from the table)
 from .adapting import adapt, as_written, stand_in
-from .diagnosis import diagnose, show_versions
 from .errors import (
     DerivativeLost,
     DualdiffError,
@@ -59,33 +59,56 @@ from .errors import (
 )
 from .pytrees.static import static
 from .pytrees.trees import register_pytree
-from .testing import check_grads
-from .transforms.batch import batch_jacobian
-from .transforms.compare import compare_modes
-from .transforms.curvature import gauss_newton_product, hessian_diagonal
-from .transforms.custom import custom_jvp, custom_vjp
 from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
 from .transforms.jacobian import hessian, hvp, jacobian
-from .transforms.linear import linear
-from .transforms.operator import jacobian_operator
-from .transforms.reverse import elementwise_grad, grad, jacrev, linearize, value_and_grad, vjp
-from .transforms.sparse import sparse_hessian, sparse_jacobian, sparsity, value_and_sparse_jacobian
-from .transforms.uncertainty import propagate, standard_errors
+from .transforms.linearization import linearize, vjp
+from .transforms.reverse import elementwise_grad, grad, jacrev, value_and_grad
 from .transforms.variable import Variable
-from .transforms.vectors import ravel
 from .values.dual import Dual
 
 if TYPE_CHECKING:
+    from . import testing as testing
+    from .diagnosis import diagnose, show_versions
     from .staging import stage
+    from .testing import check_grads
+    from .transforms.batch import batch_jacobian
+    from .transforms.compare import compare_modes
+    from .transforms.curvature import gauss_newton_product, hessian_diagonal
+    from .transforms.custom_jvp import custom_jvp
+    from .transforms.custom_vjp import custom_vjp
+    from .transforms.linear import linear
+    from .transforms.operator import jacobian_operator
+    from .transforms.sparse import sparse_hessian, sparse_jacobian, sparsity, value_and_sparse_jacobian
+    from .transforms.uncertainty import propagate, standard_errors
+    from .transforms.vectors import ravel
 else:  # so that type checkers know which names there are
+    # What is imported at its first use: name -> module.
+    _LATER = {
+        **dict.fromkeys(("diagnose", "show_versions"), "diagnosis"),
+        "stage": "staging",
+        "check_grads": "testing",
+        "batch_jacobian": "transforms.batch",
+        "compare_modes": "transforms.compare",
+        **dict.fromkeys(("gauss_newton_product", "hessian_diagonal"), "transforms.curvature"),
+        "custom_jvp": "transforms.custom_jvp",
+        "custom_vjp": "transforms.custom_vjp",
+        "linear": "transforms.linear",
+        "jacobian_operator": "transforms.operator",
+        **dict.fromkeys(
+            ("sparse_hessian", "sparse_jacobian", "sparsity", "value_and_sparse_jacobian"), "transforms.sparse"
+        ),
+        **dict.fromkeys(("propagate", "standard_errors"), "transforms.uncertainty"),
+        "ravel": "transforms.vectors",
+    }
 
     def __getattr__(name: str) -> Any:
-        """What is loaded at its first use."""
-        if name == "stage":
-            from .staging import stage
-
-            globals()["stage"] = stage
-            return stage
+        """What is imported at its first use."""
+        if name in _LATER:
+            module = importlib.import_module(f".{_LATER[name]}", __name__)
+            globals()[name] = found = getattr(module, name)
+            return found
+        if name in ("diagnosis", "testing"):
+            return importlib.import_module(f".{name}", __name__)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import __version__, errors, guide
+from . import __version__, errors, guide, table
 from .adapting import calls
 from .rules.without_derivatives import Refused
 from .table import RULES, Rule
@@ -49,7 +49,7 @@ _OF_FORM = {"creation": "like", "creation like an array": "like", "passive": "pa
 def rows() -> list[Row]:
     """Every function of the table, with those of SciPy where that is installed."""
     importlib.import_module("numpy.polynomial")
-    importlib.import_module(".rules.polynomial_package", __package__)
+    table.complete("numpy")
     with contextlib.suppress(ImportError):
         importlib.import_module(".special", __package__)
         for name in ("special", "linalg", "integrate", "interpolate", "stats", "sparse"):

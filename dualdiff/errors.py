@@ -130,13 +130,6 @@ def warn(text: str, category: type[Warning] = IndependentResult) -> None:
     warnings.warn(text, category, stacklevel=depth)
 
 
-def no_forward_rule(name: str) -> NoForwardRule:
-    return NoForwardRule(
-        f"{name} is a custom_vjp function: its rule serves reverse mode only.\n"
-        "  Use grad, vjp, jacrev, jacobian, hessian or hvp, or give it a rule with custom_jvp, which serves both modes."
-    )
-
-
 def name_of(function: Any) -> str:
     """The name a user would type: ``np.linalg.solve``, ``scipy.special.erf``."""
     name = getattr(function, "__name__", repr(function))
@@ -157,97 +150,6 @@ def name_of_user_function(f: Any) -> str:
     """What the user calls a function of theirs."""
     name = str(getattr(f, "__name__", type(f).__name__))
     return "the function" if name == "<lambda>" else name
-
-
-# What NumPy says when it meets an object array of Duals that its own loops cannot work on, and what helps.
-_NO_LOOP = (
-    "np.array([...]) of values that carry derivatives is an array of objects, which only some of NumPy's functions "
-    "take.\n"
-    "  Make it with np.stack([...]), np.block([...]) or np.array([...], like=x), which work on plain arrays too."
-)
-_NO_ROOM = (
-    "a plain array cannot hold a value that carries a derivative: make it with np.zeros_like(x) or np.zeros(n, like=x);"
-    "\n  in place of np.fromiter(...) use np.stack(list(...)), leave out otypes= of np.vectorize,\n"
-    "  and give functions of arrays np.stack([...]) in place of np.array([...])."
-)
-_NO_ITERATOR = (
-    "np.nditer does not iterate over values that carry derivatives.\n"
-    "  Use np.ndindex(x.shape), np.ndenumerate(x) or x.flat."
-)
-_SPARSE = (
-    "a sparse matrix of SciPy's takes no values that carry derivatives afterwards, only one array of them, A @ x.\n"
-    "  Make the matrix of its entries, csr_array((data, indices, indptr)): in adapted functions, and by these names of "
-    "dualdiff.scipy.sparse, it carries derivatives; or use A.toarray(); where A is constant, dualdiff.linear(A.dot, "
-    "A.T.dot)(x)."
-)
-_PACKAGES = {
-    "scipy.sparse": _SPARSE,
-    "scipy": (
-        "this function of SciPy does not dispatch. dualdiff.scipy has many of them under the same names, in special, "
-        "linalg, integrate, interpolate and stats (python -m dualdiff scipy lists them).\n"
-        "  Any other gets a rule with dualdiff.rules or dualdiff.custom_jvp, a linear map one with dualdiff.linear."
-    ),
-    "numpy.polynomial": (
-        "np.polynomial calls functions of NumPy that take no objects; np.polyfit and np.roots are differentiable."
-    ),
-}
-_HINTS = {
-    "object arrays are not supported": _NO_LOOP,
-    "input type 'object' not supported": _NO_LOOP,
-    "no supported conversion for types": _SPARSE,
-    "unsupported data types in input": _SPARSE,
-    "scipy.sparse does not support dtype object": _SPARSE,
-    "which has no callable ": _NO_LOOP,
-    "not supported for stacks of object arrays": _NO_LOOP,
-    "dtype('O')": _NO_LOOP,
-    "could not be safely coerced": _NO_LOOP,
-    "setting an array element with a sequence": _NO_ROOM,
-    "NPY_ITER_REFS_OK": _NO_ITERATOR,
-}
-# What compiled functions of SciPy's say of an array that they cannot take.
-_NOT_TAKEN = ("dtype object", "data type not supported", "pythranized", "'Buffer'", "'Dual'", "bytes-like object")
-
-
-def explain(error: BaseException) -> None:
-    """Add the next step to an error of NumPy's that came out of the user's function."""
-    if isinstance(error, UnsupportedFunction) or hasattr(error, "__notes__"):
-        return
-    text = str(error)
-    if isinstance(error, AttributeError):
-        if _asks_a_number(error):
-            raise DerivativeLost(f"{text}: a function of NumPy asked it of an entry.\n  {_NO_LOOP}") from error
-        return
-    for words, hint in _HINTS.items():
-        if words in text:
-            error.add_note("dualdiff: " + (_of_package(error) or hint))
-            return
-    if any(words in text for words in _NOT_TAKEN) and (hint := _of_package(error)):
-        error.add_note("dualdiff: " + hint)
-
-
-def _asks_a_number(error: AttributeError) -> bool:
-    """Whether NumPy asked a plain number among objects for a ufunc (``'float' object has no attribute 'hypot'``)."""
-    if not isinstance(error.obj, (int, float, complex, np.generic, np.ndarray)):
-        return False
-    frame = error.__traceback__
-    while frame is not None and frame.tb_next is not None:
-        frame = frame.tb_next
-    from_numpy = frame is not None and frame.tb_frame.f_globals.get("__name__", "").startswith("numpy")
-    number = isinstance(error.obj, (int, float, complex))
-    return (number and from_numpy) or isinstance(getattr(np, str(error.name), None), np.ufunc)
-
-
-def _of_package(error: BaseException) -> str | None:
-    """The next step where the error came out of a package's own function that does not dispatch."""
-    frame = error.__traceback__
-    modules = []
-    while frame is not None:
-        modules.append(frame.tb_frame.f_globals.get("__name__", ""))
-        frame = frame.tb_next
-    for package, hint in _PACKAGES.items():
-        if any(module.startswith(package) for module in modules):
-            return hint
-    return None
 
 
 def unsupported(function: Any, reason: str, shapes: list[tuple[int, ...]]) -> UnsupportedFunction:
@@ -285,39 +187,9 @@ def not_a_number(dual: Any, wanted: str, instead: str) -> DerivativeLost:
 
 def refused(dual: Any, text: str) -> None:
     """Let the running transforms know, for the case that the error is swallowed: see `swallowed`."""
-    live = False
     while hasattr(dual, "perturbation"):
-        dual.perturbation.refused = text
-        live = live or dual.perturbation.live is True
+        dual.perturbation.refuse(text)
         dual = dual.value
-    if live:
-        _mute()
-
-
-# SciPy's C code prints an error that a callback meets, and then raises one of its own.  Between a refusal and the end
-# of the transform such an error, which has not left this package, is not printed.
-_before: list[Any] = []
-
-
-def _mute() -> None:
-    if sys.excepthook is not _printed:
-        _before[:] = [sys.excepthook]
-        sys.excepthook = _printed
-
-
-def unmute() -> None:
-    """At the end of a transform in which something was refused."""
-    if sys.excepthook is _printed:
-        sys.excepthook = _before[0]
-
-
-def _printed(kind: Any, error: Any, trace: Any) -> None:
-    frame, ours = trace, trace is not None
-    while frame is not None:
-        ours = ours and frame.tb_frame.f_globals.get("__name__", "").startswith("dualdiff")
-        frame = frame.tb_next
-    if not ours:
-        _before[0](kind, error, trace)
 
 
 def from_c(error: BaseException, text: str) -> TypeError:
@@ -365,20 +237,22 @@ def unknown_shape(dual: Any, shape: Any) -> DerivativeLost:
     )
 
 
+_NO_OBJECTS = (
+    "Make the array with np.stack([...]), or np.array([...], like=x), in place of np.array([...]) and np.asarray(x)."
+)
+
+
 def complex_among_objects(shape: tuple[int, ...]) -> DerivativeLost:
     return DerivativeLost(
         f"a complex value of shape {shape} that carries a derivative becomes an entry of an array of objects, of which "
         "NumPy takes a.real for a, a.imag for 0, and norms and correlations for those of real numbers.\n"
-        "  Make the array with np.stack([...]), or np.array([...], like=x), in place of np.array([...]) and "
-        "np.asarray(x)."
+        f"  {_NO_OBJECTS}"
     )
 
 
 def not_finite_among_objects(why: str) -> NoDerivative:
     return NoDerivative(
-        f"a value that carries a derivative is nan or inf, in an array of objects, {why}.\n"
-        "  Make the array with np.stack([...]), or np.array([...], like=x), in place of np.array([...]) and "
-        "np.asarray(x)."
+        f"a value that carries a derivative is nan or inf, in an array of objects, {why}.\n  {_NO_OBJECTS}"
     )
 
 
@@ -464,15 +338,6 @@ def sealed() -> DerivativeLost:
     return DerivativeLost(
         "a Variable that was made from a value is not written in place.\n"
         "  Write into x.value (a change of the constant), or into a copy: y = x * 1.0; y[i] = ..."
-    )
-
-
-def not_linear(name: str) -> DerivativeLost:
-    return DerivativeLost(
-        f"{name}: what the rule of this custom_jvp function returns as the tangent is not linear in the tangents that "
-        "it is given; the number would be no derivative.\n"
-        "  Multiply tangents by functions of the primals and add them up: no constant added, no power, product, "
-        "maximum or branch of a tangent.  (A gradient that is clipped on its way back is a custom_vjp.)"
     )
 
 

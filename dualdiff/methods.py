@@ -16,9 +16,10 @@ import numpy as np
 
 from . import errors
 from .rules.call import refuse_overlap, wrapped
+from .rules.operators import binary_operators, unary_operator
 from .rules.passive_functions import warn_if_remembered
 from .rules.sparse_operands import operated
-from .rules.ufuncs import Elementwise, binary_operators, unary_operator
+from .rules.ufuncs import Elementwise
 from .rules.without_derivatives import Passive
 from .table import RULES
 from .tangents.expression import Tangent

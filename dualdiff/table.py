@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from . import errors
@@ -52,7 +52,17 @@ class Rule:
         raise NotImplementedError
 
 
-RULES: dict[Any, Rule] = {}
+class Table(dict[Any, Rule]):
+    """Rules by function.  Asked for one that is not there yet, it imports the module that has it."""
+
+    def __missing__(self, function: Any) -> Rule:
+        rule = find(function)
+        if rule is None:
+            raise KeyError(function)
+        return rule
+
+
+RULES = Table()
 _declared_by: dict[Any, dict[str, Any]] = {}
 
 
@@ -75,6 +85,7 @@ def register(rule: Rule, function: Any = None) -> Rule:
 
 _homes: dict[str, str] = {}  # home -> package
 _homes_of_ufuncs: set[str] = set()
+_home_of: dict[Any, str] = {}  # function -> home
 
 
 def later(package: str, home: str, *, ufuncs: bool = False) -> None:
@@ -87,9 +98,18 @@ def later(package: str, home: str, *, ufuncs: bool = False) -> None:
         _homes_of_ufuncs.add(home)
 
 
+def later_of(home: str, functions: Iterable[Any]) -> None:
+    """The rules of these functions are in the module ``home``, imported when one of them is needed."""
+    _home_of.update(dict.fromkeys(functions, home))
+
+
 def find(function: Any) -> Rule | None:
     """The rule of a function; if it is not in the table yet, the home of its package's rules is imported first."""
     if function not in RULES:
+        if function in _home_of:
+            importlib.import_module(_home_of[function])
+            _home_of.pop(function, None)
+            return RULES.get(function)
         module = getattr(function, "__module__", None) or ""
         is_ufunc = type(function).__name__ == "ufunc"  # which does not say where it is from
         for home, package in list(_homes.items()):
@@ -98,3 +118,10 @@ def find(function: Any) -> Rule | None:
                 importlib.import_module(home)
                 _homes.pop(home, None)
     return RULES.get(function)
+
+
+def complete(package: str) -> None:
+    """Import the rules of a package, and of those inside it, that are not here yet, for those who ask for all."""
+    inside = [home for home, of in _homes.items() if f"{of}.".startswith(f"{package}.")]
+    for home in [*dict.fromkeys(_home_of.values()), *inside]:
+        importlib.import_module(home)

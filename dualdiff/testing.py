@@ -15,8 +15,9 @@ import numpy as np
 from .pytrees.trees import flatten, paths, unflatten
 from .transforms.arguments import primal_leaf, result_leaves
 from .transforms.compare import copied
-from .transforms.forward import _a, _check_function, jacfwd, jvp
-from .transforms.reverse import vjp
+from .transforms.forward import _a, jacfwd, jvp
+from .transforms.linearization import vjp
+from .transforms.refusals import check_function
 from .values.dual import primal
 
 
@@ -71,7 +72,7 @@ def check_grads(
     >>> import numpy as np
     >>> check_grads(lambda x: np.exp(x) * x, (np.array([0.5, 1.0]),), order=2)
     """
-    _check_function(f, "check_grads")
+    check_function(f, "check_grads")
     _check_options(order, modes, rtol, atol, step, seed)
     if not isinstance(args, (tuple, list)):
         raise TypeError(

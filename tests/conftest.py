@@ -15,7 +15,10 @@ import os
 import pytest
 from hypothesis import settings
 
+from dualdiff import table
 from dualdiff.rules import declaring
+
+table.complete("numpy")  # tests look through the table of rules, which is filled as it is needed
 
 # Workers of pytest-xdist, which are started after this, share the cores: one thread of BLAS in each.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

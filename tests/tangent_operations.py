@@ -76,6 +76,27 @@ operation("scale, a selection", [X], lambda p, c, t: p.scale(MASK, t), lambda t:
 operation("scale, large", [(70, 70)], lambda p, c, t: p.scale(*c, t), lambda c, t: c * t, [(70, 70)])
 
 
+def summing(name, shapes, shape):
+    """`plus` and `minus`, whose value is an array, or a scalar of NumPy's."""
+
+    def value(p, *tangents):
+        dtype = np.result_type(*(p.like(t).dtype for t in tangents))
+        return np.zeros(shape, dtype) if shape else dtype.type(0)
+
+    operation(f"plus, {name}", shapes, lambda p, c, t, u: p.plus(t, u, value(p, t, u)), lambda t, u: t + u)
+    operation(f"minus, {name}", shapes, lambda p, c, t, u: p.minus(t, u, value(p, t, u)), lambda t, u: t - u)
+
+
+summing("arrays", [X, X], X)
+summing("broadcast", [COLUMN, ROW], X)
+summing("a column and an array", [COLUMN, X], X)
+summing("a scalar and an array", [SCALAR, X], X)
+summing("scalars", [SCALAR, SCALAR], SCALAR)
+summing("nothing", [EMPTY, ROW], EMPTY)
+operation("minus, of itself", [X], lambda p, c, t: p.minus(t, t, np.zeros(X, p.like(t).dtype)), lambda t: t - t)
+operation("scale, an int", [X], lambda p, c, t: p.scale(3, t), lambda t: 3 * t)
+
+
 def rearranging(name, shape, move, formula, new_shape, view=False, by="rearrange"):
     def run(p, constants, t):
         new = Like(new_shape, p.like(t).dtype)

@@ -237,6 +237,31 @@ def test_questions_about_the_matrix_are_answered():
     assert_allclose(dd.jacrev(f)(X), jacobian_by_differences(f, X), rtol=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")  # SciPy's own
+@pytest.mark.parametrize("transform", [dd.jacfwd, dd.jacrev, lambda f: dd.jacfwd(dd.jacrev(f))])
+def test_comparisons_are_those_of_the_values(transform):
+    """They were Python's own, of identity: ``A == A.copy()`` was false, and ``A != B`` true."""
+    plain = MADE["csr_array"](X)
+
+    def f(x):
+        A, other = MADE["csr_array"](x), MADE["csr_array"](x[::-1])
+        for found, expected in (
+            (A.copy() == A, plain == plain.copy()),
+            (other != A, plain != MADE["csr_array"](X[::-1])),
+            (other != A.tocsc(), MADE["csr_array"](X[::-1]) != plain),
+            (A > 1.0, plain > 1.0),
+            (x[1] < A, plain > X[1]),
+            (plain.toarray() <= A, plain >= plain.toarray()),
+            (other > A, plain < MADE["csr_array"](X[::-1])),
+            (A <= 2.0, plain <= 2.0),
+        ):
+            dense = [getattr(matrix, "toarray", lambda matrix=matrix: matrix)() for matrix in (found, expected)]
+            assert_array_equal(*dense)
+        return (A @ B) * (2.0 if (other != A).nnz else 1.0)
+
+    assert_allclose(transform(f)(X), 2.0 * transform(lambda x: MADE["csr_array"](x) @ B)(X))
+
+
 @pytest.mark.parametrize(
     "f",
     [

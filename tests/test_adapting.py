@@ -34,7 +34,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
-from dualdiff.adapting import calls, classes, packages
+from dualdiff.adapting import calls, entering, packages
 from dualdiff.adapting.buffers import settled
 
 X = np.array([0.5, 1.5, 2.0])
@@ -805,11 +805,11 @@ def test_many_functions_leave_nothing_behind():
     del f
     gc.collect()
     assert gone() is None
-    size = len(calls._plans.known), len(calls._adapted_of), len(calls.KNOWN), len(classes._constructors)
+    size = len(calls.PLANS.known), len(entering._adapted_of), len(calls.KNOWN), len(calls.CONSTRUCTORS)
     for k in range(10_000):
         dd.adapt(made(k))
     gc.collect()
-    assert (len(calls._plans.known), len(calls._adapted_of), len(calls.KNOWN), len(classes._constructors)) == size
+    assert (len(calls.PLANS.known), len(entering._adapted_of), len(calls.KNOWN), len(calls.CONSTRUCTORS)) == size
 
 
 def classes_made():
@@ -845,11 +845,11 @@ def test_many_classes_leave_nothing_behind():
 
     used()
     gc.collect()
-    size = len(calls._plans.known), len(classes._constructors)
+    size = len(calls.PLANS.known), len(calls.CONSTRUCTORS)
     for _ in range(100):
         used()
     gc.collect()
-    assert (len(calls._plans.known), len(classes._constructors)) == size
+    assert (len(calls.PLANS.known), len(calls.CONSTRUCTORS)) == size
 
 
 @pytest.mark.parametrize("number", range(3))

@@ -1,8 +1,10 @@
 """The direction of imports: a file imports only from its own folder and from what stands below; no circle closes."""
 
 import ast
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import dualdiff
@@ -110,3 +112,30 @@ def test_no_circle_of_imports_within_a_folder_either():
 def test_the_test_sees_imports():
     assert "errors" in IMPORTS["table"]
     assert sum(map(len, IMPORTS.values())) > 200
+
+
+def files_run(call):
+    """The files of the package whose functions run in a call, apart from what caches spare."""
+    call()
+    found = set()
+
+    def see(frame, event, _):
+        file = Path(frame.f_code.co_filename)
+        if event == "call" and file.is_relative_to(ROOT):
+            found.add(file.relative_to(ROOT).as_posix())
+
+    sys.setprofile(see)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+def test_how_many_files_a_reader_opens_for_one_call():
+    a, b = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0])
+    gradient = dualdiff.grad(lambda a: np.sum(a * b))
+
+    assert len(files_run(lambda: dualdiff.jvp(lambda a: a * b, (a,), (b,)))) <= 8
+    assert len(files_run(lambda: dualdiff.jvp(lambda a, b: a * b, (a, b), (a, b)))) <= 10
+    assert len(files_run(lambda: gradient(a))) <= 18

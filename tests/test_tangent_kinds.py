@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import dualdiff.tangents
+import dualdiff.tangents.pattern
 from dualdiff.tangents import Like, Perturbation
 from dualdiff.tangents.dense import Careful, Dense
 from dualdiff.tangents.single import CarefulSingle, Single

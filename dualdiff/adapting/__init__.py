@@ -1,17 +1,22 @@
 """Adapting: how code that NumPy gives no hook for is reached, unchanged.
 
+    entering.py     adapt, as_written, stand_in: where it begins
     views.py        a function, compiled anew from its own source with its calls hooked
+    sources.py      the statement of a file that holds it
     rewriting.py    what is hooked in a source, and what cannot need it
-    calls.py        the hook: what is called in place of what the user calls; adapt, as_written, stand_in
+    calls.py        the hook: what is called in place of what the user calls
+    attributes.py   the hook of attributes: properties
     classes.py      classes that are called, and what the standard library writes around functions
     explaining.py   why a function was not adapted, with the error that came of it
-    buffers.py      arrays that may come to hold Duals
+    buffers.py      arrays that may come to hold Duals; buffer_protocols.py, buffer_methods.py: what they take part in
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays
     iterators.py    np.nditer
-    mathematics.py  of math, cmath and statistics
+    iterations.py   roots and fixed points that somebody's Python code finds
+    mathematics.py  of math and cmath; statistics.py
     threads.py      of threading and concurrent.futures
     packages.py     of SciPy; solvers.py: of scipy.optimize
+    handing.py      callables of the user's, handed to code that is not adapted
 
 The transforms call `adapted` and `explain`; nothing else in the package imports this folder.
 
@@ -24,25 +29,44 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import builtins, classes, creation, iterators, mathematics, packages, threads
+from . import (
+    attributes,
+    buffer_methods,
+    buffer_protocols,
+    builtins,
+    classes,
+    creation,
+    iterations,
+    iterators,
+    mathematics,
+    packages,
+    statistics,
+    threads,
+)
 from .buffers import settled
-from .calls import adapt_with, adapted, as_written, instances, stand_in
+from .calls import instances
+from .entering import adapt_with, adapted, as_written, stand_in
 from .explaining import explain
 
 __all__ = [
     "adapt",
     "adapted",
     "as_written",
+    "attributes",
+    "buffer_methods",
+    "buffer_protocols",
     "builtins",
     "classes",
     "creation",
     "explain",
     "instances",
+    "iterations",
     "iterators",
     "mathematics",
     "packages",
     "settled",
     "stand_in",
+    "statistics",
     "threads",
 ]
 

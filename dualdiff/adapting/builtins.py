@@ -7,8 +7,10 @@ plain value, so that the branch taken is the one that plain NumPy takes.
 from __future__ import annotations
 
 import abc
+import bisect
 import builtins
 import functools
+import heapq
 import itertools
 from collections.abc import Callable
 from typing import Any
@@ -69,10 +71,15 @@ def number_of(x: Any, convert: Callable[[Any], Any]) -> Any:
 
 @_standing_in(float)
 def float_(*args: Any, **kwargs: Any) -> Any:
-    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        return presented(number_of(args[0], float))
-    if len(args) == 1 and not kwargs and type(args[0]) in kinds.OTHERS:
-        return args[0].as_number(float)
+    if len(args) == 1 and not kwargs:
+        x = args[0]
+        kind = type(x)
+        if kind in _PLAIN:
+            return float(x)
+        if is_dual(x):
+            return presented(number_of(x, float))
+        if kind in kinds.OTHERS:
+            return x.as_number(float)
     return float(*args, **kwargs)
 
 
@@ -121,8 +128,10 @@ def with_primal(x: Any, value: Any) -> Any:
 
 @_standing_in(isinstance)
 def isinstance_(*args: Any, **kwargs: Any) -> bool:
-    if len(args) == 2 and type(args[0]) not in _PLAIN:
+    if len(args) == 2 and not kwargs:
         x, classes = args
+        if type(x) in _PLAIN:
+            return isinstance(x, classes)
         if is_dual(x):
             return isinstance(kinds.shown(plain_value(x)), classes) or (
                 _asks_for_ours(classes) and isinstance(x, classes)
@@ -205,7 +214,8 @@ def _first_hooked(original: Any) -> None:
 
 for _original in (
     builtins.map, builtins.filter, functools.reduce, itertools.starmap, itertools.takewhile, itertools.dropwhile,
-    itertools.filterfalse, np.apply_along_axis, np.apply_over_axes, np.fromfunction, np.frompyfunc,
+    itertools.filterfalse, functools.cmp_to_key,
+    np.apply_along_axis, np.apply_over_axes, np.fromfunction, np.frompyfunc,
 ):  # fmt: skip
     _first_hooked(_original)
 
@@ -219,7 +229,10 @@ def _key_hooked(original: Any) -> None:
         return original(*args, **kwargs)
 
 
-for _taking_key in (builtins.sorted, builtins.min, builtins.max, itertools.groupby):
+for _taking_key in (
+    builtins.sorted, builtins.min, builtins.max, itertools.groupby, heapq.merge, heapq.nlargest, heapq.nsmallest,
+    bisect.bisect_left, bisect.bisect_right, bisect.insort_left, bisect.insort_right,
+):  # fmt: skip
     _key_hooked(_taking_key)
 
 
@@ -247,11 +260,9 @@ def piecewise(*args: Any, **kwargs: Any) -> Any:
 
 
 def _partial(g: functools.partial[Any]) -> Any:
+    """The function viewed; its arguments are the user's own objects, and are looked at where they are called."""
     viewed = hook(g.func)
-    args = tuple(map(hooked, g.args))
-    if viewed is g.func and all(a is b for a, b in zip(args, g.args, strict=True)):
-        return g
-    return functools.partial(viewed, *args, **g.keywords)
+    return g if viewed is g.func else functools.partial(viewed, *g.args, **g.keywords)
 
 
 INSTANCES[functools.partial] = _partial

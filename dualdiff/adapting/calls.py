@@ -14,14 +14,12 @@ from __future__ import annotations
 import functools
 import os
 import sys
-import weakref
 from collections.abc import Callable
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 import numpy as np
 
-from ..values.dual import Dual, primal
 from .views import ByCode, Plan, plan_for
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,61 +36,22 @@ PACKAGES: dict[str, Callable[[], None]] = {}
 # functions that are viewed in a way of their own, from classes.py.
 PATTERN: list[Callable[[Any], Any]] = [lambda cls: cls]
 OF_CLASS: list[Callable[[type], Any]] = [lambda cls: cls]
+# The hook of attributes, from attributes.py.
+ATTRIBUTE: list[Callable[..., Any]] = [getattr]
 SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code, namespace: None]
+# How functions are known that iterate on one of their arguments, and how they are viewed, from iterations.py.
+ITERATION: list[Callable[..., Any]] = [lambda node: None, lambda view, f, name: view]
 
-_plans = ByCode()
-plan_of = _plans.get
-_OURS = __name__.partition(".")[0]
-LEFT = frozenset({"numpy", _OURS})
+# What is kept of classes, by their ids, from classes.py.
+CONSTRUCTORS: dict[int, Any] = {}
+PLANS = ByCode()
+plan_of = PLANS.get
+OURS = __name__.partition(".")[0]
+# Whether anything is adapted at all.
+ON = os.environ.get("DUALDIFF_ADAPT", "") != "0"
+LEFT = frozenset({"numpy", OURS})
 _LEFT_FILES = tuple(os.path.join(os.path.dirname(str(sys.modules[name].__file__)), "") for name in LEFT)
 _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
-
-
-def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
-    """Declare what is called in place of ``original`` in adapted functions: ``stand_in(original)(replacement)``.
-
-    Meant for functions that neither NumPy's protocols nor a view of their source reaches, compiled ones say.  A later
-    declaration replaces an earlier one.
-
-    Parameters
-    ----------
-    original : callable
-        The function that adapted code calls.
-
-    Returns
-    -------
-    callable
-        A decorator of the replacement, which receives Duals and is typically a `custom_jvp` function.  On arguments
-        that carry no derivative it should return what the original returns.
-
-    Notes
-    -----
-    Cost: none but that of the replacement.
-
-    Examples
-    --------
-    >>> import math
-    >>> import numpy as np
-    >>> import dualdiff as dd
-    >>> def compiled(x):  # think of a function in C, of which no source is at hand
-    ...     return math.sin(math.floor(x) + (x - math.floor(x)))
-    >>> @dd.stand_in(compiled)
-    ... def differentiable(x):
-    ...     return np.sin(x)
-    >>> dd.derivative(lambda x: compiled(x))(0.0)
-    1.0
-    """
-    if not callable(original):
-        raise TypeError(f"stand_in: the original is a function or class, not {original!r}.")
-
-    def declare(replacement: F) -> F:
-        if not callable(replacement):
-            raise TypeError(f"stand_in: the replacement is a function, not {replacement!r}.")
-        enter(original, replacement)
-        _plans.clear()
-        return replacement
-
-    return declare
 
 
 def enter(original: Any, replacement: Any) -> None:
@@ -117,7 +76,7 @@ def hook(g: Any) -> Any:
     if kind is FunctionType:
         plan = plan_of(id(g.__code__))
         if plan is None or plan.of is not g.__globals__:
-            return _of_new_function(g)
+            return of_new_function(g)
         if plan.code is None:
             return g
         view = plan.view
@@ -128,16 +87,23 @@ def hook(g: Any) -> Any:
         function = g.__func__
         if type(function) is FunctionType and id(function) not in KNOWN:
             plan = plan_of(id(function.__code__))
-            if plan is not None and plan.of is function.__globals__ and plan.code is None:
-                return g
+            if plan is not None and plan.of is function.__globals__:
+                if plan.code is None:
+                    return g
+                view = plan.view
+                if view is not None and plan.plain and plan.defaults is function.__defaults__:
+                    return MethodType(view, g.__self__)
         view = hook(function)
         return g if view is function else MethodType(view, g.__self__)
     if kind is BuiltinFunctionType:
-        if type(g.__self__) in _OWNERS and (found := _OWNERS[type(g.__self__)].get(g.__name__)) is not None:
+        owned = _OWNERS.get(type(g.__self__))
+        if owned is not None and (found := owned.get(g.__name__)) is not None:
             return functools.partial(found, g.__self__)
         return g
     if kind in _LEFT_ALONE:
         return g
+    if kind is type:
+        return OF_CLASS[0](g)
     if (found := INSTANCES.get(kind)) is not None:
         return found(g)
     if isinstance(g, type):
@@ -156,7 +122,7 @@ def method(owner: type, name: str, replacement: Callable[..., Any]) -> None:
     _OWNERS.setdefault(owner, {})[name] = replacement
 
 
-def _of_new_function(f: FunctionType) -> Any:
+def of_new_function(f: FunctionType) -> Any:
     plan = _planned(f)
     if (found := KNOWN.get(id(f))) is not None:  # the stand-ins of its package have arrived
         return found
@@ -182,10 +148,11 @@ def _planned(f: FunctionType) -> Plan:
     elif is_left(code, namespace):
         plan = Plan(namespace, None)
     else:
-        plan = plan_for(code, namespace, (hook, attribute, lambda cls: PATTERN[0](cls), hook_with_lists), needs_none)
+        hooks = (hook, ATTRIBUTE[0], lambda cls: PATTERN[0](cls), hook_with_lists)
+        plan = plan_for(code, namespace, hooks, needs_none, ITERATION)
         if plan.code is not None:
-            _plans.leave(plan.code, namespace)
-    _plans.put(code, plan)
+            PLANS.leave(plan.code, plan)
+    PLANS.put(code, plan)
     return plan
 
 
@@ -264,174 +231,3 @@ def needs_none(g: Any, lists: bool) -> bool:
     if kind is BuiltinFunctionType:
         return getattr(g, "__module__", None) == "builtins"
     return kind is type and (g.__module__ == "builtins" or g is np.random.RandomState)
-
-
-# The hook of attributes: a property's getter is a call that no parentheses show.
-
-
-def attribute(x: Any, name: str) -> Any:
-    """``x.name``, where the getter of a property, or of a descriptor of the user's, is viewed."""
-    kind = type(x)
-    if kind in _PLAIN:
-        return getattr(x, name)
-    for cls in kind.__mro__ if kind is not super else _behind(x):
-        if name in cls.__dict__:
-            descriptor = cls.__dict__[name]
-            break
-    else:
-        return getattr(x, name)
-    sort = type(descriptor)
-    if sort is FunctionType:
-        return getattr(x, name)
-    if sort is property:
-        getter = descriptor.fget
-        if type(getter) is FunctionType and (view := view_of(getter)) is not getter and _is_ordinary(kind):
-            return _got(view, x.__self__ if kind is super else x, kind, name)
-    elif sort is functools.cached_property:
-        getter = descriptor.func
-        kept = getattr(x, "__dict__", None)
-        if kept is not None and name not in kept and type(getter) is FunctionType and _is_ordinary(kind):
-            value = kept[name] = _got(view_of(getter), x, kind, name)
-            return value
-    elif name == "__class__" and (kind is Dual or hasattr(kind, "__dual__")):
-        return type(primal(x if kind is Dual else x.__dual__()))
-    elif type(getting := getattr(sort, "__get__", None)) is FunctionType and kind is not super and _is_ordinary(kind):
-        overriding = hasattr(sort, "__set__") or hasattr(sort, "__delete__")
-        if overriding or name not in getattr(x, "__dict__", ()):
-            return _got(lambda x: view_of(getting)(descriptor, x, kind), x, kind, name)
-    return getattr(x, name)
-
-
-_PLAIN = {np.ndarray, np.float64, float, int, str, list, tuple, dict, type(np), FunctionType}
-
-
-def _is_ordinary(kind: type) -> bool:
-    """Whether ``x.name`` asks the class first, in C."""
-    slots: Any = type(object.__getattribute__)
-    return kind is super or type(kind.__getattribute__) is slots
-
-
-def _got(getter: Any, x: Any, kind: type, name: str) -> Any:
-    """What a getter returns, or where it finds nothing ``__getattr__``."""
-    asked_then: Any = getattr(kind, "__getattr__", None)
-    if asked_then is None:
-        return getter(x)
-    try:
-        return getter(x)
-    except AttributeError:
-        return hook(asked_then)(x, name)
-
-
-def _behind(bound: Any) -> Any:
-    """The classes in which ``super()`` looks: those behind the one that asks."""
-    order = bound.__self_class__.__mro__
-    return order[order.index(bound.__thisclass__) + 1 :]
-
-
-# Where it begins.
-
-ON = os.environ.get("DUALDIFF_ADAPT", "") != "0"
-
-
-def adapted(f: Any) -> Any:
-    """The function as a transform runs it."""
-    if not ON:
-        return f
-    if type(f) is FunctionType:
-        plan, namespace = plan_of(id(f.__code__)), f.__globals__
-        if plan is not None and plan.of is namespace:
-            for name, meant in plan.assumed:
-                if namespace.get(name) is not meant:  # it means another module now
-                    return _of_new_function(f)
-            if plan.code is None:
-                return f
-            view = plan.view
-            if view is not None and plan.defaults is f.__defaults__ and plan.kwdefaults is f.__kwdefaults__:
-                return view
-            return plan.view_of(f)
-    return hook(f)
-
-
-class as_written:
-    """Function that runs as written, and with it what it calls: ``dd.grad(dd.as_written(f))``; a decorator too.
-
-    What `adapt` would help with (``float``, ``math``, arrays made by ``np.zeros``) then raises.
-
-    Parameters
-    ----------
-    f : callable
-        Any function.
-
-    Notes
-    -----
-    Cost: one call more.
-
-    Examples
-    --------
-    >>> import math
-    >>> import dualdiff as dd
-    >>> dd.derivative(lambda x: math.exp(x))(0.0)
-    1.0
-    >>> dd.derivative(dd.as_written(lambda x: math.exp(x)))(0.0)  # doctest: +IGNORE_EXCEPTION_DETAIL
-    Traceback (most recent call last):
-    DerivativeLost: float(x), or a function of the math module, of a Dual of shape (): the derivative would be lost.
-    """
-
-    def __init__(self, f: Callable[..., Any]) -> None:
-        if not callable(f):
-            raise TypeError(f"as_written: the argument is a function, not {f!r}.")
-        functools.update_wrapper(self, f, updated=())
-        self.f = f
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.f(*args, **kwargs)
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
-
-    def __reduce__(self) -> Any:
-        return as_written, (self.f,)
-
-    def __repr__(self) -> str:
-        return f"<as_written {self.f!r}>"
-
-
-class Adapted:
-    """What `adapt` returns of a function that needs help."""
-
-    __slots__ = ("__dict__", "__weakref__", "f")
-
-    def __init__(self, f: Callable[..., Any], settled: Callable[[Any], Any]) -> None:
-        functools.update_wrapper(self, f, updated=())
-        self.f = f
-        self.__dict__["_settled"] = settled
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.__dict__["_settled"](adapted(self.f)(*args, **kwargs))
-
-    def __get__(self, instance: Any, owner: type | None = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
-
-    def __reduce__(self) -> Any:
-        return getattr(sys.modules[_OURS], "adapt"), (self.f,)  # noqa: B009
-
-    def __repr__(self) -> str:
-        return f"<adapt of {self.f!r}>"
-
-
-INSTANCES[as_written] = lambda g: g
-INSTANCES[Adapted] = lambda g: hook(g.f)
-
-
-_adapted_of: weakref.WeakValueDictionary[int, Adapted] = weakref.WeakValueDictionary()
-
-
-def adapt_with(f: Any, settled: Callable[[Any], Any]) -> Any:
-    if not callable(f):
-        raise TypeError(f"adapt: the argument is a function, not {f!r}.")
-    if isinstance(f, (Adapted, as_written)) or adapted(f) is f:
-        return f
-    found = _adapted_of.get(id(f))
-    if found is None or found.f is not f:
-        found = _adapted_of[id(f)] = Adapted(f, settled)
-    return found

@@ -14,30 +14,57 @@ from collections.abc import Callable
 from types import CellType, CodeType, FunctionType, MethodType, MethodWrapperType
 from typing import Any
 
-from .calls import CALCULATING, INSTANCES, KNOWN, LEFT, OF_CLASS, PACKAGES, SPECIAL, hook, view_of
+from .calls import CALCULATING, CONSTRUCTORS, INSTANCES, KNOWN, LEFT, OF_CLASS, PACKAGES, SPECIAL, hook, view_of
 from .views import Plan
 
-_constructors: dict[int, tuple[Any, Any, Any, Any, Any]] = {}
+
+class _Kept:
+    """What is called in place of a class, for as long as its ``__init__`` and ``__new__`` are the same functions.
+
+    By their ids: a method that calls super() holds the class, which must not live by what is kept here.
+    """
+
+    __slots__ = ("alive", "code", "constructor", "defaults", "init", "make", "new")
+
+    def __init__(self, cls: type, make: Callable[[], Any]) -> None:
+        init: Any = cls.__init__  # type: ignore[misc]
+        self.init, self.new = id(init), id(cls.__new__)
+        self.code, self.defaults = getattr(init, "__code__", None), getattr(init, "__defaults__", None)
+        self.make = make
+        self.constructor: Any = None
+        key = id(cls)
+        self.alive = weakref.ref(cls, lambda _, kept=CONSTRUCTORS: kept.pop(key, None))  # type: ignore[misc]
+
+
 _call_of_type = type.__call__
 
 
 def of_class(cls: type) -> Any:
     """What is called in place of a class: itself, where neither ``__new__`` nor ``__init__`` needs help."""
-    kept = _constructors.get(id(cls))
+    kept = CONSTRUCTORS.get(id(cls))
     if kept is not None:
-        _, init, code, new, found = kept
-        own: Any = cls.__init__  # type: ignore[misc]
-        if id(own) == init and id(cls.__new__) == new and getattr(own, "__code__", None) is code:
-            return found() or cls
-    init, new = cls.__init__, cls.__new__  # type: ignore[misc]
-    found = _constructor(cls, init, new)
+        init: Any = cls.__init__  # type: ignore[misc]
+        if (
+            id(init) == kept.init
+            and id(cls.__new__) == kept.new
+            and (kept.code is None or (init.__code__ is kept.code and init.__defaults__ is kept.defaults))
+        ):
+            if kept.make is _nothing:
+                return cls
+            return kept.constructor or kept.make() or cls
+    make = _constructor(cls, cls.__init__, cls.__new__)  # type: ignore[misc]
     if (known := KNOWN.get(id(cls))) is not None:  # the stand-ins of its package have arrived
         return known
-    key = id(cls)
-    alive = weakref.ref(cls, lambda _, kept=_constructors: kept.pop(key, None))  # type: ignore[misc]
-    # By their ids: a method that calls super() holds the class, which must not live by what is kept here.
-    _constructors[key] = (alive, id(init), getattr(init, "__code__", None), id(new), found)
-    return found() or cls
+    kept = CONSTRUCTORS[id(cls)] = _Kept(cls, make)
+    constructor = make()
+    if make is not _nothing and _holds_nothing(cls.__init__) and _holds_nothing(cls.__new__):  # type: ignore[misc]
+        kept.constructor = constructor
+    return constructor or cls
+
+
+def _holds_nothing(f: Any) -> bool:
+    """Whether a function can be kept without keeping what it closes over."""
+    return type(f) is not FunctionType or (f.__closure__ is None and f.__kwdefaults__ is None)
 
 
 def _nothing() -> None:
@@ -67,9 +94,12 @@ def _constructor(cls: type, init: Any, new: Any, by_metaclass: bool = True) -> C
         known: Any = here()
         make = view_of(known.__new__) if own_new else known.__new__
         initialize = view_of(known.__init__) if type(known.__init__) is FunctionType else known.__init__
+        by_object = make is object.__new__ and type(known.__init__) is FunctionType
+        del known  # a constructor may be kept, and must not keep its class
 
         def construct(*args: Any, **kwargs: Any) -> Any:
-            made = make(known, *args, **kwargs)
+            known: Any = here()
+            made = make(known) if by_object else make(known, *args, **kwargs)
             if type(made) is known:
                 initialize(made, *args, **kwargs)
             elif isinstance(made, known):
@@ -105,7 +135,8 @@ class Rewired(Plan):
 
 
 def _viewed(x: Any) -> Any:
-    return hook(x) if callable(x) else x
+    """A function as its view; an object with ``__call__``, of which more than that may be asked, as it is."""
+    return hook(x) if isinstance(x, (FunctionType, MethodType, functools.partial)) else x
 
 
 def _with_cells(f: FunctionType, cells: tuple[CellType, ...]) -> FunctionType:
@@ -165,7 +196,8 @@ def special(code: CodeType, namespace: dict[str, Any]) -> Plan | None:
     if namespace.get("__name__") == "contextlib" and code.co_qualname in _AROUND:
         return Rewired(namespace, _ANY)
     if code.co_filename == "<string>" and code.co_name == "__init__" and "__create_fn__" in code.co_qualname:
-        return Generated(namespace, _ANY)
+        calls = "__post_init__" in code.co_names or any("dflt" in name for name in code.co_freevars)
+        return Generated(namespace, _ANY) if calls else Plan(namespace, None)
     return None
 
 

@@ -156,6 +156,11 @@ def _converting(original: Any) -> None:
                     break
             else:
                 return np.stack(given)
+            for item in given:
+                if type(item) not in _FLOATS:
+                    break
+            else:
+                return buffered(original(given))
         if kind is Buffer:
             return _of_buffer(original, given, args[1:], kwargs)
         if kind is _ndarray or not carries(given):

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import errors
 from . import calls
+from .entering import as_written
 from .views import Plan
 
 
@@ -20,7 +21,7 @@ def explain(error: BaseException, refusal: str | None = None) -> None:
         trace: TracebackType | None = error.__traceback__
         while trace is not None:
             code = trace.tb_frame.f_code
-            if code is calls.as_written.__call__.__code__:
+            if code is as_written.__call__.__code__:
                 break
             reason = _reason(code, trace.tb_frame.f_globals)
             if reason:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import cmath
 import math
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +20,7 @@ from ..values.dual import Dual
 from ..values.objects import carries
 from .buffers import plain
 from .builtins import is_dual, number_of, plain_value, presented, with_primal
-from .calls import PACKAGES, enter, hook
+from .calls import enter
 
 _PLAIN = frozenset({float, int, np.float64, bool, complex})
 
@@ -30,11 +29,11 @@ def _is_active(x: Any) -> bool:
     return type(x) not in _PLAIN and is_dual(x)
 
 
-def _value(x: Any) -> Any:
+def plain_number(x: Any) -> Any:
     if type(x) in _PLAIN:
         return x
     if isinstance(x, (list, tuple)):
-        return [_value(item) for item in x]
+        return [plain_number(item) for item in x]
     return plain_value(x) if is_dual(x) else x
 
 
@@ -50,16 +49,20 @@ def _any_number(x: Any) -> Any:
     return number_of(x, complex if np.iscomplexobj(plain_value(x)) else float) if _is_active(x) else x
 
 
-def _function(module: Any, name: str, tangent: Callable[..., Any], number: Callable[[Any], Any] = _number) -> None:
+def function_of(module: Any, name: str, tangent: Callable[..., Any], number: Callable[[Any], Any] = _number) -> None:
     """A function of numbers: the value by itself, the derivatives those of ``tangent``, of the same numbers."""
     original = getattr(module, name, None)
     if original is None:  # newer Pythons have it
         return
 
     def function(*args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and type(args[0]) in _PLAIN and not kwargs:
+            return original(args[0])
         if not any(map(_is_active, args)) and not any(map(_is_active, kwargs.values())):
             return kinds.call(original, *args, **kwargs)
-        value = kinds.call(original, *map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
+        value = kinds.call(
+            original, *map(plain_number, args), **{key: plain_number(arg) for key, arg in kwargs.items()}
+        )
         with np.errstate(all="ignore"):
             found = tangent(*map(number, args), **{key: number(arg) for key, arg in kwargs.items()})
         return presented(with_primal(found, value))
@@ -82,7 +85,7 @@ _TWINS_OF_REALS = {
 }  # fmt: skip
 
 for _name, _twin in {**_TWINS, **_TWINS_OF_REALS}.items():
-    _function(math, _name, _twin)
+    function_of(math, _name, _twin)
 
 
 def _log(x: Any, *base: Any) -> Any:
@@ -90,19 +93,19 @@ def _log(x: Any, *base: Any) -> Any:
 
 
 def _fmod(x: Any, y: Any) -> Any:
-    return x - math.trunc(_value(x) / _value(y)) * y
+    return x - math.trunc(plain_number(x) / plain_number(y)) * y
 
 
 def _remainder(x: Any, y: Any) -> Any:
-    return x - round((_value(x) - math.remainder(_value(x), _value(y))) / _value(y)) * y
+    return x - round((plain_number(x) - math.remainder(plain_number(x), plain_number(y))) / plain_number(y)) * y
 
 
-_function(math, "log", _log)
-_function(math, "fmod", _fmod)
-_function(math, "remainder", _remainder)
-_function(math, "ldexp", lambda x, i: x * 2.0**i)
-_function(math, "fma", lambda x, y, z: x * y + z)
-_function(math, "nextafter", lambda x, y, **steps: x)
+function_of(math, "log", _log)
+function_of(math, "fmod", _fmod)
+function_of(math, "remainder", _remainder)
+function_of(math, "ldexp", lambda x, i: x * 2.0**i)
+function_of(math, "fma", lambda x, y, z: x * y + z)
+function_of(math, "nextafter", lambda x, y, **steps: x)
 
 
 # Of the plain value.
@@ -135,7 +138,7 @@ def _pair(name: str, parts: Callable[[Any, Any, Any], Any]) -> None:
     def function(*args: Any, **kwargs: Any) -> Any:
         if len(args) != 1 or kwargs or not _is_active(args[0]):
             return kinds.call(original, *args, **kwargs)
-        first, second = kinds.call(original, _value(args[0]))
+        first, second = kinds.call(original, plain_number(args[0]))
         return parts(_number(args[0]), first, second)
 
     function.__name__ = name
@@ -150,7 +153,7 @@ _pair("frexp", lambda x, mantissa, exponent: (presented(with_primal(x * 2.0**-ex
 # Functions of several numbers.
 
 
-def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, number: Any = _number) -> None:
+def of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, number: Any = _number) -> None:
     """A function of sequences, which may be given as iterators."""
     original = getattr(module, name, None)
     if original is None:
@@ -163,7 +166,9 @@ def _of_sequences(name: str, tangent: Callable[..., Any], module: Any = math, nu
             args = listed
         elif not carries(kwargs):
             return kinds.call(original, *map(plain, args), **kwargs)
-        value = kinds.call(original, *map(_value, args), **{key: _value(arg) for key, arg in kwargs.items()})
+        value = kinds.call(
+            original, *map(plain_number, args), **{key: plain_number(arg) for key, arg in kwargs.items()}
+        )
         given = [list(map(number, arg)) if _is_iterable(arg) else number(arg) for arg in args]
         named = {key: list(map(number, arg)) if _is_iterable(arg) else number(arg) for key, arg in kwargs.items()}
         with np.errstate(all="ignore"):
@@ -199,7 +204,7 @@ def _prod(factors: Any, *, start: Any = 1) -> Any:
 
 
 def _norm(*xs: Any) -> Any:
-    scale = max((abs(_value(x)) for x in xs), default=0.0)
+    scale = max((abs(plain_number(x)) for x in xs), default=0.0)
     if len(xs) == 1:
         return np.abs(xs[0])
     total: Any = xs[0]
@@ -208,31 +213,31 @@ def _norm(*xs: Any) -> Any:
     return total if math.isfinite(scale) else np.sqrt(_sum(x * x for x in xs))
 
 
-_of_sequences("fsum", _sum)
-_of_sequences("prod", _prod, number=_any_number)
-_of_sequences("sumprod", lambda p, q: _sum(a * b for a, b in zip(p, q, strict=True)), number=_any_number)
-_of_sequences("dist", lambda p, q: _norm(*(a - b for a, b in zip(p, q, strict=True))))
-_function(math, "hypot", lambda *xs: _norm(*xs))
+of_sequences("fsum", _sum)
+of_sequences("prod", _prod, number=_any_number)
+of_sequences("sumprod", lambda p, q: _sum(a * b for a, b in zip(p, q, strict=True)), number=_any_number)
+of_sequences("dist", lambda p, q: _norm(*(a - b for a, b in zip(p, q, strict=True))))
+function_of(math, "hypot", lambda *xs: _norm(*xs))
 
 
 # The gamma function and the error function.
 
 
-def _with_slope(x: Any, slope: Callable[[Any], Any]) -> Any:
+def with_slope(x: Any, slope: Callable[[Any], Any]) -> Any:
     """A Dual whose derivative in x is the slope, its value still to be set."""
     if type(x) is not Dual:
         return x
-    y = _with_slope(x.value, slope)
+    y = with_slope(x.value, slope)
     return wrapped(y, Tangent(x.perturbation, x.tangent) * slope(x.value), x.perturbation)
 
 
 def digamma(x: Any) -> Any:
     """ψ, by reflection and recurrence to x > 10 and its asymptotic series there (DLMF 5.11.2)."""
-    value = _value(x)
+    value = plain_number(x)
     if value <= 0.0:
         return digamma(1.0 - x) - math.pi / np.tan(math.pi * x)
     shift: Any = 0.0
-    while _value(x) < 10.0:
+    while plain_number(x) < 10.0:
         shift = shift - 1.0 / x
         x = x + 1.0
     r = 1.0 / (x * x)
@@ -246,120 +251,30 @@ def _gamma(x: Any) -> Any:
 
 def gamma_of(x: Any) -> Any:
     """Γ of a number that may be a Dual of an outer level."""
-    return with_primal(_with_slope(x, _gamma), math.gamma(_value(x)))
+    return with_primal(with_slope(x, _gamma), math.gamma(plain_number(x)))
 
 
-_function(math, "gamma", lambda x: _with_slope(x, _gamma))
-_function(math, "lgamma", lambda x: _with_slope(x, digamma))
-_function(math, "erf", lambda x: _with_slope(x, lambda x: 2.0 / math.sqrt(math.pi) * np.exp(-x * x)))
-_function(math, "erfc", lambda x: _with_slope(x, lambda x: -2.0 / math.sqrt(math.pi) * np.exp(-x * x)))
+function_of(math, "gamma", lambda x: with_slope(x, _gamma))
+function_of(math, "lgamma", lambda x: with_slope(x, digamma))
+function_of(math, "erf", lambda x: with_slope(x, lambda x: 2.0 / math.sqrt(math.pi) * np.exp(-x * x)))
+function_of(math, "erfc", lambda x: with_slope(x, lambda x: -2.0 / math.sqrt(math.pi) * np.exp(-x * x)))
 
 
 # Complex numbers.
 
 for _name, _twin in _TWINS.items():
-    _function(cmath, _name, _twin, _complex_number)
-_function(cmath, "log", _log, _complex_number)
-_function(cmath, "phase", np.angle, _complex_number)
-_function(cmath, "rect", lambda r, phi: r * np.exp(1j * phi))
+    function_of(cmath, _name, _twin, _complex_number)
+function_of(cmath, "log", _log, _complex_number)
+function_of(cmath, "phase", np.angle, _complex_number)
+function_of(cmath, "rect", lambda r, phi: r * np.exp(1j * phi))
 
 
 def _polar(*args: Any, **kwargs: Any) -> Any:
     if len(args) != 1 or kwargs or not _is_active(args[0]):
         return cmath.polar(*args, **kwargs)
-    r, phi = cmath.polar(_value(args[0]))
+    r, phi = cmath.polar(plain_number(args[0]))
     z = _complex_number(args[0])
     return presented(with_primal(np.abs(z), r)), presented(with_primal(np.angle(z), phi))
 
 
 enter(cmath.polar, _polar)
-
-
-# Statistics: sums by NumPy's rules.
-
-
-def _mean(data: Any, weights: Any = None) -> Any:
-    x = np.stack(data)
-    return np.mean(x) if weights is None else np.dot(np.stack(weights), x) / np.sum(np.stack(weights))
-
-
-def _variance(less: int) -> Callable[..., Any]:
-    def variance(data: Any, centre: Any = None, **named: Any) -> Any:
-        x = np.stack(data)
-        centre = next(iter(named.values()), centre)
-        d = x - (np.mean(x) if centre is None else centre)
-        return np.sum(d * d) / (len(data) - less)
-
-    return variance
-
-
-def _root(variance: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **kwargs: np.sqrt(variance(*args, **kwargs))
-
-
-def _median(low: float) -> Callable[..., Any]:
-    def median(data: Any) -> Any:
-        x = sorted(data, key=_value)
-        n = len(x)
-        if n % 2:
-            return x[n // 2] * 1.0
-        return low * x[n // 2 - 1] + (1.0 - low) * x[n // 2]
-
-    return median
-
-
-def _covariance(x: Any, y: Any) -> Any:
-    x, y = np.stack(x), np.stack(y)
-    return np.sum((x - np.mean(x)) * (y - np.mean(y))) / (len(x) - 1)
-
-
-def _correlation(x: Any, y: Any) -> Any:
-    return _covariance(x, y) / np.sqrt(_covariance(x, x) * _covariance(y, y))
-
-
-def _harmonic_mean(data: Any, weights: Any = None) -> Any:
-    x = np.stack(data)
-    w = np.ones(len(data)) if weights is None else np.stack(weights)
-    return np.sum(w) / np.sum(w / x)
-
-
-_FORMULAS: dict[str, Callable[..., Any]] = {
-    "mean": _mean, "fmean": _mean, "variance": _variance(1), "pvariance": _variance(0),
-    "stdev": _root(_variance(1)), "pstdev": _root(_variance(0)),
-    "geometric_mean": lambda data: np.exp(np.mean(np.log(np.stack(data)))),
-    "median": _median(0.5), "median_low": _median(1.0), "median_high": _median(0.0),
-    "harmonic_mean": _harmonic_mean, "covariance": _covariance, "correlation": _correlation,
-}  # fmt: skip
-
-
-def _quantile(p: Any) -> Any:
-    """z with Φ(z) = p, for a p that may be a Dual: dz/dp = √(2π) exp(z²/2)."""
-    slope = lambda p: math.sqrt(2.0 * math.pi) * np.exp(0.5 * _quantile(p) ** 2)
-    return with_primal(_with_slope(p, slope), statistics_module()._normal_dist_inv_cdf(_value(p), 0.0, 1.0))
-
-
-def statistics_module() -> Any:
-    return sys.modules["statistics"]
-
-
-def _mean_and_deviation(original: Any) -> Callable[..., Any]:
-    def both(*args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and carries(args[0]):
-            return hook(statistics_module().fmean)(args[0]), hook(statistics_module().stdev)(args[0])
-        return original(*args, **kwargs)
-
-    both.__name__ = original.__name__
-    return both
-
-
-def _arrive() -> None:
-    """When a program uses the module."""
-    _function(statistics_module(), "_normal_dist_inv_cdf", lambda p, mu, sigma: mu + sigma * _quantile(p))
-    both = statistics_module()._mean_stdev
-    enter(both, _mean_and_deviation(both))
-    for name, formula in _FORMULAS.items():
-        _of_sequences(name, formula, sys.modules["statistics"])
-    del PACKAGES["statistics"]
-
-
-PACKAGES["statistics"] = _arrive

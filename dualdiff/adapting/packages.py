@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..values.objects import carries, fused, stripped
 from .buffers import plain
 from .builtins import with_primal
 from .calls import PACKAGES, enter, hook, method, view_of
+from .handing import changed, handed, is_callable
 from .solvers import enter_integrators, enter_solvers, in_tree
 
 _pending = ["special", "linalg", "integrate", "interpolate", "stats", "optimize", "sparse"]
@@ -64,24 +65,19 @@ def _either(original: Any, own: Any) -> Any:
 
     @functools.wraps(original, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
-        if carries(args) or carries(kwargs):
-            return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
-        if of_functions and any(map(_is_function, (*args, *kwargs.values()))):
-            # It may return what carries a derivative, from around it.
-            return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
+        # A function may return what carries a derivative, from around it.
+        if carries(args) or carries(kwargs) or (of_functions and any(map(is_callable, (*args, *kwargs.values())))):
+            args, kwargs = changed(original, _viewed, args, kwargs)
+            return own(*args, **kwargs)
         return kinds.call(original, *args, **kwargs)
 
     return call
 
 
-def _is_function(x: Any) -> bool:
-    return type(x) in (FunctionType, MethodType, functools.partial)
-
-
 def _viewed(x: Any) -> Any:
     if type(x) in (list, tuple, dict):
         return in_tree(_viewed, x)  # limits of nquad
-    return hook(x) if _is_function(x) else x
+    return handed(x, hook(x)) if is_callable(x) else x
 
 
 def _method(cls: type, name: str, differentiable: Any) -> None:

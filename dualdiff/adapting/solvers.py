@@ -8,10 +8,10 @@ again with derivatives.  So a solver that nothing enters returns what SciPy retu
 
 from __future__ import annotations
 
-import copy
 import functools
+import operator
 from collections.abc import Callable
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from .. import errors
@@ -19,8 +19,7 @@ from ..values.levels import duals_in
 from ..values.objects import carries, stripped
 from .buffers import settled, stripped_of
 from .calls import enter, hook
-
-_FUNCTIONS = (FunctionType, MethodType, functools.partial)
+from .handing import HANDED_ON, changed, handed, is_callable
 
 
 def enter_solvers(package: ModuleType, ours: ModuleType) -> None:
@@ -41,14 +40,15 @@ def _solver(original: Any, own: Any, reason: str) -> Callable[..., Any]:
         found: list[Any] = [args, kwargs]
         if not carries(found) and not any(map(_limits_carry, (*args, *kwargs.values()))):
             found.clear()
-            plain_args = [_on_numbers(arg, found) for arg in args]
-            result = original(*plain_args, **{name: _on_numbers(arg, found) for name, arg in kwargs.items()})
+            plain_args, plain_kwargs = changed(original, lambda arg: _on_numbers(arg, found), args, kwargs)
+            result = original(*plain_args, **plain_kwargs)
             if not found:
                 return result
         if own is None:
             shapes = [dual.shape for dual in duals_in(found)][:1]
             raise errors.unsupported(original, reason, shapes)
-        return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
+        args, kwargs = changed(original, viewed, args, kwargs)
+        return own(*args, **kwargs)
 
     return solve
 
@@ -64,30 +64,26 @@ def _integrator(original: Any, own: Any) -> Callable[..., Any]:
     @functools.wraps(original)
     def solve(*args: Any, **kwargs: Any) -> Any:
         args, kwargs = stripped_of(args, []), stripped_of(kwargs, [])
-        return own(*map(_viewed, args), **{name: _viewed(arg) for name, arg in kwargs.items()})
+        args, kwargs = changed(original, viewed, args, kwargs)
+        return own(*args, **kwargs)
 
     return solve
 
 
-def _viewed(x: Any) -> Any:
+def viewed(x: Any) -> Any:
     """A function as adapted code calls it, for somebody who is not adapted; all else as it is."""
-    if not isinstance(x, _FUNCTIONS) and not _is_callable_instance(x):
-        return in_tree(_viewed, x)
+    if not is_callable(x):
+        return in_tree(viewed, x)
     view = hook(x)
-    return functools.wraps(x)(lambda *args, **kwargs: settled(view(*args, **kwargs)))
-
-
-def _is_callable_instance(x: Any) -> bool:
-    return not isinstance(x, type) and type(getattr(type(x), "__call__", None)) is FunctionType  # noqa: B004
+    return handed(x, lambda *args, **kwargs: settled(view(*args, **kwargs)))
 
 
 def _on_numbers(x: Any, found: list[Any]) -> Any:
     """A function of plain numbers; what carried a derivative is put into ``found``."""
-    if not isinstance(x, _FUNCTIONS):
+    if not is_callable(x):
         return in_tree(lambda item: _on_numbers(item, found), x)
     view = hook(x)
 
-    @functools.wraps(x)
     def call(*args: Any, **kwargs: Any) -> Any:
         y = settled(view(*args, **kwargs))
         if not carries(y):
@@ -95,16 +91,20 @@ def _on_numbers(x: Any, found: list[Any]) -> Any:
         found.append(y)
         return stripped(y)
 
-    return call
+    return handed(x, call)
 
 
 def in_tree(change: Callable[[Any], Any], x: Any) -> Any:
     """The same for functions in lists, tuples and dicts, and in a constraint of SciPy's (callbacks by name)."""
     if type(x) is list or type(x) is tuple:
-        return type(x)(map(change, x))
+        items = [change(item) for item in x]
+        return type(x)(items) if any(map(operator.is_not, items, x)) else x
     if type(x) is dict:
-        return {name: change(item) for name, item in x.items()}
-    if _is_constraint(x) and any(isinstance(item, _FUNCTIONS) for item in vars(x).values()):
+        named = {name: item if name in HANDED_ON else change(item) for name, item in x.items()}
+        return named if any(map(operator.is_not, named.values(), x.values())) else x
+    if _is_constraint(x) and any(map(is_callable, vars(x).values())):
+        import copy
+
         changed = copy.copy(x)
         for name, item in vars(x).items():
             setattr(changed, name, change(item))

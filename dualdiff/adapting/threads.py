@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 from .builtins import hooked
 from .calls import PACKAGES, enter
+from .handing import handed
 
 
 def _hooked_at(original: Any, position: int, name: str) -> Callable[..., Any]:
@@ -17,12 +19,18 @@ def _hooked_at(original: Any, position: int, name: str) -> Callable[..., Any]:
     @functools.wraps(original, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
         if len(args) > position:
-            args = (*args[:position], hooked(args[position]), *args[position + 1 :])
+            args = (*args[:position], _viewed(args[position]), *args[position + 1 :])
         elif name in kwargs:
-            kwargs[name] = hooked(kwargs[name])
+            kwargs[name] = _viewed(kwargs[name])
         return original(*args, **kwargs)
 
     return call
+
+
+def _viewed(x: Any) -> Any:
+    """With the name of ``x``, if it has one: a thread is called after what it runs."""
+    view = hooked(x)
+    return view if view is x or type(x) is FunctionType else handed(x, view)
 
 
 def _arrive_threading() -> None:

@@ -3,40 +3,44 @@
 The top-level statement that holds the function is compiled twice, as it is and rewritten.  Only if what comes of the
 first equals the running code (bytecode, constants, names, lines and columns) is the second used.  Otherwise, and for
 a function without source, `unadapted` remembers the reason and the function runs as written.
-
-Only the statement is parsed, and not the file that it stands in.  With it go the file's imports: from Python 3.12 on
-``np.f()`` compiles differently where ``np`` is known to be imported.
 """
 
 from __future__ import annotations
 
 import ast
 import linecache
-import re
-import threading
 import warnings
 import weakref
+from _thread import RLock  # threading has it from there, and takes its time to be imported
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 from typing import Any
 
 from .rewriting import MARKS, Rewriter
+from .sources import candidates, first_line
 
 _FUTURE = 0x1FF0000  # the flags of ``from __future__ import ...``
-_lock = threading.RLock()
+_lock = RLock()
+
+
+def _key(code: CodeType) -> tuple[str, int]:
+    return code.co_name, code.co_firstlineno
 
 
 class Plan:
     """What is to be done with a function of some code: compiled anew (``code``), or left as written (None)."""
 
-    __slots__ = ("assumed", "code", "defaults", "kwdefaults", "of", "plain", "reason", "view")
+    __slots__ = ("around", "assumed", "code", "defaults", "kwdefaults", "of", "plain", "reason", "view")
 
-    def __init__(self, of: dict[str, Any], code: CodeType | None, assumed: Any = (), reason: str = "") -> None:
+    def __init__(
+        self, of: dict[str, Any], code: CodeType | None, assumed: Any = (), reason: str = "", around: Any = ()
+    ) -> None:
         self.of = of  # the globals that it was made for
         self.code = code
         self.plain = code is not None and code.co_kwonlyargcount == 0  # its keyword defaults mean nothing
         self.assumed = assumed  # global names that were taken for the modules they meant
         self.reason = reason
+        self.around = around  # what is called in place of a view, by the name and line of its function
         self.view: Any = None  # kept for a function without cells, and its defaults
         self.defaults: Any = None
         self.kwdefaults: Any = None
@@ -50,33 +54,59 @@ class Plan:
             made.__qualname__ = f.__qualname__  # which errors name
         if f.__kwdefaults__ is not None:
             made.__kwdefaults__ = f.__kwdefaults__
+        if self.around and (around := self.around.get(_key(f.__code__))) is not None:
+            made = around(made, f)
         if f.__closure__ is None:  # else it would keep alive what the cells hold
             self.view, self.defaults, self.kwdefaults = None, f.__defaults__, f.__kwdefaults__
             self.view = made
         return made
 
 
+_ANY = _key.__code__  # a plan must not hold the code that it is for
+
+
+class InView(Plan):
+    """Of a function in a view, its calls hooked already, that iterates on an argument."""
+
+    __slots__ = ()
+
+    def view_of(self, f: FunctionType) -> Any:
+        return self.around[_key(f.__code__)](f, f)
+
+
 def plan_for(
-    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, ...], needs_none: Callable[[Any, bool], bool]
+    code: CodeType,
+    namespace: dict[str, Any],
+    hooks: tuple[Any, ...],
+    needs_none: Callable[[Any, bool], bool],
+    iteration: Any,
 ) -> Plan:
-    """How a function of this code and these globals is viewed."""
+    """How a function of this code and these globals is viewed.
+
+    ``iteration`` is a pair: what finds, in a source, the argument that a function iterates on, and what makes a view
+    of such a function of its view and that name.
+    """
     try:
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the user's source, given when it was compiled first
-            return _planned(code, namespace, hooks, needs_none)
+            return _planned(code, namespace, hooks, needs_none, iteration)
     except Exception as error:  # whatever the source is: it then runs as written
         return Plan(namespace, None, reason=f"its source cannot be compiled anew: {type(error).__name__}: {error}")
 
 
 def _planned(
-    code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, ...], needs_none: Callable[[Any, bool], bool]
+    code: CodeType,
+    namespace: dict[str, Any],
+    hooks: tuple[Any, ...],
+    needs_none: Callable[[Any, bool], bool],
+    iteration: Any,
 ) -> Plan:
     lines = linecache.getlines(code.co_filename, namespace)
     if not lines or code.co_firstlineno > len(lines):
         return Plan(namespace, None, reason="no source: defined by exec or eval, or in an interactive session")
     flags = code.co_flags & _FUTURE
     asserting = _rewritten_by_pytest(namespace)
-    for module in _candidates(lines, code.co_firstlineno):
+    for module in candidates(lines, code.co_firstlineno):
         statement = module.body[-1]
         as_it_is = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
         rewriter = Rewriter(namespace, statement, needs_none)
@@ -85,6 +115,7 @@ def _planned(
             place = _place_of_asserting(code, as_it_is)
         if place is None:
             continue
+        around = _iterations(statement, *iteration)
         module.body[-1] = rewriter.visit(statement)
         rewritten = _at(compile(module, code.co_filename, "exec", flags, dont_inherit=True), place)
         assumed = tuple(rewriter.assumed.items())
@@ -92,132 +123,21 @@ def _planned(
             continue
         if not _marked(rewritten):
             return Plan(namespace, None, assumed)
-        return Plan(namespace, _with_hooks(rewritten, hooks), assumed)
+        return Plan(namespace, _with_hooks(rewritten, hooks), assumed, around=around)
     return Plan(
         namespace, None, reason="its source differs from what is running: edited since, or rewritten when imported"
     )
 
 
-# The statement, and the imports of its file.
-
-
-def _candidates(lines: list[str], number: int) -> Iterator[ast.Module]:
-    """Modules that end in a top-level statement around a line: from its block alone, then from the whole file."""
-    for block in _blocks(lines, number):
-        try:
-            count = len(_around(block, number))
-        except SyntaxError:  # no whole statement
-            continue
-        if not count:
-            continue
-        imports = _imports(lines)
-        for i in range(count):
-            yield ast.Module([*imports, _around(block, number)[i]], [])
-            # Without: a statement that is compiled by itself, as in a notebook.
-            yield ast.Module([_around(block, number)[i]], [])
-        break
-    source = "".join(lines)
-    imports = _importing(_imported(ast.parse(source)))
-    for i in range(len(_around(source, number))):
-        yield ast.Module([*imports, _around(source, number)[i]], [])
-
-
-def _around(source: str, number: int) -> list[ast.stmt]:
-    """The statements at the top level of a source that have a part on a line, made anew: they will be changed."""
-    found = []
-    for statement in ast.parse(source).body:
-        first = min([statement.lineno, *(d.lineno for d in getattr(statement, "decorator_list", ()))])
-        if first <= number <= (statement.end_lineno or first):
-            found.append(statement)
-    return found
-
-
-_STARTS = re.compile(r"[^\s#)\]}]")
-_CONTINUES = re.compile(r"(else|elif|except|finally)\b")
-
-
-def _blocks(lines: list[str], number: int) -> Iterator[str]:
-    """The text of the top-level statement around a line, on its own lines; longer guesses follow."""
-    end = number
-    while end < len(lines) and (
-        not _STARTS.match(lines[end]) or _CONTINUES.match(lines[end]) or _decorating(lines, end)
-    ):
-        end += 1
-    start = number - 1
-    for _ in range(8):
-        while start > 0 and (not _STARTS.match(lines[start]) or _CONTINUES.match(lines[start])):
-            start -= 1
-        while start > 0 and lines[start - 1].startswith("@"):
-            start -= 1
-        yield "\n" * start + "".join(lines[start:end])
-        if start == 0:
-            return
-        start -= 1
-
-
-def _decorating(lines: list[str], end: int) -> bool:
-    """Whether the lines before stop in the middle: a decorator stands above what it decorates."""
-    return lines[end - 1].startswith("@")
-
-
-_imports_of: dict[int, tuple[list[str], set[str]]] = {}
-
-
-def _imports(lines: list[str]) -> list[ast.stmt]:
-    """Import statements of the names that the file imports at its top level."""
-    kept = _imports_of.get(id(lines))
-    if kept is None or kept[0] is not lines:
-        if len(_imports_of) > 256:
-            _imports_of.clear()
-        kept = _imports_of[id(lines)] = (lines, _imported_names(lines))
-    return _importing(kept[1])
-
-
-def _importing(names: set[str]) -> list[ast.stmt]:
-    return [ast.fix_missing_locations(ast.Import([ast.alias(name)], lineno=1, col_offset=0)) for name in sorted(names)]
-
-
-_IMPORTING = re.compile(r"(import|from)\s")
-_BLOCK = re.compile(r"(try|if|else|elif|except|finally|with|for|while)\b")
-
-
-def _imported_names(lines: list[str]) -> set[str]:
-    found: set[str] = set()
-    at = 0
-    while at < len(lines):
-        line = lines[at]
-        start = at
-        at += 1
-        if _IMPORTING.match(line):
-            text = line
-            while at < len(lines) and (text.rstrip().endswith("\\") or text.count("(") > text.count(")")):
-                text += lines[at]
-                at += 1
-        elif _BLOCK.match(line):
-            while at < len(lines) and (not _STARTS.match(lines[at]) or _CONTINUES.match(lines[at])):
-                at += 1
-            text = "".join(lines[start:at])
-            if "import" not in text:
-                continue
-        else:
-            continue
-        try:
-            found |= _imported(ast.parse(text))
-        except SyntaxError:  # inside a string, say
-            continue
-    return found
-
-
-def _imported(module: ast.Module) -> set[str]:
-    """The names that import statements bind in a module, those of its functions and classes left out."""
-    found: set[str] = set()
-    pending: list[ast.AST] = list(module.body)
-    while pending:
-        node = pending.pop()
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names if alias.name != "*"}
-        elif not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.expr)):
-            pending += ast.iter_child_nodes(node)
+def _iterations(statement: ast.stmt, iteration_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
+    """Of the functions in a statement that iterate on an argument, by name and line: what stands around their views."""
+    found: dict[tuple[str, int], Any] = {}
+    for node in ast.walk(statement):
+        if isinstance(node, ast.FunctionDef):
+            iteration = iteration_of(node)
+            key = (node.name, first_line(node))
+            if iteration is not None and key not in found:
+                found[key] = lambda view, f, iteration=iteration: watching(view, f, iteration)
     return found
 
 
@@ -309,11 +229,12 @@ class ByCode:
         self._alive[key] = weakref.ref(code, forget)
         self._plans[key] = plan
 
-    def leave(self, code: CodeType, namespace: dict[str, Any]) -> None:
-        """Views, and the functions in them, are not viewed again."""
-        self.put(code, Plan(namespace, None))
+    def leave(self, code: CodeType, plan: Plan, outermost: bool = True) -> None:
+        """Views, and the functions in them, are not viewed again; those that iterate are still looked at."""
+        iterates = not outermost and _key(code) in plan.around
+        self.put(code, InView(plan.of, _ANY, around=plan.around) if iterates else Plan(plan.of, None))
         for inner in _inner(code):
-            self.leave(inner, namespace)
+            self.leave(inner, plan, False)
 
     def clear(self) -> None:
         self._plans.clear()

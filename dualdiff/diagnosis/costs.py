@@ -21,6 +21,7 @@ from ..errors import IndependentResult, NotStaged
 from ..pytrees.trees import flatten, tree_map
 from ..transforms import compare, forward
 from ..transforms.jacobian import jacobian
+from ..transforms.mode_report import ModeReport
 from ..transforms.recording import Recording, recorded
 from ..transforms.reverse import grad
 from . import places, timing
@@ -56,7 +57,7 @@ class Costs:
     def __init__(self) -> None:
         self.lines: list[Line] = []
         self.value = self.forward = self.reverse = math.nan
-        self.modes: compare.ModeReport | None = None
+        self.modes: ModeReport | None = None
         self.ways: list[Way] = []
         self.notes: list[str] = []
 

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import adapting, errors
-from ..adapting import calls
-from ..adapting.buffers import Buffer
+from ..adapting import attributes, buffer_methods, buffer_protocols, buffers, calls
 from ..table import Rule
 from ..transforms import forward
 from ..values import entries, protocols
@@ -80,7 +79,7 @@ def operation(frame: FrameType, given: Any = None) -> Operation:
     if original is not None:
         name = name_of(original)
         return Operation(name, original, args, kwargs, True, name.rpartition(".")[2] in QUIET)
-    if code.co_name == "attribute" and code.co_filename == calls.__file__:
+    if code.co_name == "attribute" and code.co_filename == attributes.__file__:
         return Operation(f".{local['name']}", None, (), {}, quiet=True)
     if isinstance(rule := local.get("self"), Rule) and code.co_name == "__call__":
         replaced = getattr(rule.function, "__module__", "") or ""
@@ -184,13 +183,13 @@ def stand_ins() -> dict[CodeType, Any]:
 
 _UFUNC = protocols._array_ufunc.__code__
 _FUNCTION = protocols._array_function.__code__
-_UFUNC_OF_BUFFER = Buffer.__array_ufunc__.__code__
-_FUNCTION_OF_BUFFER = Buffer.__array_function__.__code__
+_UFUNC_OF_BUFFER = buffer_protocols.of_ufunc.__code__
+_FUNCTION_OF_BUFFER = buffer_protocols.of_function.__code__
 _STOP = forward.stop_gradient.__code__
 _TRUTH = entries.truth_of.__code__
 _ARRAY = entries.array_of.__code__
 _ADAPTING = os.path.dirname(str(adapting.__file__)) + os.sep
-_STANDING_IN = tuple(str(module.__file__) for module in (adapting.builtins, adapting.mathematics))
+_STANDING_IN = tuple(str(module.__file__) for module in (adapting.builtins, adapting.mathematics, adapting.statistics))
 _IN_PLACE = {
     operator.iadd: "+=", operator.isub: "-=", operator.imul: "*=", operator.itruediv: "/=", operator.ipow: "**=",
     operator.imod: "%=", operator.ifloordiv: "//=", operator.imatmul: "@=",
@@ -199,11 +198,11 @@ _IN_PLACE = {
 
 def _files_of_duals() -> frozenset[str]:
     from .. import methods
-    from ..adapting import buffers
     from ..rules import ufuncs
     from ..values import dual, indexing
 
-    return frozenset(str(module.__file__) for module in (methods, ufuncs, dual, indexing, buffers))
+    own = (methods, ufuncs, dual, indexing, buffers, buffer_methods, buffer_protocols)
+    return frozenset(str(module.__file__) for module in own)
 
 
 _OF_DUALS = _files_of_duals()

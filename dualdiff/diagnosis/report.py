@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
-from ..transforms.compare import ModeReport, _bytes, _number, _seconds
+from ..transforms.mode_report import ModeReport, digits, in_bytes, in_seconds
 from .costs import Costs, Way
 from .dependence import Independence
 from .findings import Finding
@@ -115,15 +115,15 @@ class Diagnosis:
     def _line_rows(self) -> list[tuple[str, ...]]:
         rows: list[tuple[str, ...]] = []
         for line in self.lines[:_MOST_LINES]:
-            times = [_seconds(t) if t else "" for t in (line.value, line.forward, line.reverse)]
-            memory = [_bytes(n) if n else "" for n in (line.nbytes, line.recorded)]
+            times = [in_seconds(t) if t else "" for t in (line.value, line.forward, line.reverse)]
+            memory = [in_bytes(n) if n else "" for n in (line.nbytes, line.recorded)]
             rows.append((str(line.place), *times, *memory, str(line.calls or ""), line.place.text))
         return rows
 
     @property
     def _times(self) -> str:
         times = [("value", self.value_time), ("forward", self.forward_time), ("reverse", self.reverse_time)]
-        return ", ".join(f"{name} {_seconds(t)}" for name, t in times if not math.isnan(t))
+        return ", ".join(f"{name} {in_seconds(t)}" for name, t in times if not math.isnan(t))
 
     @property
     def _advice(self) -> list[str]:
@@ -136,9 +136,9 @@ class Diagnosis:
             else:
                 pays = "pays" if way.pays else "does not pay"
                 faster = (
-                    f"{_number(way.factor)} times as fast"
+                    f"{digits(way.factor)} times as fast"
                     if way.factor >= 1
-                    else f"{_number(1 / way.factor)} times slower"
+                    else f"{digits(1 / way.factor)} times slower"
                 )
                 lines.append(f"{way.name} {pays}: {faster} ({way.note}).")
         return lines

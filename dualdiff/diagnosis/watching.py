@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..adapting import calls
+from ..adapting import entering
 from ..pytrees.trees import flatten
 from ..tangents.tape import Tape
 from ..tangents.views import ViewNow
@@ -33,7 +33,7 @@ from .places import Place
 
 _ERRORS = errors.__file__
 _REMEMBERED = errors.remembered.__code__
-_ADAPTING = calls.__file__  # as_written and its kin, when they are the function itself
+_ADAPTING = entering.__file__  # as_written and its kin, when they are the function itself
 
 KINDS = ("differentiated", "adapted", "passive", "stopped", "refused")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Hashable
 from typing import Any
 
@@ -28,7 +27,7 @@ def same(a: Any, b: Any) -> bool:
         return a.keys() == b.keys() and all(same(a[name], b[name]) for name in a)
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(same, a, b))
-    if dataclasses.is_dataclass(a) and not isinstance(a, type):
+    if hasattr(type(a), "__dataclass_fields__"):
         return same(state_of(a), state_of(b))
     try:
         return bool(a == b)

@@ -9,7 +9,6 @@ Trees of tangents and gradients have no derived state: of a dataclass they hold 
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter, OrderedDict, UserDict, defaultdict, deque
 from collections.abc import Sequence
 from typing import Any
@@ -177,7 +176,7 @@ class Dataclass(Kind):
 
     def take(self, tree: Any) -> tuple[tuple[Any, ...], Sequence[Any], Any]:
         derived = _derived_fields(type(tree))
-        names = tuple(f.name for f in dataclasses.fields(tree) if f.name not in derived and hasattr(tree, f.name))
+        names = tuple(f.name for f in _fields(type(tree)) if f.name not in derived and hasattr(tree, f.name))
         return names, [getattr(tree, name) for name in names], tree
 
     def build(self, cls: type, example: Any, names: tuple[Any, ...], children: list[Any]) -> Any:
@@ -192,9 +191,9 @@ class Dataclass(Kind):
                 object.__setattr__(tree, name, child)
             return tree
         state = derived[0] if derived else number
-        if any(f._field_type is dataclasses._FIELD_INITVAR for f in _all_fields(cls)):  # type: ignore[attr-defined]
+        if any(f._field_type.name == "_FIELD_INITVAR" for f in _all_fields(cls)):
             refuse(cls, f"its attribute {state!r} is made from an InitVar, which is not kept")
-        settable = {f.name for f in dataclasses.fields(cls) if f.init}
+        settable = {f.name for f in _fields(cls) if f.init}
         if not settable.issuperset(names):
             refuse(cls, f"its attribute {state!r} may depend on its fields")
 
@@ -232,8 +231,14 @@ def _all_fields(cls: Any) -> list[Any]:
     return list(cls.__dataclass_fields__.values())
 
 
+def _fields(cls: Any) -> tuple[Any, ...]:
+    import dataclasses  # who has a dataclass has imported it
+
+    return dataclasses.fields(cls)
+
+
 def _derived_fields(cls: Any) -> list[str]:
-    return [f.name for f in dataclasses.fields(cls) if not f.init] if hasattr(cls, "__post_init__") else []
+    return [f.name for f in _fields(cls) if not f.init] if hasattr(cls, "__post_init__") else []
 
 
 _BASES = (Counter, defaultdict, OrderedDict, dict, UserDict, list, deque, tuple)
@@ -246,7 +251,7 @@ def recognised(cls: Any) -> Kind | None:
     for base in _BASES:
         if issubclass(cls, base):
             return Mapping(base) if issubclass(base, (dict, UserDict)) else Builtin(base)
-    return Dataclass() if dataclasses.is_dataclass(cls) else None
+    return Dataclass() if hasattr(cls, "__dataclass_fields__") else None
 
 
 recognisers.append(recognised)

@@ -26,41 +26,32 @@ NumPy's own functions have one file a subject here, scipy.special's in `dualdiff
 the file by its subject and write one declaration in a form of `forms`.
 Its samples (tests/samples) are asked at zeros, ties, infinities and empty arrays too: what a rule cannot give there is
 an excuse with a reason (tests/excuses.py).
-Importing this package fills `dualdiff.table.RULES`.
+Importing this package fills `dualdiff.table.RULES` with what is used most; the rest comes when it is needed.
 
     declaring.py         the forms above, for functions of other packages; stand_ins.py: for those that do not dispatch
     forms.py, called.py  the forms, and what a call with Duals does in each; without_derivatives.py: passive, refused
-    ufuncs.py, ufunc_methods.py: ufuncs
+    ufuncs.py, ufunc_methods.py: ufuncs; operators.py: the short way through one; edges.py: where a partial is infinite
     call.py, axes.py     what they have in common
 """
 
-from ..table import later
+from typing import Any
+
+import numpy as np
+
+from ..table import later, later_of
 from ..tangents import MINUS_ONE as MINUS_ONE
 from ..tangents import ONE as ONE
 from . import (
-    composites,
     contractions,
     creation,
-    eigenvectors,
-    einsum,
     elementwise_functions,
-    factorizations,
-    fft,
-    histograms,
     joining,
-    linalg,
-    masks_and_slices,
-    norms,
     passive_functions,
-    polynomials,
-    quantiles,
     rearrangements,
     reductions,
     selections,
-    sets,
-    singular_values,
-    sorting,
     splitting,
+    whole_tangents,
     writing,
 )
 from .declaring import composite, elementwise, passive, rearranging, refused, tangent_rule, withdraw
@@ -69,38 +60,58 @@ __all__ = [
     "MINUS_ONE",
     "ONE",
     "composite",
-    "composites",
     "contractions",
     "creation",
-    "eigenvectors",
-    "einsum",
     "elementwise",
     "elementwise_functions",
-    "factorizations",
-    "fft",
-    "histograms",
     "joining",
-    "linalg",
-    "masks_and_slices",
-    "norms",
     "passive",
     "passive_functions",
-    "polynomials",
-    "quantiles",
     "rearrangements",
     "rearranging",
     "reductions",
     "refused",
     "selections",
-    "sets",
-    "singular_values",
-    "sorting",
     "splitting",
     "tangent_rule",
+    "whole_tangents",
     "withdraw",
     "writing",
 ]
 
+# What not every program needs is imported at its first use, which halves the time that importing dualdiff takes.
+_RARE = {
+    "complex_branches": (
+        "emath.sqrt emath.log emath.log2 emath.log10 emath.arctanh emath.arcsin emath.arccos emath.logn emath.power"
+    ),
+    "composites": (
+        "diff ediff1d gradient trapezoid unwrap cov corrcoef apply_along_axis apply_over_axes i0 _core.umath.clip"
+    ),
+    "convolutions": "convolve correlate",
+    "einsum": "einsum trace",
+    "histograms": "bincount histogram_bin_edges histogram histogram2d histogramdd",
+    "masks_and_slices": "tril triu diag diagflat roll",
+    "padding": "pad",
+    "polynomials": "vander polyadd polysub polymul polydiv polyval polyder polyint poly roots polyfit",
+    "quantiles": "median nanmedian quantile nanquantile percentile nanpercentile",
+    "sets": ("unique unique_all unique_counts unique_inverse unique_values union1d intersect1d setdiff1d setxor1d"),
+    "sorting": "sort partition sort_complex take_along_axis extract choose select trim_zeros piecewise interp",
+}
+
+
+def _named(name: str) -> Any:
+    """A function of NumPy's; None in versions that do not have it."""
+    found: Any = np
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+for _home, _names in _RARE.items():
+    later_of(f"dualdiff.rules.{_home}", filter(None, map(_named, _names.split())))
+for _name in ("linalg", "norms", "eigenvectors", "factorizations", "singular_values"):
+    later("numpy.linalg", f"dualdiff.rules.{_name}")
+later("numpy.fft", "dualdiff.rules.fft")
 later("numpy.polynomial", "dualdiff.rules.polynomial_package")
 later("scipy.special", "dualdiff.special", ufuncs=True)
 for _name in ("special", "linalg", "integrate", "interpolate", "stats"):

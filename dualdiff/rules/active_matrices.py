@@ -9,6 +9,7 @@ What it does not know raises; nothing is dropped.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -17,12 +18,8 @@ import numpy as np
 
 from .. import errors
 from ..values.dual import primal
-from ..values.objects import carries, fused
-
-
-def sparse() -> Any:
-    """`scipy.sparse`, which is there where one of its matrices is."""
-    return sys.modules["scipy.sparse"]
+from ..values.objects import carries, fused, stripped
+from .matrix_entries import by_number, entry_operand, is_sparse, scattered, sparse, unsupported
 
 
 class ActiveMatrix:
@@ -43,14 +40,14 @@ class ActiveMatrix:
     @property
     def data(self) -> Any:
         if self.format not in ("csr", "csc", "coo"):
-            raise _unsupported(self, "data: convert it with tocsr() first")
+            raise unsupported(self, "data: convert it with tocsr() first")
         return self.entries
 
     @data.setter
     def data(self, data: Any) -> None:
         if self.format not in ("csr", "csc", "coo") or np.shape(data) != (self.nnz,):
-            raise _unsupported(self, f"with data of shape {np.shape(data)} put in")
-        self.entries = _operand(data)
+            raise unsupported(self, f"with data of shape {np.shape(data)} put in")
+        self.entries = entry_operand(data)
 
     @property
     def indices(self) -> Any:
@@ -73,12 +70,10 @@ class ActiveMatrix:
     def nnz(self) -> int:
         return len(self.row)
 
-    @property
-    def size(self) -> int:
-        return len(self.row)
+    size = nnz
 
     def getnnz(self, axis: None = None) -> int:
-        return len(self.row)
+        return self.nnz
 
     @property
     def T(self) -> ActiveMatrix:
@@ -98,7 +93,7 @@ class ActiveMatrix:
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         if sys._getframe(1).f_code.co_name == "_matmul_dispatch":  # of SciPy, which leaves such a product to us
             return np.array(None, dtype=object)
-        raise _unsupported(self, "as an array: use A.toarray()")
+        raise unsupported(self, "as an array: use A.toarray()")
 
     def __bool__(self) -> bool:
         raise ValueError("The truth value of a sparse matrix with more than one entry is ambiguous.")
@@ -108,15 +103,16 @@ class ActiveMatrix:
     def __matmul__(self, other: Any) -> Any:
         if is_matrix(other):
             return self._times(other)
-        x = _operand(other)
+        x = entry_operand(other)
         if x.ndim not in (1, 2) or x.shape[0] != self.shape[1]:
             raise ValueError(f"matmul: a sparse matrix of shape {self.shape} and an array of shape {x.shape}.")
-        return _scattered(self.row, self.shape[0], _each(self.entries, x.ndim) * x[self.col])
+        entries = self.entries if x.ndim == 1 else self.entries[:, None]
+        return scattered(self.row, self.shape[0], entries * x[self.col])
 
     def __rmatmul__(self, other: Any) -> Any:
         if is_matrix(other):
             return active(other)._times(self)
-        x = _operand(other)
+        x = entry_operand(other)
         if x.ndim not in (1, 2) or x.shape[-1] != self.shape[0]:
             raise ValueError(f"matmul: an array of shape {x.shape} and a sparse matrix of shape {self.shape}.")
         product = self.T @ (x if x.ndim == 1 else x.T)
@@ -128,17 +124,16 @@ class ActiveMatrix:
     def __mul__(self, other: Any) -> Any:
         if is_matrix(other) or np.ndim(other):
             return self.multiply(other) if self.is_array else self @ other
-        return self._with(self.entries * _operand(other))
+        return self._with(self.entries * entry_operand(other))
 
     def __rmul__(self, other: Any) -> Any:
-        if is_matrix(other) or np.ndim(other):
-            return self.multiply(other) if self.is_array else other @ self
-        return self._with(_operand(other) * self.entries)
+        by_matrix = not self.is_array and (is_matrix(other) or np.ndim(other))
+        return other @ self if by_matrix else self * other
 
     def __truediv__(self, other: Any) -> Any:
         if is_matrix(other) or np.ndim(other):
-            raise _unsupported(self, "divided by a matrix or vector")
-        return self._with(self.entries / _operand(other))
+            raise unsupported(self, "divided by a matrix or vector")
+        return self._with(self.entries / entry_operand(other))
 
     def __neg__(self) -> ActiveMatrix:
         return self._with(-self.entries)
@@ -150,8 +145,8 @@ class ActiveMatrix:
     def multiply(self, other: Any) -> Any:
         """Entry by entry, with a number, a vector or an array of the shape of the matrix."""
         if is_matrix(other):
-            raise _unsupported(self, "multiplied entry by entry with a sparse matrix: use its toarray()")
-        x = _operand(other)
+            raise unsupported(self, "multiplied entry by entry with a sparse matrix: use its toarray()")
+        x = entry_operand(other)
         if x.ndim == 0:
             return self._with(self.entries * x)
         x = x if x.ndim == 2 else x[None]
@@ -174,7 +169,9 @@ class ActiveMatrix:
         of_b = by_row[np.repeat(starts[a.col], many) + ramp]
         terms = a.entries[of_a] * b.entries[of_b]
         shape = a.shape[0], b.shape[1]
-        return ActiveMatrix(terms, a.row[of_a], b.col[of_b], shape, _compressed(a), a.is_array or b.is_array).summed()
+        return ActiveMatrix(
+            terms, a.row[of_a], b.col[of_b], shape, a._format_of_sums, a.is_array or b.is_array
+        ).summed()
 
     # Sums.
 
@@ -192,36 +189,41 @@ class ActiveMatrix:
 
     def _plus(self, other: Any, sign: int) -> Any:
         if not is_matrix(other):
-            x = _operand(other)
+            x = entry_operand(other)
             if x.ndim == 0 and not carries(x) and x == 0:  # as sum() begins
                 return self
             if x.shape != self.shape:
-                raise _unsupported(self, f"and an array of shape {x.shape} added")
+                raise unsupported(self, f"and an array of shape {x.shape} added")
             return self.toarray() + sign * x
         b = active(other)
         if b.shape != self.shape:
             raise ValueError(f"inconsistent shapes of sparse matrices that are added: {self.shape} and {b.shape}.")
         both = np.concatenate([self.entries, b.entries if sign > 0 else -b.entries])
         row, col = np.concatenate([self.row, b.row]), np.concatenate([self.col, b.col])
-        return ActiveMatrix(both, row, col, self.shape, _compressed(self), self.is_array).summed()
+        return ActiveMatrix(both, row, col, self.shape, self._format_of_sums, self.is_array).summed()
 
     def sum(self, axis: int | None = None, dtype: None = None, out: None = None) -> Any:
         if dtype is not None or out is not None:
-            raise _unsupported(self, "summed with dtype= or out=")
+            raise unsupported(self, "summed with dtype= or out=")
         if axis is None:
             return np.sum(self.entries)
         if not self.is_array:
-            raise _unsupported(self, "summed along an axis, which gives an np.matrix: use np.ones(m) @ A")
+            raise unsupported(self, "summed along an axis, which gives an np.matrix: use np.ones(m) @ A")
         if axis not in (0, 1, -1, -2):
             raise ValueError(f"axis {axis} of a matrix")
         by_row = axis in (1, -1)
-        return _scattered(self.row if by_row else self.col, self.shape[0 if by_row else 1], self.entries)
+        return scattered(self.row if by_row else self.col, self.shape[0 if by_row else 1], self.entries)
 
     def mean(self) -> Any:
         return np.sum(self.entries) / (self.shape[0] * self.shape[1])
 
     def trace(self) -> Any:
         return np.sum(self.diagonal())
+
+    @property
+    def _format_of_sums(self) -> str:
+        """And of products."""
+        return self.format if self.format == "csc" else "csr"
 
     # Other forms of the same matrix.
 
@@ -244,7 +246,7 @@ class ActiveMatrix:
         if format is None or format == self.format:
             return self.copy() if copy else self
         if format not in ("csr", "csc", "coo"):
-            raise _unsupported(self, f"in the format {format}; it has csr, csc and coo")
+            raise unsupported(self, f"in the format {format}; it has csr, csc and coo")
         found = ActiveMatrix(self.entries, self.row, self.col, self.shape, format, self.is_array)
         if format != "coo":
             found = found.summed()
@@ -261,7 +263,7 @@ class ActiveMatrix:
 
     def toarray(self) -> Any:
         m, n = self.shape
-        return np.reshape(_scattered(self.row.astype(np.int64) * n + self.col, m * n, self.entries), (m, n))
+        return np.reshape(scattered(self.row.astype(np.int64) * n + self.col, m * n, self.entries), (m, n))
 
     todense = toarray
 
@@ -273,47 +275,57 @@ class ActiveMatrix:
         places, of = np.unique(keys, return_inverse=True)
         if len(places) == len(keys):
             order = np.argsort(keys)
-            same = np.array_equal(order, np.arange(len(order)))
-            entries = self.entries if same else self.entries[order]
+            entries = self.entries if np.array_equal(order, np.arange(len(order))) else self.entries[order]
         else:
-            entries = _scattered(of, len(places), self.entries)
+            entries = scattered(of, len(places), self.entries)
         row, col = (places % m, places // m) if self.format == "csc" else (places // n, places % n)
         return ActiveMatrix(entries, row, col, self.shape, self.format, self.is_array)
 
     def structure(self, numbers: Any = None) -> Any:
         """A matrix of SciPy that holds the number of each entry, from 1 on; of a matrix with one for each place."""
         numbers = np.arange(1.0, self.nnz + 1.0) if numbers is None else numbers
-        made = getattr(sparse(), f"{self.format}_{'array' if self.is_array else 'matrix'}", None)
-        coo = (sparse().coo_array if self.is_array else sparse().coo_matrix)(
-            (numbers, (self.row, self.col)), self.shape
-        )
-        return coo if made is None else made(coo)
+        return self._of_scipy(numbers)
 
     def __getitem__(self, index: Any) -> Any:
         whole = self.summed() if self.format in ("csr", "csc") else self.tocsr()
         found = whole.structure()[index]
         if is_matrix(found):
             if len(found.shape) != 2:
-                raise _unsupported(self, "a row or column of it as an array of one axis: use A[[i]], or A.toarray()")
+                raise unsupported(self, "a row or column of it as an array of one axis: use A[[i]], or A.toarray()")
             return taken(whole.entries, found)
-        return _by_number(whole.entries, found)
+        return by_number(whole.entries, found)
 
     def __setitem__(self, index: Any, item: Any) -> None:
-        raise _unsupported(self, "written into: make it of all its entries")
+        raise unsupported(self, "written into: make it of all its entries")
 
     def diagonal(self, k: int = 0) -> Any:
         whole = self.tocsr().summed()
-        return _by_number(whole.entries, whole.structure().diagonal(k))
+        return by_number(whole.entries, whole.structure().diagonal(k))
 
     def plain(self) -> Any:
         """The matrix of SciPy with the values."""
-        data = np.asarray(primal(fused(self.entries)))
+        return self._of_scipy(np.asarray(primal(fused(self.entries))))
+
+    def _of_scipy(self, data: Any) -> Any:
         coo = (sparse().coo_array if self.is_array else sparse().coo_matrix)((data, (self.row, self.col)), self.shape)
         return coo.asformat(self.format)
 
 
+def _comparison(compare: Callable[[Any, Any], Any]) -> Callable[[ActiveMatrix, Any], Any]:
+    """Comparisons are those of the values, as of any Dual."""
+
+    def method(self: ActiveMatrix, other: Any) -> Any:
+        return compare(self.plain(), other.plain() if isinstance(other, ActiveMatrix) else stripped(other))
+
+    return method
+
+
+for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
+    setattr(ActiveMatrix, f"__{_name}__", _comparison(getattr(operator, _name)))
+
+
 def is_matrix(x: Any) -> bool:
-    return isinstance(x, ActiveMatrix) or ("scipy.sparse" in sys.modules and bool(sparse().issparse(x)))
+    return isinstance(x, ActiveMatrix) or is_sparse(x)
 
 
 def active(matrix: Any) -> ActiveMatrix:
@@ -333,72 +345,6 @@ def taken(entries: Any, structure: Any) -> ActiveMatrix:
     """The matrix that has the entries where a structure of SciPy's has their numbers, from 1 on."""
     coo = structure.tocoo()
     numbers = coo.data.astype(np.int64) - 1
-    is_array = isinstance(structure, sparse().sparray)
-    whole = len(numbers) == len(entries) and np.array_equal(numbers, np.arange(len(numbers)))
+    whole = np.array_equal(numbers, np.arange(len(entries)))
     data = entries if whole else entries[numbers]
-    return ActiveMatrix(data, coo.row, coo.col, coo.shape, structure.format, is_array)
-
-
-def scaled(matrix: Any, x: Any, divided: bool) -> ActiveMatrix:
-    """A constant matrix times, or divided by, a number that carries a derivative."""
-    return active(matrix) / x if divided else active(matrix) * x
-
-
-def numbered(arrays: list[Any]) -> tuple[Any, list[Any]]:
-    """Arrays end to end, and for each one of its shape with the numbers of its entries, from 1 on."""
-    arrays = [_operand(array) for array in arrays]
-    numbers, at = [], 1
-    for array in arrays:
-        numbers.append(np.arange(at, at + array.size, dtype=float).reshape(array.shape))
-        at += array.size
-    flat = [np.reshape(array, (-1,)) for array in arrays]
-    return (flat[0] if len(flat) == 1 else np.concatenate(flat)), numbers
-
-
-def _compressed(left: ActiveMatrix) -> str:
-    """The format of a sum or product."""
-    return left.format if left.format == "csc" else "csr"
-
-
-def _by_number(entries: Any, numbers: Any) -> Any:
-    at = np.asarray(numbers).astype(np.int64)
-    if not len(entries):
-        return np.zeros(at.shape)
-    found = entries[np.maximum(at - 1, 0)]
-    return found if (at > 0).all() else np.where(at > 0, found, 0.0)
-
-
-def _operand(x: Any) -> Any:
-    if hasattr(type(x), "backward"):  # a Variable, which stays one
-        return x
-    return fused(x) if carries(x) else np.asarray(x)
-
-
-def _each(entries: Any, ndim: int) -> Any:
-    return entries if ndim == 1 else entries[:, None]
-
-
-def _scattered(to: Any, m: int, terms: Any) -> Any:
-    """Terms added up where they belong, in their order."""
-    n = len(to)
-    starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(np.bincount(to, minlength=m))])
-    adds = sparse().csr_array((np.ones(n, np.int8), np.argsort(to, kind="stable"), starts), shape=(m, n))
-    return adds @ terms
-
-
-def _unsupported(matrix: ActiveMatrix, what: str) -> errors.UnsupportedFunction:
-    return errors.UnsupportedFunction(
-        f"a sparse matrix of shape {matrix.shape} whose entries carry derivatives, {what}: no derivative rule.\n"
-        "  A.toarray() is a dense array, which every function of NumPy takes."
-    )
-
-
-def refusal(function: Callable[..., Any], args: Any) -> errors.UnsupportedFunction:
-    """The error of a function of SciPy that has no rule for such a matrix."""
-    shapes = [x.shape for x in args if isinstance(x, ActiveMatrix)]
-    return errors.UnsupportedFunction(
-        f"{errors.name_of(function)} has no derivative rule for a sparse matrix whose entries carry derivatives "
-        f"(here of shape {shapes[0] if shapes else '()'}).\n"
-        "  A.toarray() is a dense array, for dualdiff.scipy.linalg and NumPy; to treat it as a constant make it of "
-        "dualdiff.stop_gradient(data)."
-    )
+    return ActiveMatrix(data, coo.row, coo.col, coo.shape, structure.format, isinstance(structure, sparse().sparray))

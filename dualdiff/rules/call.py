@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,8 @@ def number(arg: Any) -> Any:
     if type(arg) in NUMBERS and getattr(arg, "dtype", None) != _OBJECT:
         return arg
     arg = fused(arg)
-    if getattr(arg, "dtype", None) is _OBJECT or isinstance(arg, Decimal):
+    decimal = sys.modules.get("decimal")  # who has a number of its has imported it
+    if getattr(arg, "dtype", None) is _OBJECT or (decimal is not None and isinstance(arg, decimal.Decimal)):
         raise errors.strange_objects(arg)
     return as_array(arg) if isinstance(arg, (list, tuple)) else arg
 

@@ -1,4 +1,4 @@
-"""Functions written with other NumPy functions: differences, integrals, covariances, histograms, functions applied.
+"""Functions written with other NumPy functions: differences, integrals, covariances, functions applied.
 
 NumPy's own call makes the value; the formula here, in functions that have rules, makes the tangent.
 A formula may therefore take a shorter way than NumPy does, as long as it is the same function of its arguments.
@@ -12,16 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
 from ..table import RULES, register
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import primal
 from ..values.kinds import as_array
 from ..values.levels import innermost
 from ..values.objects import fused
-from .elementwise_functions import chord
 from .forms import Composite, custom, tangent_rule
-from .ufuncs import at_edge
 
 _ALL = slice(None)
 
@@ -217,58 +214,6 @@ def apply_over_axes(func: Any, a: Any, axes: Any) -> Any:
     return result
 
 
-# Outside the real domain, the complex branch.
-
-
-def _complex_where(outside: Any, x: Any) -> Any:
-    """A real argument that leaves the domain anywhere, as a complex one."""
-    x = array(x)
-    return x + 0j if x.dtype.kind != "c" and np.any(outside(primal(x))) else x
-
-
-def _negative(x: Any) -> Any:
-    return x < 0
-
-
-def _beyond_one(x: Any) -> Any:
-    return np.absolute(x) > 1
-
-
-def _scimath(function: Any, ufunc: Any, outside: Any) -> None:
-    register(Formula(function, lambda x: ufunc(_complex_where(outside, x))))
-
-
-_scimath(np.emath.sqrt, np.sqrt, _negative)
-_scimath(np.emath.log, np.log, _negative)
-_scimath(np.emath.log2, np.log2, _negative)
-_scimath(np.emath.log10, np.log10, _negative)
-_scimath(np.emath.arctanh, np.arctanh, _beyond_one)
-
-
-def _arc_partial(x: Any) -> Any:
-    return 1 / chord(_complex_where(_beyond_one, x))
-
-
-@tangent_rule(np.emath.arcsin)
-def arcsin(y: Any, x: Any, *, dx: Tangent) -> Tangent:
-    return dx * at_edge(dx.perturbation, _arc_partial, x)
-
-
-@tangent_rule(np.emath.arccos)
-def arccos(y: Any, x: Any, *, dx: Tangent) -> Tangent:
-    return dx * -at_edge(dx.perturbation, _arc_partial, x)
-
-
-@formula(np.emath.logn, active="n x")
-def logn(n: Any, x: Any) -> Any:
-    return np.log(_complex_where(_negative, x)) / np.log(_complex_where(_negative, n))
-
-
-@formula(np.emath.power)
-def power(x: Any, p: Any) -> Any:
-    return np.power(_complex_where(_negative, x), array(p) * 1.0)
-
-
 # The modified Bessel function.
 
 _COSINES = np.cos((np.arange(64) + 0.5) * (math.pi / 128))
@@ -285,59 +230,6 @@ def i0(y: Any, x: Any, *, dx: Tangent) -> Tangent:
     """
     terms = np.sinh(np.expand_dims(x, -1) * _COSINES) * _COSINES
     return dx * (np.sum(terms, axis=-1) / 64.0)
-
-
-# Padding.
-
-
-def _pairs(x: Any, ndim: int) -> Any:
-    """(before, after) for each axis."""
-    return np.broadcast_to(x, (ndim, 2))
-
-
-_STATISTICS: dict[str, Any] = {"mean": np.mean, "maximum": np.max, "minimum": np.min, "median": np.median}
-_COPYING = ("edge", "reflect", "symmetric", "wrap")
-
-
-@formula(np.pad, active="array constant_values end_values")
-def pad(array: Any, pad_width: Any, mode: Any = "constant", **options: Any) -> Any:
-    """Axis by axis, as NumPy does, so that corners are padded from what has been padded before."""
-    if callable(mode):
-        raise errors.unsupported(np.pad, "with a function of your own it writes into plain arrays", [array.shape])
-    if isinstance(pad_width, dict):
-        widths = np.zeros((array.ndim, 2), np.intp)
-        for axis, width in pad_width.items():
-            widths[axis] = width
-    else:
-        widths = _pairs(pad_width, array.ndim)
-    ends = _pairs(fused(options.get("constant_values" if mode == "constant" else "end_values", 0.0)), array.ndim)
-    lengths = _pairs(options.get("stat_length"), array.ndim)
-    result = array
-    for axis, (before, after) in enumerate((int(a), int(b)) for a, b in widths):
-        n = array.shape[axis]
-        if mode in _COPYING and options.get("reflect_type") != "odd":
-            result = np.take(result, np.pad(np.arange(n), (before, after), mode), axis=axis)
-            continue
-        if mode in _COPYING:  # NumPy's own padding of the unit matrix says what each entry is the sum of
-            unit = np.pad(np.eye(n), ((before, after), (0, 0)), mode, **options)
-            result = np.moveaxis(np.tensordot(unit, result, (1, axis)), 0, axis)
-            continue
-        sides = []
-        for side, (width, at) in enumerate(((before, 0), (after, n - 1))):
-            shape = (*result.shape[:axis], width, *result.shape[axis + 1 :])
-            edge = result[along(axis, array.ndim, slice(at, at + 1))]
-            if mode == "linear_ramp":
-                t = np.reshape(np.arange(width) / max(width, 1), [-1 if i == axis else 1 for i in range(array.ndim)])
-                ramp = ends[axis, side] * (1 - t) + edge * t
-                sides.append(np.flip(ramp, axis) if side else ramp)
-            elif mode in _STATISTICS:
-                length = n if lengths[axis, side] is None else min(int(lengths[axis, side]), n)
-                chunk = result[along(axis, array.ndim, slice(n - length, n) if side else slice(0, length))]
-                sides.append(np.broadcast_to(_STATISTICS[mode](chunk, axis=axis, keepdims=True), shape))
-            else:  # constant, or empty, whose entries are nothing in particular
-                sides.append(np.broadcast_to(ends[axis, side], shape))
-        result = np.concatenate([sides[0], result, sides[1]], axis=axis)
-    return result
 
 
 # ``ndarray.clip`` calls a ufunc of its own, which has no public name.

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import functools
 import math
-import string
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +18,8 @@ import numpy as np
 
 from .. import errors
 from ..table import Rule, register
-from ..tangents import ONE, Like, like_of
+from ..tangents import ONE, like_of
+from ..tangents.einsum import LETTERS
 from ..tangents.expression import Tangent, batch_subscripts, matmul_subscripts, normalized
 from ..values import kinds
 from ..values.dual import Dual
@@ -27,7 +27,7 @@ from ..values.kinds import ARRAYS
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused, stripped
 from .call import constant, perturbation_of, refuse_narrowing, tangent_of, wrapped, written
-from .forms import composite, tangent_rule
+from .forms import composite
 
 Letters = tuple[str, str, str]  # of a, of b, of the result
 
@@ -189,7 +189,7 @@ def gufunc_letters(core_a: str, core_b: str, core_out: str) -> Callable[..., Let
             [n for i, n in enumerate(shape) if i not in {normalized(j, len(shape)) for j in place}]
             for shape, place in zip((a, b), places, strict=False)
         ]
-        supply = "".join(c for c in string.ascii_letters if c not in "kmn")
+        supply = "".join(c for c in LETTERS if c not in "kmn")
         batches = batch_subscripts(tuple(kept[0]), tuple(kept[1]), supply)
         # With keepdims the axes of length 1 are put in when the tangent takes the shape of the value.
         places[2] = places[2] if cores[2] else ()
@@ -228,7 +228,7 @@ bilinear(np.linalg.vecdot, "x1 x2 axis", lambda a, b, axis=-1: _vecdot(a, b, axi
 
 
 def _separate(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[str, str]:
-    letters = string.ascii_letters
+    letters = LETTERS
     if len(a) + len(b) > len(letters):
         raise ValueError(f"a product of arrays with {len(a)} and {len(b)} axes: dualdiff has {len(letters)} letters")
     return letters[: len(a)], letters[len(a) : len(a) + len(b)]
@@ -285,9 +285,6 @@ bilinear(np.linalg.tensordot, "x1 x2 axes", tensordot_letters)
 bilinear(np.kron, "a b", kron_letters)
 
 
-# Any number of factors.
-
-
 # Products of vectors.
 
 
@@ -314,54 +311,3 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
 @composite(np.linalg.cross)
 def linalg_cross(x1: Any, x2: Any, axis: int = -1) -> Any:
     return cross(x1, x2, axis=axis)
-
-
-@tangent_rule(np.convolve)
-def convolve(y: Any, a: Any, v: Any, mode: Any = "full", *, da: Tangent, dv: Tangent) -> Tangent:
-    """yₘ = Σᵢ aᵢ vₘ₋ᵢ, of which "same" and "valid" keep the middle."""
-    n, m = np.size(a), np.size(v)
-    start = _start(y, n, m, (min(n, m) - 1) // 2)
-    return _part_of_convolution(y, da, v, start) + _part_of_convolution(y, dv, a, start)
-
-
-@tangent_rule(np.correlate)
-def correlate(y: Any, a: Any, v: Any, mode: Any = "valid", *, da: Tangent, dv: Tangent) -> Tangent:
-    """Convolution with the second factor conjugated and backwards."""
-    n, m = np.size(a), np.size(v)
-    start = _start(y, n, m, (min(n, m) - 1) // 2 if n >= m else n // 2)
-    reverse = slice(None, None, -1)
-    w, dw = conj(np.atleast_1d(as_array(v)))[reverse], dv.conj().reshape((m,))[reverse]
-    return _part_of_convolution(y, da, w, start) + _part_of_convolution(y, dw, a, start)
-
-
-def _start(y: Any, n: int, m: int, same: int) -> int:
-    """Where ``y`` begins in the full convolution; its length tells the mode."""
-    length = y.shape[0]
-    return 0 if length == n + m - 1 else same if length == max(n, m) else min(n, m) - 1
-
-
-def _part_of_convolution(y: Any, da: Tangent, v: Any, start: int) -> Tangent:
-    if not da:
-        return da
-    v = np.atleast_1d(as_array(v))
-    shape = da.shape
-    n, m, length = math.prod(shape), v.shape[0], y.shape[0]
-
-    def apply(block: Any) -> Any:
-        block = block.reshape(block.shape[0], n)
-        return _rows(lambda row: np.convolve(row, v)[start : start + length], block, length)
-
-    def transpose(block: Any) -> Any:
-        k = block.shape[0]
-        before, after = np.zeros((k, start), block.dtype), np.zeros((k, n + m - 1 - start - length), block.dtype)
-        full = np.concatenate([before, block, after], axis=1)
-        return _rows(lambda row: np.correlate(row, conj(v), "valid"), full, n).reshape(k, *shape)
-
-    return da.map(apply, transpose, Like(y.shape, y.dtype))
-
-
-def _rows(f: Callable[[Any], Any], block: Any, length: int) -> Any:
-    """``f`` of every row, which it makes ``length`` long."""
-    if not block.shape[0]:
-        return np.zeros((0, length), block.dtype)
-    return np.stack([f(block[i]) for i in range(block.shape[0])])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import math
-import string
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import errors
+from ..tangents.einsum import LETTERS
 from ..tangents.expression import Tangent, normalized
 from ..values.levels import innermost, value_of
 from ..values.objects import carries
@@ -139,7 +139,7 @@ def _to_plain(term: str, shape: tuple[int, ...], plain: str) -> Callable[[Any, i
 
 def _view(x: Any, subscripts: str, term: str, target: str, **options: Any) -> Callable[[Any], Any]:
     # einsum itself, for its diagonals can be written through, and those of np.diagonal cannot.
-    k = next(c for c in string.ascii_letters if c not in term)
+    k = next(c for c in LETTERS if c not in term)
     return lambda block: np.einsum(f"{k}{term}->{k}{target}", block)
 
 
@@ -167,7 +167,7 @@ def _spelled_out(subscripts: str, shapes: tuple[tuple[int, ...], ...]) -> tuple[
     if not arrow:
         plain = inputs.replace("...", "").replace(",", "")
         target = "..." + "".join(sorted(c for c in set(plain) if plain.count(c) == 1))
-    spare = [c for c in string.ascii_letters if c not in subscripts]
+    spare = [c for c in LETTERS if c not in subscripts]
     spans = [len(shape) - len(term.replace("...", "")) for term, shape in zip(terms, shapes, strict=True)]
     widest = max(span if "..." in term else 0 for term, span in zip(terms, spans, strict=True))
     if widest > len(spare):
@@ -204,4 +204,4 @@ _EINSUM_VIEW = View(
 )
 
 
-LABELS = string.ascii_uppercase + string.ascii_lowercase
+LABELS = LETTERS[26:] + LETTERS[:26]

@@ -164,9 +164,19 @@ class Rearranging(Rule):
 
     def __init__(self, function: Any, data: tuple[int, ...]) -> None:
         super().__init__(function)
-        self.names = tuple(inspect.signature(function).parameters)
-        self.active = tuple(self.names[place] for place in data)
-        self.data = (*data, *self.active)
+        self.places = data
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(inspect.signature(self.function).parameters)
+
+    @functools.cached_property
+    def active(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(self.names[place] for place in self.places)
+
+    @functools.cached_property
+    def data(self) -> tuple[Any, ...]:
+        return (*self.places, *self.active)
 
     def __call__(self, *args: Any, out: Any = None, **kwargs: Any) -> Any:
         if "out" in self.names[: len(args)]:
@@ -265,9 +275,18 @@ class View(Rule):
         super().__init__(function)
         self.batched = batched
         self.once = once
-        self.names = tuple(inspect.signature(function).parameters)
-        self.name = self.names[0]
-        self.active = (self.name,)
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(inspect.signature(self.function).parameters)
+
+    @property
+    def name(self) -> str:
+        return self.names[0]
+
+    @property
+    def active(self) -> tuple[str, ...]:  # type: ignore[override]
+        return (self.name,)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not args:

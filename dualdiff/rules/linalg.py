@@ -19,13 +19,13 @@ derivative 0, and no second one.  Columns of Q and rows of R have none from a pi
 from __future__ import annotations
 
 import math
-import string
 from typing import Any
 
 import numpy as np
 
 from .. import errors
 from ..tangents import Like
+from ..tangents.einsum import LETTERS
 from ..tangents.expression import Tangent, normalized
 from ..values.dual import Dual, primal
 from ..values.levels import innermost, value_of
@@ -176,7 +176,7 @@ def multi_dot(arrays: Any, *, out: Any = None) -> Any:
     y = np.linalg.multi_dot(values)
     if perturbation is None:
         return written(np.linalg.multi_dot, out, y)
-    letters = string.ascii_letters
+    letters = LETTERS
     terms = [letters[i : i + 2] for i in range(len(arrays))]
     if len(values) and np.ndim(values[0]) == 1:
         terms[0] = terms[0][1:]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import string
 from typing import Any
 
 import numpy as np
 
 from ..tangents import ONE, Like
+from ..tangents.einsum import LETTERS
 from ..tangents.expression import Tangent, real_dtype
 from ..tangents.gauges import unknown_turns
 from ..values.dual import primal
@@ -41,14 +41,14 @@ def diagonal(da: Tangent) -> Tangent:
 
 def trace_of_product(a: Any, db: Tangent) -> Tangent:
     """Σ aᵢⱼ ḃⱼᵢ over the last two axes."""
-    letters = string.ascii_letters[: db.ndim]
+    letters = LETTERS[: db.ndim]
     batch, i, j = letters[:-2], letters[-2], letters[-1]
     return db.contract(f"{batch}{i}{j},{batch}{j}{i}->{batch}", a)
 
 
 def weighted_sum(da: Tangent, weights: Any, axes: tuple[int, ...]) -> Tangent:
     """Σ weights · ȧ over some axes, of which all are left."""
-    letters = string.ascii_letters[: da.ndim]
+    letters = LETTERS[: da.ndim]
     kept = "".join(c for i, c in enumerate(letters) if i not in axes)
     return da.contract(f"{letters},{letters}->{kept}", weights)
 

@@ -38,8 +38,11 @@ class Reduction(Rule):
         super().__init__(function)
         self.rule = rule
         self.short = short  # (Dual, axis) -> result, for the call without any other argument
-        self.names = tuple(inspect.signature(function).parameters)
         self.widens = function in _WIDENING
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(inspect.signature(self.function).parameters)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.short is not None and args and type(args[0]) is Dual:

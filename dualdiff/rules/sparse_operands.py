@@ -18,13 +18,7 @@ from .. import errors
 from ..tangents import Like, dtype_of
 from ..values import kinds
 from ..values.dual import Dual
-from .active_matrices import scaled
-
-
-def is_sparse(x: Any) -> bool:
-    """Whether this is a matrix of `scipy.sparse`, which is not imported to find out."""
-    module = sys.modules.get("scipy.sparse")
-    return module is not None and bool(module.issparse(x))
+from .matrix_entries import is_sparse
 
 
 def operated(symbol: str, x: Dual, matrix: Any, reflected: bool) -> Any:
@@ -35,7 +29,9 @@ def operated(symbol: str, x: Dual, matrix: Any, reflected: bool) -> Any:
     if symbol == "@" or (symbol == "*" and _is_matrix(matrix) and x.ndim):
         return _product(x, matrix, reflected)
     if not x.ndim and len(matrix.shape) == 2 and (symbol == "*" or (symbol == "divide" and reflected)):
-        return scaled(matrix, x, symbol != "*")
+        from .active_matrices import active  # of which most programs have none
+
+        return active(matrix) * x if symbol == "*" else active(matrix) / x
     shown = f"A {symbol} x" if reflected else f"x {symbol} A"
     raise errors.UnsupportedFunction(
         f"{shown} of a scipy.sparse {type(matrix).__name__} and a Dual of shape {x.shape} has no derivative rule.\n"

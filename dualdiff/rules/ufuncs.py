@@ -1,15 +1,12 @@
-"""Elementwise functions: partials, and the short way through one operation.
+"""Elementwise functions, declared by their partials: `elementwise`, and `Elementwise`, the rule.
 
-`elementwise` declares; `Elementwise` is the general call with every keyword of a ufunc; `unary_operator` and
-`binary_operators` are the short ways, which run for every ``+`` and ``np.sin`` of the user's program.
+The rule's own call takes every keyword of a ufunc; without any, and for ``+``, a call goes the short way: operators.py.
 """
 
 from __future__ import annotations
 
-import contextvars
 import functools
 import inspect
-import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -17,24 +14,19 @@ import numpy as np
 
 from .. import errors
 from ..table import RULES, Rule, register
-from ..tangents import ONE, Perturbation, Trivial, like_of
+from ..tangents import Perturbation, Trivial, like_of
 from ..tangents.expression import Tangent
-from ..values import foreign, kinds
 from ..values import storage as shared
 from ..values.dual import Dual
-from ..values.entries import refuse_complex
-from ..values.kinds import ARRAYS, OTHERS
 from ..values.levels import duals_in, innermost, value_of
-from ..values.objects import fused, stripped
+from ..values.objects import stripped
 from .call import NUMBERS, number, perturbation_of, refuse_narrowing, tangent_of, wrapped
-from .sparse_operands import operated
+from .edges import at_edge
+from .operators import binary_operators, either, unary_operator
 from .ufunc_methods import UfuncMethods
 
 REAL_LINE = (-np.inf, np.inf)
-_SCALARS = frozenset({np.float64, np.float32})
-_SHIFTS = frozenset({np.float64, np.float32, np.ndarray, float})
 _OBJECT = np.dtype(object)
-_FLOAT64 = np.dtype(np.float64)
 
 
 def elementwise(
@@ -90,7 +82,7 @@ class Elementwise(UfuncMethods, Rule):
         if short and len(partials) == 1:
             self.plain_call = unary_operator(self, function)
         elif short and len(partials) == 2:
-            self.plain_call = _either(*binary_operators(function, self))
+            self.plain_call = either(*binary_operators(function, self))
 
     def __call__(self, *args: Any, out: Any = None, where: Any = True, **options: Any) -> Any:
         if out is not None or where is not True:
@@ -241,179 +233,3 @@ def over_hypotenuse(a: Any, b: Any) -> Any:
 def _empty_like(y: Dual) -> Dual:
     value = np.empty_like(y.value)
     return Dual(value, y.perturbation.zeros(value), y.perturbation)
-
-
-def unary_operator(rule: Elementwise, apply: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """The function of one argument, the value made by ``apply`` (the ufunc, or Python's operator)."""
-    function, complex_rule, edge = apply, rule.complex_rule, rule.edge
-    partial = _always(rule.partials[0])
-
-    def call(x: Any) -> Any:
-        if type(x) is not Dual:
-            return rule(x)
-        p = x.perturbation
-        if not p.live:
-            raise errors.escaped(x)
-        value = x.value
-        if complex_rule is not None and np.iscomplexobj(value):
-            return rule.operate(function, x)
-        y = function(value)
-        # at_edge may change what p is, so p.scale is looked up after it.
-        slope = at_edge(p, partial, y, value) if edge else partial(y, value)
-        return Dual(y, p.scale(slope, x.tangent, slope is not y and slope is not value), p)
-
-    return call
-
-
-def binary_operators(
-    apply: Callable[[Any, Any], Any], rule: Elementwise
-) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """``self · other`` and ``other · self`` for a Dual ``self``, the value made by ``apply``."""
-    of_a, of_b = (_always(partial) for partial in rule.partials)
-    edge, power = rule.edge, rule.function is np.power
-    one, other_one = rule.partials
-    trivial = type(one) is Trivial and type(other_one) is Trivial
-    symbol = "*" if rule.function is np.multiply else rule.function.__name__
-
-    def forward(self: Dual, other: Any) -> Any:
-        p = self.perturbation
-        if not p.live:
-            raise errors.escaped(self)
-        kind = type(other)
-        if kind is float or kind is int:
-            a = self.value
-            y = apply(a, other)
-            if one is ONE:
-                return _shifted(y, self, p)
-            if power and kind is int and other > 0:  # x**2 and its kin have no edge
-                slope = a + a if other == 2 else of_a(y, a, other)
-            else:
-                slope = at_edge(p, of_a, y, a, other) if edge else of_a(y, a, other)
-            return Dual(y, p.scale(slope, self.tangent, slope is not y and slope is not a), p)
-        if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
-            a = self.value
-            y = apply(a, other)
-            if one is ONE and _alike(y, a):
-                return _shifted(y, self, p)
-            other = p.keep(other)
-            slope = at_edge(p, of_a, y, a, other) if edge else of_a(y, a, other)
-            return Dual(y, p.combine(((slope, self.tangent),), y, (y, a, other)), p)
-        if kind is Dual and other.perturbation is p:
-            a, b = self.value, other.value
-            y = apply(a, b)
-            if trivial:
-                return Dual(y, p.combine(((one, self.tangent), (other_one, other.tangent)), y), p)
-            if edge:
-                slopes = at_edge(p, of_a, y, a, b), at_edge(p, of_b, y, a, b)
-                return Dual(y, p.combine(((slopes[0], self.tangent), (slopes[1], other.tangent)), y, (y, a, b)), p)
-            if self is other:  # x * x
-                return Dual(y, p.scale(of_a(y, a, b) + of_b(y, a, b), self.tangent, True), p)
-            return Dual(y, p.combine(((of_a(y, a, b), self.tangent), (of_b(y, a, b), other.tangent)), y, (y, a, b)), p)
-        if kind is complex or kind is np.complex128:
-            refuse_complex(self, sys._getframe(1))
-        if kind in OTHERS and one is ONE and kinds.type_of(other) in _SHIFTS:  # in place of one of the kinds above
-            y = apply(self.value, other)
-            if kinds.is_python_float(other) or _alike(y, self.value):
-                return _shifted(y, self, p)
-        known = _operand(other)
-        if known is NotImplemented:
-            return operated(symbol, self, other, reflected=False)
-        return rule.operate(apply, self, known)
-
-    def reflected(self: Dual, other: Any) -> Any:
-        p = self.perturbation
-        if not p.live:
-            raise errors.escaped(self)
-        kind = type(other)
-        if kind is float or kind is int:
-            b = self.value
-            y = apply(other, b)
-            if other_one is ONE:
-                return _shifted(y, self, p)
-            slope = at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b)
-            return Dual(y, p.scale(slope, self.tangent, slope is not y and slope is not b), p)
-        if kind in _SCALARS or (kind is np.ndarray and other.dtype is not _OBJECT):
-            b = self.value
-            y = apply(other, b)
-            if other_one is ONE and _alike(y, b):
-                return _shifted(y, self, p)
-            other = p.keep(other)
-            slope = at_edge(p, of_b, y, other, b) if edge else of_b(y, other, b)
-            return Dual(y, p.combine(((slope, self.tangent),), y, (y, other, b)), p)
-        if kind is complex or kind is np.complex128:
-            refuse_complex(self, sys._getframe(1))
-        if kind in OTHERS and other_one is ONE and kinds.type_of(other) in _SHIFTS:
-            y = apply(other, self.value)
-            if kinds.is_python_float(other) or _alike(y, self.value):
-                return _shifted(y, self, p)
-        known = _operand(other)
-        if known is NotImplemented:
-            return operated(symbol, self, other, reflected=True)
-        return rule.operate(apply, known, self)
-
-    return forward, reflected
-
-
-def _alike(y: Any, a: Any) -> bool:
-    """Whether both are arrays in memory, of one shape and dtype."""
-    return type(y) in ARRAYS and type(a) in ARRAYS and y.shape == a.shape and y.dtype is a.dtype
-
-
-def _shifted(y: Any, x: Dual, p: Perturbation) -> Dual:
-    """``x + 1`` or ``x - 1``: the tangent of x, which no buffer may hold while it is shared (see storage.anchor)."""
-    if x.storage is not None and not p.immutable:
-        return Dual(y, p.scale(ONE, x.tangent), p)
-    result = Dual(y, p.current(x.tangent) if p.renews else x.tangent, p)
-    result.shares = x.shares = True
-    return result
-
-
-def at_edge(perturbation: Perturbation, partial: Callable[..., Any], *args: Any) -> Any:
-    """A partial that may be infinite: without NumPy's warning, but the perturbation is told."""
-    try:
-        return _raising.copy().run(partial, *args)
-    except (FloatingPointError, ZeroDivisionError, OverflowError):
-        perturbation.expect_infinity()
-        return quietly(
-            partial, *(kinds.as_scalar(arg, _FLOAT64) if kinds.is_python_float(arg) else arg for arg in args)
-        )
-
-
-def quietly(function: Callable[..., Any], *args: Any) -> Any:
-    """Call a function without NumPy's warnings."""
-    return _silent.copy().run(function, *args)
-
-
-# NumPy keeps its error state in the context: in a copy of one of these it holds for one call, and an interrupt cannot
-# leave it behind.  Half the time of np.errstate.
-_raising, _silent = contextvars.Context(), contextvars.Context()
-AT_EDGE = contextvars.ContextVar("AT_EDGE", default=False)  # whether errors are raised by `at_edge`, not by the user
-_raising.run(AT_EDGE.set, True)
-_raising.run(np.seterr, divide="raise", over="raise", invalid="raise", under="ignore")
-_silent.run(np.seterr, all="ignore")
-
-
-def _either(forward: Callable[..., Any], reflected: Callable[..., Any]) -> Callable[[Any, Any], Any]:
-    def call(a: Any, b: Any) -> Any:
-        return (
-            forward(a, b) if type(a) is Dual else reflected(b, a) if type(b) is Dual else forward(number(a), number(b))
-        )
-
-    return call
-
-
-def _always(partial: Any) -> Callable[..., Any]:
-    return (lambda *_: partial) if type(partial) is Trivial else partial
-
-
-def _operand(other: Any) -> Any:
-    """An operand that the short ways do not know, or NotImplemented if it has operators of its own."""
-    if isinstance(other, (list, tuple)) or (isinstance(other, np.ndarray) and other.dtype is _OBJECT):
-        return number(other)
-    if hasattr(other, "__dual__"):  # a Variable
-        return other.__dual__()
-    if isinstance(other, np.ndarray):
-        return fused(other)
-    if other is None or isinstance(other, (str, bytes)) or getattr(other, "__array_ufunc__", True) is None:
-        return NotImplemented
-    return NotImplemented if foreign.defers(other) or foreign.is_no_operand(other) else number(other)

@@ -34,19 +34,20 @@ class Passive(Rule):
 
     form = "passive"
 
-    def __init__(self, function: Any) -> None:
-        super().__init__(function)
-        self.from_out: list[str] = []  # parameters from ``out`` on, which may be given by position
-        if not isinstance(function, np.ufunc):  # whose out= NumPy names before it comes here
+    @functools.cached_property
+    def from_out(self) -> tuple[int, list[str]]:
+        """Where ``out`` stands among the parameters, and those from it on, which may be given by position."""
+        if not isinstance(self.function, np.ufunc):  # whose out= NumPy names before it comes here
             with contextlib.suppress(TypeError, ValueError):
-                names = list(inspect.signature(function).parameters)
-                self.before_out = names.index("out")
-                self.from_out = names[self.before_out :]
+                names = list(inspect.signature(self.function).parameters)
+                return names.index("out"), names[names.index("out") :]
+        return 0, []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if self.from_out and len(args) > self.before_out:
-            kwargs |= dict(zip(self.from_out, args[self.before_out :], strict=False))
-            args = args[: self.before_out]
+        before_out, from_out = self.from_out
+        if from_out and len(args) > before_out:
+            kwargs |= dict(zip(from_out, args[before_out:], strict=False))
+            args = args[:before_out]
         return self._plain(self.function, args, kwargs)
 
     def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> None:

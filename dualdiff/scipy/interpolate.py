@@ -9,7 +9,8 @@ axis, no extrapolation), and the one on the left for `interp1d` otherwise.  A fi
 or carries its own derivative; where the value is nan, so is the derivative.  "nearest", "previous" and "next" copy
 values: their derivative in the points is 0.
 
-    piecewise_polynomials.py   PPoly, CubicSpline, CubicHermiteSpline, PchipInterpolator, Akima1DInterpolator
+    piecewise_polynomials.py   PPoly
+    cubic_interpolants.py      CubicSpline, CubicHermiteSpline, PchipInterpolator, Akima1DInterpolator
     bsplines.py                BSpline, make_interp_spline
 """
 
@@ -27,17 +28,9 @@ from ..tangents.expression import normalized
 from ..values.levels import duals_in
 from ..values.objects import fused, stripped
 from .bsplines import BSpline, evaluate, make_interp_spline, through_points
+from .cubic_interpolants import Akima1DInterpolator, CubicHermiteSpline, CubicSpline, PchipInterpolator
 from .forms import composite, double, enter
-from .piecewise_polynomials import (
-    Akima1DInterpolator,
-    CubicHermiteSpline,
-    CubicSpline,
-    PchipInterpolator,
-    PPoly,
-    on_axis,
-    spread,
-    undefined,
-)
+from .piecewise_polynomials import PPoly, on_axis, spread, undefined
 
 __all__ = [
     "Akima1DInterpolator",

@@ -19,7 +19,8 @@ import scipy.sparse
 import scipy.sparse.linalg
 
 from .. import errors
-from ..rules.active_matrices import ActiveMatrix, active, is_matrix, numbered, refusal, taken
+from ..rules.active_matrices import ActiveMatrix, active, is_matrix, taken
+from ..rules.matrix_entries import numbered
 from ..values.objects import carries, fused
 from .sparse_systems import Factors, solution
 
@@ -208,6 +209,17 @@ def spilu(A: Any, *args: Any, **kwargs: Any) -> Factors:
     if isinstance(A, ActiveMatrix):
         raise refusal(scipy.sparse.linalg.spilu, (A,))
     return Factors(scipy.sparse.linalg.spilu(A, *args, **kwargs), A)
+
+
+def refusal(function: Callable[..., Any], args: Any) -> errors.UnsupportedFunction:
+    """The error of a function of SciPy that has no rule for such a matrix."""
+    shapes = [x.shape for x in args if isinstance(x, ActiveMatrix)]
+    return errors.UnsupportedFunction(
+        f"{errors.name_of(function)} has no derivative rule for a sparse matrix whose entries carry derivatives "
+        f"(here of shape {shapes[0] if shapes else '()'}).\n"
+        "  A.toarray() is a dense array, for dualdiff.scipy.linalg and NumPy; to treat it as a constant make it of "
+        "dualdiff.stop_gradient(data)."
+    )
 
 
 # What adapted functions call.

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..rules.active_matrices import ActiveMatrix, sparse
+from ..rules.active_matrices import ActiveMatrix
 from ..rules.call import tangent_of, wrapped
+from ..rules.matrix_entries import sparse
 from ..rules.sparse_operands import SparseProduct
 from ..tangents import Like, dtype_of
 from ..tangents.expression import Tangent

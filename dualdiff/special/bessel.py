@@ -18,8 +18,8 @@ import scipy.special as sc
 from scipy.special import _ufuncs
 
 from .. import errors
-from ..rules.elementwise_functions import WholeTangent
 from ..rules.ufuncs import REAL_LINE, unknown
+from ..rules.whole_tangents import WholeTangent
 from ..table import RULES, register
 from ..tangents.expression import Tangent
 from .forms import edged

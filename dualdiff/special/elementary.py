@@ -10,7 +10,8 @@ import scipy.special as sc
 from scipy.special import _ufuncs
 
 from .. import errors
-from ..rules.ufuncs import REAL_LINE, at_edge, over_hypotenuse, unknown, with_partials
+from ..rules.edges import at_edge
+from ..rules.ufuncs import REAL_LINE, over_hypotenuse, unknown, with_partials
 from ..rules.without_derivatives import passive
 from ..tangents.expression import Tangent
 from .forms import boxcox_exponent, chosen, edged, exprel_slope, log1p_over, polynomial, whole

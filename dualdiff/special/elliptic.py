@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..rules.elementwise_functions import WholeTangent
+from ..rules.whole_tangents import WholeTangent
 from ..table import register
 from ..tangents.expression import Tangent
 from .forms import chosen, edged, polynomial

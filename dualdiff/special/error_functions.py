@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..rules.ufuncs import REAL_LINE, at_edge
+from ..rules.edges import at_edge
+from ..rules.ufuncs import REAL_LINE
 from ..rules.without_derivatives import refused
 from ..tangents.expression import Tangent
 from .forms import chosen, edged, gaussian, whole

@@ -15,8 +15,8 @@ import numpy as np
 import scipy.special as sc
 from scipy.special import _ufuncs
 
-from ..rules.elementwise_functions import WholeTangent
 from ..rules.ufuncs import elementwise, unknown, with_partials
+from ..rules.whole_tangents import WholeTangent
 from ..table import register
 from ..tangents import Trivial
 from ..tangents.single import Single

@@ -16,7 +16,8 @@ import scipy
 import scipy.special as sc
 
 from .. import errors
-from ..rules.ufuncs import at_edge, unknown
+from ..rules.edges import at_edge
+from ..rules.ufuncs import unknown
 from ..rules.without_derivatives import refused
 from ..tangents.expression import Tangent
 from ..tangents.structural_zeros import plain

@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..adapting.calls import method
-from ..rules.sparse_operands import is_sparse, times
+from ..rules.matrix_entries import is_sparse
+from ..rules.sparse_operands import times
 from ..values import kinds
 from .dependence import REFUSED_METHODS
 from .record import StagingRefused

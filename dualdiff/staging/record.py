@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import StagingRefused as StagingRefused
-from ..rules.ufuncs import AT_EDGE
+from ..rules.edges import AT_EDGE
 from ..values import kinds
 from .places import users_line
 

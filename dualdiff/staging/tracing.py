@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from ..rules.ufuncs import AT_EDGE
+from ..rules.edges import AT_EDGE
 from ..values.dual import Dual
 from .dependence import (
     ABOUT,

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import blocks
+from . import blocks, muting
 
 _levels = itertools.count(1)
 
@@ -102,6 +102,14 @@ class Perturbation:
         With ``held``, an array that is none of these was made for this call, and its memory may be used.
         """
         raise NotImplementedError
+
+    def plus(self, a: Any, b: Any, like: Any) -> Any:
+        """`combine` of a sum."""
+        return self.combine(((ONE, a), (ONE, b)), like)
+
+    def minus(self, a: Any, b: Any, like: Any) -> Any:
+        """`combine` of a difference."""
+        return self.combine(((ONE, a), (MINUS_ONE, b)), like)
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         """`combine` of one term whose result has the shape and dtype of the tangent: nothing to broadcast or cast.
@@ -214,6 +222,12 @@ class Perturbation:
     def separate(self, result: Any, tangents: Any) -> None:
         """Give a result (a Dual, or a tuple of them) a tangent of its own if it shares memory with one of these."""
 
+    def refuse(self, text: str) -> None:
+        """An error with this text says that a derivative would be lost: for the case that it is swallowed."""
+        self.refused = text
+        if self.live is True:
+            muting.mute()
+
     def present(self, dual: Any) -> Any:
         """A result of this perturbation as its users see it."""
         return dual
@@ -264,3 +278,9 @@ class Perturbation:
     def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
         """``total[index] += cotangent`` for a basic index."""
         raise NotImplementedError
+
+    def placed(self, shape: tuple[int, ...], cotangent: Any, dtype: Any, index: Any) -> Any:
+        """The cotangent of an array that has another where a basic index takes it, and else nothing."""
+        total = self.nothing(shape, cotangent, dtype)
+        self.add_at(total, index, cotangent)
+        return total

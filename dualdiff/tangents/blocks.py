@@ -12,11 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.indexing import is_basic
 from ..values.kinds import ARRAYS, as_array
 
 _ALL = slice(None)
 _add_reduce = np.add.reduce
+_ndarray = np.ndarray
+_FLOAT64 = np.dtype(np.float64)
+_MOST_NUMBERS = 1000  # that are remembered as arrays
 
 
 class Chosen:
@@ -33,6 +37,7 @@ class Chosen:
 
 
 _settled = False
+FEW_BYTES = 2**16  # so many are below the threshold
 
 
 def settle_allocator(nbytes: int) -> None:
@@ -44,7 +49,7 @@ def settle_allocator(nbytes: int) -> None:
     1000 inputs in a fresh process: 18 -> 4.1 ms (`compare_modes`, one BLAS thread).
     """
     global _settled
-    if nbytes > 2**16 and not _settled:
+    if nbytes > FEW_BYTES and not _settled:
         _settled = True
         np.empty(31 * 2**20, np.uint8)  # never touched; glibc's own bound is 32 MB
 
@@ -71,6 +76,23 @@ def copied(array: Any) -> Any:
         if isinstance(array, np.ndarray) or type(array) in ARRAYS or hasattr(array, "perturbation")
         else array.copy()
     )
+
+
+_numbers: dict[Any, Any] = {}
+
+
+def times_number(number: Any, array: Any) -> Any:
+    """``number * array`` of a Python number, which NumPy takes as an array of no axes in half the time."""
+    if type(array) is not _ndarray or array.dtype is not _FLOAT64:
+        return number * array
+    operand = _numbers.get(number)
+    if operand is None:
+        operand = np.array(float(number))
+        if number and number == number:  # 0.0 is -0.0 to a dict, and nan never found again
+            if len(_numbers) >= _MOST_NUMBERS:
+                _numbers.clear()
+            _numbers[number] = operand
+    return operand * array
 
 
 def get(block: Any, index: Any) -> Any:
@@ -128,6 +150,32 @@ def plain(value: Any) -> Any:
     while hasattr(value, "perturbation"):
         value = value.value
     return value
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether an array is not calculated yet."""
+    return hasattr(value, "__dask_graph__")
+
+
+def has_nan(block: Any) -> bool:
+    """Whether a block of results has a NaN: a structural zero may have met an infinite partial."""
+    if type(block) is not np.ndarray:
+        block = plain(block)
+        if type(block) in kinds.OTHERS:
+            return bool(block.has_nan())
+        if is_lazy(block):
+            return True  # not calculated yet, and not to be calculated for a question
+        if type(block) is not np.ndarray:
+            return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
+    if block.dtype.char in "df":
+        # A sum of squares is NaN if and only if an entry is, and so is the largest entry.  The first is quicker for
+        # few entries; for many, BLAS would wake its threads.
+        if block.size > 4096:
+            probe = np.maximum.reduce(block, axis=None)
+        else:
+            probe = block.dot(block) if block.ndim == 1 else np.vdot(block, block)
+        return bool(probe != probe)
+    return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
 
 
 def expand(block: Any, ndim: int) -> Any:

@@ -24,6 +24,7 @@ _BOOL = np.dtype(bool)
 _FLOAT64 = np.dtype(np.float64)
 _float64 = np.float64
 _ndarray = np.ndarray
+_IN_MEMORY = frozenset({np.ndarray, np.float64})
 
 
 def product(partial: Any, cotangent: Any) -> Any:
@@ -96,6 +97,20 @@ class Dense(Perturbation):
         if ndim and 0 != total.nbytes == self.k * like.nbytes and total.dtype is like.dtype:
             return total
         return _conform(total, like, self.k)
+
+    def plus(self, a: Any, b: Any, like: Any) -> Any:
+        if a.ndim == b.ndim and self.identity is None and type(like) in _IN_MEMORY:
+            total = a + b
+            if total.dtype is like.dtype:
+                return total
+        return self.combine(((ONE, a), (ONE, b)), like)
+
+    def minus(self, a: Any, b: Any, like: Any) -> Any:
+        if a.ndim == b.ndim and self.identity is None and type(like) in _IN_MEMORY:
+            total = a - b
+            if total.dtype is like.dtype:
+                return total
+        return self.combine(((ONE, a), (MINUS_ONE, b)), like)
 
     def _add_diagonal(self, total: Any, partial: Any) -> None:
         """``total += partial * identity``, which leaves all but one entry of each direction alone."""
@@ -236,6 +251,8 @@ class Quiet(Perturbation):
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         warn_outer(tangent)
         return blocks.silently(super().scale, partial, tangent, made)
+
+    plus, minus = Perturbation.plus, Perturbation.minus
 
     def contract(self, tangent: Any, subscripts: str, operand: Any = None) -> Any:
         return blocks.silently(super().contract, tangent, subscripts, operand)

@@ -16,6 +16,7 @@ from . import blocks
 
 _ndarray = np.ndarray
 _ALL = slice(None)
+LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # that subscripts are made of
 # Entries from which on memory that is written again is worth a question.
 BIG = 4096
 

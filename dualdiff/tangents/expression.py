@@ -9,13 +9,13 @@ Everything is one of the four operations of `dualdiff.tangents.Perturbation`; a 
 from __future__ import annotations
 
 import functools
-import string
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks
+from .einsum import LETTERS
 
 
 class Tangent:
@@ -152,7 +152,7 @@ def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 @functools.lru_cache(maxsize=1024)
 def matmul_subscripts(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[str, str, str]:
     """Subscripts of ``left @ right`` for two shapes; a batch axis of length 1 that broadcasts has its own letter."""
-    letters = iter(string.ascii_letters)
+    letters = iter(LETTERS)
     summed = next(letters)
     row = next(letters) if len(left) > 1 else ""
     column = next(letters) if len(right) > 1 else ""
@@ -186,7 +186,7 @@ def sum_subscripts(ndim: int, axis: int | tuple[int, ...] | None) -> tuple[str, 
         summed = set(range(ndim))
     else:
         summed = {normalized(a, ndim) for a in (axis if isinstance(axis, tuple) else (axis,))}
-    source = string.ascii_letters[:ndim]
+    source = LETTERS[:ndim]
     target = "".join(letter for i, letter in enumerate(source) if i not in summed)
     return f"{source}->{target}", frozenset(range(ndim)) - summed
 

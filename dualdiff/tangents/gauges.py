@@ -11,7 +11,6 @@ measured by what any motion changes, is nan.
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import numpy as np
@@ -53,6 +52,8 @@ def _turned(block: Any, vectors: Any, free: Any, size: Any, perturbation: Any) -
         return np.zeros(shape, vectors.dtype)
     known = plain(vectors)
     # The same vectors turn alike, wherever they come from; others on their own.
+    import zlib
+
     rng = np.random.default_rng(zlib.crc32(known.tobytes()) if type(known) is np.ndarray else known.size)
     if turn is MOVED:
         return (_random(rng, shape, vectors.dtype) * (columns * length)).astype(vectors.dtype)

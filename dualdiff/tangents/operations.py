@@ -115,6 +115,54 @@ class Combine(Node):
         self.terms = tuple((copy if partial is array else partial, parent) for partial, parent in self.terms)
 
 
+class Scale(Combine):
+    """partial · tangent of its shape and dtype"""
+
+    __slots__ = ()
+
+    def __init__(self, index: int, partial: Any, parent: Node) -> None:
+        self.index = index
+        self.shape = parent.shape
+        self.dtype = parent.dtype
+        self.terms = ((partial, parent),)
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        ((partial, parent),) = self.terms
+        kind = type(partial)
+        if kind in ARRAYS and type(cotangent) in ARRAYS and partial.dtype is not _BOOL:
+            term = partial * cotangent
+        elif partial is MINUS_ONE:
+            term = -cotangent
+        elif kind is float or kind is int:
+            term = blocks.times_number(partial, cotangent)
+        else:
+            term = cotangent if partial is ONE else sweep.kind.times(partial, cotangent)
+        at, found = parent.index, sweep.found
+        if found[at] is None and type(term) in ARRAYS and term.dtype is self.dtype:
+            found[at] = term  # what send() does most often
+        else:
+            sweep.send(parent, term)
+
+
+class Sum(Combine):
+    """The sum or difference of two tangents, of an array"""
+
+    __slots__ = ()
+
+    def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        shape, found = self.shape, sweep.found
+        plain = type(cotangent) in ARRAYS and cotangent.dtype is self.dtype
+        for sign, parent in self.terms:
+            term = cotangent if sign is ONE else -cotangent
+            if parent.shape != shape:
+                term = sweep.kind.summed_to(term, parent.shape)
+            at = parent.index
+            if plain and found[at] is None and parent.dtype is self.dtype:
+                found[at] = term
+            else:
+                sweep.send(parent, term)
+
+
 class ScalarCombine(Combine):
     """Σ partialᵢ · tangentᵢ of float64 scalars with numbers for partials: half of what `Combine` takes"""
 
@@ -262,12 +310,14 @@ class IndexView(View):
         return f"%{self.parent.index}[{', '.join(map(_index, at))}]"
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        parent = self.parent
-        at, total = parent.index, sweep.found[parent.index]
+        parent, found = self.parent, sweep.found
+        at = parent.index
+        total = found[at]
         if type(cotangent) in _PLAIN and cotangent.dtype is parent.dtype and parent.shape:  # most often
             if total is None:
-                sweep.found[at] = total = sweep.kind.nothing(parent.shape, cotangent, parent.dtype)
+                found[at] = sweep.kind.placed(parent.shape, cotangent, parent.dtype, self.at)
                 sweep.owned[at] = 1
+                return
             if sweep.owned[at] and type(total) in ARRAYS:
                 sweep.kind.add_at(total, self.at, cotangent)
                 return

@@ -13,20 +13,17 @@ Source: Griewank & Walther, *Evaluating Derivatives*, ch. 7; Walther, ACM TOMS 3
 from __future__ import annotations
 
 import math
-import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from . import Perturbation, blocks
-from .einsum import terms_of
+from .einsum import LETTERS, terms_of
 from .holding import memory_of
-from .operations import Contract, LinearMap, Node, Pullback
 from .reach import reach
-from .rows import INDEX, Rows, empty, identity, keys_of, matrix_of, same_rows, stacked, starts_of
+from .rows import INDEX, Rows, empty, keys_of, matrix_of, same_rows, stacked, starts_of
 from .sweep import positions_of
-from .tape import Tape
 from .writes import Overwrite
 
 # Entries beyond which a pattern is no longer sparse in any useful sense: half a gigabyte of them.
@@ -123,7 +120,7 @@ class Patterns(Perturbation):
 
     def _chosen(self, rows: Rows, axis: int, like: Any) -> Rows:
         """Entries chosen by their values along an axis: each may be any of them."""
-        letters = string.ascii_letters[: rows.ndim]
+        letters = LETTERS[: rows.ndim]
         merged = self._summed(rows, letters, letters.replace(letters[axis], ""))
         here = (*rows.shape[:axis], 1, *rows.shape[axis + 1 :])
         return self._broadcast(merged.labelled(here, rows.dtype), like.shape).labelled(like.shape, like.dtype)
@@ -274,90 +271,8 @@ class Patterns(Perturbation):
 
     def _expect(self, entries: int) -> None:
         if entries > MOST_ENTRIES:
-            raise _TooManyEntries(entries)
+            raise TooManyEntries(entries)
 
 
-class _TooManyEntries(Exception):
+class TooManyEntries(Exception):
     """A pattern that is to grow beyond what is sparse."""
-
-
-def pattern_of(
-    tape: Tape, inputs: Sequence[Node], outputs: Sequence[Node | None], colour: Callable[[Any], Any]
-) -> list[Rows | None]:
-    """The patterns of the outputs of a recording (None: no entry), the columns those of all inputs in order."""
-    n = sum(math.prod(node.shape) for node in inputs)
-    # What the record keeps a copy of is a constant operand, see `Tape.keep`, if it is none of the arguments.
-    constants = {id(copy) for given, copy in tape.kept.values() if id(memory_of(given)) not in tape.foreign}
-    patterns = Patterns(n, colour, constants)
-    found: dict[int, Any] = {}
-    first = 0
-    for node in inputs:
-        found[node.index] = identity(node.shape, node.dtype, first)
-        first += math.prod(node.shape)
-    steps, last_reader = _needed(tape.nodes, [node for node in outputs if node is not None])
-
-    def tangent_of(node: Node) -> Any:
-        entry = found.get(node.index)
-        return patterns.written(entry) if isinstance(entry, Written) else entry
-
-    rows: Any
-    for node in steps:
-        if node.index in found:
-            continue
-        try:
-            if isinstance(node, Overwrite):
-                before = found.get(node.before.index)
-                item = None if node.item is None else tangent_of(node.item)
-                rows = None if before is None and item is None else Written(node, before, item)
-            elif isinstance(node, Pullback):
-                rows = _dense(node, tangent_of, patterns)
-            else:
-                rows = node.push(tangent_of, patterns)  # type: ignore[arg-type]
-        except _TooManyEntries as error:
-            raise ValueError(
-                f"sparsity: the pattern of {_described(node)} has {error.args[0]:.1e} entries or more, which is not "
-                f"sparse (at most {MOST_ENTRIES:.0e}).\n"
-                "  Use jvp, vjp or jacobian_operator, which need no matrix, or give the pattern of the whole: "
-                "sparse_jacobian(f, pattern=...)."
-            ) from None
-        if rows is not None:
-            found[node.index] = rows
-        for parent in node.sources():
-            if last_reader.get(parent.index) == node.index:
-                found.pop(parent.index, None)
-    return [None if node is None else tangent_of(node) for node in outputs]
-
-
-def _needed(nodes: Sequence[Node], outputs: Sequence[Node]) -> tuple[list[Node], dict[int, int]]:
-    """The nodes that the outputs depend on, in order, and the last of them that reads each."""
-    wanted = {node.index for node in outputs}
-    last_reader = dict.fromkeys(wanted, len(nodes))
-    steps = []
-    for at in range(max(wanted, default=-1), -1, -1):
-        if at in wanted:
-            node = nodes[at]
-            steps.append(node)
-            for parent in node.sources():
-                wanted.add(parent.index)
-                last_reader.setdefault(parent.index, at)
-    return steps[::-1], last_reader
-
-
-def _dense(node: Pullback, tangent_of: Callable[[Node], Any], patterns: Patterns) -> Rows | None:
-    """A rule for reverse mode alone says nothing of its pattern: every output may depend on every input."""
-    given = [rows for parent in node.parents if (rows := tangent_of(parent)) is not None]
-    if not given:
-        return None
-    whole = stacked(given)
-    one = patterns._merged(whole, np.zeros(whole.size, INDEX), np.arange(whole.size), (), node.dtype)
-    return patterns._broadcast(one, node.shape).labelled(node.shape, node.dtype)
-
-
-def _described(node: Node) -> str:
-    if isinstance(node, Contract):
-        what = f"a product or sum, einsum({node.subscripts!r}),"
-    elif isinstance(node, LinearMap):
-        what = f"a linear map of an array of shape {node.parent.shape}"
-    else:
-        what = "an operation"
-    return f"{what} with a result of shape {node.shape}"

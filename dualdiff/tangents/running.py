@@ -21,7 +21,8 @@ from .structural_zeros import Supported, has_nan, repeated
 from .sweep import Sweep
 from .writes import spare_buffers
 
-_ndarray = np.ndarray
+_float64 = np.float64
+_FLOAT64 = np.dtype(np.float64)
 _MOST_SHOWN = 200  # operations in a notebook
 _one = Single()  # the kind of one cotangent, which holds nothing
 
@@ -61,18 +62,24 @@ class Running(Holding):
         n = len(self.nodes)
         if kinds.RUNNING[0]:
             seeds = [(node, kinds.lift(cotangent)) for node, cotangent in seeds]
-        sweep = Sweep(_one if one else Dense(len(seeds[0][1]) if seeds else 0), [None] * n, bytearray(n))
+        found: list[Any] = [None] * n
+        sweep = Sweep(_one if one else Dense(len(seeds[0][1]) if seeds else 0), found, bytearray(n))
         start = 0
         for node, cotangent in seeds:
-            sweep.send(node, cotangent)
-            start = max(start, node.index)
+            at = node.index
+            if found[at] is None and type(cotangent) is _float64 and node.dtype is _FLOAT64:  # of one number, as most
+                found[at] = cotangent
+            else:
+                sweep.send(node, cotangent)
+            if at > start:
+                start = at
         if self.careful:
             for _, cotangent in seeds:
                 warn_outer(cotangent)
             blocks.silently(self._run_back, sweep, start, len(inputs))
         else:
             self._run_back(sweep, start, len(inputs))
-        result: list[Any] = sweep.found[: len(inputs)]
+        result = found  # all that is left of it
         for cotangent in result:
             if cotangent is not None and has_nan(cotangent):
                 result = blocks.silently(self._pull_on_support, seeds, inputs, one)
@@ -89,10 +96,11 @@ class Running(Holding):
 
     def _run_back(self, sweep: Sweep, start: int, n_inputs: int) -> None:
         nodes, found = self.nodes, sweep.found
+        del found[max(start + 1, n_inputs) :]  # which no seed reaches
+        take = found.pop
         for at in range(start, n_inputs - 1, -1):
-            cotangent = found[at]
+            cotangent = take()
             if cotangent is not None:
-                found[at] = None
                 nodes[at].pull(cotangent, sweep)
 
     def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], one: bool) -> list[Any]:

@@ -24,6 +24,7 @@ _float64 = np.float64
 _bool = np.bool_
 _PLAIN = (np.ndarray, np.generic)
 _SCALARS = frozenset({np.float64, np.float32, float})
+_IN_MEMORY = frozenset({np.ndarray, np.float64})
 
 
 class Single(Perturbation):
@@ -71,13 +72,34 @@ class Single(Perturbation):
             return np.broadcast_to(total, like.shape).copy()
         return blocks.copied(total) if borrowed and is_array(total) else total
 
+    def plus(self, a: Any, b: Any, like: Any) -> Any:
+        if type(like) in _IN_MEMORY:
+            total = a + b
+            if total.dtype is like.dtype:
+                return total
+        return self.combine(((ONE, a), (ONE, b)), like)
+
+    def minus(self, a: Any, b: Any, like: Any) -> Any:
+        if type(like) in _IN_MEMORY:
+            total = a - b
+            if total.dtype is like.dtype:
+                return total
+        return self.combine(((ONE, a), (MINUS_ONE, b)), like)
+
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Any:
         kind = type(partial)
         if kind in ARRAYS:
-            small = partial.size <= BIG and partial.dtype is not _BOOL
-            product = partial * tangent if small else _product(partial, tangent, made)
+            dtype = partial.dtype
+            if partial.size <= BIG and dtype is not _BOOL:
+                product = partial * tangent
+                if dtype is tangent.dtype:
+                    return product
+            else:
+                product = _product(partial, tangent, made)
         elif partial is MINUS_ONE:
             return -tangent
+        elif kind is float or kind is int:
+            product = blocks.times_number(partial, tangent)
         elif partial is ONE:
             return tangent if type(tangent) is _float64 else blocks.copied(tangent)
         elif kind is complex:  # in the other order np.float64 would leave Python's complex
@@ -204,7 +226,8 @@ class Single(Perturbation):
             cotangent = cotangent[index[1:]]
         elif not isinstance(cotangent, np.generic) and type(cotangent) not in kinds.OTHERS:
             return np.broadcast_to(as_block(cotangent)[index], (1, *shape))[0]
-        whole = kinds.empty(shape, cotangent.dtype, cotangent)
+        plainly = type(cotangent) in _IN_MEMORY
+        whole = np.empty(shape, cotangent.dtype) if plainly else kinds.empty(shape, cotangent.dtype, cotangent)
         whole[...] = cotangent
         return whole
 
@@ -217,8 +240,17 @@ class Single(Perturbation):
     def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Any:
         return np.zeros(shape, dtype, like=cotangent) if type(cotangent) in kinds.OTHERS else np.zeros(shape, dtype)
 
+    def placed(self, shape: tuple[int, ...], cotangent: Any, dtype: Any, index: Any) -> Any:
+        total = self.nothing(shape, cotangent, dtype)
+        total[index] = cotangent
+        return total
+
     def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
-        total[index] += cotangent
+        if type(total) is type(cotangent) is _ndarray:
+            part = total[index]
+            np.add(part, cotangent, part)  # ``+=`` writes the part back once more
+        else:
+            total[index] += cotangent
 
 
 def _where(selected: Any, tangent: Any) -> Any:

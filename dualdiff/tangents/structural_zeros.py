@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ..values import kinds
 from ..values.kinds import ARRAYS
-from . import Like, Trivial, blocks
+from . import Like, Perturbation, Trivial, blocks
+from .blocks import has_nan as has_nan
+from .blocks import is_lazy
 from .blocks import plain as plain
 from .dense import Dense, joined, product
 from .einsum import contracted
@@ -99,6 +100,8 @@ class Supported(Dense):
             total = block if total is None else blocks.silently(operator.add, total, block)
             union = union | support
         return Marked(total, union)
+
+    plus, minus = Perturbation.plus, Perturbation.minus
 
     def scale(self, partial: Any, tangent: Marked, made: bool = False) -> Marked:
         return self.combine(((partial, tangent),), self.like(tangent))
@@ -250,26 +253,3 @@ def reached_through(linear: Callable[[Any], Any], support: Any, like: Any) -> An
     if like.dtype.kind == "c":
         weights = weights * (1.0 + 0.7j)
     return plain(linear(np.where(support, weights, 0.0))) != 0
-
-
-def is_lazy(value: Any) -> bool:
-    """Whether an array is not calculated yet."""
-    return hasattr(value, "__dask_graph__")
-
-
-def has_nan(block: Any) -> bool:
-    """Whether a block of results has a NaN: a structural zero may have met an infinite partial."""
-    if type(block) is not np.ndarray:
-        block = plain(block)
-        if type(block) in kinds.OTHERS:
-            return bool(block.has_nan())
-        if is_lazy(block):
-            return True  # not calculated yet, and not to be calculated for a question
-        if type(block) is not np.ndarray:
-            return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
-    if block.dtype.char in "df":
-        # A sum of squares is NaN if and only if an entry is, and so is the largest entry.  The first is quicker for
-        # few entries; for many, BLAS would wake its threads.
-        probe = np.vdot(block, block) if block.size <= 4096 else np.maximum.reduce(block, axis=None)
-        return bool(probe != probe)
-    return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False

@@ -20,7 +20,7 @@ import numpy as np
 
 from ..values.indexing import is_basic
 from ..values.kinds import ARRAYS
-from . import Like, Trivial
+from . import MINUS_ONE, ONE, Like, Trivial
 from .einsum import terms_of
 from .operations import (
     Combine,
@@ -33,6 +33,8 @@ from .operations import (
     Pullback,
     Rearrange,
     ScalarCombine,
+    Scale,
+    Sum,
     View,
 )
 from .running import Running
@@ -83,16 +85,37 @@ class Tape(Running):
                 self._hold(node, partial)
         return node
 
+    def plus(self, a: Node, b: Node, like: Any) -> Node:
+        nodes, kind = self.nodes, type(like)
+        if kind is _ndarray:
+            node: Combine = Sum(len(nodes), like.shape, like.dtype, ((ONE, a), (ONE, b)))
+        elif kind is _float64 and a.dtype is _FLOAT64 is b.dtype:
+            node = ScalarCombine(len(nodes), ((ONE, a), (ONE, b)))
+        else:
+            return self.combine(((ONE, a), (ONE, b)), like)
+        nodes.append(node)
+        return node
+
+    def minus(self, a: Node, b: Node, like: Any) -> Node:
+        nodes, kind = self.nodes, type(like)
+        if kind is _ndarray:
+            node: Combine = Sum(len(nodes), like.shape, like.dtype, ((ONE, a), (MINUS_ONE, b)))
+        elif kind is _float64 and a.dtype is _FLOAT64 is b.dtype:
+            node = ScalarCombine(len(nodes), ((ONE, a), (MINUS_ONE, b)))
+        else:
+            return self.combine(((ONE, a), (MINUS_ONE, b)), like)
+        nodes.append(node)
+        return node
+
     def scale(self, partial: Any, tangent: Node, made: bool = False) -> Node:
-        nodes = self.nodes
-        shape, dtype = tangent.shape, tangent.dtype
-        if not shape and dtype is _FLOAT64 and type(partial) in _NUMBERS:
+        nodes, kind = self.nodes, type(partial)
+        if not tangent.shape and kind in _NUMBERS and tangent.dtype is _FLOAT64:
             scalar = ScalarCombine(len(nodes), ((partial, tangent),))
             nodes.append(scalar)
             return scalar
-        node = Combine(len(nodes), shape, dtype, ((partial, tangent),))
+        node = Scale(len(nodes), partial, tangent)
         nodes.append(node)
-        if type(partial) in ARRAYS:
+        if kind in ARRAYS:
             if not made or partial.base is not None:  # else nobody can write it
                 self._hold(node, partial)
         elif hasattr(partial, "perturbation"):
@@ -180,6 +203,12 @@ class Renewing(Tape):
 
     def combine(self, terms: Iterable[tuple[Any, Any]], like: Any, held: tuple[Any, ...] | None = None) -> Node:
         return super().combine([(partial, now(tangent)) for partial, tangent in terms], like, held)
+
+    def plus(self, a: Any, b: Any, like: Any) -> Node:
+        return super().plus(now(a), now(b), like)
+
+    def minus(self, a: Any, b: Any, like: Any) -> Node:
+        return super().minus(now(a), now(b), like)
 
     def scale(self, partial: Any, tangent: Any, made: bool = False) -> Node:
         return super().scale(partial, now(tangent), made)

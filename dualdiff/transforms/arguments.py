@@ -15,7 +15,7 @@ from .. import errors
 from ..pytrees.trees import LEAF, Structure, flatten, paths
 from ..pytrees.trees import presented as presented
 from ..tangents import Perturbation, newest_level
-from ..tangents.blocks import settle_allocator
+from ..tangents.blocks import FEW_BYTES, settle_allocator
 from ..values import foreign, storage
 from ..values.dual import Dual, is_array, primal
 from ..values.kinds import ARRAYS
@@ -156,7 +156,8 @@ def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
     dual = Dual(value, tangent, perturbation)
     if type(value) in ARRAYS:
         storage.anchor(dual, borrowed=True)
-        settle_allocator(value.nbytes)
+        if value.nbytes > FEW_BYTES:
+            settle_allocator(value.nbytes)
     elif type(value) is Dual and is_array(value):
         storage.anchor(dual, borrowed=True).shared = value.storage is not None and value.storage.shared
     return dual

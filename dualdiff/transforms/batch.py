@@ -10,9 +10,8 @@ import numpy as np
 from ..pytrees.trees import LEAF
 from .arguments import checked_argnums, selected
 from .checks import ROUNDING, disagree, noise
-from .detection import real_leaves
 from .directions import Point
-from .forward import _check_chunk_size, _check_function
+from .refusals import check_chunk_size, check_function
 from .transformed import Transformed
 from .workers import check_workers, mapped
 
@@ -66,8 +65,8 @@ def batch_jacobian(
     ((3, 2, 2), array([[4., 3.],
            [1., 1.]]))
     """
-    _check_function(f, "batch_jacobian")
-    _check_chunk_size(chunk_size, "batch_jacobian")
+    check_function(f, "batch_jacobian")
+    check_chunk_size(chunk_size, "batch_jacobian")
     check_workers(workers, progress, "batch_jacobian")
     if isinstance(argnums, (tuple, list)):
         raise TypeError("batch_jacobian: argnums is one int; join several arguments to rows of one array.")
@@ -75,13 +74,12 @@ def batch_jacobian(
 
     def jacobians_of_f(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), "batch_jacobian")
-        leaves, structures = real_leaves(args, positions, "batch_jacobian")
-        if structures[0] is not LEAF or np.ndim(leaves[0]) == 0:
+        point = Point(f, args, kwargs, positions, "batch_jacobian")
+        if point.structures[0] is not LEAF or np.ndim(point.leaves[0]) == 0:
             raise TypeError("batch_jacobian: the argument is one array of rows, of shape (..., d).")
-        x = leaves[0]
+        x = point.leaves[0]
         *batch, d = np.shape(x)
         n = int(np.prod(batch))
-        point = Point(f, args, kwargs, positions, leaves, structures, False, "batch_jacobian")
         v = (1.0 + np.random.default_rng(n).integers(1, 1024, (n, d)) / 1024.0) * (-1.0) ** np.arange(d)
         k = min(chunk_size or d + 1, d + 1)
         chunks = [(start, min(start + k, d + 1)) for start in range(0, d + 1, k)]

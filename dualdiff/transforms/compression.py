@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..pytrees.trees import unflatten
+from ..tangents import dtype_of
 from ..tangents.operations import Pullback
 from .checks import Swept, adjoint_check
 from .directions import Point, pulled, pushed
-from .forward import _dtype_of
 from .plans import Plan
 from .recording import Recording, recorded
 from .workers import mapped
@@ -55,7 +55,7 @@ class Evaluation(NamedTuple):
         point.y_size = sum(np.size(y) for y in record.y)
         if point.y_size != plan.pattern.shape[0]:
             return None
-        if plan.row_colours is not None and any(_dtype_of(y).kind == "c" for y in record.y):
+        if plan.row_colours is not None and any(dtype_of(y).kind == "c" for y in record.y):
             raise TypeError(
                 f"{self.name}: the result is complex, and reverse mode sends back one real direction of it at a "
                 'time.\n  Use mode="fwd", or differentiate the real and imaginary parts.'
@@ -112,7 +112,7 @@ class _Chunk:
 
 
 def _recorded(point: Point) -> Recording:
-    return recorded(point.f, point.args, point.kwargs, point.positions, point.name, point.has_aux)
+    return recorded(point.f, point.args, point.kwargs, point.positions, point.transform, point.has_aux)
 
 
 def _ranges(count: int, at_once: int) -> list[tuple[int, int]]:

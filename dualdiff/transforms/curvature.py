@@ -12,8 +12,9 @@ from .arguments import presented, primal_leaf
 from .columns import columns_at_once
 from .forward import jacfwd, jvp
 from .jacobian import hvp
+from .linearization import vjp
 from .refusals import check_chunk_size, check_function
-from .reverse import grad, vjp
+from .reverse import grad
 from .transformed import Transformed
 from .workers import check_workers, mapped
 

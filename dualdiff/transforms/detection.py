@@ -6,38 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..pytrees.trees import Structure, flatten, paths
+from ..tangents import dtype_of
 from ..tangents.operations import Pullback
-from ..tangents.pattern import pattern_of
+from ..tangents.pattern_sweep import pattern_of
 from ..tangents.rows import as_matrix
-from ..values.dual import Dual
-from .arguments import check_leaves, primal_leaf
 from .colouring import colour
-from .forward import _dtype_of
 from .recording import recorded
-
-
-def real_leaves(args: Any, positions: Any, transform: str) -> tuple[list[Any], list[Structure]]:
-    """The differentiated arguments as leaves, checked, and their structures."""
-    leaves, structures = [], []
-    for i in positions:
-        found, structure = flatten(args[i])
-        check_leaves(found, args[i], f"{transform}: argument {i}")
-        for leaf, name in zip(found, paths(structure, f"argument {i}"), strict=True):
-            leaf = primal_leaf(leaf, f"{transform}: {name}")
-            if type(leaf) is Dual:
-                raise TypeError(
-                    f"{transform}: {name} carries a derivative of an outer transform, which a sparse matrix cannot "
-                    "hold.\n  Use jacobian or hessian inside other transforms, or jvp and vjp of the function itself."
-                )
-            if _dtype_of(leaf).kind == "c":
-                raise TypeError(
-                    f"{transform}: {name} is complex; a sparse derivative is that of real arguments.\n"
-                    "  Make the real and imaginary parts two arguments, or use jacobian(f, holomorphic=True)."
-                )
-            leaves.append(leaf)
-        structures.append(structure)
-    return leaves, structures
 
 
 def detected(f: Any, args: Any, kwargs: Any, positions: Any, transform: str, has_aux: bool = False) -> tuple[Any, str]:
@@ -49,7 +23,7 @@ def detected(f: Any, args: Any, kwargs: Any, positions: Any, transform: str, has
     pattern = as_matrix([(part, np.size(y)) for part, y in zip(rows, record.y, strict=True)], n)
     if any(isinstance(node, Pullback) for node in record.tape.nodes):
         return pattern, "rev"
-    return pattern, "fwd" if any(_dtype_of(y).kind == "c" for y in record.y) else "auto"
+    return pattern, "fwd" if any(dtype_of(y).kind == "c" for y in record.y) else "auto"
 
 
 def require_scipy(transform: str) -> None:

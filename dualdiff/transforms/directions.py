@@ -3,31 +3,47 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import adapting, errors
 from ..pytrees.trees import unflatten
+from ..tangents import dtype_of
 from ..tangents.blocks import settle_allocator
 from ..tangents.dense import Dense
 from ..tangents.structural_zeros import Supported, has_nan, repeated
 from ..values.dual import Dual
-from .arguments import pair, result_leaves, seeded, warn_if_independent, without
-from .forward import _dtype_of, _tangent_block
+from .evaluation import Arguments, tangent_block, value_of
 from .recording import Recording
-from .sharing import watch
 
 
-class Point:
-    """A function and its arguments, ready for a sweep."""
+class Point(Arguments):
+    """A function and its arguments, real ones, ready for sweeps; ``y`` and ``aux`` are those of the last."""
+
+    __slots__ = ("aux", "y", "y_size")
 
     def __init__(
-        self, f: Any, args: Any, kwargs: Any, positions: Any, leaves: Any, structures: Any, has_aux: bool, name: str
+        self,
+        f: Callable[..., Any],
+        args: Sequence[Any],
+        kwargs: dict[str, Any],
+        positions: Sequence[int],
+        transform: str,
+        has_aux: bool = False,
     ) -> None:
-        self.f, self.args, self.kwargs, self.positions = f, args, kwargs, positions
-        self.leaves, self.structures = leaves, structures
-        self.has_aux, self.name = has_aux, name
+        super().__init__(f, args, kwargs, positions, transform, has_aux)
+        for leaf, name in zip(self.leaves, self.names, strict=True):
+            if type(leaf) is Dual:
+                raise TypeError(
+                    f"{transform}: {name} carries a derivative of an outer transform, which a sparse matrix cannot "
+                    "hold.\n  Use jacobian or hessian inside other transforms, or jvp and vjp of the function itself."
+                )
+            if dtype_of(leaf).kind == "c":
+                raise TypeError(
+                    f"{transform}: {name} is complex; a sparse derivative is that of real arguments.\n"
+                    "  Make the real and imaginary parts two arguments, or use jacobian(f, holomorphic=True)."
+                )
         self.y: Any = None
         self.aux: Any = None
         self.y_size = -1
@@ -38,7 +54,7 @@ class Point:
         for leaf in self.leaves:
             size = np.size(leaf)
             part = seeds[:, at : at + size].reshape(len(seeds), *np.shape(leaf))
-            found.append(part.astype(_dtype_of(leaf), copy=False))
+            found.append(part.astype(dtype_of(leaf), copy=False))
             at += size
         return found
 
@@ -46,50 +62,21 @@ class Point:
         """The result along all directions, of shape ``(len(seeds), y.size)``."""
         k = len(seeds)
         settle_allocator(seeds.nbytes)
-        parts, rest = _sweep(self, Dense(k), seeds)
+        parts, rest = self._sweep(Dense(k), seeds)
         if any(has_nan(part) for part in parts):
             # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
-            parts, rest = repeated(k, lambda supported: _sweep(self, supported, seeds))
+            parts, rest = repeated(k, lambda supported: self._sweep(supported, seeds))
         self.y, self.aux = rest
         parts = [part.reshape(k, math.prod(part.shape[1:])) for part in parts]
         block = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
         self.y_size = block.shape[1]
         return block
 
-
-def _sweep(point: Point, perturbation: Dense | Supported, seeds: Any) -> tuple[list[Any], tuple[Any, Any]]:
-    """Blocks of the results of the function along the seeds; its value and aux."""
-    try:
-        duals = iter(
-            [
-                seeded(leaf, perturbation.seed(block), perturbation)
-                for leaf, block in zip(point.leaves, point.blocks(seeds), strict=True)
-            ]
-        )
-        call = list(point.args)
-        for i, structure in zip(point.positions, point.structures, strict=True):
-            call[i] = structure.build(duals)
-        several = len(call) > 1 or point.kwargs or len(point.leaves) > 1
-        watched = watch(point.args, call, point.positions, point.kwargs) if several else None
-        result = adapting.adapted(point.f)(*call, **point.kwargs)
-        if watched is not None:
-            watched.check()
-        aux = None
-        if point.has_aux:
-            result, aux = pair(result, point.name)
-            aux = without(perturbation, aux)
-        y_leaves, structure = result_leaves(result, point.name)
-        warn_if_independent(y_leaves, perturbation, point.name)
-        y = [leaf.value if type(leaf) is Dual and leaf.perturbation is perturbation else leaf for leaf in y_leaves]
-        return [_tangent_block(leaf, perturbation) for leaf in y_leaves], (unflatten(structure, y), aux)
-    except Exception as error:
-        errors.explain(error)
-        adapting.explain(error, perturbation.refused)
-        raise
-    finally:
-        perturbation.live = False
-        if perturbation.refused is not None:
-            errors.unmute()
+    def _sweep(self, perturbation: Dense | Supported, seeds: Any) -> tuple[list[Any], tuple[Any, Any]]:
+        """Blocks of the results of the function along the seeds; its value and aux."""
+        found = self.evaluated(perturbation, [perturbation.seed(block) for block in self.blocks(seeds)])
+        y = unflatten(found.structure, [value_of(leaf, perturbation) for leaf in found.leaves])
+        return [tangent_block(leaf, perturbation) for leaf in found.leaves], (y, found.aux)
 
 
 def pushed(record: Recording, point: Point, seeds: Any) -> Any:
@@ -101,7 +88,7 @@ def pushed(record: Recording, point: Point, seeds: Any) -> Any:
     parts = []
     for node, y in zip(record.outputs, record.y, strict=True):
         block = None if node is None else next(found)
-        dtype = _dtype_of(y) if _dtype_of(y).kind in "fc" else np.dtype(float)
+        dtype = dtype_of(y) if dtype_of(y).kind in "fc" else np.dtype(float)
         parts.append(np.zeros((k, np.size(y)), dtype) if block is None else block.reshape(k, np.size(y)))
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
 

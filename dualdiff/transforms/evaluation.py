@@ -15,35 +15,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import adapting, errors
+from .. import adapting
 from ..pytrees.trees import Structure, flatten, paths
-from ..tangents import Perturbation, dtype_of
+from ..tangents import Perturbation, dtype_of, muting
 from ..values.dual import Dual, primal, size_of
+from . import hints
 from .arguments import check_leaves, in_list, pair, primal_leaf, result_leaves, seeded, warn_if_independent, without
 from .sharing import watch
 
 
-class lifetime:
-    """The sweep of a perturbation: errors of the function are explained, and afterwards its Duals have escaped."""
-
-    __slots__ = ("perturbation",)
-
-    def __init__(self, perturbation: Perturbation) -> None:
-        self.perturbation = perturbation
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        perturbation = self.perturbation
-        try:
-            if isinstance(error, Exception):
-                errors.explain(error)
-                adapting.explain(error, perturbation.refused)
-        finally:  # also where what explains an error raises a better one
-            perturbation.live = False
-            if perturbation.refused is not None:
-                errors.unmute()
+def explain(error: Exception, perturbation: Perturbation) -> None:
+    """Explain an error of a function that ran with a perturbation, or raise a better one."""
+    hints.explain(error)
+    adapting.explain(error, perturbation.refused)
 
 
 def called(
@@ -105,12 +89,12 @@ class Arguments:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """For workers: leaves are made anew from the arguments."""
-        return Arguments, (self.f, self.args, self.kwargs, self.positions, self.transform, self.has_aux)
+        return type(self), (self.f, self.args, self.kwargs, self.positions, self.transform, self.has_aux)
 
     def evaluated(self, perturbation: Perturbation, tangents: Iterable[Any], warn: bool = True) -> Results:
         """The results of the function with each leaf a Dual that has one of the tangents."""
         transform = self.transform
-        with lifetime(perturbation):
+        try:
             duals = iter(
                 [seeded(leaf, tangent, perturbation) for leaf, tangent in zip(self.leaves, tangents, strict=True)]
             )
@@ -130,6 +114,13 @@ class Arguments:
             if warn:
                 warn_if_independent(leaves, perturbation, transform)
             return Results(leaves, structure, aux)
+        except Exception as error:
+            explain(error, perturbation)
+            raise
+        finally:  # also where what explains an error raises a better one
+            perturbation.live = False
+            if perturbation.refused is not None:
+                muting.unmute()
 
     def along_last_axis(self, whole: Any, argnums: Any) -> Any:
         """An array with all entries of the leaves on its last axis, in the structure of the arguments."""

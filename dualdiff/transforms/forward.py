@@ -12,13 +12,15 @@ import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import flatten, paths, tree_map, unflatten
-from ..tangents import Perturbation, dtype_of
+from ..tangents import Perturbation, dtype_of, muting
+from ..tangents.blocks import FEW_BYTES
 from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan, repeated
 from ..values import foreign, kinds
 from ..values.dual import Dual, primal
 from ..values.kinds import ARRAYS
 from ..values.objects import carries, fused
+from ..values.storage import anchor
 from .arguments import (
     check_leaves,
     checked_argnums,
@@ -36,13 +38,10 @@ from .arguments import (
 from .columns import by_columns
 from .columns import columns_at_once as columns_at_once
 from .columns import sweep as sweep
-from .evaluation import called, lifetime, tangent_block, tangent_of, value_of
-from .refusals import Options, check_chunk_size, check_function, refuse_complex
+from .evaluation import called, explain, tangent_of, value_of
+from .refusals import Options, check_function, refuse_complex
 from .sharing import watch
 from .transformed import P, Transformed
-
-_check_function, _check_chunk_size, _refuse_complex = check_function, check_chunk_size, refuse_complex
-_dtype_of, _tangent_block = dtype_of, tangent_block
 
 
 def jvp(
@@ -89,7 +88,8 @@ def jvp(
     >>> ydot.round(4)
     array([0.    , 1.3818])
     """
-    check_function(f, "jvp")
+    if not callable(f):
+        check_function(f, "jvp")
     return along(f, primals, tangents, "jvp", has_aux)
 
 
@@ -109,7 +109,8 @@ def along(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool = F
     if not primals:
         raise TypeError(f"{transform}: there are no primals, nothing to differentiate: {transform}(f, (x,), (v,)).")
     result = _one_sweep(Single(), f, primals, tangents, transform, has_aux)
-    if _any_nan(result[1]):
+    ydot = result[1]
+    if ydot != ydot if type(ydot) is np.float64 else _any_nan(ydot):
         # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
         result = _repeated_sweep(f, primals, tangents, transform, has_aux)
     return result if type(result[0]) in _PLAIN and not has_aux else presented(result)
@@ -119,8 +120,6 @@ _PLAIN = frozenset({np.ndarray, np.float64, float})
 
 
 def _any_nan(tree: Any) -> bool:
-    if type(tree) is np.float64:
-        return bool(tree != tree)
     return any(has_nan(leaf) for leaf in (flatten(tree)[0] if type(tree) not in ARRAYS else (tree,)))
 
 
@@ -131,11 +130,13 @@ def _a(given: Any) -> str:
 def _one_sweep(
     perturbation: Perturbation, f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool
 ) -> tuple[Any, ...]:
-    with lifetime(perturbation):
+    try:
         f = adapting.adapted(f)
-        args = [_with_tangent(primals[i], tangents[i], i, perturbation, transform) for i in range(len(primals))]
-        alone = len(args) == 1 and type(primals[0]) in ARRAYS
-        result = f(*args) if alone else called(f, primals, args, range(len(args)), {})
+        if len(primals) == 1 and type(primals[0]) in ARRAYS:
+            result = f(_with_tangent(primals[0], tangents[0], 0, perturbation, transform))
+        else:
+            args = [_with_tangent(primals[i], tangents[i], i, perturbation, transform) for i in range(len(primals))]
+            result = called(f, primals, args, range(len(args)), {})
         aux: tuple[Any, ...] = ()
         if has_aux:
             result, given_aux = pair(result, transform)
@@ -153,6 +154,13 @@ def _one_sweep(
             else:
                 ydot.append(perturbation.direction_of(tangent_of(leaf, perturbation)))
         return unflatten(structure, y), unflatten(structure, ydot, bare=True), *aux
+    except Exception as error:
+        explain(error, perturbation)
+        raise
+    finally:  # also where what explains an error raises a better one
+        perturbation.live = False
+        if perturbation.refused is not None:
+            muting.unmute()
 
 
 def _repeated_sweep(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool) -> tuple[Any, ...]:
@@ -167,13 +175,18 @@ def _repeated_sweep(f: Any, primals: Any, tangents: Any, transform: str, has_aux
 
 def _direction(result: Dual) -> Any:
     """The one tangent of a result; a copy if it is (a view of) the user's own seed."""
-    tangent = result.perturbation.direction_of(result.tangent)
+    p = result.perturbation
+    tangent = result.tangent if type(p) is Single else p.direction_of(result.tangent)
     return np.copy(tangent, order="K") if result.storage is not None and result.storage.borrowed else tangent
 
 
 def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation, transform: str) -> Any:
     """One argument of `jvp` as a Dual, or a tree of Duals."""
     if type(x) in ARRAYS and type(v) in ARRAYS and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape != ():
+        if type(x) is type(v) is np.ndarray and type(perturbation) is Single and x.nbytes <= FEW_BYTES:  # as most
+            dual = Dual(x, v, perturbation)
+            anchor(dual, borrowed=True)
+            return dual
         return seeded(x, v if type(perturbation) is Single else perturbation.seed(v[None]), perturbation)
     leaves, structure = flatten(x)
     check_leaves(leaves, x, f"{transform}: primals[{i}]")

@@ -11,9 +11,10 @@ from ..values.dual import size_of
 from .arguments import checked_argnums, presented, selected
 from .columns import by_columns
 from .forward import along
+from .linearization import vjp
 from .recording import recorded
 from .refusals import Options, check_function
-from .reverse import jacrev, value_and_gradient, vjp
+from .reverse import jacrev, value_and_gradient
 from .rows import RowChunk, by_rows, check_holomorphic, rows_of_jacobian
 from .transformed import P, Transformed
 

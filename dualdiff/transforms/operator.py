@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..pytrees.trees import flatten
+from ..tangents import dtype_of
 from .arguments import checked_argnums, selected
-from .detection import real_leaves, require_scipy
+from .detection import require_scipy
 from .directions import Point, pulled, pushed
-from .forward import _check_function, _dtype_of
 from .recording import recorded
+from .refusals import check_function
 from .transformed import Transformed
 
 
@@ -51,7 +52,7 @@ def jacobian_operator(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -
     >>> J @ np.ones(3), J.T @ np.ones(2)
     (array([3., 5.]), array([2., 4., 2.]))
     """
-    _check_function(f, "jacobian_operator")
+    check_function(f, "jacobian_operator")
     argnums = checked_argnums(argnums, f, "jacobian_operator")
 
     def operator_of_f(*args: Any, **kwargs: Any) -> Any:
@@ -59,18 +60,17 @@ def jacobian_operator(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -
         from scipy.sparse.linalg import LinearOperator
 
         positions = selected(argnums, len(args), "jacobian_operator")
-        leaves, structures = real_leaves(args, positions, "jacobian_operator")
+        point = Point(f, args, kwargs, positions, "jacobian_operator")
         record = recorded(f, args, kwargs, positions, "jacobian_operator")
-        if any(_dtype_of(y).kind == "c" for y in record.y):
+        if any(dtype_of(y).kind == "c" for y in record.y):
             raise TypeError(
                 "jacobian_operator: the result is complex; differentiate its real and imaginary parts, "
                 "or use linearize and vjp."
             )
         # Later changes of what the caller holds must not reach the record.
         record.tape.protect([*record.primals, *record.y, *flatten(list(args))[0]])
-        point = Point(f, args, kwargs, positions, leaves, structures, False, "jacobian_operator")
-        m, n = sum(np.size(y) for y in record.y), sum(np.size(leaf) for leaf in leaves)
-        dtype = np.result_type(*(_dtype_of(x) for x in (*leaves, *record.y)), np.float32)
+        m, n = sum(np.size(y) for y in record.y), point.size
+        dtype = np.result_type(*(dtype_of(x) for x in (*point.leaves, *record.y)), np.float32)
 
         def forwards(vectors: Any) -> Any:
             return _real_linear(lambda block: pushed(record, point, block), vectors, n)

@@ -9,10 +9,13 @@ import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
+from ..tangents import muting
+from ..tangents.blocks import FEW_BYTES
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
 from ..values.dual import Dual
 from ..values.kinds import ARRAYS
+from ..values.storage import anchor
 from .arguments import (
     check_leaves,
     in_list,
@@ -23,8 +26,9 @@ from .arguments import (
     warn_if_independent,
     without,
 )
-from .evaluation import called, lifetime, value_of
-from .variable import Variable, check_reached, standing_in
+from .evaluation import called, explain, value_of
+from .variable import Variable
+from .weights import check_reached, standing_in
 
 
 class Recording(NamedTuple):
@@ -65,7 +69,7 @@ def recorded(
 ) -> Recording:
     """Evaluate ``f`` with the arguments at ``positions``, and captured ``weights``, recorded on a fresh tape."""
     tape = Tape()
-    with lifetime(tape):
+    try:
         f = adapting.adapted(f)
         call = list(args)
         primals: list[Any] = []
@@ -79,7 +83,11 @@ def recorded(
                 primals.append(arg)
                 inputs.append(node)
                 given.append(LEAF)
-                call[i] = seeded(arg, node, tape)
+                if type(arg) is np.ndarray and arg.nbytes <= FEW_BYTES:
+                    dual = call[i] = Dual(arg, node, tape)
+                    anchor(dual, borrowed=True)
+                else:
+                    call[i] = seeded(arg, node, tape)
                 continue
             leaves, structure = flatten(arg)
             check_leaves(leaves, arg, f"{transform}: argument {i}")
@@ -116,6 +124,13 @@ def recorded(
         y = [value_of(leaf, tape) for leaf in leaves]
         warn_if_independent(leaves, tape, transform)
         return Recording(tape, inputs, primals, y, structure, outputs, aux, given)
+    except Exception as error:
+        explain(error, tape)
+        raise
+    finally:  # also where what explains an error raises a better one
+        tape.live = False
+        if tape.refused is not None:
+            muting.unmute()
 
 
 def _entered(tape: Tape, values: Sequence[Any], inputs: list[Node]) -> list[Dual]:

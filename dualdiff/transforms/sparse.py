@@ -16,8 +16,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .arguments import checked_argnums, selected
-from .detection import detected, real_leaves
-from .forward import _check_chunk_size, _check_function
+from .detection import detected
+from .directions import Point
+from .refusals import check_chunk_size, check_function
 from .reverse import grad
 from .sparse_derivative import SparseDerivative
 from .transformed import Transformed
@@ -62,12 +63,12 @@ def sparsity(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callabl
     array([[1, 1, 0],
            [0, 1, 1]])
     """
-    _check_function(f, "sparsity")
+    check_function(f, "sparsity")
     argnums = checked_argnums(argnums, f, "sparsity")
 
     def pattern_of_f(*args: Any, **kwargs: Any) -> Any:
         positions = selected(argnums, len(args), "sparsity")
-        real_leaves(args, positions, "sparsity")
+        Point(f, args, kwargs, positions, "sparsity")
         return detected(f, args, kwargs, positions, "sparsity")[0]
 
     return Transformed(pattern_of_f, sparsity, f, argnums)
@@ -217,8 +218,8 @@ def _sparse_jacobian(
     workers: Any, progress: Any,
 ) -> SparseDerivative:  # fmt: skip
     name = transform.__name__
-    _check_function(f, name)
-    _check_chunk_size(chunk_size, name)
+    check_function(f, name)
+    check_chunk_size(chunk_size, name)
     check_workers(workers, progress, name)
     if mode not in ("auto", "fwd", "rev"):
         raise ValueError(f"{name}: mode is 'auto', 'fwd' or 'rev', not {mode!r}.")
@@ -287,8 +288,8 @@ def sparse_hessian(
            [2., 6., 4.],
            [0., 4., 0.]])
     """
-    _check_function(f, "sparse_hessian")
-    _check_chunk_size(chunk_size, "sparse_hessian")
+    check_function(f, "sparse_hessian")
+    check_chunk_size(chunk_size, "sparse_hessian")
     check_workers(workers, progress, "sparse_hessian")
     argnums = checked_argnums(argnums, f, "sparse_hessian")
     return SparseDerivative(

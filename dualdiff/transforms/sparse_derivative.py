@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from ..tangents import dtype_of
 from .arguments import selected
 from .checks import Swept, gaps, rounding
 from .compression import Evaluation
-from .detection import detected, given_pattern, real_leaves
+from .detection import detected, given_pattern
 from .directions import Point
-from .forward import _dtype_of
 from .plans import Plan, plan_for, symmetric_plan
 from .transformed import Transformed
 
@@ -86,14 +86,14 @@ class SparseDerivative(Transformed):
 
     def _evaluated(self, *args: Any, **kwargs: Any) -> Any:
         positions = selected(self._argnums, len(args), self.name)
-        leaves, structures = real_leaves(args, positions, self.name)
-        key = _shape_key(args, kwargs, positions, leaves, structures)
+        point = Point(self._f, args, kwargs, positions, self.name, self._has_aux)
+        leaves = point.leaves
+        key = _shape_key(args, kwargs, positions, leaves, point.structures)
         plan = self._plans.get(key)
         fresh = plan is None
         if plan is None:
             plan = self._prepared(*self._first_pattern(args, kwargs, positions, leaves))
         for _ in range(_ATTEMPTS):
-            point = Point(self._f, args, kwargs, positions, leaves, structures, self._has_aux, self.name)
             swept = self._evaluation.at(point, plan)
             if swept is not None and (not self._check or not gaps(plan, swept).any()):
                 break
@@ -189,7 +189,7 @@ def _matrix(plan: Plan, data: Any) -> Any:
 
 def _shape_key(args: Any, kwargs: Any, positions: Any, leaves: Any, structures: Any) -> Any:
     """What a pattern is kept for: structures and shapes, and what among the other arguments may decide on sizes."""
-    key: list[Any] = [positions, tuple([(np.shape(leaf), _dtype_of(leaf).char) for leaf in leaves])]
+    key: list[Any] = [positions, tuple([(np.shape(leaf), dtype_of(leaf).char) for leaf in leaves])]
     if any(type(args[i]) is not np.ndarray for i in positions):
         key.append(tuple(map(str, structures)))
     if len(args) > len(positions) or kwargs:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from types import MethodType
 from typing import Any, ParamSpec
 
+import numpy as np
+
 from .arguments import presented
 
 P = ParamSpec("P")  # the arguments of the user's function, which what a transform returns takes too
@@ -32,7 +34,8 @@ class Transformed:
         self._made_by = (transform, (f, *args), options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return presented(self._call(*args, **kwargs))
+        result = self._call(*args, **kwargs)
+        return result if type(result) is np.ndarray else presented(result)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         """A transformed function in a class body is a method, as any function is."""

@@ -2,45 +2,30 @@
 
 A Variable lives outside all transforms.  What is computed from it is a Variable too, and remembers how; `backward`
 adds into the ``grad`` of the Variables it came from.
-
-Variables share one perturbation of level 0, outside every transform: inside a transform a Variable is a constant of an
-outer level, so the result is right with respect to both.  Their record is no list but the graph of nodes that the
-results refer to, freed with them.
+Their record is the graph (graph.py); what stands for them in a transform with ``weights=`` is in weights.py.
 """
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import math
 import operator
 import sys
-import threading
-import weakref
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar, copy_context
+from _thread import allocate_lock  # as threading.Lock, which takes its time to be imported
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from .. import errors
 from ..table import RULES
-from ..tangents import Perturbation, blocks
-from ..tangents.operations import Node
-from ..tangents.single import Single
-from ..tangents.structural_zeros import Supported, has_nan
-from ..tangents.sweep import Sweep
-from ..tangents.tape import Renewing, Tape
 from ..values import foreign, kinds, storage
 from ..values.dual import Dual, primal
 from ..values.entries import check
-from ..values.levels import lifted, value_of
 from ..values.objects import carries
 from ..values.protocols import rebound
 from ..values.rebinding import may_rebind
 from .arguments import presented, primal_leaf, seed_leaf
+from .graph import GRAPH, STAND_INS, Graph, Leaf
 
 if TYPE_CHECKING:
     from ..values.declarations import Array
@@ -48,106 +33,7 @@ else:
     Array = object
 
 # Held while gradients are added up, by whoever finds it free: nobody waits for it.
-_adding = threading.Lock()
-
-# Duals that stand for Variables while a transform with weights= runs, by identity of the Variable.
-_stand_ins: ContextVar[dict[int, tuple[Dual, ...]] | None] = ContextVar("dualdiff_stand_ins", default=None)
-
-
-class _Numbering:
-    """In place of a tape's list of nodes: numbers them, holds none."""
-
-    def __init__(self) -> None:
-        self._numbers = itertools.count()
-
-    def __len__(self) -> int:
-        return next(self._numbers)
-
-    def append(self, node: Node) -> None:
-        """The results refer to their nodes; nobody else does."""
-
-
-class Graph(Tape):
-    """The perturbation of all Variables."""
-
-    __slots__ = ()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.level = 0
-        self.nodes = _Numbering()  # type: ignore[assignment]
-
-    def _hold(self, node: Node, array: Any) -> None:
-        """Copy at once what a node reads: a graph outlives the statement that made it."""
-        if type(array) is np.ndarray:
-            node.let_go(array, array.copy("K"))
-
-    def keep(self, constant: Any) -> Any:
-        return constant.copy("K") if type(constant) is np.ndarray else super().keep(constant)
-
-    def present(self, dual: Dual) -> Any:
-        return Variable._of(dual)
-
-    def backward(self, node: Node, block: Any) -> None:
-        """Send a cotangent to every Variable that a node came from."""
-        order = ancestors(node)
-        leaves = [node for node in order if type(node) is _Leaf]
-        gradients = blocks.silently(self._sent_back, Single(), order, leaves, block)
-        if any(gradient is not None and has_nan(gradient) for gradient in gradients):
-            # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
-            gradients = blocks.silently(self._sent_back, Supported(1), order, leaves, block)
-        for leaf, gradient in zip(leaves, gradients, strict=True):
-            if gradient is not None:
-                leaf.receive(gradient)
-
-    def _sent_back(self, kind: Perturbation, order: list[Node], leaves: list[_Leaf], block: Any) -> list[Any]:
-        sweep = Sweep(kind, defaultdict(lambda: None), defaultdict(bool))
-        sweep.send(order[0], kind.seed(block))
-        for node in order:
-            if type(node) is not _Leaf and (found := sweep.found.pop(node.index, None)) is not None:
-                node.pull(found, sweep)
-        found = [sweep.found[leaf.index] for leaf in leaves]
-        return [None if cotangent is None else kind.direction_of(cotangent) for cotangent in found]
-
-
-def ancestors(node: Node) -> list[Node]:
-    """A node and everything it came from, newest first."""
-    queue = [(-node.index, node)]
-    seen = {node.index}
-    order = []
-    while queue:
-        _, node = heapq.heappop(queue)
-        order.append(node)
-        for parent in node.sources():
-            if parent.index not in seen:
-                seen.add(parent.index)
-                heapq.heappush(queue, (-parent.index, parent))
-    return order
-
-
-class _RenewingGraph(Renewing, Graph):
-    """The same, once a buffer that Variables view was written."""
-
-    __slots__ = ()
-
-
-Graph.renewing = _RenewingGraph
-GRAPH = Graph()
-
-
-class _Leaf(Node):
-    """The tangent of a Variable that the user made."""
-
-    __slots__ = ("variable",)
-
-    def __init__(self, value: Any, variable: Variable) -> None:
-        super().__init__(len(GRAPH.nodes), np.shape(value), np.result_type(value))
-        self.variable = weakref.ref(variable)  # a Variable that nobody holds needs no gradient
-
-    def receive(self, gradient: Any) -> None:
-        variable = self.variable()
-        if variable is not None:
-            variable._receive(np.array(gradient)[()])
+_adding = allocate_lock()
 
 
 class Variable(Array):
@@ -204,7 +90,7 @@ class Variable(Array):
         self._dual = self._leaf(value)
 
     def _leaf(self, value: Any) -> Dual:
-        dual = Dual(value, _Leaf(value, self), GRAPH)
+        dual = Dual(value, Leaf(value, self), GRAPH)
         if isinstance(value, np.ndarray):
             storage.anchor(dual).sealed = True
         return dual
@@ -290,7 +176,7 @@ class Variable(Array):
 
     def stand_in(self) -> Dual | None:
         """The Dual that stands for this Variable in a running transform with ``weights=``."""
-        stand_ins = _stand_ins.get()
+        stand_ins = STAND_INS.get()
         if stand_ins is not None:
             # The innermost that is alive: an interrupt may have left behind one of a transform that has ended.
             for dual in reversed(stand_ins.get(id(self), ())):
@@ -301,7 +187,7 @@ class Variable(Array):
     def __dual__(self) -> Dual:
         if kinds.RUNNING[0]:
             kinds.lift(self)  # which refuses it where a run is written down
-        if _stand_ins.get() is None:
+        if STAND_INS.get() is None:
             return self._dual
         dual = self.stand_in()
         return self._dual if dual is None else dual
@@ -398,6 +284,9 @@ class Variable(Array):
         raise errors.unhashable("Variable", self.shape)
 
 
+Graph.shown_as = Variable._of
+
+
 def _dual_of(tree: Any) -> Any:
     if type(tree) is Variable:
         return tree.__dual__()
@@ -417,64 +306,6 @@ def _made(value: Any, grad: Any) -> Variable:
     return variable
 
 
-def check_reached(leaves: list[Any], weights: Sequence[Variable]) -> None:
-    """A result that depends on a weight otherwise than through its stand-in would miss a part of the gradient."""
-    for leaf in leaves:
-        while type(leaf) is Dual and leaf.perturbation is not GRAPH:
-            leaf = leaf.value
-        if type(leaf) is Dual:
-            reached = {id(node) for node in ancestors(GRAPH.current(leaf.tangent))}
-            for weight in weights:
-                if id(weight._dual.tangent) in reached:
-                    raise TypeError(
-                        "grad: the result depends on one of the weights also through a Variable that was computed "
-                        "before the function ran, or in a thread of its own; that part would be missing.\n"
-                        "  Compute everything from the weights inside the function, or detach() what is constant."
-                    )
-
-
-@contextmanager
-def standing_in(weights: Sequence[Variable], duals: Sequence[Dual]) -> Iterator[None]:
-    """Let Duals of a transform stand for captured Variables, in this context alone."""
-    stand_ins = dict(_stand_ins.get() or {})
-    for weight, dual in zip(weights, duals, strict=True):
-        stand_ins[id(weight)] = (*stand_ins.get(id(weight), ()), dual)
-    token = _stand_ins.set(stand_ins)
-    try:
-        yield
-    finally:
-        _stand_ins.reset(token)
-
-
-def constants_standing_in(perturbation: Any) -> Callable[..., Any]:
-    """A function ``run(function, *args)`` for which the weights of ``perturbation`` are the constants they are now.
-
-    For what runs when the transform has ended: outside of it they would be Variables, whose results are Variables.
-    It returns the result of the function, and a function that takes a part of that back to plain numbers.
-    """
-    stand_ins = _stand_ins.get() or {}
-    values = {
-        name: dual.value for name, duals in stand_ins.items() for dual in duals if dual.perturbation is perturbation
-    }
-
-    def run(function: Callable[..., Any], *args: Any) -> tuple[Any, Callable[[Any], Any]]:
-        around = {name for name, duals in (_stand_ins.get() or {}).items() if any(d.perturbation.live for d in duals)}
-        missing = {name: value for name, value in values.items() if name not in around}
-        if not missing:
-            return function(*args), lambda result: result
-        level = Single()
-
-        def inside() -> Any:
-            _stand_ins.set(
-                (_stand_ins.get() or {}) | {name: (lifted(value, level),) for name, value in missing.items()}
-            )
-            return function(*args)
-
-        return copy_context().run(inside), lambda result: value_of(result, level)
-
-    return run
-
-
 def _binary(apply: Callable[[Any, Any], Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: Variable, other: Any) -> Any:
         return NotImplemented if foreign.defers(other) else presented(apply(self.__dual__(), _dual_of(other)))
@@ -483,12 +314,6 @@ def _binary(apply: Callable[[Any, Any], Any]) -> tuple[Callable[..., Any], Calla
         return NotImplemented if foreign.defers(other) else presented(apply(_dual_of(other), self.__dual__()))
 
     return forward, reflected
-
-
-for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
-    _forward, _reflected = _binary(getattr(operator, _name))
-    setattr(Variable, f"__{_name}__", _forward)
-    setattr(Variable, f"__r{_name}__", _reflected)
 
 
 def _in_place(name: str) -> Callable[..., Any]:
@@ -503,6 +328,9 @@ def _in_place(name: str) -> Callable[..., Any]:
 
 
 for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
+    _forward, _reflected = _binary(getattr(operator, _name))
+    setattr(Variable, f"__{_name}__", _forward)
+    setattr(Variable, f"__r{_name}__", _reflected)
     setattr(Variable, f"__i{_name}__", _in_place(f"__i{_name}__"))
 for _name in ("real", "imag"):
     _get = lambda self, _name=_name: presented(getattr(self.__dual__(), _name))

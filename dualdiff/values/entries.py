@@ -18,7 +18,7 @@ from __future__ import annotations
 import dis
 import sys
 from types import CodeType, FrameType, ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -191,14 +191,22 @@ def _from_numpy(caller: FrameType) -> bool:
     return str(caller.f_globals.get("__name__", "")).partition(".")[0] == "numpy"
 
 
-class _Running(NamedTuple):
+class _Running:
     """What the source says of a running instruction; worked out once for each place."""
 
-    code: CodeType  # held, and so its id
-    within: tuple[dis.Instruction, ...]  # of its part of the source, itself left out
-    loads: tuple[dis.Instruction, ...]
-    items: tuple[dis.Instruction, ...]  # loads that are in no expression of their own
-    attributes: frozenset[Any]
+    def __init__(
+        self,
+        code: CodeType,
+        within: tuple[dis.Instruction, ...],
+        loads: tuple[dis.Instruction, ...],
+        items: tuple[dis.Instruction, ...],
+        attributes: frozenset[Any],
+    ) -> None:
+        self.code = code  # held, and so its id
+        self.within = within  # of its part of the source, itself left out
+        self.loads = loads
+        self.items = items  # loads that are in no expression of their own
+        self.attributes = attributes
 
 
 _known: dict[tuple[int, int], _Running] = {}

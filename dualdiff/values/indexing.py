@@ -11,6 +11,7 @@ from . import kinds, storage
 from .dual import Dual, is_array
 from .objects import fused
 
+_ndarray = np.ndarray
 _ALL = slice(None)
 _BASIC = frozenset({slice, int, type(None), type(Ellipsis)})
 
@@ -28,6 +29,12 @@ def _get(self: Dual, index: Any) -> Dual:
         raise errors.escaped(self)
     whole = self.value
     value = whole[index]
+    if type(index) is slice and type(whole) is _ndarray:  # the common view
+        if self.storage is None:
+            storage.anchor(self)
+        return storage.attach(
+            Dual(value, perturbation.index_view(self.tangent, index, value), perturbation), self, (_get, index)
+        )
     if type(value) is np.float64 and (type(index) is int or is_basic(index)):  # the common scalar
         return Dual(value, perturbation.take_scalar(self.tangent, index, value), perturbation)
     basic = type(index) is slice or is_basic(index)

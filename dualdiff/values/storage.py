@@ -79,15 +79,13 @@ def _refuse_scalar(value: Any) -> None:
         raise TypeError(f"{name!r} object does not support item assignment")  # as NumPy says
 
 
-def attach(view: Dual, parent: Dual, again: tuple[Any, ...], move: Callable[[Any], Any] | None = None) -> Dual:
+def attach(view: Any, parent: Any, again: tuple[Any, ...], move: Callable[[Any], Any] | None = None) -> Dual:
     """Register ``view`` as an alias of its parent's buffer.
 
     ``again`` is (function, *arguments) that makes it anew from its parent, ``move`` the same view of a block; None for
     a view by an index, the last of ``again``.
     """
-    storage = parent.storage
-    assert storage is not None
-    view.storage = storage
+    view.storage = storage = parent.storage
     view.origin = (parent, again, move)
     if storage.writes:
         view.tangent = view.perturbation.view_of_written(view)
