@@ -146,6 +146,26 @@ def memory_of_jacfwd(rounds: int) -> Figure:
     return Figure("jacfwd's memory", "5000", "jacfwd", *shown, beyond / 1e6, "MB extra", 100.0, error)
 
 
+def memory_of_staged(name: str, operator: str, limit: float, tracing: bool = False) -> Callable[[int], Figure]:
+    """The peak of a staged call, or of the call that traces it, over that of the unstaged one."""
+
+    def measured(rounds: int) -> Figure:
+        x, v = points(200_000)
+        value, by_hand = (lambda: np.sum(steps(x))), (lambda: steps_gradient(x))
+        derivative = dd.grad(lambda x: np.sum(steps(x)))
+        if operator == "jvp":
+            value, by_hand = (lambda: steps(x)), (lambda: steps_jvp(x, v))
+            derivative = lambda x: dd.jvp(steps, (x,), (v,))
+        staged = dd.stage(derivative)
+        call = (lambda: dd.stage(derivative)(x)) if tracing else (lambda: staged(x))
+        (_, peak), shown, error = peaks(value, by_hand, call)
+        return Figure(
+            name, "2e5", operator, *shown, peak / peak_memory(lambda: derivative(x)), "× unstaged", limit, error
+        )
+
+    return measured
+
+
 def peaks(value: Call, by_hand: Call, derivative: Call) -> tuple[tuple[int, int], tuple[str, ...], float]:
     """Peaks of the value and of the derivative, all three as shown, and the error of the answer."""
     error = largest_error(derivative(), by_hand())
@@ -171,6 +191,10 @@ FIGURES: dict[str, Callable[[int], Figure]] = {
     "jvp's memory": memory_of_jvp,
     "jacfwd's memory": memory_of_jacfwd,
     "grad's memory": memory_of_grad,
+    "staged jvp's memory": memory_of_staged("staged jvp's memory", "jvp", 1.0),
+    "staged grad's memory": memory_of_staged("staged grad's memory", "grad", 1.0),
+    "memory of staging jvp": memory_of_staged("memory of staging jvp", "jvp", 1.5, tracing=True),
+    "memory of staging grad": memory_of_staged("memory of staging grad", "grad", 1.5, tracing=True),
     "import of dualdiff": import_of_dualdiff,
 }
 

@@ -93,6 +93,8 @@ def direct(program: Program) -> Program:
 
 
 def _direct(program: Program, step: Instruction) -> Instruction:
+    if _is_transpose(program, step):
+        return Instruction("attribute", "T", step.args[:1], {}, step.out, (), step.line, step.errstate)
     if step.how != "call" or type(step.what) is tuple or step.written:
         return step
     args, kwargs = step.args, step.kwargs
@@ -100,6 +102,7 @@ def _direct(program: Program, step: Instruction) -> Instruction:
     array = bool(args) and _is_array(program, args[0])
     if what is np.sum and array and len(args) <= 2 and set(kwargs) <= {"axis", "keepdims"}:
         axis = args[1] if len(args) == 2 else kwargs.get("axis")
+        axis = axis[0] if type(axis) is tuple and len(axis) == 1 else axis
         what, args, kwargs = (np.add, "reduce"), args[:1], {**kwargs, "axis": axis}
     elif what is np.moveaxis and array and not kwargs and all(type(x) is int for x in args[1:]):
         ndim = len(program.variables[args[0].number].shape)
@@ -117,7 +120,18 @@ def _direct(program: Program, step: Instruction) -> Instruction:
         kwargs = {}
     else:
         return step
-    return Instruction(how, what, args, kwargs, step.out, step.written, step.line, step.errstate)
+    made = Instruction(how, what, args, kwargs, step.out, step.written, step.line, step.errstate)
+    return _direct(program, made) if how == "method" else made
+
+
+def _is_transpose(program: Program, step: Instruction) -> bool:
+    """Whether a call gives all axes in reverse: a method, or a function, of ``[1, 0]`` or ``1, 0``."""
+    named = (step.how == "method" and step.what == "transpose") or (step.how == "call" and step.what is np.transpose)
+    if not named or step.kwargs or step.written or not _is_array(program, step.args[0]):
+        return False
+    axes = step.args[1] if len(step.args) == 2 and type(step.args[1]) in (list, tuple) else step.args[1:]
+    last = len(program.variables[step.args[0].number].shape) - 1
+    return len(axes) == last + 1 > 1 and all(type(axis) is int and axis == last - i for i, axis in enumerate(axes))
 
 
 def _is_array(program: Program, item: Any) -> bool:

@@ -131,10 +131,13 @@ def written(writer: Writer, step: Instruction) -> list[str]:
     lines += [f"    {line}" for line in inner.heads]
     uses = Counter(number for one in run for number in one.reads)
     rewritten = {number for one in run for number in one.written}
-    for number in (one.out.number for one in run if one.out):
+    made = {one.out.number for one in run if one.out}
+    for number in made:
         inner.names[number] = f"{writer.name(number)}_block"
+    named: dict[int, set[int]] = {}  # by number of an expression, the arrays that it names
+    statements: list[tuple[list[str], set[int]]] = []
     for one in run:
-        indent = "    "
+        found = {n for number in one.reads for n in named.get(number, (number,))}
         if one.written:
             target = inner.name(one.written[0])
             text = f"{inner.function(one.what)}({', '.join(map(inner.value, one.args))}, out={target})"
@@ -144,12 +147,18 @@ def written(writer: Writer, step: Instruction) -> list[str]:
             alone = uses[number] == 1 and number not in results and one.errstate is None
             if alone and len(expression.text) < 80 and not rewritten & {number, *one.reads}:
                 inner.inline[number] = expression
+                named[number] = found
                 continue
             text = f"{inner.name(number)} = {expression.text}"
-        if one.errstate is not None:
-            lines.append(f"    {inner.errstate_line(one.errstate)}")
-            indent = "        "
-        lines.append(indent + text)
+            found.add(number)
+        head = [f"    {inner.errstate_line(one.errstate)}"] if one.errstate is not None else []
+        statements.append(([*head, "    " * (1 + len(head)) + text], found))
+    last = {number: i for i, (_, found) in enumerate(statements) for number in found}
+    for i, (texts, found) in enumerate(statements):
+        lines += texts
+        dying = sorted(inner.name(number) for number in found & made - results if last[number] == i)
+        if dying and i < len(statements) - 1:  # the next array of this length takes its memory, which is in the cache
+            lines.append(f"    del {', '.join(dying)}")
     lines += [f"    {writer.name(number)}[block] = {inner.name(number)}" for number in sorted(results)]
     return lines
 

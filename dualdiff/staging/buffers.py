@@ -5,6 +5,7 @@ Both look at *positions in the text*: an expression reads memory where the state
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from typing import NamedTuple
 
@@ -16,8 +17,9 @@ from .simplifying import Program
 LARGE = 4096  # entries from which on a buffer is worth more than a short text
 _ELEMENTWISE = frozenset({"__add__", "__sub__", "__mul__", "__truediv__"})
 _UFUNCS = frozenset(
-    {np.add, np.subtract, np.multiply, np.true_divide, np.negative, np.sin, np.cos, np.exp, np.log, np.sqrt, np.tanh,
-     np.square, np.absolute, np.maximum, np.minimum}
+    {np.add, np.subtract, np.multiply, np.true_divide, np.negative, np.sin, np.cos, np.tan, np.exp, np.log, np.sqrt,
+     np.tanh, np.sinh, np.cosh, np.arctan, np.log1p, np.expm1, np.square, np.absolute, np.reciprocal, np.maximum,
+     np.minimum}
 )  # fmt: skip
 
 
@@ -34,7 +36,7 @@ def laid_out(program: Program, nest: bool, reuse: bool) -> Layout:
 
 
 def is_large(variable: Variable) -> bool:
-    return variable.kind == "array" and int(np.prod(variable.shape)) >= LARGE
+    return variable.kind == "array" and math.prod(variable.shape) >= LARGE
 
 
 def _nested(program: Program) -> tuple[set[int], list[int]]:
@@ -93,9 +95,9 @@ def _reused(program: Program, final: list[int]) -> dict[int, int]:
         for number in step.reads:
             root = variables[number].root
             last[root] = max(last[root], final[i])
-        for number in refs(step.out):
+        for number in step.makes:
             last[variables[number].root] = max(last[variables[number].root], final[i])
-    own = {number for step in steps if _makes_its_own(step) for number in refs(step.out)}
+    own = {step.out.number for step in steps if _makes_its_own(step)}
     own -= set(program.parameters)
     for number in refs(program.outputs):
         own.discard(variables[number].root)
@@ -130,4 +132,10 @@ def _makes_its_own(step: Instruction) -> bool:
     """Whether the result is a fresh array that nobody else can hold."""
     if type(step.out) is not Ref or step.written:
         return False
-    return _is_elementwise(step) or (step.how == "call" and step.what in (np.zeros, np.empty, np.copy))
+    if step.how == "operator":
+        return step.what in _ELEMENTWISE or step.what in ("__matmul__", "__neg__", "__pow__")
+    if step.how != "call":
+        return False
+    if type(step.what) is tuple:
+        return step.what == (np.add, "reduce") and "out" not in step.kwargs
+    return step.what in (np.zeros, np.empty, np.copy) or (isinstance(step.what, np.ufunc) and not step.kwargs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ class Program:
             for name, item in namespace.items()
             if name not in self.constants and name[0] in "FC" and name[1:].isdigit()
         }
+        self.enter: Callable[..., Any] | None = None  # its entrance, once it is called again
         self.calls = 0
         self.misses = 0
         self.run = compiled(name, text, dict(namespace))

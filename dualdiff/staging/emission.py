@@ -6,13 +6,13 @@ import linecache
 import math
 import operator
 import os
-import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from . import blocks
+from .names import Names, Text
 from .record import Constant, Instruction, Ref
 
 _OPERATORS = {
@@ -55,27 +55,15 @@ class NotANumber(Miss):
 NAMES = {"np": np, "math": math, "Miss": Miss, "NotANumber": NotANumber}
 
 
-class Text(NamedTuple):
-    """An expression, and how tightly it binds."""
-
-    text: str
-    binding: float = 9
-
-    def within(self, binding: float) -> str:
-        return self.text if self.binding >= binding else f"({self.text})"
-
-
-class Writer:
+class Writer(Names):
     """Writes the instructions of one program."""
 
     def __init__(self, variables: Any, constants: Any, names: dict[int, str]) -> None:
+        super().__init__(NAMES)
         self.variables = variables
         self.constants = constants
         self.names = dict(names)  # of variables
-        self.namespace: dict[str, Any] = dict(NAMES)
-        self.functions: dict[int, str] = {}
         self.used = set(names.values())
-        self.imports: dict[str, str] = {}
         self.inline: dict[int, Text] = {}
         self.counter = 0
         self.heads: list[str] = []  # within a loop over blocks: its first lines
@@ -93,45 +81,6 @@ class Writer:
                     break
             self.names[number] = known
         return known
-
-    def function(self, function: Any) -> str:
-        known = self.functions.get(id(function))
-        if known is None:
-            known = self._public(function) or self._by_name(function)
-            self.functions[id(function)] = known
-        return known
-
-    def _public(self, function: Any) -> str | None:
-        """The public name of a function of NumPy, SciPy or the standard library."""
-        name = getattr(function, "__name__", "")
-        if isinstance(function, np.ufunc):
-            if getattr(np, name, None) is function:
-                return f"np.{name}"
-            special = sys.modules.get("scipy.special")
-            if special is not None and getattr(special, name, None) is function:
-                return self._module("scipy.special", name)
-            return None
-        module = getattr(function, "__module__", None) or ""
-        for place, prefix in ((np, "np"), (np.linalg, "np.linalg"), (np.fft, "np.fft"), (np.emath, "np.emath")):
-            if getattr(place, name, None) is function:
-                return f"{prefix}.{name}"
-        if module == "math" and getattr(math, name, None) is function:
-            return f"math.{name}"
-        found = sys.modules.get(module)
-        if found is not None and getattr(found, name, None) is function and name.isidentifier():
-            return self._module(module, name)
-        return None
-
-    def _module(self, module: str, name: str) -> str:
-        alias = module.replace(".", "_")
-        self.namespace[alias] = sys.modules[module]
-        self.imports[alias] = f"import {module} as {alias}"
-        return f"{alias}.{name}"
-
-    def _by_name(self, function: Any) -> str:
-        name = f"F{sum(key.startswith('F') for key in self.namespace)}"
-        self.namespace[name] = function
-        return name
 
     # Expressions.
 
@@ -154,39 +103,6 @@ class Writer:
         if kind is slice:
             return Text(f"slice({self.value(item.start)}, {self.value(item.stop)}, {self.value(item.step)})")
         return self.literal(item)
-
-    def literal(self, item: Any) -> Text:
-        kind = type(item)
-        if kind is float:
-            if math.isfinite(item):
-                return Text(repr(item), 6 if math.copysign(1.0, item) < 0 else 9)
-            return Text("np.nan" if item != item else "np.inf" if item > 0 else "-np.inf", 6)
-        if kind in (int, bool, str, type(None), bytes):
-            return Text(repr(item), 6 if kind is int and item < 0 else 9)
-        if item is Ellipsis:
-            return Text("...")
-        if kind is complex and math.isfinite(item.real) and math.isfinite(item.imag):
-            return Text(f"complex({item.real!r}, {item.imag!r})")
-        if isinstance(item, np.dtype):
-            if item.isbuiltin == 1 and getattr(np, item.name, None) is item.type:
-                return Text(f"np.dtype(np.{item.name})")
-            if not item.hasobject:
-                return Text(f"np.dtype({item.str!r})")
-        if isinstance(item, type):
-            name: str = item.__name__
-            if getattr(np, name, None) is item:
-                return Text(f"np.{name}")
-            if item in (float, int, bool, complex):
-                return Text(name)
-        if isinstance(item, np.generic) and (
-            item.dtype.kind in "iub" or (item.dtype.char in "dfe" and np.isfinite(item))
-        ):
-            return Text(f"np.{item.dtype.name}({item.item()!r})")
-        if callable(item):
-            return Text(self.function(item))
-        name = f"C{len(self.namespace)}"
-        self.namespace[name] = item
-        return Text(name)
 
     def constant(self, number: int) -> Text:
         name = f"K{number}"
@@ -283,10 +199,22 @@ class Writer:
         if step.how == "operator" and step.what.startswith("__i") and step.written:
             symbol = _OPERATORS["__" + step.what[3:]]
             return [f"{self.value(step.args[0], 9)} {symbol}= {self.value(step.args[1])}"]
+        if step.how == "call" and step.written and not step.out and list(step.kwargs) == ["out"]:
+            return [self._into(step)]
         right = self.right_side(step).text
         if step.out is None or (type(step.out) is Ref and step.out.number in step.written):
             return [right]
         return [f"{self._targets(step.out)} = {right}"]
+
+    def _into(self, step: Instruction) -> str:
+        """``np.multiply(v, w, out=v)`` as ``v *= w``."""
+        out = step.kwargs["out"]
+        if type(out) is tuple and len(out) == 1:
+            out = out[0]
+        symbol = None if type(step.what) is tuple or type(out) is not Ref else _UFUNCS.get(step.what)
+        if symbol is not None and len(step.args) == 2 and step.args[0] == out and out.number not in self.inline:
+            return f"{self.name(out.number)} {symbol}= {self.value(step.args[1])}"
+        return self.right_side(step.replaced(step.args, {"out": out})).text
 
     def taking(self, step: Instruction, operand: int) -> list[str]:
         """A result written into the buffer of an operand, whose name it takes."""
@@ -319,7 +247,7 @@ class Writer:
                 return [f"if {value} != {value}:", f"    {fail}"]
             if known.dtype.char not in "df":
                 return [f"if np.isnan({value}).any():", f"    {fail}"]
-            if int(np.prod(known.shape)) <= 4096:
+            if math.prod(known.shape) <= 4096:
                 probe = f"{value}.dot({value})" if len(known.shape) == 1 else f"np.vdot({value}, {value})"
             else:
                 probe = f"np.maximum.reduce({value}, axis=None)"
@@ -355,6 +283,20 @@ def compiled(name: str, text: str, namespace: dict[str, Any]) -> Callable[..., A
     _number += 1
     filename = f"<staged {name} {_number}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
-    exec(compile(text, filename, "exec"), namespace)
+    first, _, second = text.partition(f"\n\n\ndef {name}_in_numpy(")
+    if second:  # which is compiled where it is needed, if ever
+        namespace[f"{name}_in_numpy"] = _later(f"{name}_in_numpy", text, first.count("\n") + 3, filename, namespace)
+    exec(compile(first + "\n", filename, "exec"), namespace)
     function: Callable[..., Any] = namespace[name]
     return function
+
+
+def _later(name: str, text: str, start: int, filename: str, namespace: dict[str, Any]) -> Callable[..., Any]:
+    """The function that begins in a line of a text, compiled at its first call."""
+
+    def first(*args: Any) -> Any:
+        lines = text.splitlines(True)[start:]
+        exec(compile("\n" * start + "".join(lines), filename, "exec"), namespace)
+        return namespace[name](*args)
+
+    return first

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any
 
 import numpy as np
 
+from .operations import NotScalar
 from .record import Instruction, Ref
-from .scalars import Lowering, NotScalar
+from .scalars import Lowering
 from .simplifying import Program, may_raise
 
 
@@ -29,7 +30,8 @@ def of_scalars(program: Program) -> tuple[Lowering, list[Any]] | None:
     """A program as scalar operations, and the places of its results; None if it is no such program."""
     if not program.steps or any(step.errstate is not None and step.how == "guard" for step in program.steps):
         return None
-    lowering = Lowering(program)
+    calls = sum(step.how != "guard" for step in program.steps)
+    lowering = Lowering(program, int(_CALL * calls / _cost(("+",))))
     try:
         return lowering, lowering.run()
     except (NotScalar, IndexError, ValueError, TypeError):
@@ -60,7 +62,7 @@ class ScalarText:
 
     def lines(self) -> tuple[list[str], list[Any]]:
         program = self.lowering.program
-        roots = [place for out in self.outputs for place in np.ravel(out).tolist()]
+        roots = 2 * [place for out in self.outputs for place in np.ravel(out).tolist()]  # they are looked at, too
         roots += [place for _, _, places in self.lowering.guards for place in np.ravel(places).tolist()]
         # What raises an error does so though nobody needs its result.
         raising = [step.out.number for step in program.steps if type(step.out) is Ref and may_raise(program, step)]
@@ -70,17 +72,14 @@ class ScalarText:
             for operand in self._operands(place):
                 self.uses[operand] += 1
         self.uses.update(roots + 2 * raised)  # in a statement of its own
-        used = {self.operations[place][1] for place in needed if self.operations[place][0] == "input"}
+        used: dict[int, dict[int, int]] = defaultdict(dict)  # by parameter, the places of its entries
+        for place in needed:
+            if self.operations[place][0] == "input":
+                used[self.operations[place][1]][self.operations[place][2]] = place
         lists: dict[int, str] = {}
         for number in program.parameters:
-            variable = program.variables[number]
             if number in used:
-                if variable.kind == "array":
-                    ravel = "" if len(variable.shape) == 1 else ".ravel()"
-                    lists[number] = f"{self.names[number]}_"
-                    self.body.append(f"{lists[number]} = {self.names[number]}{ravel}.tolist()")
-                elif variable.kind == "scalar":
-                    self.body.append(f"{self.names[number]} = float({self.names[number]})")
+                self._unpack(number, used[number], lists)
         guards = sorted(
             ((max(np.ravel(places).tolist(), default=-1), step, places) for _, step, places in self.lowering.guards),
             key=lambda guard: guard[0],
@@ -97,6 +96,27 @@ class ScalarText:
             results.append(self._result(out, item))
         return self.body, results
 
+    def _unpack(self, number: int, entries: dict[int, int], lists: dict[int, str]) -> None:
+        """A parameter as floats: a name for each entry, or a list of which few are used."""
+        variable, name = self.lowering.program.variables[number], self.names[number]
+        if variable.kind != "array":
+            if variable.kind == "scalar":
+                self.body.append(f"{name} = float({name})")
+            return
+        size = int(np.prod(variable.shape))
+        items = f"{name}{'' if len(variable.shape) == 1 else '.ravel()'}.tolist()"
+        if 2 * len(entries) < size:
+            lists[number] = f"{name}_"
+            self.body.append(f"{lists[number]} = {items}")
+            return
+        named = ["_"] * size
+        for at, place in entries.items():
+            named[at] = f"v{self.counter}"
+            self.counter += 1
+            self.text[place] = named[at], True
+        rows = ",\n".join(", ".join(named[i : i + 16]) for i in range(0, size, 16))
+        self.body += f"[{rows}] = {items}".split("\n")
+
     def _needed(self, roots: list[int]) -> list[int]:
         seen: set[int] = set()
         pending = list(roots)
@@ -112,35 +132,23 @@ class ScalarText:
         return () if operation[0] in ("literal", "input") else operation[1:]
 
     def _write(self, place: int, lists: dict[int, str]) -> None:
-        operation = self.operations[place]
-        what = operation[0]
-        if what == "literal":
-            value = operation[1]
-            text = (
-                repr(value)
-                if math.isfinite(value)
-                else "math.nan"
-                if value != value
-                else f"{'-' * (value < 0)}math.inf"
-            )
-            self.text[place] = (f"({text})" if text.startswith("-") else text), True
+        if place in self.text:
             return
-        if what == "input":
+        operation = self.operations[place]
+        what, simple = operation[0], False
+        if len(operation) == 3 and what in _INFIX:
+            text = f"{self._tight(operation[1])} {what} {self._tight(operation[2])}"
+        elif what == "literal":
+            self.text[place] = _literal(operation[1]), True
+            return
+        elif what == "input":
             number, at = operation[1:]
             text, simple = (self.names[number] if at is None else f"{lists[number]}[{at}]"), at is None
+        elif what == "neg":
+            text = f"-{self._tight(operation[1])}"
         else:
-            operands = [self.text[operand][0] for operand in operation[1:]]
-            if what == "neg":
-                text = f"-{self._tight(operation[1])}"
-            elif what == "abs":
-                text = f"abs({operands[0]})"
-            elif what.startswith("float("):
-                text = f"{what}({', '.join(operands)}))"
-            elif what.startswith("math."):
-                text = f"{what}({', '.join(operands)})"
-            else:
-                text = f"{self._tight(operation[1])} {what} {self._tight(operation[2])}"
-            simple = False
+            operands = ", ".join([self.text[operand][0] for operand in operation[1:]])
+            text = f"{what}({operands})" + (")" if what.startswith("float(") else "")
         if simple or (self.uses[place] == 1 and len(text) < 70):
             self.text[place] = text, simple
             return
@@ -152,7 +160,7 @@ class ScalarText:
     def _tight(self, place: int) -> str:
         text, simple = self.text[place]
         what = self.operations[place][0]
-        return text if simple or what == "input" or what[0] in "mf" or what == "abs" else f"({text})"
+        return text if simple or what in ("input", "abs") or what[0] in "mf" else f"({text})"
 
     def _guard(self, step: Instruction, places: Any) -> None:
         if step.what == "bool":
@@ -166,14 +174,15 @@ class ScalarText:
         self._finite(np.ravel(places).tolist())
 
     def _finite(self, places: list[int]) -> None:
-        if set(places) <= self.checked:
+        if self.checked.issuperset(places):
             return
         self.checked.update(places)
-        texts = [self.text[place][0] for place in dict.fromkeys(places)]
+        texts = [self._tight(place) for place in dict.fromkeys(places)]
         texts = [text for text in texts if not _is_number(text)]
         for i in range(0, len(texts), 40):
-            # What is not finite is for the NumPy program, which also warns as NumPy does.
-            total = " + ".join(f"abs({text})" for text in texts[i : i + 40])
+            # What is not finite is for the NumPy program, which also warns as NumPy does.  A sum of what is infinite
+            # or a nan stays so.
+            total = " + ".join(texts[i : i + 40])
             self.body.append(f"if not math.isfinite({total}):")
             self.body.append("    raise OverflowError")
 
@@ -191,6 +200,15 @@ class ScalarText:
             return "[" + ", ".join(nested(shape[1:]) for _ in range(shape[0])) + "]"
 
         return f"np.array({nested(variable.shape)})" if 0 not in variable.shape else f"np.zeros({variable.shape})"
+
+
+_INFIX = frozenset({"+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!="})
+
+
+def _literal(value: float) -> str:
+    if math.isfinite(value):
+        return f"({value!r})" if math.copysign(1.0, value) < 0 else repr(value)
+    return "math.nan" if value != value else "math.inf" if value > 0 else "(-math.inf)"
 
 
 def _is_number(text: str) -> bool:

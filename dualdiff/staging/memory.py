@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import Any
 
 import numpy as np
@@ -98,6 +98,43 @@ def stores(program: Program) -> Program:
 
 def _equal(a: Any, b: Any) -> bool:
     return type(a) is type(b) and repr(a) == repr(b)
+
+
+_OPERATIONS = {"__add__": np.add, "__sub__": np.subtract, "__mul__": np.multiply, "__truediv__": np.true_divide}
+
+
+def updates(program: Program) -> Program:
+    """``w = v * 1.1; v[...] = w``: the product is written where it goes to."""
+    steps, variables = list(program.steps), program.variables
+    written = program.writes()
+    uses = Counter(refs(program.outputs))
+    made: dict[int, int] = {}
+    for i, step in enumerate(steps):
+        uses.update(step.reads)
+        if type(step.out) is Ref and step.is_pure and not step.kwargs and variables[step.out.number].kind == "array":
+            elementwise = step.how == "operator" and step.what in _OPERATIONS
+            if elementwise or (step.how == "call" and type(step.what) is np.ufunc and step.what.signature is None):
+                made[step.out.number] = i
+    kept: list[Any] = steps[:]
+    for i, step in enumerate(steps):
+        if step.how != "set" or step.args[1] is not Ellipsis or type(step.args[2]) is not Ref:
+            continue
+        number, target = step.args[2].number, step.args[0]
+        at = made.get(number)
+        if at is None or uses[number] != 1 or step.errstate or steps[at].errstate or type(target) is not Ref:
+            continue
+        one, other = variables[number], variables[target.number]
+        if (one.shape, one.strides, one.dtype) != (other.shape, other.strides, other.dtype) or one.root != number:
+            continue
+        if one.dtype.char not in "df" or any(
+            at < write < i for n in steps[at].reads for write in written.get(program.root(n), ())
+        ):
+            continue
+        source = steps[at]
+        function = _OPERATIONS[source.what] if source.how == "operator" else source.what
+        kept[at] = None
+        kept[i] = Instruction("call", function, source.args, {"out": (target,)}, None, step.written, source.line, None)
+    return program._replace(steps=[step for step in kept if step is not None])
 
 
 _NEW = (np.empty, np.zeros)

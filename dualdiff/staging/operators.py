@@ -13,21 +13,11 @@ from ..adapting.calls import method
 from ..rules.matrix_entries import is_sparse
 from ..rules.sparse_operands import times
 from ..values import kinds
+from . import tracing as tracing  # which gives them their own methods
 from .dependence import REFUSED_METHODS
 from .record import StagingRefused
-from .tracing import (
-    KINDS,
-    Traced,
-    TracedArray,
-    TracedNumber,
-    TracedScalar,
-    attribute,
-    call_method,
-    examples,
-    leaves_alone,
-    lifted,
-    recorded,
-)
+from .recording import attribute, call_method, lifted, recorded
+from .traced import KINDS, Traced, TracedArray, TracedNumber, TracedScalar, examples, leaves_alone
 
 _ndarray = np.ndarray
 

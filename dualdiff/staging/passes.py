@@ -10,6 +10,7 @@ Each takes the instructions and gives fewer, in one walk.  What they rely on:
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,15 +19,18 @@ import numpy as np
 
 from .arithmetic import direct, identities
 from .blocks import in_blocks
-from .memory import copies, fills, stores, views
+from .memory import copies, fills, stores, updates, views
 from .record import Constant, Instruction, Ref, Trace, Variable, refs
+from .signs import signs
 from .simplifying import Program, changed, finished, may_raise, without_result
+from .stacks import stacks
 
 _ndarray = np.ndarray
 _FOLDED = 2**25  # bytes of the largest constant that folding makes
 ALL = frozenset(
-    {"fold", "views", "copies", "stores", "identities", "common", "dead", "direct", "nest", "reuse", "blocks", "floats"}
-)
+    {"fold", "views", "copies", "stores", "identities", "common", "stacks", "signs", "dead", "direct", "nest", "reuse",
+     "blocks", "floats"}
+)  # fmt: skip
 
 
 class Options(NamedTuple):
@@ -42,6 +46,9 @@ def simplified(
     trace: Trace, parameters: list[int], outputs: list[Any], options: Options
 ) -> tuple[list[Instruction], list[Any]]:
     """The instructions of a trace after all passes that are on."""
+    if trace.as_recorded is None:
+        trace.as_recorded = list(trace.variables)
+    trace.variables[: len(trace.as_recorded)] = trace.as_recorded  # which passes may change, another time
     program = Program(trace, [without_result(step) for step in trace.instructions], parameters, list(outputs))
     for name, apply in _PASSES:
         if name in options.names:
@@ -54,27 +61,27 @@ def simplified(
 
 def dead(program: Program) -> Program:
     """Drop what no result, guard or argument of the caller's depends on."""
-    live: set[int] = set()
-    live_roots: set[int] = {program.root(number) for number in program.parameters}
-
-    def use(tree: Any) -> None:
-        for number in refs(tree):
-            live.add(number)
-            live_roots.add(program.root(number))
-
-    use(program.outputs)
+    roots = [variable.root for variable in program.variables]
+    live: set[int] = set(refs(program.outputs))
+    live_roots: set[int] = {roots[number] for number in (*program.parameters, *live)}
     kept = []
     written: set[int] = set()
     for step in reversed(program.steps):
         if step.how == "writeable":  # which matters to later writes alone
-            needed = type(step.args[0]) is Ref and program.root(step.args[0].number) in written
+            needed = type(step.args[0]) is Ref and roots[step.args[0].number] in written
+        elif type(step.out) is Ref:
+            needed = step.out[0] in live
         else:
-            needed = step.how == "guard" or not (step.is_pure or step.written) or may_raise(program, step)
-        needed = needed or any(number in live for number in refs(step.out))
-        needed = needed or any(program.root(number) in live_roots for number in step.written)
-        if needed:
-            use((step.args, step.kwargs))
-            written.update(program.root(number) for number in step.written)
+            needed = not live.isdisjoint(step.makes)
+        if step.written:
+            needed = needed or any(roots[number] in live_roots for number in step.written)
+        elif not needed and step.how != "writeable":
+            needed = step.how == "guard" or not step.is_pure
+        if needed or (step.how != "writeable" and may_raise(program, step)):
+            reads = step.reads
+            live.update(reads)
+            live_roots.update([roots[number] for number in reads])
+            written.update([roots[number] for number in step.written])
             kept.append(step)
     return program._replace(steps=kept[::-1])
 
@@ -171,7 +178,7 @@ def _holds(step: Instruction, args: Any) -> bool:
 
 
 def _nbytes(variable: Variable) -> int:
-    return int(np.prod(variable.shape)) * variable.dtype.itemsize if variable.kind == "array" else 0
+    return math.prod(variable.shape) * int(variable.dtype.itemsize) if variable.kind == "array" else 0
 
 
 # Common subexpressions.
@@ -184,19 +191,27 @@ def common(program: Program) -> Program:
     known: dict[int, Any] = {}
     version: Counter[int] = Counter()
     kept = []
+
+    def versions(numbers: list[int]) -> Any:
+        """How often the memory of each has been written so far."""
+        roots = [program.root(number) for number in numbers]
+        return tuple([version[root] for root in roots]) if any(root in version for root in roots) else None
+
     for step in program.steps:
         step = changed(step, known)
         if step.is_pure and type(step.out) is Ref:
             out = step.out.number
-            if not written.get(program.root(out)) and program.root(out) == out and step.what not in (np.empty,):
-                at = tuple([(n, version[program.root(n)]) for n in step.reads])
-                key = (step.how, _identity(step.what), _known((step.args, step.kwargs)), at, _state(step))
+            root = program.root(out)
+            if root == out and not written.get(root) and step.what is not np.empty:
+                at = versions(step.reads)
+                given = _known(step.args), _known(step.kwargs) if step.kwargs else None
+                key = (step.how, _identity(step.what), given, at, _state(step))
                 if key in seen:
                     known[out] = seen[key]
                     continue
                 seen[key] = step.out
         elif step.how == "guard":
-            at = tuple([(n, version[program.root(n)]) for n in refs(step.args)])
+            at = versions(step.reads)
             key = ("guard", step.what, _known(step.args), at, None)
             if key in seen:
                 continue
@@ -210,14 +225,16 @@ def common(program: Program) -> Program:
 def _known(tree: Any) -> Any:
     """Arguments as a key: what is no number, text or variable is known by its identity, not by how it prints."""
     kind = type(tree)
+    if kind is Ref or kind is Constant:
+        return kind, tree[0]
+    if kind is float:
+        return kind, tree, math.copysign(1.0, tree)
     if kind is tuple or kind is list:
-        return (kind, *map(_known, tree))
+        return (kind, *[_known(item) for item in tree])
     if kind is dict:
         return (kind, *((name, _known(item)) for name, item in tree.items()))
     if kind is slice:
         return (kind, _known(tree.start), _known(tree.stop), _known(tree.step))
-    if kind in (Ref, Constant):
-        return tree
     if tree is None or tree is Ellipsis or isinstance(tree, _LITERALS):
         return (kind, repr(tree))
     return id(tree)
@@ -245,6 +262,9 @@ _PASSES: list[tuple[str, Callable[[Program], Program]]] = [
     ("identities", identities),
     ("views", views),
     ("common", common),
+    ("stacks", stacks),
+    ("signs", signs),
+    ("stores", updates),
     ("dead", dead),
     ("direct", direct),
     ("blocks", in_blocks),

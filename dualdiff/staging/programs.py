@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import keyword
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +22,7 @@ from .floats import lowered
 from .numba_programs import NumbaProgram, with_numba
 from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
 from .simplifying import Program as Steps
-from .tracing import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
+from .traced import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
 
 _ndarray = np.ndarray
 _DYNAMIC = (np.ndarray, np.generic)
@@ -91,7 +93,20 @@ def program_of(
     compile: str | None = None,
 ) -> Program:  # fmt: skip
     """Trace ``f`` at these arguments, and compile what it did."""
-    trace, inputs, outputs, result_structure = traced_run(f, leaves, structure)
+    run = traced_run(f, leaves, structure)
+    collecting = gc.isenabled()
+    gc.disable()  # what follows makes many small tuples, and no cycles
+    try:
+        return _compiled(f, structure, key, options, compile, *run)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _compiled(
+    f: Callable[..., Any], structure: Structure, key: Any, options: passes.Options, compile: str | None,
+    trace: Trace, inputs: list[int | None], outputs: list[Any], result_structure: Structure,
+) -> Program:  # fmt: skip
     parameters = [x for x in inputs if x is not None]
     recorded = list(outputs)
     steps, outputs = passes.simplified(trace, parameters, outputs, options)
@@ -226,7 +241,7 @@ def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:
     steps = program.steps
     consumer: dict[int, int] = {}
     for i in range(len(steps) - 1, -1, -1):
-        for number in refs((steps[i].args, steps[i].kwargs, steps[i].out)):
+        for number in (*steps[i].reads, *steps[i].makes):
             consumer.setdefault(number, i)
     final = list(range(len(steps)))
     for i in range(len(steps) - 1, -1, -1):
@@ -235,7 +250,7 @@ def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:
             final[i] = final[consumer[out.number]] if consumer[out.number] != i else len(steps)
     last: dict[int, int] = {}
     for i, step in enumerate(steps):
-        for number in refs((step.args, step.kwargs, step.out)):
+        for number in (*step.reads, *step.makes):
             last[number] = max(last.get(number, 0), final[i])
     for number in refs(program.outputs):
         last[number] = len(steps)
@@ -248,7 +263,7 @@ def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:
 
 
 def _is_large(variable: Any) -> bool:
-    return variable.kind == "array" and int(np.prod(variable.shape)) >= LARGE
+    return variable.kind == "array" and math.prod(variable.shape) >= LARGE
 
 
 def with_separate_results(

@@ -82,6 +82,12 @@ class Instruction:
         return self._reads
 
     @property
+    def makes(self) -> list[int]:
+        """The variables of its result."""
+        out = self.out
+        return [out.number] if type(out) is Ref else [] if out is None else refs(out)
+
+    @property
     def is_pure(self) -> bool:
         """Whether it only makes its result: no write, no guard, no function of the user's in it."""
         if self._pure is None:
@@ -155,8 +161,9 @@ class Trace:
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
         self.variables: list[Variable] = []
+        self.as_recorded: list[Variable] | None = None  # the variables, before any pass
         self.constants: list[Any] = []
-        self._seen: dict[int, tuple[Any, int]] = {}  # captured arrays by identity
+        self._seen: dict[Any, int] = {}  # captured arrays by where they are
         self.errstate = np.geterr()
         self.thread = threading.get_ident()
         self.ended = False
@@ -170,10 +177,10 @@ class Trace:
         number = len(self.variables)
         if type(example) is _ndarray:
             root, offset = number, 0
-            address = example.__array_interface__["data"][0]
             owner = _owner(example)
             for other, array in owners:
                 if _owner(array) is owner:
+                    address = example.__array_interface__["data"][0]
                     known = self.variables[other]
                     root = known.root
                     offset = known.offset + address - array.__array_interface__["data"][0]
@@ -190,13 +197,14 @@ class Trace:
         """A captured array: a copy that nobody writes."""
         if array.dtype.hasobject:
             raise StagingRefused("an array of objects meets a traced value")
-        known = self._seen.get(id(array))
-        if known is not None and _same(array, self.constants[known[1]]):
-            return Constant(known[1])
+        place = array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
+        known = self._seen.get(place)
+        if known is not None and _same(array, self.constants[known]):
+            return Constant(known)
         copy = _laid_out_as(array)
         copy.flags.writeable = False
+        self._seen[place] = len(self.constants)
         self.constants.append(copy)
-        self._seen[id(array)] = (array, len(self.constants) - 1)
         return Constant(len(self.constants) - 1)
 
     # Recording.
@@ -232,7 +240,12 @@ def _owner(array: Any) -> Any:
 
 
 def _same(a: Any, b: Any) -> bool:
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
+    if a.dtype != b.dtype or a.shape != b.shape:
+        return False
+    if a.dtype.itemsize in (1, 2, 4, 8):  # bit by bit, and without copies
+        whole = f"i{a.dtype.itemsize}"
+        return bool(np.array_equal(a.view(whole), b.view(whole)))
+    return a.tobytes() == b.tobytes()
 
 
 def _laid_out_as(array: Any) -> Any:

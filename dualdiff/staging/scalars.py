@@ -11,23 +11,20 @@ Python where NumPy has an infinity or a nan (`ERRORS`) is left to the NumPy prog
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .agreement import OF_MATH, agrees, in_turn, powers_agree, summed, sums_agree
+from .operations import MOST, NotScalar, Places
 from .record import Constant, Instruction, Ref
 from .simplifying import Program
 
 _ndarray = np.ndarray
 ERRORS = (OverflowError, ValueError, ZeroDivisionError)
-MOST = 200_000  # operations
 _FLOAT64 = np.dtype(np.float64)
-
-
-class NotScalar(Exception):
-    """The program does something else than arithmetic of single numbers."""
 
 
 _SYMBOLS: dict[Any, str] = {
@@ -44,44 +41,12 @@ _MOVING_METHODS = frozenset({"reshape", "transpose", "copy", "ravel", "swapaxes"
                              "take", "diagonal", "repeat"})  # fmt: skip
 
 
-class Places:
-    """The scalar operations so far: what each is, and who is equal."""
-
-    def __init__(self) -> None:
-        self.operations: list[tuple[Any, ...]] = []
-        self.known: dict[tuple[Any, ...], int] = {}
-
-    def make(self, *operation: Any) -> int:
-        """The place of an operation: a literal, an input, or a symbol or function of places."""
-        key = operation if operation[0] != "literal" else ("literal", repr(operation[1]))
-        found = self.known.get(key)
-        if found is None:
-            if len(self.operations) >= MOST:
-                raise NotScalar("too many operations")
-            found = self.known[key] = len(self.operations)
-            self.operations.append(operation)
-        return found
-
-    def literal(self, value: Any) -> int:
-        return self.make("literal", float(value))
-
-    def binary(self, symbol: str, a: int, b: int) -> int:
-        one, other = self.operations[a], self.operations[b]
-        if one[0] == "literal" and other[0] == "literal" and symbol in "+-*":
-            return self.literal({"+": one[1] + other[1], "-": one[1] - other[1], "*": one[1] * other[1]}[symbol])
-        if symbol == "*" and one[0] == "literal" and one[1] == 1.0:
-            return b
-        if symbol == "*" and other[0] == "literal" and other[1] == 1.0:
-            return a
-        return self.make(symbol, a, b)
-
-
 class Lowering:
     """The run of a program on places."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, most: int = MOST) -> None:
         self.program = program
-        self.places = Places()
+        self.places = Places(most)
         self.values: dict[int, Any] = {}  # of variables: arrays of places, or one place
         self.guards: list[tuple[int, Instruction, Any]] = []
 
@@ -92,7 +57,9 @@ class Lowering:
             if variable.kind == "array":
                 if variable.dtype != _FLOAT64:
                     raise NotScalar("an argument of another dtype")
-                count = int(np.prod(variable.shape))
+                count = math.prod(variable.shape)
+                if count > self.places.left:
+                    raise NotScalar("too many entries")
                 places = [self.places.make("input", number, i) for i in range(count)]
                 self.values[number] = np.array(places, np.intp).reshape(variable.shape)
                 if self.values[number].strides != variable.strides:
@@ -118,8 +85,8 @@ class Lowering:
             return self.values[item.number]
         if kind is Constant:
             array = self.constants[item.number]
-            if array.dtype != _FLOAT64:
-                raise NotScalar("a constant of another dtype")
+            if array.dtype != _FLOAT64 or array.size > self.places.left:
+                raise NotScalar("a constant of another dtype, or a large one")
             return np.array([self.places.literal(x) for x in array.ravel().tolist()], np.intp).reshape(array.shape)
         if kind in (float, int) or isinstance(item, np.float64):
             if kind is int and abs(item) >= 2**53:
@@ -178,7 +145,8 @@ class Lowering:
         if variable is None:
             raise NotScalar("several results")
         if variable.kind == "array":
-            out = np.asarray(out)
+            if not isinstance(out, _ndarray):
+                out = np.asarray(out)
             if out.shape != variable.shape or out.strides != variable.strides:
                 raise NotScalar("another layout")
             if variable.root == step.out.number:
@@ -232,6 +200,9 @@ class Lowering:
         if how == "operator":
             return self.elementwise(step, what, args)
         if how == "call":
+            variable = self.program.variables[step.out.number] if type(step.out) is Ref else None
+            if variable is not None and math.prod(variable.shape) > MOST:
+                raise NotScalar("too many entries")
             if what in (np.zeros, np.empty) and not _has_ref(args):
                 return np.full(args[0], self.places.literal(0.0), np.intp)
             if what is np.full:
@@ -262,9 +233,11 @@ class Lowering:
         return self.raw(item)
 
     def elementwise(self, step: Instruction, what: Any, args: Any) -> Any:
-        given = np.broadcast_arrays(*[np.asarray(self.value(arg)) for arg in args])
-        scalars = all(self.is_scalar(arg) for arg in args)
-        make = self.operation(what, scalars, args)
+        values = [self.value(arg) for arg in args]
+        make = self.operation(what, args)
+        if not any(isinstance(value, _ndarray) for value in values):
+            return make(*values)
+        given = np.broadcast_arrays(*values)
         shape = given[0].shape
         rows = zip(*(x.ravel().tolist() for x in given), strict=True)
         return np.array([make(*row) for row in rows], np.intp).reshape(shape)
@@ -274,13 +247,13 @@ class Lowering:
             type(item) is not Ref or self.program.variables[item.number].kind != "array"
         )
 
-    def operation(self, what: Any, scalars: bool, args: Any) -> Callable[..., int]:
+    def operation(self, what: Any, args: Any) -> Callable[..., int]:
         places = self.places
         if what in _SYMBOLS:
             symbol = _SYMBOLS[what]
             return lambda a, b: places.binary(symbol, a, b)
         if what in ("__neg__", np.negative):
-            return lambda a: places.make("neg", a)
+            return places.negative
         if what in ("__abs__", np.absolute, np.fabs):
             return lambda a: places.make("abs", a)
         if what in (np.square,):
@@ -288,7 +261,7 @@ class Lowering:
         if what in (np.reciprocal,):
             return lambda a: places.binary("/", places.literal(1.0), a)
         if what in ("__pow__", np.power):
-            exponent = args[1]
+            exponent, scalars = args[1], all(map(self.is_scalar, args))
             known = type(exponent) in (int, float) or isinstance(exponent, np.float64)
             # NumPy squares an array; the power of a scalar is C's.
             if known and exponent == 2 and what == "__pow__" and not scalars:

@@ -13,18 +13,18 @@ import threading
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from .. import adapting, errors
-from ..pytrees.kinds import sorted_keys
 from ..pytrees.trees import Structure, flatten
 from ..transforms.transformed import P, Transformed
 from ..values.objects import carries
 from .compiled import Program, Programs
 from .emission import Miss, NotANumber
+from .entrance import OTHER, entrance
+from .keys import SIMPLE, overlap, walk, walk_call
 from .numba_programs import NumbaProgram, alike, require_numba
 from .passes import ALL_PASSES, Options
 from .programs import copied_argument, is_dynamic, program_of
@@ -51,15 +51,28 @@ class Staged(Transformed):
         self._refused: dict[Any, str] = {}
         self._too_long: dict[Any, errors.TooLongToCompile] = {}
         self._lock = threading.RLock()
+        self._last: tuple[Callable[..., Any], Program] | None = None  # the program of the last call, and its entrance
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        last = self._last
+        if last is not None and not kwargs:
+            try:
+                result = last[0](args)
+            except Miss:
+                self._last = None
+                return self._run(*args)
+            except Exception:
+                return self._unstaged(*args)
+            if result is not OTHER:
+                last[1].calls += 1
+                return result
         key: list[Any] = []
         leaves: list[Any] = []
-        if _walk_call(args, kwargs, key, leaves) if kwargs else _walk(args, key, leaves):
+        if walk_call(args, kwargs, key, leaves) if kwargs else walk(args, key, leaves):
             programs = self._programs.get(tuple(key))
             if programs is not None:
                 program = programs[0]
-                if program.whole and not program.saves and not (program.apart and _overlap(leaves)):
+                if program.whole and not program.saves and not (program.apart and overlap(leaves)):
                     try:
                         result = program.run(*leaves)
                     except Miss:
@@ -67,6 +80,10 @@ class Staged(Transformed):
                     except Exception:  # the function's own, or one that it catches
                         return self._unstaged(*args, **kwargs)
                     program.calls += 1
+                    if not kwargs and not program.apart:
+                        if program.enter is None:
+                            program.enter = entrance(program.run, args, SIMPLE)
+                        self._last = program.enter, program
                     return result
         return self._run(*args, **kwargs)
 
@@ -75,7 +92,7 @@ class Staged(Transformed):
             return self._unstaged(*args, **kwargs)
         parts: list[Any] = []
         dynamic: list[Any] = []
-        key = tuple(parts) if _walk_call(args, kwargs, parts, dynamic) else None
+        key = tuple(parts) if walk_call(args, kwargs, parts, dynamic) else None
         if key is None:
             self._warn_once("an argument is no number, array, string or None, nor a list, tuple or dict of them")
             return self._unstaged(*args, **kwargs)
@@ -106,7 +123,7 @@ class Staged(Transformed):
     def _attempt(self, program: Program, leaves: list[Any]) -> tuple[bool, Any]:
         saved = [leaves[i].copy() for i in program.saves]
         try:
-            if program.apart and _overlap(leaves):
+            if program.apart and overlap(leaves):
                 return False, NotANumber
             result = program(*leaves)
         except Exception as error:
@@ -139,11 +156,11 @@ class Staged(Transformed):
                 return self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])[1]
             trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
             again = [copied_argument(leaf) for leaf in trial] if self.compile else []  # f may write its arguments
+            result = self._unstaged(*args, **kwargs)  # first, since it takes more memory
             try:
                 found: Any = program.plain(*trial)
             except Exception as error:
                 found = error
-            result = self._unstaged(*args, **kwargs)
             expected = flatten(result)[0]
             given = [] if isinstance(found, Exception) else flatten(found)[0]
             if len(given) != len(expected) or not all(map(same, given, expected)):
@@ -211,7 +228,7 @@ class Staged(Transformed):
 
     def _key(self, args: Any, kwargs: Any) -> Any:
         parts: list[Any] = []
-        return tuple(parts) if _walk_call(args, kwargs, parts, []) else None
+        return tuple(parts) if walk_call(args, kwargs, parts, []) else None
 
     def save(self, path: Any, *args: Any, **kwargs: Any) -> Path:
         """Write the program for these arguments as a module that needs NumPy alone; its path.
@@ -316,53 +333,6 @@ def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True, compile
             return f
         f = f.f
     return Staged(f, variants=variants, check=check, compile=compile)
-
-
-_SIMPLE = frozenset({int, bool, str, bytes, type(None)})
-
-
-def _walk_call(args: Any, kwargs: Any, key: list[Any], leaves: list[Any]) -> bool:
-    """`_walk` of the arguments of a call; ``f(a, b={})`` is none of two trees."""
-    if not kwargs:
-        return _walk(args, key, leaves)
-    key.append("with names")
-    return _walk(args, key, leaves) and _walk(kwargs, key, leaves)
-
-
-def _walk(tree: Any, key: list[Any], leaves: list[Any]) -> bool:
-    """What a program is for, and its inputs, in the order of `flatten`; whether all arguments are of that kind."""
-    kind = type(tree)
-    if kind is _ndarray:
-        key += (tree.shape, tree.dtype, tree.strides)
-        leaves.append(tree)
-    elif kind is float or kind is complex or kind is np.float64:
-        key.append(kind)
-        leaves.append(tree)
-    elif kind is tuple or kind is list:
-        key += (kind, len(tree))
-        for item in tree:
-            if not _walk(item, key, leaves):
-                return False
-    elif kind is dict:
-        key.append(tuple(tree))
-        for name in sorted_keys(tree):
-            if not _walk(tree[name], key, leaves):
-                return False
-    elif kind in _SIMPLE:
-        key += (kind, tree)
-    elif isinstance(tree, np.generic):
-        key.append(kind)
-        leaves.append(tree)
-    elif kind is FunctionType:
-        key.append(tree)
-    else:
-        return False
-    return True
-
-
-def _overlap(leaves: list[Any]) -> bool:
-    arrays = [leaf for leaf in leaves if type(leaf) is _ndarray]
-    return any(np.may_share_memory(a, b) for i, a in enumerate(arrays) for b in arrays[i + 1 :])
 
 
 def same(a: Any, b: Any) -> bool:

@@ -115,8 +115,8 @@ def lift(x: Any) -> Any:
 
 
 def list_of_operations() -> list[Any]:
-    """Where a record of operations keeps them: a list, or one that also knows the user's line of each."""
-    return _LISTS[-1]() if RUNNING[0] and _LISTS else []
+    """Where a record of operations keeps them while there are runs: a list that may know the user's line of each."""
+    return _LISTS[-1]() if _LISTS else []
 
 
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:

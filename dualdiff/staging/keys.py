@@ -1,0 +1,58 @@
+"""For which arguments a program is: structure, shapes, dtypes, strides, and the values of what is no float."""
+
+from __future__ import annotations
+
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from ..pytrees.kinds import sorted_keys
+
+_ndarray = np.ndarray
+SIMPLE = frozenset({int, bool, str, bytes, type(None)})
+
+
+def walk_call(args: Any, kwargs: Any, key: list[Any], leaves: list[Any]) -> bool:
+    """`walk` of the arguments of a call; ``f(a, b={})`` is none of two trees."""
+    if not kwargs:
+        return walk(args, key, leaves)
+    key.append("with names")
+    return walk(args, key, leaves) and walk(kwargs, key, leaves)
+
+
+def walk(tree: Any, key: list[Any], leaves: list[Any]) -> bool:
+    """What a program is for, and its inputs, in the order of `flatten`; whether all arguments are of that kind."""
+    kind = type(tree)
+    if kind is _ndarray:
+        key += (tree.shape, tree.dtype, tree.strides)
+        leaves.append(tree)
+    elif kind is float or kind is complex or kind is np.float64:
+        key.append(kind)
+        leaves.append(tree)
+    elif kind is tuple or kind is list:
+        key += (kind, len(tree))
+        for item in tree:
+            if not walk(item, key, leaves):
+                return False
+    elif kind is dict:
+        key.append(tuple(tree))
+        for name in sorted_keys(tree):
+            if not walk(tree[name], key, leaves):
+                return False
+    elif kind in SIMPLE:
+        key += (kind, tree)
+    elif isinstance(tree, np.generic):
+        key.append(kind)
+        leaves.append(tree)
+    elif kind is FunctionType:
+        key.append(tree)
+    else:
+        return False
+    return True
+
+
+def overlap(leaves: list[Any]) -> bool:
+    """Whether two of the arrays may share memory."""
+    arrays = [leaf for leaf in leaves if type(leaf) is _ndarray]
+    return any(np.may_share_memory(a, b) for i, a in enumerate(arrays) for b in arrays[i + 1 :])
