@@ -25,7 +25,7 @@ A map of the package, from the ground up; a file imports only from its own folde
     pytrees/            nested arguments and results
     rules/              one derivative rule for each NumPy function; rules/forms.py: the ways to declare one
     special/            the same for scipy.special, loaded when that is in use
-    methods.py          the operators and methods of ndarray, from the table
+    methods/            the operators and methods of ndarray, from the table
     adapting/           code that NumPy has no hook for: a function's calls, hooked; stand-ins; arrays that are filled
     transforms/         forward.py, reverse.py, jacobian.py: the transforms; arguments.py: what enters and leaves them;
                         sparse.py (with colouring.py, plans.py, checks.py, directions.py), operator.py, batch.py;
@@ -59,10 +59,11 @@ from .errors import (
 )
 from .pytrees.static import static
 from .pytrees.trees import register_pytree
-from .transforms.forward import derivative, jacfwd, jvp, stop_gradient
+from .transforms.forward import derivative, jacfwd, jvp
 from .transforms.jacobian import hessian, hvp, jacobian
 from .transforms.linearization import linearize, vjp
 from .transforms.reverse import elementwise_grad, grad, jacrev, value_and_grad
+from .transforms.stopping import stop_gradient
 from .transforms.variable import Variable
 from .values.dual import Dual
 

@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import dualdiff as dd
 from dualdiff.pytrees.trees import flatten
 from dualdiff.tangents.dense import Dense
-from dualdiff.transforms.arguments import selected
+from dualdiff.transforms.argnums import selected
 from dualdiff.transforms.evaluation import Arguments, tangent_block
 
 X = np.array([0.3, 0.8])

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import dualdiff as dd
-from dualdiff import methods
+from dualdiff.methods import ndarray as methods
 from dualdiff.values.declarations import Array
 
 PACKAGE = Path(dd.__file__).parent

@@ -890,3 +890,83 @@ def test_the_same_in_a_script_with_nested_scopes(tmp_path):
     )
     for f in (lambda x: module.A(x).run(x), module.outer(), module.waited, module.twice):
         agree(f)
+
+
+class Angle:
+    def __init__(self, degrees):
+        self.degrees = degrees
+
+    def __float__(self):
+        return float(self.degrees) * math.pi / 180
+
+    def __getattr__(self, name):
+        if name == "sine":
+            return math.sin(self.degrees)
+        raise AttributeError(name)
+
+
+class Integer:
+    def __float__(self):
+        return 1
+
+
+class Families(type):
+    def __getattr__(cls, name):
+        return math.exp(cls.scale)
+
+
+class Family(metaclass=Families):
+    scale = 0.5
+
+
+class Member(Family):
+    pass
+
+
+def spaced(x):
+    b, c = np.linspace(0.0, 1.0, 4), np.arange(4.0)
+    b[0], c[1:3] = x, math.sin(x)
+    grid, step = np.linspace(0.0, 1.0, 5, retstep=True)
+    grid[1] = x * x
+    powers = np.logspace(0.0, 1.0, 3)
+    powers[-1] *= x
+    lower = np.tri(2)
+    lower[0, 1] = x
+    return np.sum(b * c) + step * np.sum(grid) + np.sum(powers) + np.prod(lower)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        spaced,
+        lambda x: float(Angle(x)) * x + float(Angle(2.0)),
+        lambda x: Member.scale * x * Member.unknown * Family.unknown,
+    ],
+)
+def test_numbers_and_spaces_of_other_kinds(f):
+    agree(f, 0.7)
+
+
+def test_attribute_that_is_made_when_it_is_asked_for():
+    f = lambda x: Plane(x).tangent * x
+    assert dd.derivative(f)(0.7) == pytest.approx(math.tan(0.7) + 0.7 / math.cos(0.7) ** 2)
+    with pytest.raises(AttributeError, match="cotangent"):
+        dd.derivative(lambda x: Plane(x).cotangent)(0.7)
+    assert dd.derivative(lambda x: x if hasattr(Plane(x), "cotangent") else 2 * x)(0.7) == 2.0
+
+
+class Plane:
+    angle = 0.0
+
+    def __init__(self, angle):
+        self.angle = angle
+
+    def __getattr__(self, name):
+        if name == "tangent":
+            return math.tan(self.angle)
+        raise AttributeError(name)
+
+
+def test_conversion_that_returns_no_float_is_pythons_own_error():
+    with pytest.raises(TypeError, match=r"Integer.__float__ returned non-float \(type int\)"):
+        dd.derivative(lambda x: x * float(Integer()))(1.0)

@@ -36,15 +36,11 @@ from . import (
     builtins,
     classes,
     creation,
-    iterations,
     iterators,
     mathematics,
-    packages,
-    statistics,
-    threads,
 )
 from .buffers import settled
-from .calls import instances
+from .calls import brought_by, instances
 from .entering import adapt_with, adapted, as_written, stand_in
 from .explaining import explain
 
@@ -60,15 +56,15 @@ __all__ = [
     "creation",
     "explain",
     "instances",
-    "iterations",
     "iterators",
     "mathematics",
-    "packages",
     "settled",
     "stand_in",
-    "statistics",
-    "threads",
 ]
+
+brought_by("packages", "scipy")
+brought_by("statistics", "statistics")
+brought_by("threads", "threading", "concurrent")
 
 
 def adapt(f: Callable[..., Any]) -> Callable[..., Any]:

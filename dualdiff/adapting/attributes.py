@@ -22,6 +22,13 @@ def attribute(x: Any, name: str) -> Any:
             descriptor = cls.__dict__[name]
             break
     else:
+        asked_then = getattr(kind, "__getattr__", None)
+        if (
+            type(asked_then) is FunctionType
+            and kind.__getattribute__ is _ORDINARY
+            and name not in getattr(x, "__dict__", ())
+        ):
+            return hook(asked_then)(x, name)
         return getattr(x, name)
     sort = type(descriptor)
     if sort is FunctionType:
@@ -45,6 +52,8 @@ def attribute(x: Any, name: str) -> Any:
     return getattr(x, name)
 
 
+_ORDINARY: Any = object.__getattribute__
+
 # Of a class, by its id: the names that may be properties or descriptors of the user's.  Forgotten with the class; one
 # that is set later under a new name runs as written.
 _getters: dict[int, Any] = {}
@@ -57,7 +66,7 @@ class _AnyName:
 
 def _getters_of(kind: type) -> Any:
     names: Any = _AnyName()
-    if kind is not super:
+    if kind is not super and type(getattr(kind, "__getattr__", None)) is not FunctionType:
         names = {
             name for cls in kind.__mro__ for name, found in cls.__dict__.items() if _is_getter(found)
         }  # looked up where they stand: asking the class for one would call it

@@ -13,6 +13,7 @@ import functools
 import heapq
 import itertools
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,18 @@ def float_(*args: Any, **kwargs: Any) -> Any:
             return presented(number_of(x, float))
         if kind in kinds.OTHERS:
             return x.as_number(float)
+        if type(own := getattr(kind, "__float__", None)) is FunctionType:
+            y = hook(own)(x)
+            if type(y) is not float and is_dual(y):
+                return presented(number_of(y, float))
+            return y if type(y) is float else _own_error(x, y)
     return float(*args, **kwargs)
+
+
+def _own_error(x: Any, y: Any) -> float:
+    """Python's own conversion, or error, of what a ``__float__`` has returned, which is not called again."""
+    returning = type(type(x).__name__, (), {"__float__": lambda self: y})
+    return float(returning())
 
 
 @_standing_in(complex)

@@ -12,6 +12,7 @@ NumPy, dualdiff, the standard library and compiled functions are left as they ar
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 import sys
 from collections.abc import Callable
@@ -32,6 +33,17 @@ INSTANCES: dict[type, Callable[[Any], Any]] = {}
 # Called before a function or class of a package is first looked at: root of its module -> what enters stand-ins.
 PACKAGES: dict[str, Callable[[], None]] = {}
 
+
+def brought_by(module: str, *packages: str) -> None:
+    """Packages whose stand-ins are in a module of this folder, imported when the first of them is looked at."""
+
+    def bring(package: str) -> None:
+        importlib.import_module(f".{module}", __package__)  # which puts its own functions in the table
+        PACKAGES[package]()
+
+    PACKAGES.update({package: functools.partial(bring, package) for package in packages})
+
+
 # The hook of classes in patterns (``case float():``), from builtins.py; of classes that are called, and the plans of
 # functions that are viewed in a way of their own, from classes.py.
 PATTERN: list[Callable[[Any], Any]] = [lambda cls: cls]
@@ -39,8 +51,9 @@ OF_CLASS: list[Callable[[type], Any]] = [lambda cls: cls]
 # The hook of attributes, from attributes.py.
 ATTRIBUTE: list[Callable[..., Any]] = [getattr]
 SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code, namespace: None]
-# How functions are known that iterate on one of their arguments, and how they are viewed, from iterations.py.
-ITERATION: list[Callable[..., Any]] = [lambda node: None, lambda view, f, name: view]
+# How functions are known that iterate on one of their arguments, and how they are viewed, from iterations.py; that is
+# imported when the first function is viewed.
+ITERATION: list[Callable[..., Any]] = [lambda node: _iterations()[0](node), lambda *args: _iterations()[1](*args)]
 
 # What is kept of classes, by their ids, from classes.py.
 CONSTRUCTORS: dict[int, Any] = {}
@@ -154,6 +167,11 @@ def _planned(f: FunctionType) -> Plan:
             PLANS.leave(plan.code, plan)
     PLANS.put(code, plan)
     return plan
+
+
+def _iterations() -> list[Callable[..., Any]]:
+    importlib.import_module(".iterations", __package__)
+    return ITERATION
 
 
 def is_left(code: CodeType, namespace: dict[str, Any]) -> bool:

@@ -95,12 +95,30 @@ def _ranged(original: Any) -> None:
     def make(*args: Any, **kwargs: Any) -> Any:
         if "like" not in kwargs and (carries(args) or carries(kwargs)):
             return original(*args, **kwargs, like=like_of(args, kwargs))
-        return original(*args, **kwargs)
+        made = original(*args, **kwargs)
+        return made if "like" in kwargs else buffered(made)
 
     enter(original, make)
 
 
 _ranged(np.arange)
+
+
+def _spaced(original: Any) -> None:
+    """A function of NumPy's, whose result is new memory."""
+
+    @functools.wraps(original)
+    def make(*args: Any, **kwargs: Any) -> Any:
+        made = original(*args, **kwargs)
+        if type(made) is tuple:  # with the step
+            return (buffered(made[0]), *made[1:])
+        return buffered(made) if type(made) is _ndarray else made
+
+    enter(original, make)
+
+
+for _spacing in (np.linspace, np.logspace, np.geomspace, np.tri):
+    _spaced(_spacing)
 
 
 @functools.wraps(np.fromiter)

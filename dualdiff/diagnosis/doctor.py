@@ -15,7 +15,8 @@ import numpy as np
 from .. import adapting, errors
 from ..pytrees.trees import flatten, paths
 from ..transforms import compare
-from ..transforms.arguments import checked_argnums, result_leaves, selected
+from ..transforms.argnums import checked_argnums, selected
+from ..transforms.arguments import result_leaves
 from ..transforms.recording import Recording, recorded
 from ..values.dual import primal
 from . import costs, dependence, places, refusals

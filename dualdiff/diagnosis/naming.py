@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import adapting, errors
-from ..adapting import attributes, buffer_methods, buffer_protocols, buffers, calls
+from ..adapting import attributes, buffer_methods, buffer_protocols, buffers, calls, statistics
 from ..table import Rule
-from ..transforms import forward
+from ..transforms import stopping
 from ..values import entries, protocols
 
 _SYMBOLS = {
@@ -86,7 +86,7 @@ def operation(frame: FrameType, given: Any = None) -> Operation:
         adapted = not isinstance(rule.function, np.ufunc) and replaced.startswith("scipy")
         return Operation(name_of(rule.function), rule.function, args[1:], kwargs, adapted)
     if code is _STOP:
-        return Operation("dualdiff.stop_gradient", forward.stop_gradient, args, kwargs)
+        return Operation("dualdiff.stop_gradient", stopping.stop_gradient, args, kwargs)
     if code is _TRUTH:
         return Operation("bool", None, args, kwargs)
     if code is _ARRAY:
@@ -99,8 +99,9 @@ def operation(frame: FrameType, given: Any = None) -> Operation:
 def _of_dual(code: CodeType, local: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operation:
     """An operator, a method or a property of Dual."""
     name = code.co_name
-    if (apply := local.get("apply")) in _SYMBOLS:
-        ordered = args[::-1] if name == "reflected" else args
+    apply, reflected = _applied(code, local)
+    if apply in _SYMBOLS:
+        ordered = args[::-1] if reflected else args
         return Operation(_SYMBOLS[apply], UFUNCS[apply], ordered, kwargs)
     if name == "update":
         return Operation(_IN_PLACE.get(local.get("operate", apply) or operator.iadd, "in place"), None, args, kwargs)
@@ -124,6 +125,16 @@ def _of_dual(code: CodeType, local: dict[str, Any], args: tuple[Any, ...], kwarg
         return Operation("//", np.floor_divide, args[::-1] if name == "reflected" else args, kwargs)
     quiet = name in _QUIET_METHODS or short in QUIET
     return Operation(f"x.{short}", known.get(short), args, kwargs, quiet=quiet)
+
+
+def _applied(code: CodeType, local: dict[str, Any]) -> tuple[Any, bool]:
+    """What an operator of Dual calls for the value, and whether the Dual stands on its right (rules/operators.py)."""
+    if "value" not in code.co_freevars:
+        return local.get("apply"), code.co_name == "reflected"
+    value = local["value"]
+    if type(value) is FunctionType:
+        return inspect.getclosurevars(value).nonlocals["apply"], True
+    return value, False
 
 
 def name_of(function: Any) -> str:
@@ -185,11 +196,11 @@ _UFUNC = protocols._array_ufunc.__code__
 _FUNCTION = protocols._array_function.__code__
 _UFUNC_OF_BUFFER = buffer_protocols.of_ufunc.__code__
 _FUNCTION_OF_BUFFER = buffer_protocols.of_function.__code__
-_STOP = forward.stop_gradient.__code__
+_STOP = stopping.stop_gradient.__code__
 _TRUTH = entries.truth_of.__code__
 _ARRAY = entries.array_of.__code__
 _ADAPTING = os.path.dirname(str(adapting.__file__)) + os.sep
-_STANDING_IN = tuple(str(module.__file__) for module in (adapting.builtins, adapting.mathematics, adapting.statistics))
+_STANDING_IN = tuple(str(module.__file__) for module in (adapting.builtins, adapting.mathematics, statistics))
 _IN_PLACE = {
     operator.iadd: "+=", operator.isub: "-=", operator.imul: "*=", operator.itruediv: "/=", operator.ipow: "**=",
     operator.imod: "%=", operator.ifloordiv: "//=", operator.imatmul: "@=",
@@ -197,12 +208,13 @@ _IN_PLACE = {
 
 
 def _files_of_duals() -> frozenset[str]:
-    from .. import methods
-    from ..rules import ufuncs
+    from ..methods import arithmetic, ndarray
+    from ..rules import operators, ufuncs
     from ..values import dual, indexing
 
-    own = (methods, ufuncs, dual, indexing, buffers, buffer_methods, buffer_protocols)
-    return frozenset(str(module.__file__) for module in own)
+    of_dual = (arithmetic, ndarray, operators, ufuncs, dual, indexing)
+    of_buffers = (buffers, buffer_methods, buffer_protocols)
+    return frozenset(str(module.__file__) for module in (*of_dual, *of_buffers))
 
 
 _OF_DUALS = _files_of_duals()

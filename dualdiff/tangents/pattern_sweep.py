@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .holding import memory_of
-from .operations import Contract, LinearMap, Node, Pullback
+from .maps import LinearMap, Pullback
+from .operations import Contract, Node
 from .pattern import MOST_ENTRIES, Patterns, TooManyEntries, Written
 from .rows import INDEX, Rows, identity, stacked
 from .tape import Tape

@@ -246,8 +246,7 @@ class Single(Perturbation):
         return total
 
     def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
-        if type(total) is type(cotangent) is _ndarray:
-            part = total[index]
+        if type(total) is type(cotangent) is _ndarray and type(part := total[index]) is _ndarray:
             np.add(part, cotangent, part)  # ``+=`` writes the part back once more
         else:
             total[index] += cotangent

@@ -19,7 +19,8 @@ from .blocks import plain
 from .dense import real_part
 
 if TYPE_CHECKING:
-    from .operations import Node, Rearrange
+    from .maps import Rearrange
+    from .operations import Node
 
 _ndarray = np.ndarray
 _FLOAT64 = np.dtype(np.float64)

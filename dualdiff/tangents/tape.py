@@ -22,21 +22,8 @@ from ..values.indexing import is_basic
 from ..values.kinds import ARRAYS
 from . import MINUS_ONE, ONE, Like, Trivial
 from .einsum import terms_of
-from .operations import (
-    Combine,
-    Contract,
-    Entry,
-    IndexView,
-    Join,
-    LinearMap,
-    Node,
-    Pullback,
-    Rearrange,
-    ScalarCombine,
-    Scale,
-    Sum,
-    View,
-)
+from .maps import Join, LinearMap, Pullback, Rearrange
+from .operations import Combine, Contract, Entry, IndexView, Node, ScalarCombine, Scale, Sum, View
 from .running import Running
 from .views import ViewNow, now
 from .writes import overwritten

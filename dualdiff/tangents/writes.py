@@ -15,7 +15,8 @@ from ..values.kinds import ARRAYS
 from . import blocks
 from .blocks import plain
 from .dense import Dense
-from .operations import LinearMap, Node, Rearrange, View, zero_tangent
+from .maps import LinearMap, Rearrange, zero_tangent
+from .operations import Node, View
 from .sweep import Sweep, positions_of
 from .views import PARTS, Index, Place
 

@@ -1,11 +1,11 @@
 """Transforms: from a function to its derivatives.
 
-arguments.py    what enters and leaves: which arguments, seeds, results
+arguments.py    what enters and leaves: seeds, results; argnums.py: which arguments
 evaluation.py   one evaluation: arguments in, a sweep, results out; all that a new operator needs
 refusals.py     what a transform is asked for, and what it refuses before it runs anything
 sharing.py      the same memory in two arguments
 transformed.py  what a transform returns: a function with the name and text of the one it differentiates
-forward.py      jvp, derivative, jacfwd, stop_gradient; columns.py: Jacobians by columns
+forward.py      jvp, derivative, jacfwd; columns.py: Jacobians by columns; stopping.py: stop_gradient
 recording.py    one recording of a function; rows.py: Jacobians by rows of it
 reverse.py      vjp, linearize, grad, value_and_grad, elementwise_grad, jacrev
 jacobian.py     by the mode that is cheaper: jacobian, hessian, hvp

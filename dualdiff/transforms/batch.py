@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..pytrees.trees import LEAF
-from .arguments import checked_argnums, selected
+from .argnums import checked_argnums, selected
 from .checks import ROUNDING, disagree, noise
 from .directions import Point
 from .refusals import check_chunk_size, check_function

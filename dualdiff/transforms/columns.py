@@ -15,7 +15,7 @@ from ..tangents.einsum import BIG
 from ..tangents.structural_zeros import has_nan, repeated
 from ..values.dual import is_array, primal, size_of
 from ..values.kinds import ARRAYS, OTHERS
-from .arguments import selected
+from .argnums import selected
 from .evaluation import Arguments, Results, tangent_block
 from .refusals import DEFAULT, Options, refuse_complex
 from .workers import mapped

@@ -22,7 +22,8 @@ from ..pytrees.trees import flatten, paths, unflatten
 from ..values.dual import primal
 from . import forward, reverse
 from . import rows as by_rows
-from .arguments import check_leaves, checked_argnums, primal_leaf, result_leaves, selected
+from .argnums import checked_argnums, selected
+from .arguments import check_leaves, primal_leaf, result_leaves
 from .columns import Chunk
 from .evaluation import Arguments
 from .mode_report import Mode, ModeReport, counted

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..pytrees.trees import unflatten
 from ..tangents import dtype_of
-from ..tangents.operations import Pullback
+from ..tangents.maps import Pullback
 from .checks import Swept, adjoint_check
 from .directions import Point, pulled, pushed
 from .plans import Plan

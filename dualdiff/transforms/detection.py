@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..tangents import dtype_of
-from ..tangents.operations import Pullback
+from ..tangents.maps import Pullback
 from ..tangents.pattern_sweep import pattern_of
 from ..tangents.rows import as_matrix
 from .colouring import colour

@@ -16,14 +16,13 @@ from ..tangents import Perturbation, dtype_of, muting
 from ..tangents.blocks import FEW_BYTES
 from ..tangents.single import Single
 from ..tangents.structural_zeros import Supported, has_nan, repeated
-from ..values import foreign, kinds
-from ..values.dual import Dual, primal
+from ..values import kinds
+from ..values.dual import Dual
 from ..values.kinds import ARRAYS
-from ..values.objects import carries, fused
 from ..values.storage import anchor
+from .argnums import checked_argnums, selected
 from .arguments import (
     check_leaves,
-    checked_argnums,
     pair,
     presented,
     primal_leaf,
@@ -31,7 +30,6 @@ from .arguments import (
     result_leaves,
     seed_leaf,
     seeded,
-    selected,
     warn_if_independent,
     without,
 )
@@ -330,45 +328,3 @@ def jacfwd(
     options = Options(chunk_size, has_aux, holomorphic, workers, progress).checked("jacfwd")
     argnums = checked_argnums(argnums, f, "jacfwd")
     return Transformed(by_columns(f, argnums, "jacfwd", options), jacfwd, f, argnums, **options._asdict())
-
-
-def stop_gradient(x: Any) -> Any:
-    """Return ``x`` as a constant, at every level of differentiation.
-
-    Parameters
-    ----------
-    x : array, number or tree
-        What shall carry no derivative.
-
-    Returns
-    -------
-    array, number or tree
-        The same values, plain.
-
-    Notes
-    -----
-    Cost: none.
-
-    Examples
-    --------
-    >>> derivative(lambda x: x * stop_gradient(x))(3.0)
-    3.0
-    """
-    return tree_map(_constant, x)
-
-
-def _constant(x: Any) -> Any:
-    if not carries(x):
-        if foreign.holds(x):
-            raise TypeError(
-                f"stop_gradient: a {type(x).__name__} holds values that carry a derivative where they cannot be "
-                "replaced.\n  Stop the arrays in it, or say how it is built: dualdiff.register_pytree."
-            )
-        return x
-    whole = value = fused(x)
-    while type(value) is Dual:
-        value.perturbation.stopped = True
-        value = value.value
-    value = primal(whole)
-    # A copy: later writes to x would else change the constant, and writes to the constant x's value alone.
-    return value.copy() if type(value) in ARRAYS else value

@@ -6,7 +6,6 @@ outer level, so the result is right with respect to both.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import weakref
 from collections import defaultdict
@@ -87,16 +86,18 @@ class Graph(Tape):
 
 def ancestors(node: Node) -> list[Node]:
     """A node and everything it came from, newest first."""
+    from heapq import heappop, heappush
+
     queue = [(-node.index, node)]
     seen = {node.index}
     order = []
     while queue:
-        _, node = heapq.heappop(queue)
+        _, node = heappop(queue)
         order.append(node)
         for parent in node.sources():
             if parent.index not in seen:
                 seen.add(parent.index)
-                heapq.heappush(queue, (-parent.index, parent))
+                heappush(queue, (-parent.index, parent))
     return order
 
 

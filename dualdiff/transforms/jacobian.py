@@ -8,7 +8,8 @@ from typing import Any
 from ..errors import NoForwardRule
 from ..pytrees.trees import flatten
 from ..values.dual import size_of
-from .arguments import checked_argnums, presented, selected
+from .argnums import checked_argnums, selected
+from .arguments import presented
 from .columns import by_columns
 from .forward import along
 from .linearization import vjp

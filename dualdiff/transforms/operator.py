@@ -9,7 +9,7 @@ import numpy as np
 
 from ..pytrees.trees import flatten
 from ..tangents import dtype_of
-from .arguments import checked_argnums, selected
+from .argnums import checked_argnums, selected
 from .detection import require_scipy
 from .directions import Point, pulled, pushed
 from .recording import recorded

@@ -15,7 +15,7 @@ from ..tangents import dtype_of
 from ..values import kinds
 from ..values.dual import size_of
 from ..values.kinds import ARRAYS
-from .arguments import checked_argnums, selected
+from .argnums import checked_argnums, selected
 from .recording import Recording, own, recorded
 from .refusals import Options, check_function
 from .rows import by_rows

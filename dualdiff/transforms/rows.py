@@ -12,7 +12,7 @@ from ..tangents import dtype_of
 from ..tangents.blocks import settle_allocator
 from ..tangents.operations import Node
 from ..values.dual import primal
-from .arguments import selected
+from .argnums import selected
 from .recording import Recording, own, recorded
 from .refusals import DEFAULT, Options
 from .workers import mapped

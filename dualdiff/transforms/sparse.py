@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .arguments import checked_argnums, selected
+from .argnums import checked_argnums, selected
 from .detection import detected
 from .directions import Point
 from .refusals import check_chunk_size, check_function

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import errors
 from ..tangents import dtype_of
-from .arguments import selected
+from .argnums import selected
 from .checks import Swept, gaps, rounding
 from .compression import Evaluation
 from .detection import detected, given_pattern

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from .arguments import presented, primal_leaf
-from .forward import stop_gradient
 from .jacobian import hessian, jacobian
 from .refusals import check_function
+from .stopping import stop_gradient
 from .vectors import ravel
 
 
