@@ -48,16 +48,21 @@ class Problem(NamedTuple):
         derivative = operator(f, self.argnums)
         return lambda: derivative(*args)
 
-    def staged(self) -> Callable[[], Any] | None:
-        """The derivative as `dd.stage` makes it a program, written already; None where it does not."""
+    def staged(self, compile: str | None = None) -> Callable[[], Any] | None:
+        """The derivative as `dd.stage` makes it a program, written already; None where it does not.
+
+        None too where numba is to compile, and has nothing to compile or too much.
+        """
         operator, f, args, tangents = getattr(dd, self.operator), self.f, self.args, self.tangents
         derivative = lambda *args: operator(f, args, tangents)
         if self.operator not in WITH_TANGENTS:
             derivative = operator(f, self.argnums)
-        staged = dd.stage(derivative)
+        staged = dd.stage(derivative, compile=compile)
         try:
-            staged.program(*args)
+            program = staged.program(*args)
         except dd.StagingRefused:
+            return None
+        if compile and not program.kernels:
             return None
         return lambda: staged(*args)
 

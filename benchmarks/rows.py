@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,17 @@ import numpy as np
 from dualdiff.pytrees.trees import flatten
 
 from .answers import Judge, Verdict
-from .measuring import Call, rounds_of_times
+from .measuring import Call, largest_error, rounds_of_times
 from .peers import CannotRun, Peer
 from .problems import Problem
 
 OURS = "dualdiff"
+LARGEST_ERROR_OF_NUMBA = 1e-12
 
 
 @dataclass
 class Row:
-    """``seconds`` of each round: of the "value", "by hand", "dualdiff" and of peers by name."""
+    """``seconds`` of each round: of the "value", "by hand", "dualdiff", "staged", "numba" and of peers by name."""
 
     section: str
     problem: str
@@ -91,6 +93,10 @@ def measured(problem: Problem, section: str, rounds: int, peers: Sequence[Peer] 
     calls[OURS] = ours
     if (staged := problem.staged()) is not None:
         calls["staged"] = staged
+    if section == "staging" and find_spec("numba") and (compiled := problem.staged("numba")) is not None:
+        if largest_error(compiled(), ours()) > LARGEST_ERROR_OF_NUMBA:
+            raise AssertionError(f"{problem.name}: numba's result is another")
+        calls["numba"] = compiled
     errors, firsts, missing = {}, {}, {}
     for peer in peers:
         try:

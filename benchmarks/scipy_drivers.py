@@ -215,13 +215,38 @@ def kepler(E):
 
 # name: (module, solve, function, size)
 SOLVES: dict[str, tuple[str, Callable[[Any, Any], Any], Callable[..., Any], str]] = {
-    "least_squares": ("optimize", _fit, lambda p: decays(p) - MEASURED, "9 parameters"),
+    "least_squares": ("optimize", _fit, lambda p: _residual(p), "9 parameters"),
     "minimize BFGS": ("optimize", _minimum("BFGS", 20), rosenbrock, "20 unknowns"),
     "minimize trust-exact": ("optimize", _minimum("trust-exact", 8), rosenbrock, "8 unknowns"),
     "minimize trust-constr": ("optimize", _minimum("trust-constr", 20), rosenbrock, "20 unknowns"),
     "newton": ("optimize", _newton, kepler, "1000 roots"),
     "solve_ivp Radau": ("integrate", _ode, robertson, "3 unknowns"),
 }
+
+
+# SciPy's own drivers with a staged derivative, as its users give them one: (transform, solve with jac).
+WITH_JAC: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "least_squares": (dd.jacfwd, lambda jac: _scipy("optimize").least_squares(_residual, GUESS, jac=jac).x),
+    "minimize BFGS": (
+        dd.grad, lambda jac: _scipy("optimize").minimize(rosenbrock, np.full(20, 2.0), jac=jac, method="BFGS").x,
+    ),
+    "solve_ivp Radau": (
+        lambda f: dd.jacfwd(f, 1),
+        lambda jac: _scipy("integrate").solve_ivp(
+            robertson, (0.0, 40.0), [1.0, 0.0, 0.0], method="Radau", rtol=1e-6, atol=1e-10, jac=jac
+        ).y[:, -1],
+    ),
+}  # fmt: skip
+
+
+def _scipy(home: str) -> Any:
+    import importlib
+
+    return importlib.import_module(f"scipy.{home}")
+
+
+def _residual(p):
+    return decays(p) - MEASURED
 
 
 def solved(name: str, rounds: int) -> Row:
@@ -236,8 +261,15 @@ def solved(name: str, rounds: int) -> Row:
         solutions.append(solve(module, counted))
         evaluations[who] = counted.calls
     error = float(np.max(np.abs(solutions[0] - solutions[1])) / np.max(np.abs(solutions[1])))
-    calls = [lambda module=module: solve(module, f) for module in modules]
-    seconds = dict(zip(("ours", "beside"), times(rounds, calls), strict=True))
+    calls = {
+        who: lambda module=module: solve(module, f) for who, module in zip(("ours", "beside"), modules, strict=True)
+    }
+    if name in WITH_JAC:
+        transform, with_jac = WITH_JAC[name]
+        jac = dd.stage(transform(f))
+        error = max(error, float(np.max(np.abs(with_jac(jac) - solutions[1])) / np.max(np.abs(solutions[1]))))
+        calls["staged"] = lambda: with_jac(jac)
+    seconds = dict(zip(calls, times(rounds, list(calls.values())), strict=True))
     return Row(name, size, "SciPy", seconds, error, 1.1, evaluations, AS_SCIPY)
 
 

@@ -1,15 +1,19 @@
-"""What `dd.stage` makes of a derivative: small arrays, scalar loops, Jacobians, a network, a long chain.
+"""What `dd.stage` makes of a derivative: small arrays, scalar loops, Jacobians, networks, models of fits, a long chain.
 
 rosenbrock       three slices, one sum                 loop          numbers one by one
 lorenz           a Runge-Kutta method of scalars, and its Jacobian: the state transition matrix
 two matrices     a layer between two products     dict of weights   the loss of a network
-chain            elementwise, memory-bound
+chain            elementwise, memory-bound         lstm          64 items, two layers (`lstm`)
+Misra1a, ...     six of NIST's models, at the certified parameters: the Jacobians that a fit takes
+
+Where numba is installed it compiles the same programs, as far as it takes them.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from . import lstm, nist
 from .problems import Problem
 
 SIZES = {"rosenbrock": (10, 1000, 100_000), "loop": (10, 50), "two matrices": (100, 300), "chain": (10, 1_000_000)}
@@ -77,6 +81,54 @@ def chain_jvp(x, v):
     )
 
 
+# Models of NIST's, beside those of `nist`, whose data are not needed here: where they are measured, the certified
+# parameters.
+
+
+def lanczos1(b, x):
+    return b[0] * np.exp(-b[1] * x) + b[2] * np.exp(-b[3] * x) + b[4] * np.exp(-b[5] * x)
+
+
+def gauss1(b, x):
+    return b[0] * np.exp(-b[1] * x) + b[2] * np.exp(-((x - b[3]) ** 2) / b[4] ** 2) + b[5] * np.exp(
+        -((x - b[6]) ** 2) / b[7] ** 2
+    )  # fmt: skip
+
+
+def enso(b, x):
+    year, first, second = 2 * np.pi * x / 12, 2 * np.pi * x / b[3], 2 * np.pi * x / b[6]
+    return (
+        b[0] + b[1] * np.cos(year) + b[2] * np.sin(year) + b[4] * np.cos(first) + b[5] * np.sin(first)
+        + b[7] * np.cos(second) + b[8] * np.sin(second)
+    )  # fmt: skip
+
+
+NIST = {
+    "Lanczos1": (lanczos1, np.arange(24) * 0.05, [0.0951, 1.0, 0.8607, 3.0, 1.5576, 5.0]),
+    "Gauss1": (
+        gauss1, np.arange(1.0, 251.0),
+        [98.778210871, 0.010497276517, 100.4899063, 67.481111276, 23.12977336, 71.994503004, 178.99805021,
+         18.389389025],
+    ),
+    "ENSO": (
+        enso, np.arange(1.0, 169.0),
+        [10.510749193, 3.0762128085, 0.53280138227, 44.3110887, -1.6231428586, 0.52554493756, 26.887614440,
+         0.21232288488, 1.4966870418],
+    ),
+}  # fmt: skip
+
+
+def models() -> list[Problem]:
+    """The Jacobians of six models in their parameters."""
+    found = []
+    for name, model in nist.MODELS.items():
+        data = nist.read(name)
+        found.append(Problem(name, f"{data.certified.size} x {data.x.size}", "jacfwd", model, (data.certified, data.x)))
+    for name, (f, x, b) in NIST.items():
+        found.append(Problem(name, f"{len(b)} x {x.size}", "jacfwd", f, (np.array(b), x)))
+    return found
+
+
 def problems(quick: bool = False) -> list[Problem]:
     rng = np.random.default_rng(0)
     few = {name: sizes[:1] if quick else sizes for name, sizes in SIZES.items()}
@@ -101,6 +153,10 @@ def problems(quick: bool = False) -> list[Problem]:
         }
         data = rng.standard_normal((rows, width)), rng.standard_normal((rows, 1))
         found.append(Problem("dict of weights", f"{rows} x {width}", "grad", network, (weights, *data)))
+    items = 8 if quick else 64
+    weights = lstm.sample(2, items, 14)
+    found.append(Problem("lstm", f"2 layers, {items} items", "grad", lstm.loss, weights, (0, 1), lstm.gradient))
+    found += models()
     for n in few["chain"]:
         x = np.linspace(-1.0, 1.0, n)
         found.append(Problem("chain", str(n), "jvp", chain, (x,), 0, chain_jvp, tangents=(np.cos(x),)))

@@ -238,14 +238,15 @@ def of_rows(rows: Sequence[Row]) -> Table:
     )
     for heading in ("problem", "size", "operator"):
         table.add_column(heading, no_wrap=True)
-    for heading in (*COSTS_OF.get(section, COSTS), "staged", "by hand", "error"):
+    quick = "staged", *(("numba",) if any("numba" in row.seconds for row in rows) else ())
+    for heading in (*COSTS_OF.get(section, COSTS), *quick, "by hand", "error"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("checked", no_wrap=True)
     for row in rows:
         costs = (
             duration(row.value),
             duration(row.derivative),
-            *(ratio_of(row, name) for name in (OURS, "staged", "by hand")),
+            *(ratio_of(row, name) for name in (OURS, *quick, "by hand")),
         )
         error = error_of(row.error, row.passed)
         table.add_row(row.problem, row.size, row.operator, *costs, error, row.checked)
@@ -265,11 +266,11 @@ def side_by_side(rows: Sequence[Row], peers: Sequence[str]) -> tuple[Table, list
     )
     for heading in ("problem", "size", "operator"):
         table.add_column(heading, no_wrap=True)
-    for name in (COSTS_OF.get(section, COSTS)[0], "by hand", OURS, "staged", *peers):
+    ours = OURS, "staged", *(("numba",) if any("numba" in row.seconds for row in rows) else ())
+    for name in (COSTS_OF.get(section, COSTS)[0], "by hand", *ours, *peers):
         table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
     table.add_column("error", justify="right", no_wrap=True)
     for row in rows:
-        ours = OURS, "staged"
         best = min(min(row.seconds[name]) for name in (*ours, *peers) if name in row.seconds)
         cells = [duration(row.value), ratio_of(row, "by hand")]
         for name in (*ours, *peers):

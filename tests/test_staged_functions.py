@@ -445,3 +445,10 @@ def test_dictionary_is_no_keyword_argument():
 
 def test_whole_number_among_results_stays_one():
     assert staged_like(lambda x: (x[0] * 2.0, 3), (X,)) is None
+
+
+def test_the_program_for_a_column_of_a_table():
+    table = np.linspace(0.1, 1.0, 15).reshape(5, 3)
+    g = dd.stage(dd.grad(lambda b, x: np.sum(b[0] * np.exp(-b[1] * x))))
+    assert "np.exp" in g.source(np.ones(2), table[:, 1])
+    assert g(np.ones(2), table[:, 1]).shape == (2,)

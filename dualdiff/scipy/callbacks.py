@@ -20,6 +20,7 @@ from ..transforms.reverse import value_and_grad
 from ..values.objects import carries, fused
 from .captured import on_numbers
 from .implicit import numbers
+from .staged_derivatives import staged_where_it_pays
 
 # How a function says that it does not take dual arrays: math.sin(x), np.asarray(x, float), a buffer, float(x), x.foo.
 NOT_DIFFERENTIABLE = (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError)
@@ -168,6 +169,39 @@ def hessian_product(f: Watched) -> Callable[[Any, Any], Any]:
 def jacobian_of(f: Watched) -> Callable[[Any], Any]:
     exact = jacobian.jacobian(f.vector)
     return _remembered(lambda x: numbers(exact(np.asarray(x, float))))
+
+
+def repeated_jacobian_of(f: Watched) -> Callable[[Any], Any]:
+    """The same for a function that many solves may have in common, or one that takes many steps: staged if it pays."""
+    exact, args = jacobian.jacobian(f.vector), f.args
+    if f.kwargs:
+        return jacobian_of(f)
+    staged = staged_where_it_pays(f.f, vector_and_jacobian)
+
+    def at(x: Any) -> Any:
+        x = np.asarray(x, float)
+        return numbers(exact(x)) if f.carried else staged(x, *args)
+
+    return _remembered(at)
+
+
+def vector_and_jacobian(f: Callable[..., Any]) -> Any:
+    """Value, and value and Jacobian in the first argument, of a function of one or more arguments."""
+
+    def vector(x: Any, *rest: Any) -> Any:
+        y = fused(f(x, *rest))
+        return y if getattr(y, "ndim", 0) == 1 else np.ravel(y)
+
+    return vector, with_jacobian(vector)
+
+
+def with_jacobian(f: Callable[..., Any]) -> Callable[..., Any]:
+    def twice(*args: Any) -> Any:
+        y = f(*args)
+        return y, y
+
+    both = jacobian.jacobian(twice, has_aux=True)
+    return lambda *args: tuple(map(numbers, both(*args)))[::-1]
 
 
 def _remembered(derivative: Callable[[Any], Any]) -> Callable[[Any], Any]:

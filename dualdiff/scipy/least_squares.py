@@ -17,7 +17,7 @@ from .. import errors
 from ..transforms.jacobian import jacobian
 from ..transforms.reverse import grad
 from ..values.objects import carries, fused
-from .callbacks import Watched, differentiable, differentiated, jacobian_of, plain
+from .callbacks import Watched, differentiable, differentiated, jacobian_of, plain, repeated_jacobian_of
 from .constraints import bounds_of, minimum, plain_bounds
 from .drivers import FEW, driver, of_few
 from .implicit import Function, numbers
@@ -63,7 +63,7 @@ def least_squares(given: dict[str, Any]) -> Any:
     if callable(jac):
         options["jac"] = Watched(jac, f.args, f.kwargs)
     elif jac == "2-point" and given.get("jac_sparsity") is None and given.get("diff_step") is None:
-        exact = jacobian_of(g)
+        exact = repeated_jacobian_of(g)
         if differentiable(exact, np.atleast_1d(np.asarray(x0, float))):
             options["jac"] = exact
     report = scipy.optimize.least_squares(g, **options)

@@ -77,7 +77,7 @@ def _nested(program: Program) -> tuple[set[int], list[int]]:
 
 
 def _takes_expressions(user: Instruction, number: int, step: Instruction, variable: Variable) -> bool:
-    if user.how in ("writeable", "block"):
+    if user.how in ("writeable", "block", "kernel"):
         return False
     if user.how == "guard":
         return bool(user.what == "bool")

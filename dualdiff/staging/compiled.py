@@ -59,16 +59,24 @@ class Program:
         return self.text.count("\n") - 1
 
     def __call__(self, *leaves: Any) -> Any:
-        result = self.run(*leaves)
+        return self._built(self.run(*leaves))
+
+    def plain(self, *leaves: Any) -> Any:
+        """The result of the NumPy program, where another runs (`NumbaProgram`)."""
+        return self(*leaves)
+
+    def _built(self, result: Any) -> Any:
         return result if self.whole else self.structure.build(iter(result), bare=True)
 
     def __repr__(self) -> str:
         return f"<program {self.name}: {self.lines} lines, {len(self.guards)} guards, {self.calls} calls>"
 
 
-def _restored(text: str, name: str, constants: dict[str, Any], modules: list[str], *rest: Any) -> Program:
+def _restored(
+    text: str, name: str, constants: dict[str, Any], modules: list[str], *rest: Any, kind: type[Program] = Program
+) -> Program:
     namespace = {module.replace(".", "_"): importlib.import_module(module) for module in modules}
-    return Program(text, name, {**NAMES, **namespace, **constants}, *rest)
+    return kind(text, name, {**NAMES, **namespace, **constants}, *rest)
 
 
 class Programs(list[Program]):

@@ -187,6 +187,8 @@ class Writer(Names):
     def statement(self, step: Instruction) -> list[str]:
         if step.how == "block":
             return blocks.written(self, step)
+        if step.how == "kernel":  # a compiled function: see loops.py
+            return step.what.called(self, step)
         if step.how == "guard":
             return self._guard(step)
         if step.how == "writeable":

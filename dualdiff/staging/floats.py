@@ -16,18 +16,26 @@ from .simplifying import Program, may_raise
 
 def lowered(program: Program, names: dict[int, str]) -> tuple[list[str], list[Any]] | None:
     """The lines of a program in Python's floats and the texts of its results; None if it is no such program."""
+    found = of_scalars(program)
+    if found is None:
+        return None
+    lowering, outputs = found
+    operations = lowering.places.operations
+    if sum(map(_cost, operations)) > _CALL * sum(step.how != "guard" for step in program.steps):
+        return None  # NumPy's calls take many entries at once
+    return ScalarText(lowering, outputs, names).lines()
+
+
+def of_scalars(program: Program) -> tuple[Lowering, list[Any]] | None:
+    """A program as scalar operations, and the places of its results; None if it is no such program."""
     if not program.steps or any(step.errstate is not None and step.how == "guard" for step in program.steps):
         return None
     calls = sum(step.how != "guard" for step in program.steps)
     lowering = Lowering(program, int(_CALL * calls / _cost(("+",))))
     try:
-        outputs = lowering.run()
+        return lowering, lowering.run()
     except (NotScalar, IndexError, ValueError, TypeError):
         return None
-    operations = lowering.places.operations
-    if sum(map(_cost, operations)) > _CALL * calls:
-        return None  # NumPy's calls take many entries at once
-    return _Text(lowering, outputs, names).lines()
 
 
 _CALL = 0.8  # microseconds of one of NumPy's calls, about
@@ -38,7 +46,7 @@ def _cost(operation: tuple[Any, ...]) -> float:
     return 0.0 if what == "literal" else 0.8 if what.startswith("float(") else 0.08 if what[0] == "m" else 0.035
 
 
-class _Text:
+class ScalarText:
     """Writes scalar operations: each once, where it is first needed, or within the one that needs it."""
 
     def __init__(self, lowering: Lowering, outputs: list[Any], names: dict[int, str]) -> None:

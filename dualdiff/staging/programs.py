@@ -14,11 +14,12 @@ from .. import adapting
 from ..errors import name_of_user_function
 from ..pytrees.trees import Structure, flatten, paths
 from ..transforms.transformed import Transformed
-from . import passes
+from . import passes, places
 from .buffers import LARGE, Layout, laid_out
 from .compiled import Program
-from .emission import Writer, errstate_line
+from .emission import NAMES, Writer, errstate_line
 from .floats import lowered
+from .numba_programs import NumbaProgram, with_numba
 from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
 from .simplifying import Program as Steps
 from .traced import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
@@ -88,24 +89,26 @@ def traced_run(
 
 
 def program_of(
-    f: Callable[..., Any], leaves: list[Any], structure: Structure, key: Any, options: passes.Options
-) -> Program:
+    f: Callable[..., Any], leaves: list[Any], structure: Structure, key: Any, options: passes.Options,
+    compile: str | None = None,
+) -> Program:  # fmt: skip
     """Trace ``f`` at these arguments, and compile what it did."""
     run = traced_run(f, leaves, structure)
     collecting = gc.isenabled()
     gc.disable()  # what follows makes many small tuples, and no cycles
     try:
-        return _compiled(f, structure, key, options, *run)
+        return _compiled(f, structure, key, options, compile, *run)
     finally:
         if collecting:
             gc.enable()
 
 
 def _compiled(
-    f: Callable[..., Any], structure: Structure, key: Any, options: passes.Options,
+    f: Callable[..., Any], structure: Structure, key: Any, options: passes.Options, compile: str | None,
     trace: Trace, inputs: list[int | None], outputs: list[Any], result_structure: Structure,
 ) -> Program:  # fmt: skip
     parameters = [x for x in inputs if x is not None]
+    recorded = list(outputs)
     steps, outputs = passes.simplified(trace, parameters, outputs, options)
     steps = with_separate_results(trace, steps, parameters, outputs)
     program = Steps(trace, steps, parameters, outputs)
@@ -136,12 +139,35 @@ def _compiled(
             ]
     guards = [step.line for step in steps if step.how == "guard" and step.what != "nan"]
     by_name = {names[number]: trace.variables[number] for number in parameters}
-    made = Program(
+    made = (Program if compile is None else NumbaProgram)(
         "\n".join(lines) + "\n", name, writer.namespace, result_structure, whole, saves, len(trace.instructions), key,
         guards, list(writer.imports.values()), by_name, [number is not None for number in inputs],
     )  # fmt: skip
     made.apart = bool(saves) or trace.writes_arguments
+    if isinstance(made, NumbaProgram):
+        _compile(made, trace, parameters, recorded, names, options)
     return made
+
+
+def _compile(
+    made: NumbaProgram, trace: Trace, parameters: list[int], outputs: list[Any], names: dict[int, str],
+    options: passes.Options,
+) -> None:  # fmt: skip
+    """The same once more, for numba: long arrays in loops of its own in place of blocks."""
+    kept = options.names - {"blocks"}
+    steps, outputs = passes.simplified(trace, parameters, outputs, passes.Options(kept))
+    steps = with_separate_results(trace, steps, parameters, outputs)
+    structure = made.structure
+
+    def body(writer: Writer, program: Steps) -> list[str]:
+        return written(writer, program, laid_out(program, "nest" in kept, "reuse" in kept), structure)[0]
+
+    fast, kernels, writer = with_numba(
+        Steps(trace, steps, parameters, outputs), names, made.name, body,
+        lambda writer, texts: result_text(writer, structure, texts, texts=True)[0],
+    )  # fmt: skip
+    constants = {name: item for name, item in writer.namespace.items() if name not in NAMES}
+    made.compile_by(fast, tuple(kernels), constants)
 
 
 _WIDTH = 88  # of an expression that is written where it is used
@@ -169,7 +195,7 @@ def written(writer: Writer, program: Steps, layout: Layout, structure: Structure
         for j, text in enumerate(writer.statement(step) if taken is None else writer.taking(step, taken)):
             comment = ""
             if not j and step.line and step.line != shown:
-                comment, shown = f"  # {_place(step.line)}", step.line
+                comment, shown = f"  # {places.shown(step.line)}", step.line
             lines.append(indent + text + comment)
         dying = [
             writer.name(number)
@@ -238,11 +264,6 @@ def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:
 
 def _is_large(variable: Any) -> bool:
     return variable.kind == "array" and math.prod(variable.shape) >= LARGE
-
-
-def _place(line: str) -> str:
-    file, _, number = line.rpartition(":")
-    return f"{file.replace(chr(92), '/').rpartition('/')[2]}:{number}"
 
 
 def with_separate_results(

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import StagingRefused as StagingRefused
 from ..rules.edges import AT_EDGE
 from ..values import kinds
+from .places import users_line
 
 _ndarray = np.ndarray
 SILENT = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
@@ -164,7 +165,6 @@ class Trace:
         self.constants: list[Any] = []
         self._seen: dict[Any, int] = {}  # captured arrays by where they are
         self.errstate = np.geterr()
-        self.tapes: dict[int, list[tuple[int, str]]] = {}
         self.thread = threading.get_ident()
         self.ended = False
         self.caught = ""  # an error that depended on values
@@ -226,13 +226,7 @@ class Trace:
 
     def line(self) -> str:
         """The user's line that is running, in the backward part the one that recorded the operation."""
-        frame: Any = sys._getframe(2)
-        while frame is not None:
-            name = frame.f_globals.get("__name__", "")
-            if not name.startswith(("dualdiff", "numpy")) or name.startswith("dualdiff.scipy"):
-                return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-            frame = frame.f_back
-        return ""
+        return users_line(sys._getframe(2))
 
 
 def _owner(array: Any) -> Any:

@@ -25,6 +25,7 @@ from .compiled import Program, Programs
 from .emission import Miss, NotANumber
 from .entrance import OTHER, entrance
 from .keys import SIMPLE, overlap, walk, walk_call
+from .numba_programs import NumbaProgram, alike, require_numba
 from .passes import ALL_PASSES, Options
 from .programs import copied_argument, is_dynamic, program_of
 from .record import StagingRefused, active
@@ -37,15 +38,18 @@ class Staged(Transformed):
     """A staged function: called as the function itself; see `stage`."""
 
     def __init__(
-        self, f: Callable[..., Any], variants: int = 8, check: bool = True, options: Options = ALL_PASSES
+        self, f: Callable[..., Any], variants: int = 8, check: bool = True, options: Options = ALL_PASSES,
+        compile: str | None = None,
     ) -> None:  # fmt: skip
-        super().__init__(self._run, stage, f, variants=variants, check=check)
+        super().__init__(self._run, stage, f, variants=variants, check=check, compile=compile)
         self.f = f
         self.variants = variants
         self.check = check
         self.options = options  # which passes run
+        self.compile = compile
         self._programs: dict[Any, list[Program]] = {}
         self._refused: dict[Any, str] = {}
+        self._too_long: dict[Any, errors.TooLongToCompile] = {}
         self._lock = threading.RLock()
         self._last: tuple[Callable[..., Any], Program] | None = None  # the program of the last call, and its entrance
 
@@ -94,6 +98,8 @@ class Staged(Transformed):
             return self._unstaged(*args, **kwargs)
         if key in self._refused:
             return self._unstaged(*args, **kwargs)
+        if key in self._too_long:
+            raise errors.TooLongToCompile(*self._too_long[key].args)
         programs = self._programs.get(key, [])
         for i, program in enumerate(programs):
             done, result = self._attempt(program, dynamic)
@@ -132,7 +138,10 @@ class Staged(Transformed):
     def _traced(self, key: Any, leaves: list[Any], structure: Structure, args: Any, kwargs: Any) -> Any:
         with self._lock:
             try:
-                program = program_of(self.f, leaves, structure, key, self.options)
+                program = program_of(self.f, leaves, structure, key, self.options, self.compile)
+            except errors.TooLongToCompile as error:
+                self._too_long[key] = error
+                raise
             except Exception as error:
                 # What the unstaged function raises too is the user's to see.
                 result = self._unstaged(*args, **kwargs)
@@ -146,9 +155,10 @@ class Staged(Transformed):
                 self._programs.setdefault(key, []).insert(0, program)
                 return self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])[1]
             trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
+            again = [copied_argument(leaf) for leaf in trial] if self.compile else []  # f may write its arguments
             result = self._unstaged(*args, **kwargs)  # first, since it takes more memory
             try:
-                found: Any = program(*trial)
+                found: Any = program.plain(*trial)
             except Exception as error:
                 found = error
             expected = flatten(result)[0]
@@ -161,8 +171,26 @@ class Staged(Transformed):
                     [],
                 )
                 return result
+            if isinstance(program, NumbaProgram):
+                found = self._compiled(program, again, found)
             self._programs[key] = [program, *self._programs.get(key, ())]
             return found  # which, unlike the function's own, shares no memory with an argument
+
+    def _compiled(self, program: NumbaProgram, leaves: list[Any], expected: Any) -> Any:
+        """The result of the compiled program, which from here on runs where that is near enough."""
+        try:
+            found = program(*leaves)
+            reason = "" if alike(found, expected) else "its result is not that of the NumPy program to the last digits"
+        except Exception as error:
+            reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+        if not reason:
+            return found
+        program.give_up()
+        name = errors.name_of_user_function(self.f)
+        errors.warn(
+            f"{name} is staged, but not compiled by numba: {reason}.  The NumPy program runs.", errors.NotStaged
+        )
+        return expected
 
     def _give_up(self, key: Any, reason: str, lines: list[str]) -> None:
         self._refused[key] = reason
@@ -187,7 +215,9 @@ class Staged(Transformed):
             if key not in self._refused:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", errors.NotStaged)
-                    self(*map_copied(args), **dict(zip(kwargs, map_copied(kwargs.values()), strict=True)))
+                    args, kwargs = tuple(map_copied(args)), dict(zip(kwargs, map_copied(kwargs.values()), strict=True))
+                    self(*args, **kwargs)
+                    key = self._key(args, kwargs)  # gaps between entries may be shorter in a copy
             if key not in self._programs and key not in self._refused:
                 raise StagingRefused("a nan came up in the run that was to be written down; try other arguments")
             if key in self._refused:
@@ -234,7 +264,7 @@ def map_copied(trees: Any) -> list[Any]:
     return copies
 
 
-def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True) -> Staged:
+def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True, compile: str | None = None) -> Staged:
     """A function, or a transform of one, as a plain NumPy program that is written at its first call.
 
     ``stage(grad(f))`` runs the transform once on values that write down each NumPy call, simplifies the record, and
@@ -249,6 +279,11 @@ def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True) -> Stag
     check : bool
         Whether each new program is run once more and compared, bit by bit, with the function itself.
 
+    compile : {None, "numba"}
+        "numba" compiles the program: loops of scalars whole, of others the elementwise calls, between which NumPy's
+        linear algebra stays.  That takes a second or more for each program, and results may differ in their last
+        digits.  ``source`` and ``save`` give the NumPy program.  Needs numba (the extra ``numba``).
+
     Returns
     -------
     Staged
@@ -259,6 +294,10 @@ def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True) -> Stag
     ------
     TypeError
         If ``f`` is no function.
+    ImportError
+        If numba is to compile and is not installed.
+    StagingRefused
+        In a call, if numba would have to compile more than a thousand lines.
 
     Warns
     -----
@@ -285,9 +324,15 @@ def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True) -> Stag
         raise TypeError(f"stage: the first argument is a function, not {f!r}; call it as stage(f)(x).")
     if isinstance(variants, bool) or not isinstance(variants, int) or variants < 1:
         raise ValueError(f"stage: variants is a positive int, not {variants!r}.")
+    if compile not in (None, "numba"):
+        raise ValueError(f'stage: compile is "numba" or None, not {compile!r}.')
+    if compile is not None:
+        require_numba()
     if isinstance(f, Staged):
-        return f
-    return Staged(f, variants=variants, check=check)
+        if compile in (None, f.compile):
+            return f
+        f = f.f
+    return Staged(f, variants=variants, check=check, compile=compile)
 
 
 def same(a: Any, b: Any) -> bool:

@@ -36,7 +36,7 @@ class Running(Holding):
         super().__init__()
         self.careful = False  # whether a partial was infinite
         self.wrote = False  # whether a buffer was written
-        self.nodes: list[Node] = []
+        self.nodes: list[Node] = kinds.list_of_operations() if kinds.RUNNING[0] else []
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.nodes))

@@ -35,6 +35,11 @@ def register(arrays: tuple[type, ...], numbers: tuple[type, ...], lifting: Any) 
     PLAIN.update((*arrays, *numbers))
 
 
+def place_operations(lists: Any) -> None:
+    """``lists`` makes the list that a record of operations keeps them in."""
+    _LISTS.append(lists)
+
+
 def innermost(value: Any) -> Any:
     """What is below all levels of a value."""
     while hasattr(value, "perturbation"):
@@ -100,12 +105,18 @@ def beside(x: Any, like: Any) -> Any:
 
 
 _LIFTS: list[Any] = []
+_LISTS: list[Any] = []
 RUNNING = [0]  # how many runs there are, of any thread, in which values of another kind come up
 
 
 def lift(x: Any) -> Any:
     """A plain array or number that is to meet, or to hold, values of another kind: as one of that kind, if it is on."""
     return _LIFTS[-1](x) if _LIFTS else x
+
+
+def list_of_operations() -> list[Any]:
+    """Where a record of operations keeps them while there are runs: a list that may know the user's line of each."""
+    return _LISTS[-1]() if _LISTS else []
 
 
 def call(function: Any, *args: Any, **kwargs: Any) -> Any:
