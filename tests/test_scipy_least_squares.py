@@ -154,12 +154,14 @@ def test_exact_jacobians_are_supplied():
         theirs = scipy.optimize.least_squares(f, START, jac, method=method)
         assert_allclose(ours.x, theirs.x, rtol=1e-10)
         assert ours.nfev == theirs.nfev
-    ours = optimize.curve_fit(model, T, DATA, START, method="trf", full_output=True)
-    theirs = scipy.optimize.curve_fit(
-        model, T, DATA, START, method="trf", jac=lambda t, *p: by_hand(t, p), full_output=True
-    )
-    assert_allclose(ours[0], theirs[0], rtol=1e-10)
-    assert ours[2]["nfev"] == theirs[2]["nfev"]
+    assert_allclose(optimize.leastsq(f, START)[0], scipy.optimize.leastsq(f, START, Dfun=jac)[0], rtol=1e-10)
+    for method in ("lm", "trf"):
+        ours = optimize.curve_fit(model, T, DATA, START, method=method, full_output=True)
+        theirs = scipy.optimize.curve_fit(
+            model, T, DATA, START, method=method, jac=lambda t, *p: by_hand(t, p), full_output=True
+        )
+        assert_allclose(ours[0], theirs[0], rtol=1e-10)
+        assert ours[2]["nfev"] == theirs[2]["nfev"]
     import math
 
     plain_only = lambda p: [math.exp(p[0]) - 2.0, p[0] - 1.0]

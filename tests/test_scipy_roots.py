@@ -106,7 +106,7 @@ def test_bracketing_is_scipys_own(name):
         ours(cube, 2.0)
 
 
-def test_newton_takes_the_exact_derivative_of_an_array_and_scipys_secant_of_a_number():
+def test_newton_takes_the_exact_derivative():
     f, start = lambda x: np.exp(x) - 3.0, np.array([1.5, 0.5, 1.0])
 
     ours = optimize.newton(f, start, full_output=True)
@@ -114,7 +114,7 @@ def test_newton_takes_the_exact_derivative_of_an_array_and_scipys_secant_of_a_nu
     for part, theirs in zip(ours, exact, strict=True):
         assert part.tobytes() == theirs.tobytes()
     assert optimize.newton(f, start).tobytes() == exact.root.tobytes()
-    assert optimize.newton(f, 1.5) == scipy.optimize.newton(f, 1.5)
+    assert optimize.newton(f, 1.5) == scipy.optimize.newton(f, 1.5, np.exp)
     ours, exact = optimize.root_scalar(f, x0=1.5), scipy.optimize.root_scalar(f, x0=1.5, fprime=np.exp)
     assert (ours.root, ours.iterations) == (exact.root, exact.iterations)
 
@@ -158,39 +158,36 @@ def test_newton_falls_back_to_the_secant_method_where_newtons_fails_or_the_funct
     assert optimize.root(system, [1.5]).x == scipy.optimize.root(system, [1.5]).x
 
 
-def test_root_gets_the_exact_jacobian_of_eight_unknowns_or_more():
+def test_root_gets_the_exact_jacobian():
+    f = lambda x: np.stack([x[0] * x[1] - 2.0, np.exp(x[0]) - x[1]])
+    jac = lambda x: np.array([[x[1], x[0]], [np.exp(x[0]), -1.0]])
     n = 8
-    f = lambda x: np.exp(x) - x[::-1] - 2.0
-    jac = lambda x: np.diag(np.exp(x)) - np.eye(n)[::-1]
-    start = np.linspace(0.5, 1.5, n)
+    many = lambda x: np.exp(x) - x[::-1] - 2.0
+    jac_of_many = lambda x: np.diag(np.exp(x)) - np.eye(n)[::-1]
 
-    for method in ("hybr", "lm"):
-        ours = optimize.root(f, start, method=method)
-        theirs = scipy.optimize.root(f, start, method=method, jac=jac)
-        assert_allclose(ours.x, theirs.x, rtol=1e-13)
-        assert (ours.nfev, ours.njev) == (theirs.nfev, theirs.njev)
-    for more in ({}, {"col_deriv": True}):
-        assert_allclose(optimize.fsolve(f, start, **more), scipy.optimize.fsolve(f, start, fprime=jac), rtol=1e-12)
-    assert (
-        optimize.fsolve(f, start, full_output=True)[1]["nfev"]
-        < scipy.optimize.fsolve(f, start, full_output=True)[1]["nfev"]
-    )
+    for function, by_hand, start in ((f, jac, [1.0, 1.0]), (many, jac_of_many, np.linspace(0.5, 1.5, n))):
+        for method in ("hybr", "lm"):
+            ours = optimize.root(function, start, method=method)
+            theirs = scipy.optimize.root(function, start, method=method, jac=by_hand)
+            assert_allclose(ours.x, theirs.x, rtol=1e-13)
+            assert (ours.nfev, ours.njev) == (theirs.nfev, theirs.njev)
+        for more in ({}, {"col_deriv": True}):
+            exact = scipy.optimize.fsolve(function, start, fprime=by_hand)
+            assert_allclose(optimize.fsolve(function, start, **more), exact, rtol=1e-12)
+        counts = [m.fsolve(function, start, full_output=True)[1]["nfev"] for m in (optimize, scipy.optimize)]
+        assert counts[0] < counts[1]
 
 
-def test_few_unknowns_that_carry_nothing_are_scipys_own_call_bit_for_bit():
+def test_what_carries_nothing_and_takes_no_derivative_is_scipys_own_call_bit_for_bit():
     f = lambda x: np.stack([x[0] * x[1] - 2.0, np.exp(x[0]) - x[1]])
 
-    for method in ("hybr", "lm", "broyden1", "krylov"):
+    for method in ("broyden1", "krylov"):
         ours, theirs = (module.root(f, [1.0, 1.0], method=method) for module in (optimize, scipy.optimize))
         assert ours.keys() == theirs.keys()
         assert ours.x.tobytes() == theirs.x.tobytes()
-        assert ours.nfev == theirs.nfev if "nfev" in theirs else ours.nit == theirs.nit
+        assert ours.nit == theirs.nit
     for solve in (
-        lambda module: module.fsolve(f, [1.0, 1.0]),
-        lambda module: module.leastsq(f, [1.0, 1.0])[0],
-        lambda module: module.curve_fit(lambda t, a, b: a * np.exp(-b * t), np.arange(5.0), np.exp(-np.arange(5.0)))[1],
         lambda module: module.brentq(lambda x: x**3 - 2.0, 0.0, 2.0),
-        lambda module: module.newton(lambda x: x**3 - 2.0, 1.0),
         lambda module: module.fixed_point(np.cos, 1.0),
         lambda module: module.minimize_scalar(lambda x: (x - 1.0) ** 2 + x**4).x,
         lambda module: module.golden(lambda x: (x - 1.0) ** 2 + x**4),

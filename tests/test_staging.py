@@ -123,6 +123,15 @@ def test_products_with_one_forget_the_signs_of_complex_zeros():
             check_calls(f, (np.array([-0.0, 0.0, 1.0, -2.0], dtype),))
 
 
+def test_factors_that_are_pythons_complex_keep_their_side_of_a_product():
+    """With fused multiply-adds a product of complex numbers is another one the other way round, in the last bit."""
+    rng = np.random.default_rng(1)
+    numbers = rng.normal(size=40) + 1j * rng.normal(size=40)
+    f = lambda z: z.item(-1) * z + z / z.item(3)
+    for transform in (lambda z: dd.jvp(f, (z,), (z[::-1],)), lambda z: dd.vjp(f, z)[1](z[::-1])):
+        check_calls(transform, (numbers,), (numbers * 1j,), (numbers[::-1].copy(),))
+
+
 def test_sums_in_the_order_of_the_strides():
     m = np.random.default_rng(0).normal(size=(37, 53))
     f = lambda x: np.sum(x) + np.sum(x, axis=0)[3]

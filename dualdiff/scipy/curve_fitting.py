@@ -1,7 +1,6 @@
 """`scipy.optimize.curve_fit`: ``popt`` and ``pcov`` of a model, differentiable in the data and what the model holds.
 
-The model gets an exact Jacobian in SciPy's shape.  The method ``"lm"`` of fewer parameters than `drivers.FEW` keeps
-SciPy's differences, which take less time there.
+The model gets an exact Jacobian in SciPy's shape, which fits that come again and again run as a program.
 """
 
 from __future__ import annotations
@@ -17,13 +16,12 @@ import scipy.optimize
 from ..transforms.jacobian import jacobian
 from ..values.objects import carries, fused
 from . import linalg
-from .callbacks import Watched, differentiable, differentiated, plain
-from .captured import on_numbers
+from .callbacks import Watched, differentiable, differentiated, plain, with_jacobian
 from .constraints import minimum, plain_bounds
-from .drivers import FEW, attempted, is_plain, looked_at
 from .implicit import Function, numbers
 from .least_squares import cost_of, covariance, data_of, information, limits_carry, limits_of
 from .results import Withheld, with_value
+from .staged_derivatives import staged_where_it_pays
 
 
 @functools.wraps(scipy.optimize.curve_fit)
@@ -44,14 +42,6 @@ def curve_fit(
     **kwargs: Any,
 ) -> Any:
     given: dict[str, Any] = {"absolute_sigma": absolute_sigma, "check_finite": check_finite, "nan_policy": nan_policy}
-    few = jac is None and _of_few(f, p0, bounds, method)
-    if few and is_plain([xdata, ydata, p0, sigma, kwargs]) and on_numbers(f) is f:
-        more = {"method": method, "full_output": full_output} | kwargs
-        quickly, found = attempted(
-            lambda: scipy.optimize.curve_fit(_looking_as(looked_at(f), f), xdata, ydata, p0, sigma, **given, **more)
-        )
-        if quickly:
-            return found
     xdata, ydata, sigma, p0 = (data_of(part) for part in (xdata, ydata, sigma, p0))
     if sigma is not None and np.size(sigma) == 1 and np.size(ydata) > 1:
         # SciPy (1.17) takes one number with its own differences only.
@@ -61,8 +51,9 @@ def curve_fit(
     x, start = (numbers(part) if carries(part) else part for part in (xdata, p0))
     if callable(jac):
         plain_jac: Any = lambda xdata, *p: numbers(jac(xdata, *p))
-    elif jac is None and not few:
-        plain_jac = lambda xdata, *p: numbers(jacobian(lambda p: np.ravel(fused(g.f(xdata, *p))))(np.array(p, float)))
+    elif jac is None:
+        in_parameters = staged_where_it_pays(g.f, _model_and_jacobian)
+        plain_jac = lambda xdata, *p: in_parameters(np.array(p, float), xdata)
         # At a point of ones SciPy's own start is not missed by much; bounds may forbid it, then there is no exact one.
         n = np.size(start) if p0 is not None else _parameters(f)
         probe = np.ravel(np.asarray(start, float)) if p0 is not None else _feasible(bounds, n)
@@ -107,19 +98,16 @@ def curve_fit(
 
 
 curve_fit.__module__ = __name__
-curve_fit.__doc__ = """As ``scipy.optimize.curve_fit``, differentiable, with an exact Jacobian where it pays.
+curve_fit.__doc__ = """As ``scipy.optimize.curve_fit``, differentiable, with an exact Jacobian unless one is given.
 
-    ``popt`` and ``pcov`` have derivatives in the data, ``sigma``, bounds, and what the model closes over.  A ``jac``
-    that is given is used.  Fewer than 8 parameters fitted by ``"lm"`` keep SciPy's differences, which take less time;
-    ``method="trf"`` always gets the exact Jacobian.
+    ``popt`` and ``pcov`` have derivatives in the data, ``sigma``, bounds, and what the model closes over.
     """
 
 
-def _of_few(f: Any, p0: Any, bounds: Any, method: Any) -> bool:
-    """Whether MINPACK fits so few parameters that SciPy's differences take less time than an exact Jacobian."""
-    if method not in (None, "lm") or type(bounds) is not tuple or not is_plain(bounds):
-        return False
-    return bounds == (-np.inf, np.inf) and 0 < (_parameters(f) if p0 is None else np.size(p0)) < FEW
+def _model_and_jacobian(f: Callable[..., Any]) -> Any:
+    """Of a model, in its parameters."""
+    model = lambda p, xdata: np.ravel(fused(f(xdata, *p)))
+    return model, with_jacobian(model)
 
 
 def _looking_as(model: Any, f: Any) -> Any:

@@ -24,10 +24,6 @@ from .captured import on_numbers
 
 Quick = Callable[[tuple[Any, ...], dict[str, Any]], bool]
 
-# With fewer unknowns SciPy's differences of a cheap function take less time than an exact Jacobian of it.  An exact one
-# costs about as much as ten calls of a function of small arrays, whatever n is (measured: 60 µs beside 5 µs for each).
-FEW = 8
-
 _FUNCTIONS = {FunctionType, BuiltinFunctionType, np.ufunc}
 _NUMBERS = {float, int, bool, complex, str, NoneType, np.float64, np.float32, np.int64, np.bool_, np.complex128}
 _RESULTS = {float, np.float64, int, complex, np.complex128}
@@ -99,14 +95,6 @@ def _quickly(function: Callable[..., Any], quick: Quick, args: tuple[Any, ...], 
         return _SLOWLY
 
 
-def attempted(call: Callable[[], Any]) -> tuple[bool, Any]:
-    """What a call of SciPy's with functions that are looked at returned, or (False, None) once one carried."""
-    try:
-        return True, call()
-    except _Entered:
-        return False, None
-
-
 def looked_at(f: Callable[..., Any]) -> Callable[..., Any]:
     """The same function, which stops everything where it returns a derivative."""
 
@@ -135,13 +123,3 @@ def is_plain(x: Any) -> bool:
 
 def always(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return True
-
-
-def of_one(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """For a start that is one number."""
-    return len(args) > 1 and type(args[1]) in _NUMBERS
-
-
-def of_few(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """For a start of few unknowns."""
-    return len(args) > 1 and np.size(args[1]) < FEW

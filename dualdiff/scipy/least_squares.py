@@ -17,9 +17,9 @@ from .. import errors
 from ..transforms.jacobian import jacobian
 from ..transforms.reverse import grad
 from ..values.objects import carries, fused
-from .callbacks import Watched, differentiable, differentiated, jacobian_of, plain, repeated_jacobian_of
+from .callbacks import Watched, differentiable, differentiated, plain, repeated_jacobian_of
 from .constraints import bounds_of, minimum, plain_bounds
-from .drivers import FEW, driver, of_few
+from .drivers import driver
 from .implicit import Function, numbers
 from .results import Withheld, completed, with_value
 
@@ -91,9 +91,9 @@ def limits_carry(bounds: Any) -> bool:
     return isinstance(bounds, scipy.optimize.Bounds) and carries([bounds.lb, bounds.ub])
 
 
-@driver(scipy.optimize.leastsq, of_few)
+@driver(scipy.optimize.leastsq)
 def leastsq(given: dict[str, Any]) -> Any:
-    """``Dfun`` of 8 parameters or more is exact unless one is given; ``cov_x`` has derivatives."""
+    """``Dfun`` is exact unless one is given; ``cov_x`` has derivatives."""
     given = dict(given)
     f = Watched(given.pop("func"), given.pop("args"))
     g = f.on_numbers()
@@ -101,8 +101,8 @@ def leastsq(given: dict[str, Any]) -> Any:
     options = plain(given) | {"x0": plain(fused(given["x0"]))}
     if Dfun is not None:
         options["Dfun"] = Watched(Dfun, f.args)
-    elif options["epsfcn"] is None and np.size(options["x0"]) >= FEW:
-        exact = jacobian_of(g)
+    elif options["epsfcn"] is None:
+        exact = repeated_jacobian_of(g)
         if differentiable(exact, np.ravel(np.asarray(options["x0"], float))):
             options["Dfun"] = (lambda x: exact(x).T) if options["col_deriv"] else exact
     found = scipy.optimize.leastsq(g, **options, full_output=full_output)

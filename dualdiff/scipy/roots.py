@@ -18,8 +18,8 @@ import scipy.optimize
 from .. import errors
 from ..transforms.reverse import grad
 from ..values.objects import carries, fused
-from .callbacks import First, ValueAndSlope, Watched, differentiable, differentiated, jacobian_of, plain
-from .drivers import FEW, always, driver, of_few, of_one
+from .callbacks import First, ValueAndSlope, Watched, differentiable, differentiated, plain, repeated_jacobian_of
+from .drivers import always, driver
 from .implicit import Function, numbers, polished, with_derivatives
 from .results import Withheld, completed, with_value
 
@@ -75,11 +75,9 @@ bisect, brentq, brenth, ridder, toms748 = map(
 )
 
 
-@driver(scipy.optimize.newton, of_one)
+@driver(scipy.optimize.newton)
 def newton(given: dict[str, Any]) -> Any:
-    """For an array, without ``fprime`` and ``x1``, Newton's method with the exact derivative; where that fails, as for
-    one number, SciPy's secant method, since a derivative of one number costs more than the steps it saves.
-    """
+    """Without ``fprime`` and ``x1`` Newton's method with the exact derivative; where that fails, the secant method."""
     given = dict(given)
     f = Watched(given.pop("func"), given.pop("args"))
     g = f.on_numbers()
@@ -89,11 +87,12 @@ def newton(given: dict[str, Any]) -> Any:
     given["fprime"], given["fprime2"] = slopes
     solved: Any = None
     start = np.asarray(given["x0"])[()] * 1.0
-    if given["fprime"] is None and given["x1"] is None and np.size(start) > 1:
+    if given["fprime"] is None and given["x1"] is None:
         exact = ValueAndSlope(g)
         if differentiable(exact.slope, start):
             with contextlib.suppress(RuntimeError):
-                solved = _newton_of_array(exact, given, full_output)
+                newtons = _newton_of_array if np.size(start) > 1 else _newton_of_number
+                solved = newtons(exact, given, full_output)
     if isinstance(solved, np.ndarray):
         x = solved
         return differentiated(x, lambda: with_value(_carried_root("newton", f, g, x, True, ""), x), [g], x)
@@ -110,6 +109,12 @@ def newton(given: dict[str, Any]) -> Any:
 
     solved = differentiated(solved, made, [g], x)
     return solved if full_output else solved[0]
+
+
+def _newton_of_number(exact: ValueAndSlope, given: dict[str, Any], full_output: bool) -> Any:
+    """Newton's method; None if it did not converge."""
+    found = scipy.optimize.newton(exact.value, **(given | {"fprime": exact.slope}))
+    return found if found[1].converged else None
 
 
 def _newton_of_array(exact: ValueAndSlope, given: dict[str, Any], full_output: bool) -> Any:
@@ -184,10 +189,10 @@ def root_scalar(given: dict[str, Any]) -> Any:
 # Systems of equations.
 
 
-@driver(scipy.optimize.root, of_few)
+@driver(scipy.optimize.root)
 def root(given: dict[str, Any]) -> Any:
-    """``method="hybr"`` and ``"lm"`` get the exact Jacobian of 8 unknowns or more unless one is given; ``lm`` may have
-    more equations than unknowns, and its solution is that of least squares.
+    """``method="hybr"`` and ``"lm"`` get the exact Jacobian unless one is given; ``lm`` may have more equations than
+    unknowns, and its solution is that of least squares.
     """
     given = dict(given)
     jac = given["jac"]
@@ -197,8 +202,8 @@ def root(given: dict[str, Any]) -> Any:
     options = plain(given) | {"x0": plain(fused(given["x0"])), "callback": given["callback"]}
     if callable(jac):
         options["jac"] = Watched(jac, f.args)
-    elif not jac and given["method"].lower() in ("hybr", "lm") and np.size(options["x0"]) >= FEW:
-        exact = jacobian_of(g)
+    elif not jac and given["method"].lower() in ("hybr", "lm"):
+        exact = repeated_jacobian_of(g)
         if differentiable(exact, np.ravel(options["x0"])):
             options["jac"] = exact
     report = scipy.optimize.root(g, **options)
@@ -222,9 +227,9 @@ def _root_of_system(name: str, f: Watched, g: Watched, x: Any, success: Any, mes
     return F, with_derivatives(squares, polished(name, of_numbers, np.ravel(x)))
 
 
-@driver(scipy.optimize.fsolve, of_few)
+@driver(scipy.optimize.fsolve)
 def fsolve(given: dict[str, Any]) -> Any:
-    """The exact Jacobian of 8 unknowns or more takes the place of differences unless ``fprime`` is given."""
+    """The exact Jacobian takes the place of differences unless ``fprime`` is given."""
     given = dict(given)
     f = Watched(given.pop("func"), given.pop("args"))
     g = f.on_numbers()
@@ -233,8 +238,8 @@ def fsolve(given: dict[str, Any]) -> Any:
     options = plain(given) | {"x0": plain(fused(given["x0"]))}
     if fprime is not None:
         options["fprime"] = Watched(fprime, f.args)
-    elif options["band"] is None and options["epsfcn"] is None and np.size(options["x0"]) >= FEW:
-        exact = jacobian_of(g)
+    elif options["band"] is None and options["epsfcn"] is None:
+        exact = repeated_jacobian_of(g)
         if differentiable(exact, np.ravel(options["x0"])):
             options["fprime"] = (lambda x: exact(x).T) if options["col_deriv"] else exact
     # With full_output SciPy does not warn where it did not converge.

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..values import kinds
 from ..values.dual import Dual, is_array, primal
-from ..values.kinds import ARRAYS
+from ..values.kinds import ARRAYS, type_of
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
 from .einsum import BIG, contracted, plan_of
 
@@ -31,7 +31,7 @@ def product(partial: Any, cotangent: Any) -> Any:
     if getattr(partial, "dtype", None) is _BOOL:
         return np.where(partial, cotangent, 0.0)
     # In the other order np.float64 would leave Python's complex, which has no dtype.
-    return cotangent * partial if type(partial) is complex else partial * cotangent
+    return cotangent * partial if type_of(partial) is complex else partial * cotangent
 
 
 class Dense(Perturbation):

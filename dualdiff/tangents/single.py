@@ -13,7 +13,7 @@ import numpy as np
 
 from ..values import kinds
 from ..values.dual import Dual, is_array, primal
-from ..values.kinds import ARRAYS
+from ..values.kinds import ARRAYS, type_of
 from . import MINUS_ONE, ONE, Like, Perturbation, blocks, dtype_of
 from .dense import Quiet, as_block, product
 from .einsum import BIG, contracted, sum_axes
@@ -54,7 +54,7 @@ class Single(Perturbation):
                 term = _where(partial, tangent)
             else:
                 # In the other order np.float64 would leave Python's complex, which has no dtype.
-                term = tangent * partial if type(partial) is complex else partial * tangent
+                term = tangent * partial if type_of(partial) is complex else partial * tangent
             if total is None:
                 total = term
             elif type(total) in ARRAYS and total.size > BIG and not borrowed and _alike(total, term):
@@ -102,7 +102,7 @@ class Single(Perturbation):
             product = blocks.times_number(partial, tangent)
         elif partial is ONE:
             return tangent if type(tangent) is _float64 else blocks.copied(tangent)
-        elif kind is complex:  # in the other order np.float64 would leave Python's complex
+        elif type_of(partial) is complex:  # in the other order np.float64 would leave Python's complex
             return tangent * partial
         elif kind is _bool or getattr(partial, "dtype", None) is _BOOL:
             product = _where(partial, tangent)
