@@ -48,10 +48,6 @@ class StagingRefused(DualdiffError, TypeError):
     """What a function does cannot be written down as a program of NumPy calls (`stage`)."""
 
 
-class TooLongToCompile(StagingRefused):
-    """A program has more lines than numba compiles in a reasonable time (``stage(compile="numba")``)."""
-
-
 class NotStaged(DualdiffWarning):
     """A staged function runs as it is, without a program: what it does cannot be written down as NumPy calls."""
 
@@ -349,12 +345,4 @@ def no_solution(name: str, why: str) -> NoDerivative:
     return NoDerivative(
         f"{name}: its solution has no derivative here: {why}.\n"
         "  To use it as a constant, stop what enters:  a = dualdiff.stop_gradient(a)."
-    )
-
-
-def too_long_to_compile(name: str, lines: int, most: int) -> TooLongToCompile:
-    return TooLongToCompile(
-        f'stage(compile="numba"): the program of {name} has {lines} lines for numba, which takes some ten seconds for '
-        f"{most}.\n"
-        "  Without compile it runs at once:  dualdiff.stage(f);  or stage a part of f, such as a step of a loop."
     )

@@ -248,7 +248,7 @@ class Writer(Names):
             if known.dtype.char not in "df":
                 return [f"if np.isnan({value}).any():", f"    {fail}"]
             if math.prod(known.shape) <= 4096:
-                probe = f"{value}.dot({value})" if len(known.shape) == 1 else f"np.vdot({value}, {value})"
+                probe = f"np.vdot({value}, {value})"
             else:
                 probe = f"np.maximum.reduce({value}, axis=None)"
             return [f"probe = {probe}", "if probe != probe:", f"    {fail}"]

@@ -20,14 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import errors
 from ..pytrees.trees import flatten
 from .compiled import Program
 from .emission import NAMES, Writer, compiled
 from .floats import ScalarText, of_scalars
 from .kernels import Kernel
 from .loops import clustered
-from .record import Ref
+from .record import Ref, StagingRefused
 from .simplifying import Program as Steps
 
 MOST_LINES = 1000  # numba takes seconds for so many, and more than twice as long for twice as many
@@ -143,10 +142,18 @@ def with_numba(
     return "\n".join([head, *body]) + "\n", kernels, writer
 
 
+class TooLongToCompile(StagingRefused):
+    """A program has more lines than numba compiles in a reasonable time."""
+
+
 def check_length(kernels: list[Kernel], name: str) -> None:
     lines = sum(len(kernel.lines) for kernel in kernels)
     if lines > MOST_LINES:
-        raise errors.too_long_to_compile(name, lines, MOST_LINES)
+        raise TooLongToCompile(
+            f'stage(compile="numba"): the program of {name} has {lines} lines for numba, which takes some ten seconds '
+            f"for {MOST_LINES}.\n"
+            "  Without compile it runs at once:  dualdiff.stage(f);  or stage a part of f, such as a step of a loop."
+        )
 
 
 class _Compiled(ScalarText):

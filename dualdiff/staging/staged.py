@@ -25,7 +25,7 @@ from .compiled import Program, Programs
 from .emission import Miss, NotANumber
 from .entrance import OTHER, entrance
 from .keys import SIMPLE, overlap, walk, walk_call
-from .numba_programs import NumbaProgram, alike, require_numba
+from .numba_programs import NumbaProgram, TooLongToCompile, alike, require_numba
 from .passes import ALL_PASSES, Options
 from .programs import copied_argument, is_dynamic, program_of
 from .record import StagingRefused, active
@@ -49,7 +49,7 @@ class Staged(Transformed):
         self.compile = compile
         self._programs: dict[Any, list[Program]] = {}
         self._refused: dict[Any, str] = {}
-        self._too_long: dict[Any, errors.TooLongToCompile] = {}
+        self._too_long: dict[Any, TooLongToCompile] = {}
         self._lock = threading.RLock()
         self._last: tuple[Callable[..., Any], Program] | None = None  # the program of the last call, and its entrance
 
@@ -99,7 +99,7 @@ class Staged(Transformed):
         if key in self._refused:
             return self._unstaged(*args, **kwargs)
         if key in self._too_long:
-            raise errors.TooLongToCompile(*self._too_long[key].args)
+            raise TooLongToCompile(*self._too_long[key].args)
         programs = self._programs.get(key, [])
         for i, program in enumerate(programs):
             done, result = self._attempt(program, dynamic)
@@ -139,7 +139,7 @@ class Staged(Transformed):
         with self._lock:
             try:
                 program = program_of(self.f, leaves, structure, key, self.options, self.compile)
-            except errors.TooLongToCompile as error:
+            except TooLongToCompile as error:
                 self._too_long[key] = error
                 raise
             except Exception as error:

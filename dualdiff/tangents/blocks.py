@@ -169,11 +169,8 @@ def has_nan(block: Any) -> bool:
             return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
     if block.dtype.char in "df":
         # A sum of squares is NaN if and only if an entry is, and so is the largest entry.  The first is quicker for
-        # few entries; for many, BLAS would wake its threads.
-        if block.size > 4096:
-            probe = np.maximum.reduce(block, axis=None)
-        else:
-            probe = block.dot(block) if block.ndim == 1 else np.vdot(block, block)
+        # few entries; for many, BLAS would wake its threads.  (np.vdot does not warn where the squares overflow.)
+        probe = np.vdot(block, block) if block.size <= 4096 else np.maximum.reduce(block, axis=None)
         return bool(probe != probe)
     return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
 
