@@ -13,6 +13,7 @@ lists, dicts) is not looked for: a derivative that comes out is seen in what the
 
 from __future__ import annotations
 
+import dis
 import functools
 from collections.abc import Iterator
 from types import CellType, CodeType, FunctionType
@@ -92,23 +93,18 @@ def _numbers(held: Any) -> Any:
 
 def _rebinds(f: FunctionType) -> bool:
     """Whether a function assigns to a captured name that holds a derivative."""
-    stored = _stored(f.__code__)
+    stored = written_names(f.__code__)
     for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
         if name in stored and carries(_content(cell)):
             return True
     return False
 
 
-@functools.lru_cache(maxsize=512)
-def _stored(code: CodeType) -> frozenset[str]:
-    """The free names that a function, or one inside it, assigns to or deletes."""
-    import dis
-
-    found = {step.argval for step in dis.get_instructions(code) if step.opname in ("STORE_DEREF", "DELETE_DEREF")}
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            found |= _stored(inner)
-    return frozenset(found)
+@functools.lru_cache(maxsize=1024)
+def written_names(code: CodeType) -> frozenset[str]:
+    """The names of enclosing functions that a function, or one inside it, assigns."""
+    names = {i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_DEREF", "DELETE_DEREF")}
+    return frozenset(names).union(*(written_names(c) for c in code.co_consts if type(c) is CodeType))
 
 
 class _Copies:

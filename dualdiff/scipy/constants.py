@@ -8,9 +8,8 @@ Where derivatives hide elsewhere (in an attribute of an object, say), the copy m
 
 from __future__ import annotations
 
-import dis
 import functools
-from types import CellType, CodeType, FunctionType
+from types import CellType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ import numpy as np
 from ..values.dual import Dual
 from ..values.objects import carries
 from .callbacks import plain
+from .captured import written_names
 
 
 def without_derivatives(x: Any) -> Any:
@@ -70,13 +70,6 @@ def _cell(cell: CellType, seen: dict[int, Any]) -> CellType:
         return cell
     found = _stripped(held, seen)
     return cell if found is held else CellType(found)
-
-
-@functools.lru_cache(maxsize=1024)
-def written_names(code: CodeType) -> frozenset[str]:
-    """The names of enclosing functions that a function, or one inside it, assigns."""
-    names = {i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_DEREF", "DELETE_DEREF")}
-    return frozenset(names).union(*(written_names(c) for c in code.co_consts if type(c) is CodeType))
 
 
 def touches_no_container(f: Any) -> bool:

@@ -32,7 +32,7 @@ from ..transforms.forward import jacfwd
 from ..transforms.reverse import jacrev
 from ..values.dual import Dual
 from ..values.objects import fused
-from .constants import written_names
+from .captured import written_names
 from .implicit import numbers
 
 Build = Callable[[Iterator[Any]], Any]
