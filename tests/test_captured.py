@@ -1,13 +1,14 @@
 """Functions over plain numbers: a solver runs a copy without what was captured of a derivative, unseen."""
 
 import functools
+import sys
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.scipy import optimize
+from dualdiff.scipy import integrate, optimize
 from dualdiff.scipy.captured import on_numbers
 from dualdiff.values.objects import carries
 
@@ -195,17 +196,110 @@ def test_values_are_those_of_a_plain_call_bit_for_bit(way):
 def test_the_solver_meets_plain_numbers_alone_until_it_is_done():
     met = []
 
+    def watch(frame, event, _):
+        if event == "call" and frame.f_code.co_name == "squares":
+            met.append(carries(frame.f_locals["a"]))
+
     def solve(a):
-        def f(x):
-            met.append(carries(a))
+        def squares(x):
             return np.sum((x - a) ** 2)
 
-        return optimize.minimize(f, np.zeros(2), method="Nelder-Mead").x[0]
+        return optimize.minimize(squares, np.zeros(2), method="Nelder-Mead").x[0]
 
-    dd.derivative(solve)(1.0)
+    sys.setprofile(watch)
+    try:
+        dd.derivative(solve)(1.0)
+    finally:
+        sys.setprofile(None)
     assert met.index(True) > 20
     assert not any(met[: met.index(True)])
     assert len(met) - met.index(True) < 10
+
+
+def memo(solve):
+    """A result that depends on a number kept at the first call."""
+
+    def solved(k):
+        kept = {}
+
+        def square(k=k):
+            if "k" not in kept:
+                kept["k"] = k * k
+            return kept["k"]
+
+        return solve(square)
+
+    return solved
+
+
+def by_name(solve):
+    """The same, kept by a name of the enclosing function."""
+
+    def solved(k):
+        kept = None
+
+        def square():
+            nonlocal kept
+            if kept is None:
+                kept = k * k
+            return kept
+
+        return solve(square)
+
+    return solved
+
+
+def by_list(solve):
+    def solved(k):
+        kept = []
+
+        def square(k=k, keep=kept.append):
+            if not kept:
+                keep(k * k)
+            return kept[0]
+
+        return solve(square)
+
+    return solved
+
+
+SOLVES = {
+    "brentq": lambda c: optimize.brentq(lambda x: x - c(), 0.0, 5.0),
+    "root": lambda c: optimize.root(lambda x: x - c(), np.ones(1)).x[0],
+    "newton": lambda c: optimize.newton(lambda x: x - c(), 1.0),
+    "fixed_point": lambda c: optimize.fixed_point(lambda x: 0.5 * x + 0.5 * c(), 1.0),
+    "minimize": lambda c: optimize.minimize(lambda x: np.sum((x - c()) ** 2), np.ones(1)).x[0],
+    "least_squares": lambda c: optimize.least_squares(lambda x: x - c(), np.ones(1)).x[0],
+    "quad": lambda c: integrate.quad(lambda x: c() * x, 0.0, 2.0**0.5)[0],
+    "solve_ivp": lambda c: integrate.solve_ivp(lambda t, y: [c()], (0.0, 1.0), [0.0]).y[0, -1],
+    "Radau": lambda c: integrate.solve_ivp(lambda t, y: [c()], (0.0, 1.0), [0.0], method="Radau").y[0, -1],
+    "odeint": lambda c: integrate.odeint(lambda y, t: [c()], [0.0], [0.0, 1.0])[-1, 0],
+}
+
+
+@pytest.mark.parametrize("remembering", [memo, by_name, by_list])
+@pytest.mark.parametrize("name", SOLVES)
+def test_what_a_function_keeps_from_a_plain_run_loses_no_derivative(name, remembering):
+    f = remembering(SOLVES[name])
+    for transform in (dd.derivative(f), dd.grad(f), dd.derivative(dd.as_written(f))):
+        assert_allclose(transform(1.3), 2.6, rtol=1e-6)
+
+
+def test_a_name_that_another_function_assigns_is_followed():
+    def solve(k):
+        gain = k
+
+        def event(t, y):
+            nonlocal gain
+            if t > 0.5:
+                gain = 2 * k
+            return y[0] - 100
+
+        return integrate.solve_ivp(lambda t, y: -gain * y, (0, 1), [1.0], events=event, max_step=1e-2).y[0, -1]
+
+    with pytest.raises(dd.NoDerivative, match="gives other values"):
+        dd.derivative(solve)(1.3)
+    assert_allclose(dd.jvp(lambda k: dd.stop_gradient(solve(dd.stop_gradient(k))) * k, (1.3,), (1.0,))[1], solve(1.3))
 
 
 def test_counters_and_caches_are_shared_with_the_copy():

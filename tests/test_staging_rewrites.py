@@ -11,6 +11,7 @@ from dualdiff.staging import stage
 from dualdiff.staging.passes import ALL, Options
 from dualdiff.staging.programs import copied_argument
 from dualdiff.staging.staged import Staged, same
+from tests.test_staging import check_calls
 
 RNG = np.random.default_rng(7)
 AT_EDGE = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, 1e308, -1e308, 5e-324, -5e-324, 1e-310, 3.7])
@@ -304,3 +305,22 @@ def test_the_passes_are_switches():
     assert "-" not in stage(lambda x: (x + x) * 3.0).source(x)
     assert "6.0" in stage(lambda x: (x + x) * 3.0).source(x)
     assert "[None]" not in stage(lambda A: (A @ A[None])[0]).source(np.eye(50))
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.arctan2(np.sum(x * 0.0), -1.0),
+        lambda x: np.sum(np.sin(x)),
+        lambda x: x[:1].sum(),
+        lambda x: np.sum(np.stack([x, x]), axis=0)[0] * 1.0,
+        lambda x: np.sum(np.cumsum(x) * x[::-1]),
+        lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2),
+        lambda x: np.sum(x * x) * 0.5,
+    ],
+)
+def test_sums_of_negative_zeros_begin_as_numpys(f):
+    """NumPy's begins with 0.0: the sign decides on which side of a branch cut a program is."""
+    points = [np.array(x) for x in ([1.0, 2.0, 3.0], [-0.0, -0.0, -0.0], [0.0, 0.0, 0.0], [-1.0, -2.0, -3.0])]
+    for transform in (f, dd.value_and_grad(f), lambda x: dd.jvp(f, (x,), (x,))):
+        check_calls(transform, *((x,) for x in points))

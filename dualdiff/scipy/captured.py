@@ -5,10 +5,11 @@ iteration, twice where the solver takes gradients.  So a solver gets a copy whos
 
     g = on_numbers(f)       a copy of f; f itself where nothing is found that could be replaced
 
-Only cells with a Dual, or a tuple of them, are replaced, and those of functions that lead there; all else is shared,
-counters and caches among it.  A function that binds such a cell anew is not copied.  The numbers cannot be written to;
-where that, or anything else, raises, `Watched` returns to the function as it is.  What is hidden elsewhere (in objects,
-lists, dicts) is not looked for: a derivative that comes out is seen in what the function returns.
+Only cells with a Dual, or a tuple of them, are replaced, and those of functions that lead there; all else is shared.
+A function that may keep something from one call to the next, a counter or a memo, is not copied: what a plain run
+leaves there would have no derivative.  Where another function assigns a name, the copy follows.  The numbers cannot be
+written to; where that, or anything else, raises, `Watched` returns to the function as it is.  What is hidden elsewhere
+(in lists, dicts) is not looked for: a derivative that comes out is seen in what the function returns.
 """
 
 from __future__ import annotations
@@ -16,13 +17,20 @@ from __future__ import annotations
 import dis
 import functools
 from collections.abc import Iterator
-from types import CellType, CodeType, FunctionType
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    MethodDescriptorType,
+    MethodWrapperType,
+    ModuleType,
+)  # fmt: skip
 from typing import Any
 
 import numpy as np
 
 from ..values.dual import Dual, primal
-from ..values.objects import carries
 
 
 def on_numbers(f: Any) -> Any:
@@ -36,14 +44,15 @@ def on_numbers(f: Any) -> Any:
         return f
     functions: dict[int, FunctionType] = {}
     _reach(f, functions)
+    if any(_remembers(g) for g in functions.values()):
+        return f
     moving = {i for i, g in functions.items() if any(_replaceable(held) for held in _held(g))}
     if not moving:
         return f
     while grown := {i for i, g in functions.items() if any(id(held) in moving for held in _held(g))} - moving:
         moving |= grown
-    if any(_rebinds(functions[i]) for i in functions):
-        return f
-    return _Copies(moving).of(f)
+    copies = _Copies(moving)
+    return copies.in_step(copies.of(f), f)
 
 
 def _reach(f: FunctionType, functions: dict[int, FunctionType]) -> None:
@@ -91,13 +100,84 @@ def _numbers(held: Any) -> Any:
     return value
 
 
-def _rebinds(f: FunctionType) -> bool:
-    """Whether a function assigns to a captured name that holds a derivative."""
-    stored = written_names(f.__code__)
-    for name, cell in zip(f.__code__.co_freevars, f.__closure__ or (), strict=True):
-        if name in stored and carries(_content(cell)):
-            return True
-    return False
+def _remembers(f: FunctionType) -> bool:
+    """Whether a function may keep anything from one call to the next: what a plain run leaves there has no derivative.
+
+    It assigns names outside, or attributes; or writes into something while a container is in its reach; or an object of
+    somebody's class is, whose methods may do so.
+    """
+    if f.__dict__:
+        return True
+    names, writes, assigns = _what_it_does(f.__code__)
+    if assigns:
+        return True
+    reached = [*_held(f), *(f.__globals__[name] for name in names if name in f.__globals__)]
+    return any(_may_keep(held, writes) for held in reached)
+
+
+def _may_keep(held: Any, writes: bool) -> bool:
+    if type(held) is tuple:
+        return any(_may_keep(part, writes) for part in held)
+    if type(held) in _CONTAINERS:
+        return writes or any(_may_keep(part, True) for part in (held.values() if type(held) is dict else held))
+    if type(held) is FunctionType:
+        module = getattr(held, "__module__", None) or ""
+        return held.__closure__ is None and module.partition(".")[0] not in _LIBRARIES and _remembers_alone(held)
+    if type(held) is BuiltinFunctionType:  # kept.append
+        return not isinstance(held.__self__, ModuleType)
+    return not (isinstance(held, _UNCHANGING) or hasattr(type(held), "__dual__"))
+
+
+def _remembers_alone(f: FunctionType) -> bool:
+    """The same for a function that a global name means, by its own code."""
+    names, writes, assigns = _what_it_does(f.__code__)
+    if assigns or f.__dict__:
+        return True
+    return writes and any(type(f.__globals__.get(name)) in _CONTAINERS for name in names)
+
+
+_CONTAINERS = (list, dict, set)
+_UNCHANGING = (
+    float, int, complex, str, bytes, type(None), np.generic, np.ndarray, np.ufunc, Dual, ModuleType, type, FunctionType,
+    MethodWrapperType, MethodDescriptorType, type(np.stack), range, slice, frozenset, type(...),
+    np.dtype,
+)  # fmt: skip
+_LIBRARIES = frozenset({"numpy", "scipy", "dualdiff", "math", "cmath"})
+_WRITERS = frozenset(
+    {
+        "append",
+        "extend",
+        "insert",
+        "pop",
+        "popitem",
+        "remove",
+        "clear",
+        "update",
+        "setdefault",
+        "add",
+        "discard",
+        "fill",
+    }
+)
+
+
+@functools.lru_cache(maxsize=1024)
+def _what_it_does(code: CodeType) -> tuple[frozenset[str], bool, bool]:
+    """The global names that a function, or one inside it, reads; whether it writes into anything; whether it assigns
+    names that are not its own, or attributes.
+    """
+    names, writes, assigns = set(), False, bool(written_names(code) & set(code.co_freevars))
+    for step in dis.get_instructions(code):
+        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+            names.add(step.argval)
+        assigns = assigns or step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_ATTR", "DELETE_ATTR")
+        writes = writes or step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE") or step.argval in _WRITERS
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            more, and_writes, and_assigns = _what_it_does(inner)
+            names, writes = names | more, writes or and_writes
+            assigns = assigns or and_assigns
+    return frozenset(names), writes, assigns
 
 
 @functools.lru_cache(maxsize=1024)
@@ -110,6 +190,7 @@ def written_names(code: CodeType) -> frozenset[str]:
 class _Copies:
     def __init__(self, moving: set[int]) -> None:
         self.moving = moving
+        self.pairs: list[list[Any]] = []  # a cell, what it held, and the cell in its place
         self.made: dict[int, FunctionType] = {}
         self.cells: dict[int, CellType] = {}
         self.filled: set[int] = set()
@@ -126,11 +207,27 @@ class _Copies:
             if (made := self.cells.get(id(cell))) is not None and id(cell) not in self.filled:
                 self.filled.add(id(cell))
                 made.cell_contents = self._plain(cell.cell_contents)
+                self.pairs.append([cell, cell.cell_contents, made])
         if f.__defaults__:
             copy.__defaults__ = tuple(map(self._plain, f.__defaults__))
         if f.__kwdefaults__:
             copy.__kwdefaults__ = {name: self._plain(held) for name, held in f.__kwdefaults__.items()}
         return copy
+
+    def in_step(self, copy: FunctionType, f: FunctionType) -> Any:
+        """The copy, which holds what the cells hold at each call: another function may assign their names."""
+        pairs = self.pairs
+        if not pairs:
+            return copy
+
+        @functools.wraps(f)
+        def on_numbers(*args: Any, **kwargs: Any) -> Any:
+            for pair in pairs:
+                if (held := _content(pair[0])) is not pair[1]:
+                    pair[1], pair[2].cell_contents = held, self._plain(held)
+            return copy(*args, **kwargs)
+
+        return on_numbers
 
     def _cell(self, cell: CellType) -> CellType:
         """The same cell, or an empty one in place of one that leads to a derivative."""

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.integrate import DOP853, RK23, RK45, OdeSolver
 
+from .. import errors
 from .columns import Columns, States
 from .implicit import numbers
 from .rates import Rate, combined, jacobian_of_one_sweep
@@ -112,6 +113,17 @@ class Steps:
         raise NotImplementedError
 
 
+def _check_same(slopes: list[Any], known: Any) -> None:
+    """Raise if the function gives other slopes at the states of the solution than when that was made."""
+    values = np.array([numbers(slope) for slope in slopes])
+    if np.any(np.abs(values - known[: len(slopes)]) > 1e-6 * np.max(np.abs(known[: len(slopes)]), initial=0.0)):
+        raise errors.no_solution(
+            "solve_ivp",
+            "the right-hand side, evaluated once more at the states of the solution, gives other values; it depends on "
+            "something besides t, y and its arguments, such as what an event or an earlier call leaves behind",
+        )
+
+
 class Rows:
     """The stages of step number i, out of an array of those of all steps."""
 
@@ -142,6 +154,7 @@ class RungeKuttaSteps(Steps):
             y = combined(step.y, [(1.0, y), *self._weighted(h * method.B, slopes)])
             slope = rate(step.t_old + h, y)
             slopes.append(slope)
+            _check_same(slopes, K)
             self.slopes.append(slopes)
             self.states.append(y)
 

@@ -99,3 +99,9 @@ def sums_agree(shape: tuple[int, ...], axis: int) -> bool:
         if not np.array_equal(found, expected):
             return False
     return True
+
+
+@cache
+def begins_at_zero(n: int) -> bool:
+    """Whether NumPy's sum of n negative zeros is 0.0: it begins with that then, and not with the first of them."""
+    return not np.signbit(np.add.reduce(np.full(n, -0.0)))

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .agreement import begins_at_zero
 from .expressions import ARITHMETIC, EXPRESSIONS, SLOW, NotElementwise, literal, within
 from .kernels import Access, Kernel, Loops, Step, is_whole, row_major
 from .record import Constant, Instruction, Ref, Variable, refs
@@ -204,7 +205,8 @@ class Cluster:
         )
         out = self.program.variables[step.out.number]
         store = self._scalar(step.out.number) if out.kind != "array" else self._new(step.out.number)
-        text = lambda memory, at: f"pairwise({memory}, {at}, {n}, {stride})"
+        begin = " + 0.0" if begins_at_zero(n) else ""
+        text = lambda memory, at: f"pairwise({memory}, {at}, {n}, {stride}){begin}"
         self.steps.append(Step(out.shape, [rest], text, store, step.line, "sum"))
         self.worth += 1
 

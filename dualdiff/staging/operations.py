@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 MOST = 200_000  # operations
@@ -34,6 +35,20 @@ class Places:
 
     def literal(self, value: Any) -> int:
         return self.make("literal", float(value))
+
+    def is_never_minus_zero(self, number: int) -> bool:
+        """Whether that is known of an operation: of a square, and what is made of squares."""
+        how, *of = self.operations[number]
+        if how == "literal":
+            return not (of[0] == 0.0 and math.copysign(1.0, of[0]) < 0)
+        if how == "+":
+            return any(map(self.is_never_minus_zero, of))
+        if how == "*":
+            factor = self.operations[of[1]]
+            # A smaller factor could make a negative zero of a negative number.
+            grows = bool(factor[0] == "literal" and factor[1] >= 1.0)
+            return of[0] == of[1] or (grows and self.is_never_minus_zero(of[0]))
+        return False
 
     def binary(self, symbol: str, a: int, b: int) -> int:
         """A sum, difference, product, quotient or comparison; its signs are moved to where they cost nothing."""

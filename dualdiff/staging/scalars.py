@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .agreement import OF_MATH, agrees, in_turn, powers_agree, summed, sums_agree
+from .agreement import OF_MATH, agrees, begins_at_zero, in_turn, powers_agree, summed, sums_agree
 from .operations import MOST, NotScalar, Places
 from .record import Constant, Instruction, Ref
 from .simplifying import Program
@@ -293,10 +293,16 @@ class Lowering:
             raise NotScalar("a sum in another order")
         add = lambda a, b: self.places.binary("+", a, b)
         if array.ndim == 1:
-            return summed(array.tolist(), add)
+            return self._begun(array.tolist(), summed(array.tolist(), add))
         if axis == 1:
-            return np.array([summed(row, add) for row in array.tolist()], np.intp)
-        return np.array([in_turn(column, add) for column in array.T.tolist()], np.intp)
+            return np.array([self._begun(row, summed(row, add)) for row in array.tolist()], np.intp)
+        return np.array([self._begun(column, in_turn(column, add)) for column in array.T.tolist()], np.intp)
+
+    def _begun(self, items: list[int], total: int) -> int:
+        """A sum that begins with 0.0, as NumPy's: else one of negative zeros would be another."""
+        if not begins_at_zero(len(items)) or any(map(self.places.is_never_minus_zero, items)):
+            return total
+        return self.places.binary("+", total, self.places.literal(0.0))
 
     def guard(self, step: Instruction) -> None:
         if step.what == "nan":
