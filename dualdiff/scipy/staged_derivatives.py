@@ -7,10 +7,11 @@ calls for arguments of one kind run the latter, since to write a program costs a
 Calls are counted for a function over all solves in which it comes up, so that the thousandth fit of a curve is quick,
 however few steps it takes.
 
-A program holds what ``f`` captured when it was written.  So each call of it also runs ``f``, on plain numbers, as the
-unstaged derivative ran it on duals: where the value is not the program's to the last bit, ``f`` has become another
-function, and from there on the unstaged derivative runs.  Where nothing can be staged, or a program is no quicker,
-likewise, without a word: nobody asked for it.
+A program holds what ``f`` captured when it was written.  So a function of which it is not known what it reads, or that
+reads something else than before (`programs.fingerprint`), begins anew; and each call of a program also runs ``f``, on
+plain numbers, as the unstaged derivative ran it on duals: where the value is not the program's to the last bit, the
+unstaged derivative runs from there on.  Where nothing can be staged, or a program is no quicker, likewise, without a
+word: nobody asked for it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ..errors import StagingRefused
 from ..staging.record import active
 from ..staging.staged import Staged, same
 from ..values.objects import carries
+from .programs import fingerprint
 
 Make = Callable[[Callable[..., Any]], tuple[Callable[..., Any], Callable[..., tuple[Any, Any]]]]
 
@@ -40,12 +42,14 @@ def staged_where_it_pays(f: Callable[..., Any], make: Make) -> Callable[..., Any
     """``derivative(x, *rest)`` of ``f(x, *rest)`` at plain arguments; ``make`` is a function of a module, by which a
     function that comes back is known.
     """
-    if type(f) is not FunctionType:
-        return Repeated(f, make)
+    now = fingerprint(f) if type(f) is FunctionType else None
+    if now is None:
+        unstaged = make(f)[1]
+        return lambda *args: unstaged(*args)[1]
     makers = _known.setdefault(f, {})
-    if make not in makers:
+    if make not in makers or makers[make].of != now:
         itself = weakref.ref(f)  # its own programs are not to keep it
-        makers[make] = Repeated(lambda *args: itself()(*args), make)  # type: ignore[misc]  # it is alive: it is called
+        makers[make] = Repeated(lambda *args: itself()(*args), make, now)  # type: ignore[misc]  # it is alive: it is called
     repeated = makers[make]
 
     def derivative(*args: Any, of: Any = f) -> Any:
@@ -57,7 +61,8 @@ def staged_where_it_pays(f: Callable[..., Any], make: Make) -> Callable[..., Any
 class Repeated:
     """The derivative of one function, and its calls so far for each kind of arguments."""
 
-    def __init__(self, f: Callable[..., Any], make: Make) -> None:
+    def __init__(self, f: Callable[..., Any], make: Make, of: Any) -> None:
+        self.of = of  # what the function was
         self.value, self.unstaged = make(f)
         self.staged = Silent(self.unstaged, variants=2)
         self.calls: dict[Any, int] = {}
