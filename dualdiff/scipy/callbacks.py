@@ -18,7 +18,7 @@ from ..adapting.buffers import settled
 from ..transforms import forward, jacobian
 from ..transforms.reverse import value_and_grad
 from ..values.objects import carries, fused
-from .captured import on_numbers
+from .captured import arguments_on_numbers, on_numbers
 from .implicit import numbers
 from .staged_derivatives import staged_where_it_pays
 
@@ -67,7 +67,7 @@ class Watched:
 
     def on_numbers(self) -> Watched:
         """The same function of plain numbers: no derivative is dragged along where none is used."""
-        f, args, kwargs = on_numbers(self.f), plain(self.args), plain(self.kwargs)
+        f, args, kwargs = on_numbers(self.f), arguments_on_numbers(self.args), arguments_on_numbers(self.kwargs)
         g = type(self)(f, args, kwargs)
         if f is not self.f or args is not self.args or kwargs is not self.kwargs:
             g.entered, g.whole = True, self

@@ -55,6 +55,21 @@ def on_numbers(f: Any) -> Any:
     return copies.in_step(copies.of(f), f)
 
 
+def arguments_on_numbers(args: Any) -> Any:
+    """The same of arguments, in a tuple or as keywords; a list or dict among them may be what a function fills."""
+    if type(args) is dict:
+        given = {name: _argument(arg) for name, arg in args.items()}
+        return given if any(given[name] is not arg for name, arg in args.items()) else args
+    return _argument(args)
+
+
+def _argument(arg: Any) -> Any:
+    if type(arg) is tuple:
+        parts = tuple(map(_argument, arg))
+        return arg if all(new is old for new, old in zip(parts, arg, strict=True)) else parts
+    return on_numbers(arg) if type(arg) in (FunctionType, functools.partial) else _numbers(arg)
+
+
 def _reach(f: FunctionType, functions: dict[int, FunctionType]) -> None:
     """All functions that one captured, itself among them."""
     if id(f) not in functions:

@@ -259,12 +259,14 @@ def jitted(kernel: Kernel) -> Any:
     import numba
     from numba import types
 
+    array: Any = types.Array
+
     def type_of(parameter: tuple[str, ...]) -> Any:
         kind = getattr(types, parameter[0])
         if len(parameter) == 1:
             return kind
         _, axes, layout, access = parameter
-        return types.Array(kind, int(axes), layout, readonly=access == "readonly")
+        return array(kind, int(axes), layout, readonly=access == "readonly")
 
     filename = f"<compiled {kernel.name} {id(kernel)}>"
     linecache.cache[filename] = (len(kernel.text), None, kernel.text.splitlines(True), filename)
