@@ -21,6 +21,7 @@ from ..adapting import adapt, as_written
 from ..transforms.forward import jacfwd
 from ..values.objects import carries, fused
 from .callbacks import Watched, differentiable, plain
+from .captured import through
 from .constants import touches_no_container, without_derivatives
 from .drivers import driver
 from .implicit import numbers
@@ -90,7 +91,7 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
 
 
 def _adapted(f: Any) -> Any:
-    return adapt(f) if callable(f) else f
+    return through(f, adapt) if callable(f) else f
 
 
 class _Jacobians(Watched):

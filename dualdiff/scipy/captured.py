@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import dis
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -121,8 +121,6 @@ def _remembers(f: FunctionType) -> bool:
     It assigns names outside, or attributes; or writes into something while a container is in its reach; or an object of
     somebody's class is, whose methods may do so.
     """
-    if f.__dict__:
-        return True
     names, writes, assigns = _what_it_does(f.__code__)
     if assigns:
         return True
@@ -146,7 +144,7 @@ def _may_keep(held: Any, writes: bool) -> bool:
 def _remembers_alone(f: FunctionType) -> bool:
     """The same for a function that a global name means, by its own code."""
     names, writes, assigns = _what_it_does(f.__code__)
-    if assigns or f.__dict__:
+    if assigns:
         return True
     return writes and any(type(f.__globals__.get(name)) in _CONTAINERS for name in names)
 
@@ -202,6 +200,27 @@ def written_names(code: CodeType) -> frozenset[str]:
     return frozenset(names).union(*(written_names(c) for c in code.co_consts if type(c) is CodeType))
 
 
+def over_numbers(f: Any) -> Any:
+    """The function that a copy is, without what keeps it in step."""
+    return getattr(f, "over_numbers", f)
+
+
+def through(f: Any, view: Callable[[Any], Any]) -> Any:
+    """The view of a function, kept in step if that is such a copy."""
+    copy = over_numbers(f)
+    return view(f) if copy is f else _following(f.follow, view(copy), copy, f)
+
+
+def _following(follow: Callable[[], None], run: Callable[..., Any], copy: Any, f: Any) -> Any:
+    @functools.wraps(f)
+    def on_numbers(*args: Any, **kwargs: Any) -> Any:
+        follow()
+        return run(*args, **kwargs)
+
+    on_numbers.over_numbers, on_numbers.follow = copy, follow  # type: ignore[attr-defined]
+    return on_numbers
+
+
 class _Copies:
     def __init__(self, moving: set[int]) -> None:
         self.moving = moving
@@ -235,14 +254,12 @@ class _Copies:
         if not pairs:
             return copy
 
-        @functools.wraps(f)
-        def on_numbers(*args: Any, **kwargs: Any) -> Any:
+        def follow() -> None:
             for pair in pairs:
                 if (held := _content(pair[0])) is not pair[1]:
                     pair[1], pair[2].cell_contents = held, self._plain(held)
-            return copy(*args, **kwargs)
 
-        return on_numbers
+        return _following(follow, copy, copy, f)
 
     def _cell(self, cell: CellType) -> CellType:
         """The same cell, or an empty one in place of one that leads to a derivative."""

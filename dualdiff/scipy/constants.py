@@ -15,7 +15,7 @@ import numpy as np
 from ..values.dual import Dual
 from ..values.objects import carries
 from .callbacks import plain
-from .captured import on_numbers
+from .captured import on_numbers, over_numbers
 
 
 def without_derivatives(x: Any) -> Any:
@@ -33,6 +33,7 @@ def without_derivatives(x: Any) -> Any:
 
 def touches_no_container(f: Any) -> bool:
     """Whether a function sees no array, list or dict from outside: one that it fills would hold a derivative."""
+    f = over_numbers(f)
     if type(f) is not FunctionType:
         return False
     seen = [f.__globals__.get(name) for name in f.__code__.co_names]

@@ -32,7 +32,7 @@ from ..transforms.forward import jacfwd
 from ..transforms.reverse import jacrev
 from ..values.dual import Dual
 from ..values.objects import fused
-from .captured import written_names
+from .captured import over_numbers, written_names
 from .implicit import numbers
 
 Build = Callable[[Iterator[Any]], Any]
@@ -124,7 +124,7 @@ def _open(x: Any, leaves: list[Any], inside: list[Any]) -> tuple[Any, Build]:
 
         return (kind, *(key for key, _ in parts)), of_partial
     if kind is FunctionType:
-        return _open_function(x, leaves, inside)
+        return _open_function(over_numbers(x), leaves, inside)
     raise _Closed
 
 

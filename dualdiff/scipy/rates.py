@@ -29,6 +29,7 @@ from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
 from .callbacks import NOT_DIFFERENTIABLE, differentiable
+from .captured import through
 from .constants import touches_no_container, without_derivatives
 from .implicit import numbers
 from .programs import Linearised
@@ -43,7 +44,7 @@ class Rate:
     def __init__(self, fun: Callable[..., Any], args: tuple[Any, ...], vectorized: bool = False) -> None:
         self.as_given, constant = fun, without_derivatives(fun)
         self._as_written: Any = constant  # what SciPy calls; adapted where that finds a derivative after all
-        self.fun, self.constant_fun = (adapt(f) if callable(f) else f for f in (fun, constant))
+        self.fun, self.constant_fun = (through(f, adapt) if callable(f) else f for f in (fun, constant))
         self.args, self.constant_args, self.vectorized = args, without_derivatives(args), vectorized
         # What was stripped may matter only later on the way: only a replay can tell.
         self.carried = constant is not fun or self.constant_args is not args
