@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import sys
 from collections.abc import Callable, Iterator
 from types import (
     BuiltinFunctionType,
@@ -44,10 +45,8 @@ def on_numbers(f: Any) -> Any:
         return f
     functions: dict[int, FunctionType] = {}
     _reach(f, functions)
-    if any(_remembers(g) for g in functions.values()):
-        return f
     moving = {i for i, g in functions.items() if any(_replaceable(held) for held in _held(g))}
-    if not moving:
+    if not moving or _remembers(f):
         return f
     while grown := {i for i, g in functions.items() if any(id(held) in moving for held in _held(g))} - moving:
         moving |= grown
@@ -115,47 +114,46 @@ def _numbers(held: Any) -> Any:
     return value
 
 
-def _remembers(f: FunctionType) -> bool:
+def _remembers(f: FunctionType, seen: set[int] | None = None) -> bool:
     """Whether a function may keep anything from one call to the next: what a plain run leaves there has no derivative.
 
-    It assigns names outside, or attributes; or writes into something while a container is in its reach; or an object of
-    somebody's class is, whose methods may do so.
+    It, or a function that it reaches by a cell, a default or a global name, assigns names outside, or attributes; or
+    writes into something while a container is in its reach; or an object, class or module of the user's is.
     """
+    seen = set() if seen is None else seen
+    if id(f) in seen:
+        return False
+    seen.add(id(f))
     names, writes, assigns = _what_it_does(f.__code__)
     if assigns:
         return True
     reached = [*_held(f), *(f.__globals__[name] for name in names if name in f.__globals__)]
-    return any(_may_keep(held, writes) for held in reached)
+    return any(_may_keep(held, writes, seen) for held in reached)
 
 
-def _may_keep(held: Any, writes: bool) -> bool:
+def _may_keep(held: Any, writes: bool, seen: set[int]) -> bool:
     if type(held) is tuple:
-        return any(_may_keep(part, writes) for part in held)
+        return any(_may_keep(part, writes, seen) for part in held)
     if type(held) in _CONTAINERS:
-        return writes or any(_may_keep(part, True) for part in (held.values() if type(held) is dict else held))
-    if type(held) is FunctionType:
-        module = getattr(held, "__module__", None) or ""
-        return held.__closure__ is None and module.partition(".")[0] not in _LIBRARIES and _remembers_alone(held)
+        parts = held.values() if type(held) is dict else held
+        return writes or any(_may_keep(part, True, seen) for part in parts)
     if type(held) is BuiltinFunctionType:  # kept.append
         return not isinstance(held.__self__, ModuleType)
+    if isinstance(held, (FunctionType, ModuleType, type)):
+        module = held.__name__ if type(held) is ModuleType else getattr(held, "__module__", None) or ""
+        if module.partition(".")[0] in _LIBRARIES | sys.stdlib_module_names - {"__main__"}:
+            return False
+        return _remembers(held, seen) if type(held) is FunctionType else True
     return not (isinstance(held, _UNCHANGING) or hasattr(type(held), "__dual__"))
-
-
-def _remembers_alone(f: FunctionType) -> bool:
-    """The same for a function that a global name means, by its own code."""
-    names, writes, assigns = _what_it_does(f.__code__)
-    if assigns:
-        return True
-    return writes and any(type(f.__globals__.get(name)) in _CONTAINERS for name in names)
 
 
 _CONTAINERS = (list, dict, set)
 _UNCHANGING = (
-    float, int, complex, str, bytes, type(None), np.generic, np.ndarray, np.ufunc, Dual, ModuleType, type, FunctionType,
+    float, int, complex, str, bytes, type(None), np.generic, np.ndarray, np.ufunc, Dual,
     MethodWrapperType, MethodDescriptorType, type(np.stack), range, slice, frozenset, type(...),
     np.dtype,
 )  # fmt: skip
-_LIBRARIES = frozenset({"numpy", "scipy", "dualdiff", "math", "cmath"})
+_LIBRARIES = frozenset({"numpy", "scipy", "dualdiff"})
 _WRITERS = frozenset(
     {
         "append",
