@@ -2,6 +2,7 @@
 
 import functools
 import sys
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -372,3 +373,40 @@ def test_errors_of_the_user_pass_through():
 
     with pytest.raises(Stop):
         dd.derivative(solve)(1.0)
+
+
+def kept_by_a_decorator(f):
+    kept = {}
+
+    def first(k):
+        if "value" not in kept:
+            kept["value"] = f(k)
+        return kept["value"]
+
+    first.kept = kept
+    return first
+
+
+@kept_by_a_decorator
+def decorated_square(k):
+    return k * k
+
+
+class Store:
+    kept: ClassVar[dict] = {}
+
+
+def square_in_a_class(k):
+    if "value" not in Store.kept:
+        Store.kept["value"] = k * k
+    return Store.kept["value"]
+
+
+@pytest.mark.parametrize("square", [decorated_square, square_in_a_class])
+@pytest.mark.parametrize("name", SOLVES)
+def test_what_a_global_function_keeps_loses_no_derivative(name, square):
+    f = lambda k: SOLVES[name](lambda: square(k))
+    for transform in (dd.derivative(f), dd.grad(f), dd.derivative(dd.as_written(f))):
+        decorated_square.kept.clear()
+        Store.kept.clear()
+        assert_allclose(transform(1.3), 2.6, rtol=1e-6)

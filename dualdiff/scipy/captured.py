@@ -141,7 +141,9 @@ def _may_keep(held: Any, writes: bool, seen: set[int]) -> bool:
         return not isinstance(held.__self__, ModuleType)
     if isinstance(held, (FunctionType, ModuleType, type)):
         module = held.__name__ if type(held) is ModuleType else getattr(held, "__module__", None) or ""
-        if module.partition(".")[0] in _LIBRARIES | sys.stdlib_module_names - {"__main__"}:
+        package = module.partition(".")[0]
+        around = package == "dualdiff" and type(held) is FunctionType and held.__closure__  # a function of the user's
+        if package in _LIBRARIES | sys.stdlib_module_names - {"__main__"} and not around:
             return False
         return _remembers(held, seen) if type(held) is FunctionType else True
     return not (isinstance(held, _UNCHANGING) or hasattr(type(held), "__dual__"))
