@@ -680,3 +680,14 @@ def test_powers_of_scalars_have_the_bits_of_their_own_way(f, kind, as_adapted):
             if kind is not np.float32:
                 (expected,) = derivative_at_zero(lambda t, c=c, point=point: f(c, point + t), 0.05)
                 assert_allclose(slope, expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("c", [np.float64(1.2345), np.float32(1.3), np.int64(3), 1.2345])
+def test_powers_of_scalars_have_their_bits_in_staged_programs_too(c):
+    def f(x):
+        return c**x
+
+    staged = [dd.stage(dd.value_and_grad(f)), dd.stage(lambda x: dd.jvp(f, (x,), (1.0,)))]
+    for x in np.random.default_rng(4).uniform(-3.0, 3.0, 100).tolist():
+        for program in staged:
+            assert program(x)[0] == f(x)
