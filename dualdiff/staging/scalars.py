@@ -33,7 +33,7 @@ _SYMBOLS: dict[Any, str] = {
     "__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">=", "__eq__": "==", "__ne__": "!=",
     np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
-_COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
+_TRUTHS = frozenset({"<", "<=", ">", ">=", "==", "!=", "math.isfinite"})
 _MOVES = frozenset({np.reshape, np.transpose, np.concatenate, np.stack, np.ravel, np.moveaxis, np.swapaxes, np.copy,
                     np.broadcast_to, np.expand_dims, np.squeeze, np.array, np.asarray, np.take, np.diagonal, np.roll,
                     np.flip, np.vstack, np.hstack, np.atleast_1d, np.matrix_transpose, np.repeat, np.tile})  # fmt: skip
@@ -164,11 +164,11 @@ class Lowering:
         self.values[step.out.number] = out
 
     def checked_truths(self, places: Any, dtype: Any) -> None:
-        """Truth values are comparisons: of two, NumPy's ``+`` is "or", and a sum of numbers in Python."""
+        """Truth values are comparisons or the like: of two, NumPy's ``+`` is "or", and a sum of numbers in Python."""
         if dtype not in (bool, np.dtype(bool)):
             return
         for place in np.ravel(places).tolist():
-            if self.places.operations[place][0] not in _COMPARISONS:
+            if self.places.operations[place][0] not in _TRUTHS:
                 raise NotScalar("arithmetic of truth values")
 
     def written(self, step: Instruction) -> None:
@@ -209,6 +209,8 @@ class Lowering:
                 whole = np.empty(args[0], np.intp)
                 whole[...] = self.value(args[1])
                 return whole
+            if what is np.all and len(args) == 1 and not kwargs and np.size(self.value(args[0])) == 1:
+                return int(np.ravel(self.value(args[0]))[0])  # of one, whatever its shape
             if what == (np.add, "reduce") and set(kwargs) <= {"axis"}:
                 return self.sum_of(self.value(args[0]), kwargs.get("axis", 0))
             if type(what) is not tuple and what in _MOVES:
@@ -271,6 +273,8 @@ class Lowering:
             if scalars and what == "__pow__" and powers_agree():
                 return lambda a, b: places.make("math.pow", a, b)
             raise NotScalar("a power of an array")
+        if what is np.isfinite:
+            return lambda a: places.make("math.isfinite", a)
         if what in OF_MATH and agrees(what):
             name = "math." + OF_MATH[what]
             return lambda *given: places.make(name, *given)
