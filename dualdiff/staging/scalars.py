@@ -164,11 +164,10 @@ class Lowering:
         self.values[step.out.number] = out
 
     def checked_truths(self, places: Any, dtype: Any) -> None:
-        """Truth values are comparisons or the like: of two, NumPy's ``+`` is "or", and a sum of numbers in Python."""
-        if dtype not in (bool, np.dtype(bool)):
-            return
+        """Truth values are comparisons or the like, numbers are none: of two, NumPy's ``+`` is "or", a sum in Python."""
+        truths = dtype in (bool, np.dtype(bool))
         for place in np.ravel(places).tolist():
-            if self.places.operations[place][0] not in _TRUTHS:
+            if (self.places.operations[place][0] in _TRUTHS) != truths:
                 raise NotScalar("arithmetic of truth values")
 
     def written(self, step: Instruction) -> None:
@@ -313,7 +312,7 @@ class Lowering:
             self.guards.append((len(self.places.operations), step, np.array(self.value(step.args[0]))))
         elif step.what in ("bool", "int"):
             self.guards.append((len(self.places.operations), step, self.value(step.args[0])))
-        else:
+        elif step.what != "type" or step.args[1] is not float:  # a power is a float here, or raises
             raise NotScalar(f"a guard of {step.what}")
 
 
