@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .views import ByCode, Plan, plan_for
+from .plans import ByCode, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,6 +32,17 @@ ORIGINALS: list[tuple[Any, Any]] = []
 INSTANCES: dict[type, Callable[[Any], Any]] = {}
 # Called before a function or class of a package is first looked at: root of its module -> what enters stand-ins.
 PACKAGES: dict[str, Callable[[], None]] = {}
+
+
+# Whether the stand-ins of Python's own functions and of NumPy's are in the table.
+arrived = False
+
+
+def arrive() -> None:
+    """Enter the stand-ins of Python's own functions and of NumPy's: before anything is hooked, or entered by users."""
+    global arrived
+    importlib.import_module(".arriving", __package__)
+    arrived = True
 
 
 def brought_by(module: str, *packages: str) -> None:
@@ -162,6 +173,8 @@ def _planned(f: FunctionType) -> Plan:
         plan = Plan(namespace, None)
     else:
         hooks = (hook, ATTRIBUTE[0], lambda cls: PATTERN[0](cls), hook_with_lists)
+        from .views import plan_for
+
         plan = plan_for(code, namespace, hooks, needs_none, ITERATION)
         if plan.code is not None:
             PLANS.leave(plan.code, plan)

@@ -15,7 +15,7 @@ from types import CellType, CodeType, FunctionType, MethodType, MethodWrapperTyp
 from typing import Any
 
 from .calls import CALCULATING, CONSTRUCTORS, INSTANCES, KNOWN, LEFT, OF_CLASS, PACKAGES, SPECIAL, hook, view_of
-from .views import Plan
+from .plans import Plan
 
 
 class _Kept:

@@ -31,6 +31,8 @@ def adapted(f: Any) -> Any:
             if view is not None and plan.defaults is f.__defaults__ and plan.kwdefaults is f.__kwdefaults__:
                 return view
             return plan.view_of(f)
+    if not calls.arrived:
+        calls.arrive()
     return hook(f)
 
 
@@ -159,6 +161,7 @@ def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
     def declare(replacement: F) -> F:
         if not callable(replacement):
             raise TypeError(f"stand_in: the replacement is a function, not {replacement!r}.")
+        calls.arrive()
         enter(original, replacement)
         calls.PLANS.clear()
         calls.CONSTRUCTORS.clear()

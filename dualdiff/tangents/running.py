@@ -6,20 +6,23 @@ Where a result has a NaN, a structural zero may have met an infinite partial: th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..values import kinds
 from ..values.kinds import ARRAYS
 from . import blocks
+from .blocks import has_nan
 from .dense import Careful, Dense, as_block, warn_outer
 from .holding import Holding
 from .operations import Node
 from .single import Single
-from .structural_zeros import Supported, has_nan, repeated
 from .sweep import Sweep
 from .writes import spare_buffers
+
+if TYPE_CHECKING:
+    from .structural_zeros import Supported
 
 _float64 = np.float64
 _FLOAT64 = np.dtype(np.float64)
@@ -105,6 +108,8 @@ class Running(Holding):
 
     def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], one: bool) -> list[Any]:
         """`pull` where a structural zero may have met an infinite partial: see structural_zeros.py."""
+        from .structural_zeros import Supported
+
         n = len(self.nodes)
         kind = Supported(1 if one else len(seeds[0][1]))
         sweep = Sweep(kind, [None] * n, bytearray(n))
@@ -119,6 +124,8 @@ class Running(Holding):
         found = self._run_forward(seeds, outputs, Careful(k) if self.careful else Dense(k))
         if any(block is not None and has_nan(block) for block in found):
             # A structural zero may have met an infinite partial: see structural_zeros.py.
+            from .structural_zeros import repeated
+
             found, _ = repeated(k, lambda supported: (self._run_supported(seeds, outputs, supported), None))
         return found
 

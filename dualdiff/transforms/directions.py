@@ -14,7 +14,8 @@ from ..tangents.blocks import settle_allocator
 from ..tangents.dense import Dense
 from ..tangents.structural_zeros import Supported, has_nan, repeated
 from ..values.dual import Dual
-from .evaluation import Arguments, tangent_block, value_of
+from .arguments import value_of
+from .evaluation import Arguments, tangent_block
 from .recording import Recording
 
 

@@ -12,10 +12,9 @@ import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import flatten, paths, tree_map, unflatten
-from ..tangents import Perturbation, dtype_of, muting
-from ..tangents.blocks import FEW_BYTES
+from ..tangents import Perturbation, dtype_of
+from ..tangents.blocks import FEW_BYTES, has_nan
 from ..tangents.single import Single
-from ..tangents.structural_zeros import Supported, has_nan, repeated
 from ..values import kinds
 from ..values.dual import Dual
 from ..values.kinds import ARRAYS
@@ -30,15 +29,14 @@ from .arguments import (
     result_leaves,
     seed_leaf,
     seeded,
+    tangent_of,
+    value_of,
     warn_if_independent,
     without,
 )
-from .columns import by_columns
-from .columns import columns_at_once as columns_at_once
-from .columns import sweep as sweep
-from .evaluation import called, explain, tangent_of, value_of
-from .refusals import Options, check_function, refuse_complex
-from .sharing import watch
+from .hints import explain
+from .refusals import check_function, refuse_complex
+from .sharing import called, watch
 from .transformed import P, Transformed
 
 
@@ -156,12 +154,12 @@ def _one_sweep(
         explain(error, perturbation)
         raise
     finally:  # also where what explains an error raises a better one
-        perturbation.live = False
-        if perturbation.refused is not None:
-            muting.unmute()
+        perturbation.end()
 
 
 def _repeated_sweep(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool) -> tuple[Any, ...]:
+    from ..tangents.structural_zeros import Supported, repeated
+
     def sweep(supported: Supported) -> tuple[list[Any], Any]:
         y, ydot, *aux = _one_sweep(supported, f, primals, tangents, transform, has_aux)
         leaves, structure = flatten(ydot)
@@ -324,6 +322,9 @@ def jacfwd(
     array([[2., 0.],
            [1., 0.]])
     """
+    from .columns import by_columns
+    from .options import Options
+
     check_function(f, "jacfwd")
     options = Options(chunk_size, has_aux, holomorphic, workers, progress).checked("jacfwd")
     argnums = checked_argnums(argnums, f, "jacfwd")

@@ -8,7 +8,7 @@ written, and after the run the arguments that are none are compared with what th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice, repeat
 from typing import Any
 
@@ -22,6 +22,21 @@ from ..values.foreign import parts
 
 _ARRAYS = {np.ndarray}
 _MOST = 1000  # objects looked at in an argument that is not differentiated
+
+
+def called(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    entered: Sequence[Any],
+    positions: Sequence[int],
+    kwargs: dict[str, Any],
+) -> Any:
+    """``f(*entered, **kwargs)``, where ``entered`` are ``args`` with Duals at some positions."""
+    watched = watch(args, entered, positions, kwargs)
+    result = f(*entered, **kwargs)
+    if watched is not None:
+        watched.check()
+    return result
 
 
 def watch(
