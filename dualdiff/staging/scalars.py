@@ -164,7 +164,7 @@ class Lowering:
         self.values[step.out.number] = out
 
     def checked_truths(self, places: Any, dtype: Any) -> None:
-        """Truth values are comparisons or the like, numbers are none: of two, NumPy's ``+`` is "or", a sum in Python."""
+        """Truth values are comparisons or the like, numbers are none: ``+`` of two is "or", or a sum in Python."""
         truths = dtype in (bool, np.dtype(bool))
         for place in np.ravel(places).tolist():
             if (self.places.operations[place][0] in _TRUTHS) != truths:
