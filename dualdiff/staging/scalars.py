@@ -308,8 +308,10 @@ class Lowering:
         return self.places.binary("+", total, self.places.literal(0.0))
 
     def guard(self, step: Instruction) -> None:
-        if step.what == "nan":
+        if step.what in ("nan", "finite"):  # all that is not finite is for the NumPy program
             self.guards.append((len(self.places.operations), step, np.array(self.value(step.args[0]))))
+        elif step.what == "nonzero":
+            self.guards.append((len(self.places.operations), step, self.value(step.args[0])[list(step.args[1])]))
         elif step.what in ("bool", "int"):
             self.guards.append((len(self.places.operations), step, self.value(step.args[0])))
         elif step.what != "type" or step.args[1] is not float:  # a power is a float here, or raises
