@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from . import calls
 from .calls import INSTANCES, enter, hook, of_new_function, plan_of
+from .compiled import WithArrays
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,7 +32,8 @@ def adapted(f: Any) -> Any:
             if view is not None and plan.defaults is f.__defaults__ and plan.kwdefaults is f.__kwdefaults__:
                 return view
             return plan.view_of(f)
-    return hook(f)
+    view = hook(f)
+    return f if type(view) is WithArrays else view
 
 
 class as_written:
