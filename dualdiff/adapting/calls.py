@@ -61,6 +61,8 @@ PATTERN: list[Callable[[Any], Any]] = [lambda cls: cls]
 OF_CLASS: list[Callable[[type], Any]] = [lambda cls: cls]
 # The hook of attributes, from attributes.py.
 ATTRIBUTE: list[Callable[..., Any]] = [getattr]
+# What is called in place of a compiled function, from compiled.py.
+COMPILED: list[Callable[[Any], Any]] = [lambda g: g]
 SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code, namespace: None]
 # How functions are known that iterate on one of their arguments, and how they are viewed, from iterations.py; that is
 # imported when the first function is viewed.
@@ -123,7 +125,7 @@ def hook(g: Any) -> Any:
         owned = _OWNERS.get(type(g.__self__))
         if owned is not None and (found := owned.get(g.__name__)) is not None:
             return functools.partial(found, g.__self__)
-        return g
+        return COMPILED[0](g)
     if kind in _LEFT_ALONE:
         return g
     if kind is type:
@@ -216,7 +218,7 @@ def _is_seen_through(root: str, code: CodeType) -> bool:
 def _of_instance(g: Any, kind: type) -> Any:
     call = getattr(kind, "__call__", None)  # noqa: B004
     if type(call) is not FunctionType:
-        return g
+        return COMPILED[0](g)
     viewed = hook(call)
     return g if viewed is call else MethodType(viewed, g)
 
