@@ -24,6 +24,7 @@ def adapted(f: Any) -> Any:
         if plan is not None and plan.of is namespace:
             for name, meant in plan.assumed:
                 if namespace.get(name) is not meant:  # it means another module now
+                    calls.forget()
                     return of_new_function(f)
             if plan.code is None:
                 return f
@@ -161,7 +162,7 @@ def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
             raise TypeError(f"stand_in: the replacement is a function, not {replacement!r}.")
         enter(original, replacement)
         calls.PLANS.clear()
-        calls.CONSTRUCTORS.clear()
+        calls.forget()
         return replacement
 
     return declare
