@@ -77,7 +77,7 @@ def binary_operators(apply: Operator, rule: Elementwise) -> tuple[Operator, Oper
             return operated(symbol, self, other, reflected=True)
         return rule.operate(exchanged, known, self)
 
-    exchanged = _power if apply is operator.pow else apply
+    exchanged = power if apply is operator.pow else apply
 
     def flipped(x: Any, c: Any) -> Any:
         return exchanged(c, x)
@@ -94,7 +94,7 @@ def binary_operators(apply: Operator, rule: Elementwise) -> tuple[Operator, Oper
     )
 
 
-def _power(a: Any, b: Any) -> Any:
+def power(a: Any, b: Any) -> Any:
     return a**b  # as an instruction, by which staging knows it from np.power where ``a`` is a scalar of NumPy's
 
 
