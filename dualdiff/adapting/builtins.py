@@ -204,14 +204,14 @@ def type_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
 
 @_standing_in(hasattr)
 def hasattr_(*args: Any, **kwargs: Any) -> bool:
-    if len(args) == 2 and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        args = (plain_value(args[0]), args[1])
+    if len(args) == 2 and type(args[0]) not in _PLAIN:
+        args = (kinds.shown(plain_value(args[0]) if is_dual(args[0]) else args[0]), args[1])
     return hasattr(*args, **kwargs)
 
 
 @_standing_in(np.isscalar)
 def isscalar(element: Any) -> Any:
-    return np.isscalar(plain_value(element) if is_dual(element) else element)
+    return np.isscalar(kinds.shown(plain_value(element) if is_dual(element) else element))
 
 
 # Functions of functions.
