@@ -28,17 +28,19 @@ def plan_for(
     namespace: dict[str, Any],
     hooks: tuple[Any, ...],
     needs_none: Callable[[Any, bool], bool],
+    known: Callable[[int], Any],
     iteration: Any,
 ) -> Plan:
     """How a function of this code and these globals is viewed.
 
+    ``known`` gives what stands in for an object, by its id.
     ``iteration`` is a pair: what finds, in a source, the argument that a function iterates on, and what makes a view
     of such a function of its view and that name.
     """
     try:
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the user's source, given when it was compiled first
-            return _planned(code, namespace, hooks, needs_none, iteration)
+            return _planned(code, namespace, hooks, needs_none, known, iteration)
     except Exception as error:  # whatever the source is: it then runs as written
         return Plan(namespace, None, reason=f"its source cannot be compiled anew: {type(error).__name__}: {error}")
 
@@ -48,6 +50,7 @@ def _planned(
     namespace: dict[str, Any],
     hooks: tuple[Any, ...],
     needs_none: Callable[[Any, bool], bool],
+    known: Callable[[int], Any],
     iteration: Any,
 ) -> Plan:
     lines = linecache.getlines(code.co_filename, namespace)
@@ -58,7 +61,7 @@ def _planned(
     for module in candidates(lines, code.co_firstlineno):
         statement = module.body[-1]
         as_it_is = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
-        rewriter = Rewriter(namespace, statement, needs_none)
+        rewriter = Rewriter(namespace, statement, needs_none, known)
         place = _place_of(code, as_it_is)
         if place is None and asserting:
             place = _place_of_asserting(code, as_it_is)
@@ -72,7 +75,8 @@ def _planned(
             continue
         if not _marked(rewritten):
             return Plan(namespace, None, assumed)
-        return Plan(namespace, _with_hooks(rewritten, hooks), assumed, around=around)
+        meant = dict(zip(MARKS, hooks, strict=True)) | rewriter.constants
+        return Plan(namespace, _with_constants(rewritten, meant), assumed, around=around)
     return Plan(
         namespace, None, reason="its source differs from what is running: edited since, or rewritten when imported"
     )
@@ -144,12 +148,12 @@ def _marked(code: CodeType) -> bool:
     return any(mark in code.co_consts for mark in MARKS) or any(map(_marked, inner_of(code)))
 
 
-def _with_hooks(code: CodeType, hooks: tuple[Any, ...]) -> CodeType:
-    hook_of = dict(zip(MARKS, hooks, strict=True))
+def _with_constants(code: CodeType, meant: dict[str, Any]) -> CodeType:
+    """The code with what its marks stand for as constants."""
     constants = []
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            constants.append(_with_hooks(constant, hooks))
+            constants.append(_with_constants(constant, meant))
         else:
-            constants.append(hook_of.get(constant, constant) if type(constant) is str else constant)
+            constants.append(meant.get(constant, constant) if type(constant) is str else constant)
     return code.replace(co_consts=tuple(constants))

@@ -6,6 +6,7 @@ be infinite, which side of the operator the Dual stands on.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -75,10 +76,12 @@ def binary_operators(apply: Operator, rule: Elementwise) -> tuple[Operator, Oper
         known = _operand(self, other)
         if known is NotImplemented:
             return operated(symbol, self, other, reflected=True)
-        return rule.operate(apply, known, self)
+        return rule.operate(exchanged, known, self)
+
+    exchanged = power if apply is operator.pow else apply
 
     def flipped(x: Any, c: Any) -> Any:
-        return apply(c, x)
+        return exchanged(c, x)
 
     def side(value: Operator, of_x: Any, of_c: Any, otherwise: Operator) -> Operator:
         if type(of_x) is Trivial:
@@ -90,6 +93,10 @@ def binary_operators(apply: Operator, rule: Elementwise) -> tuple[Operator, Oper
         side(apply, of_a, of_b, forward_otherwise),
         side(flipped, _flipped(of_b), _flipped(of_a), reflected_otherwise),
     )
+
+
+def power(a: Any, b: Any) -> Any:
+    return a**b  # as an instruction, by which staging knows it from np.power where ``a`` is a scalar of NumPy's
 
 
 def _sum(value: Operator, of_x: Any, of_c: Any, otherwise: Operator, edge: bool) -> Operator:

@@ -72,7 +72,9 @@ def identities(program: Program) -> Program:
                 if value is None:
                     continue
                 still = not written.get(out.root) and not any(at > i for at in written.get(program.root(x.number), ()))
-                if value == 1.0 and still and out.dtype.kind == "f":  # a product of complex numbers forgets signs of 0
+                if (
+                    value == 1.0 and still and (out.dtype is float or getattr(out.dtype, "kind", "") == "f")
+                ):  # a product of complex numbers forgets signs of 0
                     known[step.out.number] = x
                 elif type(item) is Constant or (type(item) is Ref and item.number in filled):
                     args = (value, x) if mine == 0 else (x, value)

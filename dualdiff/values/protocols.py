@@ -13,6 +13,7 @@ from .. import errors, table
 from ..table import RULES, Rule
 from . import foreign
 from .dual import Dual, is_array
+from .entries import is_power_of_scalar
 from .levels import duals_in
 from .objects import PythonLoop, stripped
 from .rebinding import may_rebind
@@ -60,6 +61,8 @@ def _array_ufunc(self: Dual, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
         if not kwargs:
             if type(inputs[0]) is np.ndarray and sys._getframe(1).f_code.co_name in _VALUATIONS:
                 refuse_misaligned(sys._getframe(1))
+            if ufunc is np.power and is_power_of_scalar(inputs[0], sys._getframe(1)):
+                return self.__rpow__(inputs[0])
             return rule.plain_call(*inputs)
         if "out" in kwargs and any(hasattr(type(out), "__takes_calls__") for out in kwargs["out"]):
             return NotImplemented
