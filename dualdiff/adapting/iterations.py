@@ -223,6 +223,7 @@ class Evaluations:
         self.carried = False
         self.others: Any = ((), {})  # arguments beside the point, of the last call
         self.of_numbers = True
+        self.counted = True  # all points are whole numbers: terms of a series
 
     def watched(self) -> Callable[..., Any]:
         @functools.wraps(self.f)
@@ -241,6 +242,7 @@ class Evaluations:
             return
         self.carried = self.carried or carries(_first(y))
         self.others = (args[1:], kwargs)
+        self.counted = self.counted and isinstance(args[0], int)
         self.points.append((point, value))
         self.low, self.high = min(self.low, point), max(self.high, point)
         for i, size in enumerate((abs(value), abs(value - point))):
@@ -254,11 +256,13 @@ class Evaluations:
 
         ``of_none``: no derivative came with it.  ``ends``: what ends its loop, see `Iteration`.
         """
-        if not (self.of_numbers and self.carried and self.points):
+        if not (self.of_numbers and self.carried and self.points) or self.counted:
             return None
         spread = self.high - self.low
         point, value = min(self.points, key=lambda pair: abs(pair[0] - x))
         if abs(point - x) > 0.01 * spread + 1e-6 * abs(x):
+            return None
+        if not of_none and not self._gather_about(x, spread):  # those of a quadrature that is refined do not
             return None
         smallest = [
             min(abs(value) for _, value in self.points),
@@ -270,6 +274,10 @@ class Evaluations:
         if smallest[1] <= _FELL * self.largest[1] and self._solves(x, spread, self._of_fixed_point, of_none, ends):
             return "fixed point", self._of_fixed_point
         return None
+
+    def _gather_about(self, x: float, spread: float) -> bool:
+        far = sorted(abs(point - x) for point, _ in self.points)
+        return far[(len(far) - 1) // 2] <= 0.2 * spread
 
     def _solves(self, x: float, spread: float, equation: Any, of_none: bool, ends: str) -> bool:
         try:
