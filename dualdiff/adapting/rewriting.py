@@ -30,8 +30,8 @@ class Rewriter(ast.NodeTransformer):
     """Hooks the calls of one top-level statement, but for those that cannot need it.
 
     ``needs_none`` says of an object whether a call of it never does, with lists among its arguments or without.
-    ``assumed`` collects the global names that were
-    looked up for that, and the modules that they meant.
+    ``assumed`` collects the global names that were looked up for that, and the modules that they meant; ``builtins``
+    the names that were found among the built-in ones.
     """
 
     def __init__(self, namespace: dict[str, Any], statement: ast.stmt, needs_none: Callable[[Any, bool], bool]) -> None:
@@ -40,6 +40,7 @@ class Rewriter(ast.NodeTransformer):
         self.lists = names_of_lists(statement)
         self.needs_none = needs_none
         self.assumed: dict[str, Any] = {}
+        self.builtins: set[str] = set()
         self.classes: list[str] = []
         self.functions = 0  # how many are around
         self.patterns = 0
@@ -156,6 +157,7 @@ class Rewriter(ast.NodeTransformer):
             if node.id in self.bound:
                 return None
             if node.id not in self.namespace:
+                self.builtins.add(node.id)
                 return getattr(builtins, node.id, None)
             meant = self.namespace[node.id]
             if isinstance(meant, ModuleType) or self.needs_none(meant, False):
