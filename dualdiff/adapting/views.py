@@ -113,13 +113,14 @@ def _planned(
     for module in candidates(lines, code.co_firstlineno):
         statement = module.body[-1]
         as_it_is = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
-        rewriter = Rewriter(namespace, statement, needs_none, known)
         place = _place_of(code, as_it_is)
         if place is None and asserting:
             place = _place_of_asserting(code, as_it_is)
         if place is None:
             continue
-        around = _iterations(statement, *iteration)
+        nodes = list(ast.walk(statement))
+        around = _iterations(nodes, *iteration)
+        rewriter = Rewriter(namespace, statement, nodes, needs_none, known)
         module.body[-1] = rewriter.visit(statement)
         rewritten = _at(compile(module, code.co_filename, "exec", flags, dont_inherit=True), place)
         assumed = tuple(rewriter.assumed.items())
@@ -134,10 +135,10 @@ def _planned(
     )
 
 
-def _iterations(statement: ast.stmt, iteration_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
+def _iterations(nodes: list[ast.AST], iteration_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
     """Of the functions in a statement that iterate on an argument, by name and line: what stands around their views."""
     found: dict[tuple[str, int], Any] = {}
-    for node in ast.walk(statement):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef):
             iteration = iteration_of(node)
             key = (node.name, first_line(node))
