@@ -203,7 +203,7 @@ class Rewriter(ast.NodeTransformer):
 
 
 def bound_names(statement: ast.stmt, nodes: list[ast.AST]) -> set[str]:
-    """Every name that a statement of these nodes binds, in whichever of its scopes: it may mean another object there."""
+    """Every name that a statement of these nodes binds, in any of its scopes: it may mean another object there."""
     found: set[str] = set()
     for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
