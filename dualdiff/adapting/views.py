@@ -69,8 +69,9 @@ def _planned(
         as_it_is = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
         if _place_of(code, as_it_is, asserting) is None:
             continue
-        rewriter = Rewriter(namespace, statement, needs_none, known)
-        around = _iterations(statement, *iteration)
+        nodes = list(ast.walk(statement))
+        around = _iterations(nodes, *iteration)
+        rewriter = Rewriter(namespace, statement, nodes, needs_none, known)
         span = first_line(statement), statement.end_lineno or statement.lineno
         module.body[-1] = rewriter.visit(statement)
         rewritten = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
@@ -125,10 +126,10 @@ class _Statement(NamedTuple):
         return Plan(namespace, _with_constants(rewritten, meant), assumed, around=self.around)
 
 
-def _iterations(statement: ast.stmt, iteration_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
+def _iterations(nodes: list[ast.AST], iteration_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
     """Of the functions in a statement that iterate on an argument, by name and line: what stands around their views."""
     found: dict[tuple[str, int], Any] = {}
-    for node in ast.walk(statement):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef):
             iteration = iteration_of(node)
             key = (node.name, first_line(node))
