@@ -37,6 +37,7 @@ class Figure:
     unit: str
     limit: float
     error: float | None  # None where there is no answer but the measurement
+    section: str = "figures"
 
     @property
     def passed(self) -> bool:
@@ -47,7 +48,7 @@ class Figure:
         return self.measured <= self.limit
 
     def record(self) -> dict[str, Any]:
-        return {"section": "figures", **asdict(self), "passed": self.passed, "within limit": self.within_limit}
+        return {**asdict(self), "passed": self.passed, "within limit": self.within_limit}
 
 
 def ratio_to_value(problem: Problem, limit: float) -> Callable[[int], Figure]:

@@ -159,6 +159,15 @@ def unsupported(function: Any, reason: str, shapes: list[tuple[int, ...]]) -> Un
     )
 
 
+def compiled_function(function: Any) -> str:
+    name = getattr(function, "__name__", None) or type(function).__name__
+    return (
+        f"dualdiff: {name} is compiled, takes plain arrays and numbers alone, and was called with one that carries a "
+        "derivative.\n"
+        "  Give it, or the function that calls it, a rule (dualdiff.custom_jvp), and say dualdiff.stand_in(f)(rule)."
+    )
+
+
 def no_derivative_in(function: Any, argument: str) -> UnsupportedFunction:
     return UnsupportedFunction(
         f"{name_of(function)} has no derivative in its argument {argument!r}, which is a Dual here.\n"

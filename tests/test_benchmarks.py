@@ -16,6 +16,7 @@ from rich.progress import Progress
 import dualdiff as dd
 from benchmarks import __main__ as main
 from benchmarks import (
+    adapted,
     answers,
     check,
     counted,
@@ -77,6 +78,15 @@ def untimed(patched):
         return [[1.0] for _ in calls]
 
     patched((measuring, rows), "rounds_of_times", once)
+
+
+@pytest.mark.parametrize("name", list(adapted.FIGURES))
+def test_what_unchanged_code_costs_is_measured(name):
+    figure = adapted.FIGURES[name](1)
+
+    assert figure.passed
+    assert figure.record()["section"] == "unchanged"
+    assert -20 < figure.measured < 100 * figure.limit
 
 
 @pytest.mark.parametrize("name", list(figures.FIGURES))

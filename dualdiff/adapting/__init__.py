@@ -10,6 +10,7 @@
     attributes.py   the hook of attributes: properties
     classes.py      classes that are called, and what the standard library writes around functions
     explaining.py   why a function was not adapted, with the error that came of it
+    compiled.py     compiled functions, which get arrays for buffers
     buffers.py      arrays that may come to hold Duals; buffer_protocols.py, buffer_methods.py: what they take part in
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays

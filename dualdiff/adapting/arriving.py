@@ -5,6 +5,7 @@ from . import buffer_methods as buffer_methods
 from . import buffer_protocols as buffer_protocols
 from . import builtins as builtins
 from . import classes as classes
+from . import compiled as compiled
 from . import creation as creation
 from . import iterators as iterators
 from . import mathematics as mathematics

@@ -24,6 +24,7 @@ def adapted(f: Any) -> Any:
         if plan is not None and plan.of is namespace:
             for name, meant in plan.assumed:
                 if namespace.get(name) is not meant:  # it means another module now
+                    calls.forget()
                     return of_new_function(f)
             if plan.code is None:
                 return f
@@ -33,7 +34,12 @@ def adapted(f: Any) -> Any:
             return plan.view_of(f)
     if not calls.arrived:
         calls.arrive()
-    return hook(f)
+    view = hook(f)
+    if view is f or type(view) is FunctionType:
+        return view
+    from .compiled import WithArrays
+
+    return f if type(view) is WithArrays else view
 
 
 class as_written:
@@ -164,7 +170,7 @@ def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
         calls.arrive()
         enter(original, replacement)
         calls.PLANS.clear()
-        calls.CONSTRUCTORS.clear()
+        calls.forget()
         return replacement
 
     return declare

@@ -11,12 +11,11 @@ import ast
 import linecache
 import warnings
 from _thread import RLock  # threading has it from there, and takes its time to be imported
-from collections import deque
 from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any, NamedTuple
 
-from .plans import Plan, inner_of
+from .plans import STATEMENTS, Plan, inner_of
 from .rewriting import MARKS, Rewriter
 from .sources import candidates, first_line
 
@@ -29,17 +28,19 @@ def plan_for(
     namespace: dict[str, Any],
     hooks: tuple[Any, ...],
     needs_none: Callable[[Any, bool], bool],
+    known: Callable[[int], Any],
     iteration: Any,
 ) -> Plan:
     """How a function of this code and these globals is viewed.
 
+    ``known`` gives what stands in for an object, by its id.
     ``iteration`` is a pair: what finds, in a source, the argument that a function iterates on, and what makes a view
     of such a function of its view and that name.
     """
     try:
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the user's source, given when it was compiled first
-            return _planned(code, namespace, hooks, needs_none, iteration)
+            return _planned(code, namespace, hooks, needs_none, known, iteration)
     except Exception as error:  # whatever the source is: it then runs as written
         return Plan(namespace, None, reason=f"its source cannot be compiled anew: {type(error).__name__}: {error}")
 
@@ -49,6 +50,7 @@ def _planned(
     namespace: dict[str, Any],
     hooks: tuple[Any, ...],
     needs_none: Callable[[Any, bool], bool],
+    known: Callable[[int], Any],
     iteration: Any,
 ) -> Plan:
     lines = linecache.getlines(code.co_filename, namespace)
@@ -56,10 +58,10 @@ def _planned(
         return Plan(namespace, None, reason="no source: defined by exec or eval, or in an interactive session")
     flags = code.co_flags & _FUTURE
     asserting = _rewritten_by_pytest(namespace)
-    for known in _recent:
+    for whole in STATEMENTS:
         if (
-            known.is_of(lines, code, namespace)
-            and (plan := known.plan_of(code, namespace, hooks, asserting)) is not None
+            whole.is_of(lines, code, namespace)
+            and (plan := whole.plan_of(code, namespace, hooks, asserting)) is not None
         ):
             return plan
     for module in candidates(lines, code.co_firstlineno):
@@ -67,14 +69,17 @@ def _planned(
         as_it_is = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
         if _place_of(code, as_it_is, asserting) is None:
             continue
-        rewriter = Rewriter(namespace, statement, needs_none)
-        around = _iterations(statement, *iteration)
+        nodes = list(ast.walk(statement))
+        around = _iterations(nodes, *iteration)
+        rewriter = Rewriter(namespace, statement, nodes, needs_none, known)
         span = first_line(statement), statement.end_lineno or statement.lineno
         module.body[-1] = rewriter.visit(statement)
         rewritten = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
-        whole = _Statement(lines, span, flags, as_it_is, rewritten, rewriter.assumed, rewriter.builtins, around)
+        whole = _Statement(
+            lines, span, flags, as_it_is, rewritten, rewriter.assumed, rewriter.builtins, rewriter.constants, around
+        )
         if (plan := whole.plan_of(code, namespace, hooks, asserting)) is not None:
-            _recent.appendleft(whole)
+            STATEMENTS.appendleft(whole)
             return plan
     return Plan(
         namespace, None, reason="its source differs from what is running: edited since, or rewritten when imported"
@@ -91,6 +96,7 @@ class _Statement(NamedTuple):
     rewritten: CodeType
     assumed: dict[str, Any]
     builtins: set[str]
+    constants: dict[str, Any]
     around: dict[tuple[str, int], Any]
 
     def is_of(self, lines: list[str], code: CodeType, namespace: dict[str, Any]) -> bool:
@@ -116,16 +122,14 @@ class _Statement(NamedTuple):
         assumed = tuple(self.assumed.items())
         if not _marked(rewritten):
             return Plan(namespace, None, assumed)
-        return Plan(namespace, _with_hooks(rewritten, hooks), assumed, around=self.around)
+        meant = dict(zip(MARKS, hooks, strict=True)) | self.constants
+        return Plan(namespace, _with_constants(rewritten, meant), assumed, around=self.around)
 
 
-_recent: deque[_Statement] = deque(maxlen=32)
-
-
-def _iterations(statement: ast.stmt, iteration_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
+def _iterations(nodes: list[ast.AST], iteration_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
     """Of the functions in a statement that iterate on an argument, by name and line: what stands around their views."""
     found: dict[tuple[str, int], Any] = {}
-    for node in ast.walk(statement):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef):
             iteration = iteration_of(node)
             key = (node.name, first_line(node))
@@ -193,12 +197,12 @@ def _marked(code: CodeType) -> bool:
     return any(mark in code.co_consts for mark in MARKS) or any(map(_marked, inner_of(code)))
 
 
-def _with_hooks(code: CodeType, hooks: tuple[Any, ...]) -> CodeType:
-    hook_of = dict(zip(MARKS, hooks, strict=True))
+def _with_constants(code: CodeType, meant: dict[str, Any]) -> CodeType:
+    """The code with what its marks stand for as constants."""
     constants = []
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            constants.append(_with_hooks(constant, hooks))
+            constants.append(_with_constants(constant, meant))
         else:
-            constants.append(hook_of.get(constant, constant) if type(constant) is str else constant)
+            constants.append(meant.get(constant, constant) if type(constant) is str else constant)
     return code.replace(co_consts=tuple(constants))

@@ -174,6 +174,12 @@ class ScalarText:
             self.body.append(f"if int({self.text[int(places)][0]}) != {step.args[1]}:")
             self.body.append("    raise Miss")
             return
+        if step.what == "nonzero":
+            texts = [self._tight(place) for place in dict.fromkeys(np.ravel(places).tolist())]
+            for i in range(0, len(texts), 40):
+                self.body.append(f"if not ({' and '.join(texts[i : i + 40])}):")
+                self.body.append("    raise Miss")
+            return
         self._finite(np.ravel(places).tolist())
 
     def _finite(self, places: list[int]) -> None:

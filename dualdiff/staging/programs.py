@@ -149,7 +149,7 @@ def _compiled(
                 head.replace(f"def {name}(", f"def {name}_in_numpy("),
                 *body,
             ]
-    guards = [step.line for step in steps if step.how == "guard" and step.what != "nan"]
+    guards = [step.line for step in steps if step.how == "guard" and step.what not in ("nan", "finite", "nonzero")]
     by_name = {names[number]: trace.variables[number] for number in parameters}
     made = (Program if compile is None else NumbaProgram)(
         "\n".join(lines) + "\n", name, writer.namespace, result_structure, whole, saves, len(trace.instructions), key,

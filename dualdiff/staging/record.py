@@ -171,6 +171,9 @@ class Trace:
         self.receiver = getattr(warnings, "_showwarnmsg_impl", None)
         self.thread = threading.get_ident()
         self.ended = False
+        # Of what a guard for nan looked at in this run: which of its rows had no zero, or None if not all was finite.
+        # Programs may be written in another way for it, and never with another result.
+        self.seen_rows: dict[int, tuple[bool, ...] | None] = {}
         self.caught = ""  # an error that depended on values
         self.writes_arguments = False  # or copies of them that are made for that
 
@@ -273,7 +276,9 @@ def _same(a: Any, b: Any) -> bool:
 
 def _laid_out_as(array: Any) -> Any:
     """A copy with the entries in the order of the original."""
-    return np.array(array, order="K", copy=True, subok=False)
+    from ..values.storage import copied
+
+    return copied(array)
 
 
 # The trace that is running.

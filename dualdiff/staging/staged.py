@@ -237,6 +237,9 @@ class Staged(Transformed):
         and dtypes; where a guard fails, or a nan comes up, it raises.
         """
         program = self.program(*args, **kwargs)
+        if program.by_rows:  # which would raise for an infinity or a zero, where there is no function to ask
+            kept = Options(self.options.names - {"rows"})
+            program = Staged(self.f, self.variants, self.check, kept).program(*args, **kwargs)
         try:
             signature = list(inspect.signature(self.f).parameters)
         except (TypeError, ValueError):

@@ -107,4 +107,7 @@ _HINTS = {
     "NPY_ITER_REFS_OK": _NO_ITERATOR,
 }
 # What compiled functions of SciPy's say of an array that they cannot take.
-_NOT_TAKEN = ("dtype object", "data type not supported", "pythranized", "'Buffer'", "'Dual'", "bytes-like object")
+_NOT_TAKEN = (
+    "dtype object", "data type not supported", "pythranized", "'Buffer'", "'Dual'", "bytes-like object",
+    "No matching signature found", "C contiguous array", "can't be converted to double",
+)  # fmt: skip
