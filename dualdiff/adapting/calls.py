@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .plans import ByCode, Plan
+from .plans import STATEMENTS, ByCode, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -209,6 +209,7 @@ def forget() -> None:
     for key in [key for key, seen in list(SEEN.items()) if seen.code is not None]:
         SEEN.pop(key, None)
     CONSTRUCTORS.clear()
+    STATEMENTS.clear()
 
 
 _DISPATCHER = type(np.sum)

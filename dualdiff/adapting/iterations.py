@@ -52,17 +52,20 @@ def iteration_of(node: Any) -> Iteration | None:
     """Of the first parameter that a function calls in a loop which its values end, or choose the way of."""
     if not isinstance(node, ast.FunctionDef):
         return None
+    parts = list(_own(node))
+    loops = [part for part in parts if isinstance(part, (ast.For, ast.While))]
+    if not loops:
+        return None
+    called = {inner.func.id for loop in loops for inner in _own(loop) if _is_call(inner)}  # type: ignore[attr-defined]
     names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
     aliases: dict[str, set[str]] = {name: {name} for name in names}
-    for part in _own(node):  # ``g = f``
+    for part in parts:  # ``g = f``
         if isinstance(part, ast.Assign) and isinstance(part.value, ast.Name) and part.value.id in names:
             aliases[part.value.id] |= {target.id for target in part.targets if isinstance(target, ast.Name)}
     for name in names:
-        called = aliases[name]
-        loops = [part for part in _own(node) if isinstance(part, (ast.For, ast.While)) and _calls(called, _own(part))]
-        if loops:
-            decided = _Decided(node, called)
-            ends = {decided.end_of(loop) for loop in loops} - {None}
+        if aliases[name] & called:
+            decided = _Decided(node, aliases[name])
+            ends = {decided.end_of(loop) for loop in loops if _calls(aliases[name], _own(loop))} - {None}
             if ends:
                 return Iteration(name, next(end for end in ("perhaps", "always", "never") if end in ends))
     return None
@@ -79,9 +82,12 @@ def _own(node: Any) -> Iterator[ast.AST]:
 
 
 def _calls(functions: set[str], parts: Iterable[ast.AST]) -> bool:
-    return any(
-        isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in functions for part in parts
-    )
+    return any(_is_call(part) and part.func.id in functions for part in parts)  # type: ignore[attr-defined]
+
+
+def _is_call(part: ast.AST) -> bool:
+    """Of a function that has a name."""
+    return isinstance(part, ast.Call) and isinstance(part.func, ast.Name)
 
 
 class _Decided:
@@ -223,6 +229,7 @@ class Evaluations:
         self.carried = False
         self.others: Any = ((), {})  # arguments beside the point, of the last call
         self.of_numbers = True
+        self.counted = True  # all points are whole numbers: terms of a series
 
     def watched(self) -> Callable[..., Any]:
         @functools.wraps(self.f)
@@ -241,6 +248,7 @@ class Evaluations:
             return
         self.carried = self.carried or carries(_first(y))
         self.others = (args[1:], kwargs)
+        self.counted = self.counted and isinstance(args[0], int)
         self.points.append((point, value))
         self.low, self.high = min(self.low, point), max(self.high, point)
         for i, size in enumerate((abs(value), abs(value - point))):
@@ -254,11 +262,13 @@ class Evaluations:
 
         ``of_none``: no derivative came with it.  ``ends``: what ends its loop, see `Iteration`.
         """
-        if not (self.of_numbers and self.carried and self.points):
+        if not (self.of_numbers and self.carried and self.points) or self.counted:
             return None
         spread = self.high - self.low
         point, value = min(self.points, key=lambda pair: abs(pair[0] - x))
         if abs(point - x) > 0.01 * spread + 1e-6 * abs(x):
+            return None
+        if not of_none and not self._gather_about(x, spread):  # those of a quadrature that is refined do not
             return None
         smallest = [
             min(abs(value) for _, value in self.points),
@@ -270,6 +280,10 @@ class Evaluations:
         if smallest[1] <= _FELL * self.largest[1] and self._solves(x, spread, self._of_fixed_point, of_none, ends):
             return "fixed point", self._of_fixed_point
         return None
+
+    def _gather_about(self, x: float, spread: float) -> bool:
+        far = sorted(abs(point - x) for point, _ in self.points)
+        return far[(len(far) - 1) // 2] <= 0.2 * spread
 
     def _solves(self, x: float, spread: float, equation: Any, of_none: bool, ends: str) -> bool:
         try:

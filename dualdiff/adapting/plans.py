@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from types import CodeType, FunctionType
 from typing import Any
+
+# Statements that were compiled last (views.py): for the other functions in them.
+STATEMENTS: deque[Any] = deque(maxlen=32)
 
 
 def key_of(code: CodeType) -> tuple[str, int]:

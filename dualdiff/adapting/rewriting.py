@@ -36,24 +36,26 @@ class Rewriter(ast.NodeTransformer):
 
     ``needs_none`` says of an object whether a call of it never does, with lists among its arguments or without;
     ``known`` gives the stand-in for an object, by its id.
-    ``assumed`` collects the global names that were
-    looked up for that, and the modules that they meant; ``constants`` the marks of objects that stand in the code.
+    ``assumed`` collects the global names that were looked up for that, and the modules that they meant; ``builtins``
+    the names that were found among the built-in ones; ``constants`` the marks of objects that stand in the code.
     """
 
     def __init__(
         self,
         namespace: dict[str, Any],
         statement: ast.stmt,
+        nodes: list[ast.AST],
         needs_none: Callable[[Any, bool], bool],
         known: Callable[[int], Any],
     ) -> None:
         self.namespace = namespace
-        self.bound = bound_names(statement)
-        self.lists = names_of_lists(statement)
+        self.bound = bound_names(statement, nodes)
+        self.lists = names_of_lists(nodes)
         self.needs_none = needs_none
         self.known = known
         self.constants: dict[str, Any] = {}
         self.assumed: dict[str, Any] = {}
+        self.builtins: set[str] = set()
         self.classes: list[str] = []
         self.functions = 0  # how many are around
         self.patterns = 0
@@ -189,6 +191,7 @@ class Rewriter(ast.NodeTransformer):
             if node.id in self.bound:
                 return None
             if node.id not in self.namespace:
+                self.builtins.add(node.id)
                 return getattr(builtins, node.id, None)
             meant = self.namespace[node.id]
             if isinstance(meant, ModuleType) or self.needs_none(meant, False):
@@ -201,10 +204,10 @@ class Rewriter(ast.NodeTransformer):
         return None
 
 
-def bound_names(statement: ast.stmt) -> set[str]:
-    """Every name that a statement binds, in whichever of its scopes: it may mean something else than the global one."""
+def bound_names(statement: ast.stmt, nodes: list[ast.AST]) -> set[str]:
+    """Every name that a statement of these nodes binds, in any of its scopes: it may mean another object there."""
     found: set[str] = set()
-    for node in ast.walk(statement):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found.add(node.id)
         elif isinstance(node, ast.arg):
@@ -241,10 +244,10 @@ def may_be_list(node: ast.expr, names: set[str]) -> bool:
 _MAKING_LISTS = frozenset({"list", "tuple", "sorted"})
 
 
-def names_of_lists(statement: ast.stmt) -> set[str]:
+def names_of_lists(nodes: list[ast.AST]) -> set[str]:
     """The names that a statement binds to lists or tuples, empty ones too: they may be filled later."""
     found: set[str] = set()
-    bindings = [node for node in ast.walk(statement) if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr))]
+    bindings = [node for node in nodes if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr))]
     for node in [*bindings, *bindings]:  # a list may be made of one that stands below
         value = node.value
         if isinstance(value, ast.List) or (value is not None and may_be_list(value, found)):

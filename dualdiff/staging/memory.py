@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .record import Constant, Instruction, Ref, Variable, refs
-from .simplifying import Program, changed, finished
+from .simplifying import Program, changed, finished, is_written
 
 
 def views(program: Program) -> Program:
@@ -59,7 +59,7 @@ def copies(program: Program) -> Program:
                     continue
             elif type(source) is Ref:
                 original = program.variables[source.number]
-                unchanged = not any(at > i for at in written.get(original.root, ()))
+                unchanged = not is_written(written.get(original.root, ()), i)
                 if (
                     unchanged
                     and original.kind == "array"
@@ -132,7 +132,7 @@ def updates(program: Program) -> Program:
         if (one.shape, one.strides, one.dtype) != (other.shape, other.strides, other.dtype) or one.root != number:
             continue
         if one.dtype.char not in "df" or any(
-            at < write < i for n in steps[at].reads for write in written.get(program.root(n), ())
+            is_written(written.get(program.root(n), ()), at, i) for n in steps[at].reads
         ):
             continue
         source = steps[at]
