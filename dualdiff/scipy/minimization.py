@@ -128,7 +128,7 @@ def minimized(
     """A result of SciPy's with derivatives; ``g`` is f on numbers."""
     if not report.success:
         raise errors.no_solution(name, f"SciPy did not converge ({' '.join(str(report.message).split())})")
-    slopes = None if isinstance(g, First) or g.kwargs else Slopes(g.f, g.args, g.scalar)
+    slopes = None if isinstance(g, First) or g.kwargs else Slopes(g.f, g.args, g.scalar, (f.f, f.args))
     x, value = minimum(name, f.scalar, np.array(report.x, float), lower, upper, constraints, g.scalar, slopes)
     found = {"x": x, "fun": f.scalar(x) if value is None else value}
     for key in ("jac", "grad"):
