@@ -1,5 +1,6 @@
 """Solves that come again and again: by programs, with the values, derivatives and refusals of the first one."""
 
+import math
 import sys
 
 import numpy as np
@@ -9,8 +10,9 @@ import scipy.optimize
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.scipy import curvature, integrate, optimize, staged_derivatives
+from dualdiff.scipy import integrate, moving, optimize, staged_derivatives
 from dualdiff.scipy.readings import read
+from dualdiff.testing import derivative_at_zero
 
 SCALE, TABLE = 1.0, np.array([1.0, 2.0])
 X = np.linspace(0.0, 3.0, 40)
@@ -20,7 +22,7 @@ X = np.linspace(0.0, 3.0, 40)
 def soon(monkeypatch):
     monkeypatch.setattr(staged_derivatives, "AFTER", 3)
     monkeypatch.setattr(staged_derivatives, "GAIN", 1e9)
-    monkeypatch.setattr(curvature, "_SOON", 3)
+    monkeypatch.setattr(moving, "SOON", 2)
 
 
 def circle(x):
@@ -242,10 +244,10 @@ def test_the_derivative_of_a_minimum_stays_what_it_is(solve):
 
 def test_programs_of_derivatives_are_used():
     data = np.array([0.5, -1.0, 2.0])
-    curvature._moving.clear()
+    moving._kept.clear()
     for i in range(12):
         dd.grad(lambda p: np.sum(shrunk(p, data).x))(0.7 + 0.01 * i)
-    assert any(known.staged.programs and not known.over for known in curvature._moving.values())
+    assert any(known.staged.programs and not known.over for known in moving._kept.values())
 
 
 def test_second_derivatives_of_a_minimum_and_both_at_once():
@@ -322,3 +324,80 @@ def test_the_pattern_of_a_minimum_is_whole():
     for _ in range(8):
         dd.jacfwd(x)(np.array([0.5, 1.0]))
     assert np.array_equal(dd.sparsity(x)(np.array([0.5, 1.0])).toarray(), first)
+
+
+# Integrals.
+
+Q = integrate.quad
+INTEGRALS = {
+    "of NumPy": (lambda a: Q(lambda x: np.exp(-a * x * x), 0, 1)[0], 1.5),
+    "of math": (lambda a: Q(lambda x: math.exp(-a * x * x), 0, 1)[0], 1.5),
+    "over a half line": (lambda a: Q(lambda x: np.exp(-a * x * x), 0, np.inf)[0], 1.5),
+    "over the line, of math": (lambda a: Q(lambda x: math.exp(-a * x * x), -np.inf, np.inf)[0], 1.5),
+    "singular at an end": (lambda a: Q(lambda x: x ** (a - 1) * np.exp(-x), 0, 1)[0], 0.7),
+    "with points": (lambda a: Q(lambda x: a * x if x < 0.5 else a * a * x, 0, 1, points=[0.5])[0], 1.5),
+    "with arguments": (lambda a: Q(lambda x, a, b: np.sin(a * x) / (b + x), 0, 3, args=(a, 1.0))[0], 1.5),
+    "back": (lambda a: Q(lambda x: np.cos(a * x), 2, 0)[0], 1.5),
+    "of a table": (lambda a: Q(lambda x: np.interp(x, [0.0, 1.0], [a, a * a]), 0, 1)[0], 1.5),
+    "to a limit that moves": (lambda a: Q(lambda x: np.exp(-a * x), 0, a)[0], 1.5),
+    "of a constant": (lambda a: Q(lambda x: a, 0, 2)[0], 1.5),
+}
+
+
+@pytest.mark.parametrize("name", INTEGRALS)
+def test_the_derivative_of_an_integral_stays_what_it_is(name):
+    f, a = INTEGRALS[name]
+    moving._kept.clear()
+    value, first, second = f(a), dd.derivative(f)(a), dd.derivative(dd.grad(f))(a)
+    assert_allclose(first, derivative_at_zero(lambda t: [f(a + t)], 1e-2)[0], rtol=1e-6)
+    for _ in range(6):
+        assert_allclose([dd.derivative(f)(a), dd.grad(f)(a)], first, rtol=1e-10)
+        assert_allclose(dd.derivative(dd.grad(f))(a), second, rtol=1e-8)
+        y, dy = dd.jvp(f, (a,), (1.0,))
+        assert (y, type(y)) == (value, type(value))
+        assert_allclose(dy, first, rtol=1e-10)
+
+
+def test_several_parameters_of_an_integral():
+    def f(p):
+        return Q(lambda x: p[0] * np.exp(-p[1] * x) + np.sum(p) * x**2, 0, 1)[0]
+
+    p = np.array([1.5, 0.5, 2.0])
+    first = dd.grad(f)(p)
+    assert_allclose(first, dd.jacfwd(f)(p), rtol=1e-12)
+    for _ in range(6):
+        assert_allclose(dd.grad(f)(p), first, rtol=1e-11)
+        assert_allclose(dd.jacfwd(f)(p), first, rtol=1e-11)
+        assert_allclose(dd.grad(f)(p[:2] * 1.1), dd.jacfwd(f)(p[:2] * 1.1), rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("f", "a"),
+    [
+        (lambda a: Q(lambda x: np.abs(x - a), 0, 1)[0], 0.3),
+        (lambda a: Q(lambda x: 1.0 if x < a else 0.0, 0, 1)[0], 0.3),
+        (lambda a: Q(lambda x: np.sqrt(np.abs(x - a)), 0, 1)[0], 0.3),
+        (lambda a: Q(lambda x: x**a, 0, 1)[0], -1.5),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::scipy.integrate.IntegrationWarning")
+@pytest.mark.filterwarnings("ignore::dualdiff.IndependentResult")
+def test_what_has_no_derivative_is_refused_in_the_tenth_integral_too(f, a):
+    def outcome(g):
+        try:
+            return g(a)
+        except ValueError as error:
+            return str(error)
+
+    with np.errstate(all="ignore"):
+        first = [outcome(dd.derivative(f)), outcome(dd.grad(f))]
+        for _ in range(9):
+            assert [outcome(dd.derivative(f)), outcome(dd.grad(f))] == first
+
+
+def test_a_global_of_an_integrand_that_changes(monkeypatch):
+    f = lambda a: Q(lambda x: SCALE * a * x, 0, 1)[0]
+    for scale in (1.0, 1.0, 1.0, 1.0, 1.0, 3.0, 5.0):
+        monkeypatch.setitem(globals(), "SCALE", scale)
+        assert dd.grad(f)(2.0) == pytest.approx(scale / 2)
+        assert f(2.0) == pytest.approx(scale)
