@@ -21,6 +21,7 @@ import numpy as np
 from ..rules.call import wrapped
 from ..tangents.expression import Tangent
 from ..values import kinds
+from ..values.choices import WATCHES, note
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
 from .buffers import Buffer, plain
@@ -111,14 +112,20 @@ def complex_(*args: Any, **kwargs: Any) -> Any:
 def int_(*args: Any, **kwargs: Any) -> Any:
     """The plain integer: piecewise constant, with derivative 0."""
     if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        return int(plain_value(args[0]))
+        whole = int(plain_value(args[0]))
+        if WATCHES:
+            note(np.trunc, args, whole)
+        return whole
     return int(*args, **kwargs)
 
 
 @_standing_in(round)
 def round_(*args: Any, **kwargs: Any) -> Any:
     if args and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        args = (plain_value(args[0]), *args[1:])
+        y = round(plain_value(args[0]), *args[1:], **kwargs)
+        if WATCHES:
+            note(round, args[:1], y)
+        return y
     return round(*args, **kwargs)
 
 
