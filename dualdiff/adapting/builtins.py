@@ -12,6 +12,7 @@ import builtins
 import functools
 import heapq
 import itertools
+import operator
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -203,14 +204,14 @@ def type_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
 
 @_standing_in(hasattr)
 def hasattr_(*args: Any, **kwargs: Any) -> bool:
-    if len(args) == 2 and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        args = (plain_value(args[0]), args[1])
+    if len(args) == 2 and type(args[0]) not in _PLAIN:
+        args = (kinds.shown(plain_value(args[0]) if is_dual(args[0]) else args[0]), args[1])
     return hasattr(*args, **kwargs)
 
 
 @_standing_in(np.isscalar)
 def isscalar(element: Any) -> Any:
-    return np.isscalar(plain_value(element) if is_dual(element) else element)
+    return np.isscalar(kinds.shown(plain_value(element) if is_dual(element) else element))
 
 
 # Functions of functions.
@@ -305,22 +306,55 @@ INSTANCES[functools._lru_cache_wrapper] = _cached
 
 
 def _vectorized(g: Any) -> Any:
-    """A function that np.vectorize loops over entries: viewed, ``otypes`` given to the result."""
+    """A function that np.vectorize loops over entries: viewed, its results of ``otypes`` or, as in NumPy, of the type
+    of the first entry's."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         viewed = hook(g.pyfunc)
+        plain_args, plain_kwargs = [plain(arg) for arg in args], {name: plain(arg) for name, arg in kwargs.items()}
         if not (carries(args) or carries(kwargs)):
             found = np.vectorize(viewed, g.otypes, g.__doc__, g.excluded, g.cache, g.signature)
-            return found(*map(plain, args), **{name: plain(arg) for name, arg in kwargs.items()})
-        objects = np.vectorize(viewed, None if g.signature else "O", None, g.excluded, False, g.signature)
-        result = objects(*map(plain, args), **{name: plain(arg) for name, arg in kwargs.items()})
+            return found(*plain_args, **plain_kwargs)
+        types = [] if g.otypes is None else list(g.otypes)
+
+        def entry(*args: Any, **kwargs: Any) -> Any:
+            result = viewed(*args, **kwargs)
+            several = type(result) is tuple
+            parts = result if several else (result,)
+            if not types:
+                types.extend(map(_type_of, parts))
+            return tuple(map(_Entry, parts)) if several else _Entry(result)
+
+        if g.signature:
+            objects = np.vectorize(viewed, None, None, g.excluded, False, g.signature)
+        else:
+            objects = np.vectorize(entry, "O" * len(types) or None, None, g.excluded, g.cache)
+        result = objects(*plain_args, **plain_kwargs)
         several = type(result) is tuple
-        parts = [
-            _of_type(part, g.otypes[i] if g.otypes else None) for i, part in enumerate(result if several else (result,))
-        ]
+        parts = result if several else (result,)
+        if not g.signature:
+            parts = [_ENTRIES(part) for part in parts]
+        parts = [_of_type(part, types[i] if types else None) for i, part in enumerate(parts)]
         return tuple(parts) if several else parts[0]
 
     return call
+
+
+class _Entry:
+    """What the function returned for one entry: an object to NumPy, which then asks nothing of it."""
+
+    __slots__ = ("result",)
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+
+_ENTRIES = np.frompyfunc(operator.attrgetter("result"), 1, 1)
+
+
+def _type_of(entry: Any) -> np.dtype[Any]:
+    value = primal(fused(entry))
+    return getattr(value, "dtype", None) or np.asarray(value).dtype
 
 
 def _of_type(result: Any, kind: str | None) -> Any:

@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .views import ByCode, Plan, plan_for
+from .plans import STATEMENTS, ByCode, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,6 +58,17 @@ INSTANCES: dict[type, Callable[[Any], Any]] = {}
 PACKAGES: dict[str, Callable[[], None]] = {}
 
 
+# Whether the stand-ins of Python's own functions and of NumPy's are in the table.
+arrived = False
+
+
+def arrive() -> None:
+    """Enter the stand-ins of Python's own functions and of NumPy's: before anything is hooked, or entered by users."""
+    global arrived
+    importlib.import_module(".arriving", __package__)
+    arrived = True
+
+
 def brought_by(module: str, *packages: str) -> None:
     """Packages whose stand-ins are in a module of this folder, imported when the first of them is looked at."""
 
@@ -74,6 +85,8 @@ PATTERN: list[Callable[[Any], Any]] = [lambda cls: cls]
 OF_CLASS: list[Callable[[type], Any]] = [lambda cls: cls]
 # The hook of attributes, from attributes.py.
 ATTRIBUTE: list[Callable[..., Any]] = [getattr]
+# What is called in place of a compiled function, from compiled.py.
+COMPILED: list[Callable[[Any], Any]] = [lambda g: g]
 SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code, namespace: None]
 # How functions are known that iterate on one of their arguments, and how they are viewed, from iterations.py; that is
 # imported when the first function is viewed.
@@ -182,7 +195,7 @@ def _looked_at(g: Any) -> Any:
         owned = _OWNERS.get(type(g.__self__))
         if owned is not None and (found := owned.get(g.__name__)) is not None:
             return functools.partial(found, g.__self__)
-        return g
+        return COMPILED[0](g)
     if kind in _LEFT_ALONE:
         return g
     if kind is type:
@@ -199,6 +212,7 @@ def forget() -> None:
     for key in [key for key, seen in list(SEEN.items()) if seen.code is not None]:
         SEEN.pop(key, None)
     CONSTRUCTORS.clear()
+    STATEMENTS.clear()
 
 
 _DISPATCHER = type(np.sum)
@@ -241,6 +255,8 @@ def _planned(f: FunctionType) -> Plan:
         plan = Plan(namespace, None)
     else:
         hooks = (hook, ATTRIBUTE[0], lambda cls: PATTERN[0](cls), hook_with_lists, hook_of_method, SEARCH[1])
+        from .views import plan_for
+
         plan = plan_for(code, namespace, hooks, needs_none, KNOWN.get, (*ITERATION, SEARCH[0]))
         if plan.code is not None:
             PLANS.leave(plan.code, plan)
@@ -287,7 +303,7 @@ def _is_seen_through(root: str, code: CodeType) -> bool:
 def _of_instance(g: Any, kind: type) -> Any:
     call = getattr(kind, "__call__", None)  # noqa: B004
     if type(call) is not FunctionType:
-        return g
+        return COMPILED[0](g)
     viewed = hook(call)
     return g if viewed is call else MethodType(viewed, g)
 

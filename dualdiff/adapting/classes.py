@@ -28,7 +28,7 @@ from .calls import (
     hook,
     view_of,
 )
-from .views import Plan
+from .plans import Plan
 
 
 class _Kept:

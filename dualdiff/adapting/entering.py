@@ -32,7 +32,14 @@ def adapted(f: Any) -> Any:
             if view is not None and plan.defaults is f.__defaults__ and plan.kwdefaults is f.__kwdefaults__:
                 return view
             return plan.view_of(f)
-    return hook(f)
+    if not calls.arrived:
+        calls.arrive()
+    view = hook(f)
+    if view is f or type(view) is FunctionType:
+        return view
+    from .compiled import WithArrays
+
+    return f if type(view) is WithArrays else view
 
 
 class as_written:
@@ -160,6 +167,7 @@ def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
     def declare(replacement: F) -> F:
         if not callable(replacement):
             raise TypeError(f"stand_in: the replacement is a function, not {replacement!r}.")
+        calls.arrive()
         enter(original, replacement)
         calls.PLANS.clear()
         calls.forget()

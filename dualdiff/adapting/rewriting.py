@@ -37,8 +37,8 @@ class Rewriter(ast.NodeTransformer):
 
     ``needs_none`` says of an object whether a call of it never does, with lists among its arguments or without;
     ``known`` gives the stand-in for an object, by its id.
-    ``assumed`` collects the global names that were
-    looked up for that, and the modules that they meant; ``constants`` the marks of objects that stand in the code.
+    ``assumed`` collects the global names that were looked up for that, and the modules that they meant; ``builtins``
+    the names that were found among the built-in ones; ``constants`` the marks of objects that stand in the code.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class Rewriter(ast.NodeTransformer):
         self.known = known
         self.constants: dict[str, Any] = {}
         self.assumed: dict[str, Any] = {}
+        self.builtins: set[str] = set()
         self.classes: list[str] = []
         self.functions = 0  # how many are around
         self.patterns = 0
@@ -211,6 +212,7 @@ class Rewriter(ast.NodeTransformer):
             if node.id in self.bound:
                 return None
             if node.id not in self.namespace:
+                self.builtins.add(node.id)
                 return getattr(builtins, node.id, None)
             meant = self.namespace[node.id]
             if isinstance(meant, ModuleType) or self.needs_none(meant, False):

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import adapting, errors
-from ..adapting import attributes, buffer_methods, buffer_protocols, buffers, calls, statistics
+from ..adapting import attributes, buffer_methods, buffer_protocols, buffers, calls, mathematics, statistics
+from ..adapting import builtins as stand_ins_of_builtins
 from ..rules import operators
 from ..table import Rule
 from ..transforms import stopping
@@ -203,7 +204,7 @@ _STOP = stopping.stop_gradient.__code__
 _TRUTH = entries.truth_of.__code__
 _ARRAY = entries.array_of.__code__
 _ADAPTING = os.path.dirname(str(adapting.__file__)) + os.sep
-_STANDING_IN = tuple(str(module.__file__) for module in (adapting.builtins, adapting.mathematics, statistics))
+_STANDING_IN = tuple(str(module.__file__) for module in (stand_ins_of_builtins, mathematics, statistics))
 _IN_PLACE = {
     operator.iadd: "+=", operator.isub: "-=", operator.imul: "*=", operator.itruediv: "/=", operator.ipow: "**=",
     operator.imod: "%=", operator.ifloordiv: "//=", operator.imatmul: "@=",

@@ -38,7 +38,7 @@ def _reshape(self: Dual, *shape: Any, order: str = "C", copy: bool | None = None
     whole = RULES[np.reshape](
         self, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape, order
     )
-    if copy is False and whole.storage is not self.storage:
+    if copy is False and (whole.storage is None or whole.storage is not self.storage):
         raise ValueError("Unable to avoid creating a copy while reshaping.")
     return whole.copy("K") if copy else whole
 

@@ -20,6 +20,7 @@ from ..values.dual import Dual
 from ..values.entries import refuse_complex
 from ..values.kinds import ARRAYS, OTHERS
 from ..values.objects import fused
+from ..values.storage import BORROWED
 from .call import number
 from .edges import at_edge
 from .sparse_operands import operated
@@ -194,10 +195,11 @@ def _alike(y: Any, a: Any) -> bool:
 
 def _shifted(y: Any, x: Dual, p: Perturbation) -> Dual:
     """``x + 1`` or ``x - 1``: the tangent of x, which no buffer may hold while it is shared (see storage.anchor)."""
-    if x.storage is not None and not p.immutable:
+    if (x.storage is not None or x.shares is BORROWED) and not p.immutable:
         return Dual(y, p.scale(ONE, x.tangent), p)
     result = Dual(y, p.current(x.tangent) if p.renews else x.tangent, p)
-    result.shares = x.shares = True
+    result.shares = True
+    x.shares = x.shares or True
     return result
 
 

@@ -23,6 +23,7 @@ from ..transforms.jacobian import jacobian
 from ..transforms.reverse import grad, value_and_grad
 from ..values.objects import carries, fused
 from .callbacks import Watched, differentiable, jacobian_of, plain
+from .curvature import Slopes
 from .implicit import Function, Solution, numbers, polished, with_derivatives
 
 # How far from a bound a solver may leave an entry that belongs on it.
@@ -204,11 +205,12 @@ def minimum(
     upper: Any = None,
     constraints: list[Constraint] | None = None,
     on_numbers: Function | None = None,
+    slopes: Slopes | None = None,
 ) -> tuple[Any, Any]:
     """A solver's minimum ``x`` of a scalar function with the derivatives that it, bounds and constraints carry.
 
-    ``on_numbers`` is the function where all that it is given is plain, if that can be had.  The second result is the
-    function's value there, or None where that has not been found on the way.
+    ``on_numbers`` is the function where all that it is given is plain, if that can be had, and ``slopes`` are of that.
+    The second result is the function's value there, or None where that has not been found on the way.
     """
     n = x.size
     if constraints is None:
@@ -218,7 +220,9 @@ def minimum(
     f = on_numbers or f
     problem = _Problem(f, numbers(lower), numbers(upper), constraints, x)
     if not constraints and np.all(np.isinf(problem.low) & np.isinf(problem.high)):
-        return _free_minimum(carried.f, polished(name, grad(f), x))
+        if slopes is None:
+            return _free_minimum(carried.f, polished(name, grad(f), x))
+        return _free_minimum(carried.f, polished(name, slopes.gradient, x, jacobian=slopes.hessian))
     low, high = problem.low, problem.high
     values = numbers(problem.values(x))
     scale = _RESOLUTION * np.maximum(1.0, np.abs(values))

@@ -29,6 +29,7 @@ from .callbacks import (
 )
 from .captured import on_numbers
 from .constraints import bounds_of, constraints_of, minimum, plain_bounds
+from .curvature import Slopes
 from .drivers import always, driver
 from .results import completed, with_value
 
@@ -127,7 +128,8 @@ def minimized(
     """A result of SciPy's with derivatives; ``g`` is f on numbers."""
     if not report.success:
         raise errors.no_solution(name, f"SciPy did not converge ({' '.join(str(report.message).split())})")
-    x, value = minimum(name, f.scalar, np.array(report.x, float), lower, upper, constraints, g.scalar)
+    slopes = None if isinstance(g, First) or g.kwargs else Slopes(g.f, g.args, g.scalar)
+    x, value = minimum(name, f.scalar, np.array(report.x, float), lower, upper, constraints, g.scalar, slopes)
     found = {"x": x, "fun": f.scalar(x) if value is None else value}
     for key in ("jac", "grad"):
         if isinstance(report.get(key), np.ndarray) and report[key].shape == np.shape(x):

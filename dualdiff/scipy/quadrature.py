@@ -21,7 +21,7 @@ from .. import errors
 from ..values.objects import carries, fused
 from .callbacks import Watched, plain
 from .constants import without_derivatives
-from .drivers import driver
+from .drivers import always, driver
 from .implicit import numbers
 from .panels import FEW_CUTS, MORE_CUTS, Integrand
 from .results import Withheld, with_value
@@ -29,7 +29,7 @@ from .results import Withheld, with_value
 Function = Callable[[Any], Any]
 
 
-@driver(scipy.integrate.quad)
+@driver(scipy.integrate.quad, always)
 def quad(given: dict[str, Any]) -> Any:
     """Kinks and jumps of the integrand must be among ``points``, which may move; singularities only at the ends.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +35,12 @@ class Program(NamedTuple):
             for number in step.written:
                 found[self.root(number)].append(i)
         return found
+
+
+def is_written(positions: Sequence[int], after: int, before: float = math.inf) -> bool:
+    """Whether one of the positions, which ascend, lies between two others."""
+    at = bisect_right(positions, after)
+    return at < len(positions) and positions[at] < before
 
 
 def changed(step: Instruction, known: dict[int, Any]) -> Instruction:
