@@ -6,7 +6,8 @@
 
 Takes the calls that a package's own docstrings show (``>>> f(0.3, n=2)``, arguments that are numbers or arrays), and
 those of unchanged_calls.py and unchanged_weather.py, and differentiates each in its first real arguments, in both
-modes, against extrapolated differences.  The packages are those that are installed; nothing of them is adapted beforehand.
+modes, against extrapolated differences.  The packages are those that are installed; nothing of them is adapted
+beforehand.
 
     right       both modes agree with the differences, and the value is the plain function's, bit for bit
     wrong       a number that does not: this is never to happen
