@@ -25,11 +25,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
-from dualdiff import table
 from dualdiff.rules import declaring
 from tests.laws import Cases
-
-table.complete("numpy")  # tests look through the table of rules, which is filled as it is needed
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
