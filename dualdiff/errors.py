@@ -190,6 +190,12 @@ def not_a_number(dual: Any, wanted: str, instead: str) -> DerivativeLost:
     return DerivativeLost(f"{text}\n  {instead}\n  To drop the derivative on purpose use  dualdiff.stop_gradient(x).")
 
 
+def objects_in_c(dual: Any) -> DerivativeLost:
+    text = f"a function in C asks for an array of a Dual of shape {dual.shape}, and might read its objects as numbers."
+    refused(dual, text)
+    return DerivativeLost(f"{text}\n  To drop the derivative on purpose use  dualdiff.stop_gradient(x).")
+
+
 def refused(dual: Any, text: str) -> None:
     """Let the running transforms know, for the case that the error is swallowed: see `swallowed`."""
     while hasattr(dual, "perturbation"):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy.signal
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import integrate, interpolate, linalg, sparse, spatial, stats
+from scipy import integrate, interpolate, linalg, ndimage, sparse, spatial, stats
 
 import dualdiff as dd
 from dualdiff.testing import derivative_at_zero
@@ -105,6 +105,42 @@ def test_refusals_of_compiled_functions_say_what_to_do(f):
     with pytest.raises((TypeError, ValueError, IndexError)) as info:
         dd.jvp(f, (0.5,), (1.0,))
     assert any("custom_jvp" in note for note in info.value.__notes__)
+
+
+IMAGE = np.outer(Y, Y)
+READ_AS_NUMBERS = {
+    "width of a filter": lambda x: ndimage.gaussian_filter(Y, x[0]),
+    "width of a derivative": lambda x: ndimage.gaussian_laplace(IMAGE, x[0]),
+    "weights": lambda x: ndimage.convolve(Y, x),
+    "weights along an axis": lambda x: ndimage.correlate1d(IMAGE, x[:3], axis=0),
+    "shift": lambda x: ndimage.shift(IMAGE, (x[0], 0.0)),
+    "angle": lambda x: ndimage.rotate(IMAGE, 30 * x[0], reshape=False),
+    "matrix": lambda x: ndimage.affine_transform(IMAGE, np.eye(2) * x[0]),
+    "offset": lambda x: ndimage.affine_transform(IMAGE, np.eye(2), offset=x[:2]),
+    "shift of a transform": lambda x: ndimage.fourier_shift(np.fft.fft(Y), x[0]).real,
+    "sampling": lambda x: ndimage.distance_transform_edt(IMAGE > 1, sampling=x[:2]),
+    "structure": lambda x: ndimage.grey_dilation(Y, footprint=[1, 1, 1], structure=x[:3]),
+    "image": lambda x: ndimage.uniform_filter(x, 3),
+    "spacing of a filter of scipy.signal": lambda x: scipy.signal.savgol_filter(Y, 5, 2, deriv=1, delta=x[0]),
+}
+
+
+@pytest.mark.parametrize("as_it_is", [dd.adapt, dd.as_written])
+@pytest.mark.parametrize("name", READ_AS_NUMBERS)
+def test_functions_in_c_never_read_objects_as_numbers(name, as_it_is):
+    """scipy.ndimage takes any array for one of numbers: objects gave garbage, and derivatives of 0."""
+    f = as_it_is(READ_AS_NUMBERS[name])
+    beside = lambda x: f(x) + np.sum(x)
+    for transform in (lambda: dd.jvp(beside, (AT,), (V,)), lambda: dd.jacrev(beside)(AT)):
+        with pytest.raises((TypeError, RuntimeError, ValueError)):
+            transform()
+
+
+def test_variables_are_not_read_as_numbers_either():
+    with pytest.raises((TypeError, RuntimeError, ValueError)):
+        ndimage.gaussian_filter(Y, dd.Variable(0.7))
+    with pytest.raises((TypeError, RuntimeError, ValueError)):
+        ndimage.convolve(Y, dd.Variable(AT))
 
 
 class _Kernel:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import sys
+from types import BuiltinFunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ class WithArrays:
         g, given = self.__wrapped__, (*args, *kwargs.values()) if kwargs else args
         active = carries(given)
         if active or Buffer not in map(type, given):
+            if active and type(g) is BuiltinFunctionType:
+                return as_c(g, args, kwargs)
             try:
                 return g(*args, **kwargs)
             except errors.DualdiffError:
@@ -60,9 +63,18 @@ class WithArrays:
         return getattr(self.__wrapped__, name)
 
 
+def as_c(g: Any, args: Any, kwargs: Any) -> Any:
+    """A call of a function in C, which must not make arrays of objects of what carries a derivative, see `entries`:
+    it may read them as numbers."""
+    return g(*args, **kwargs)
+
+
 def compiled(g: Any) -> Any:
     """What is called in place of a compiled function or callable instance: itself, if it is Python's or NumPy's."""
-    module = getattr(g, "__module__", None) or type(getattr(g, "__self__", g)).__module__
+    owner = getattr(g, "__self__", g)
+    module = getattr(g, "__module__", None) or (
+        owner.__name__ if isinstance(owner, ModuleType) else type(owner).__module__
+    )
     if type(g).__name__ != "fortran" and not (isinstance(module, str) and _is_a_package(module)):
         return g
     return WithArrays(g)

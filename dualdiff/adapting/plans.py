@@ -7,7 +7,6 @@ from collections import deque
 from types import CodeType, FunctionType
 from typing import Any
 
-
 # Statements that were compiled last (views.py): for the other functions in them.
 STATEMENTS: deque[Any] = deque(maxlen=32)
 

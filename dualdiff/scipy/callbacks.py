@@ -19,6 +19,7 @@ from ..transforms import forward, jacobian
 from ..transforms.reverse import value_and_grad
 from ..values.objects import carries, fused
 from .captured import arguments_on_numbers, on_numbers
+from .curvature import value_and_gradient
 from .implicit import numbers
 from .staged_derivatives import InOneSolve, staged_where_it_pays
 
@@ -140,6 +141,7 @@ class ValueAndGradient:
     def __init__(self, f: Watched) -> None:
         self.f = f
         self.both = value_and_grad(f.scalar)
+        self.repeated = None if f.kwargs or carries(f.args) else InOneSolve(f.f, value_and_gradient)
         self.at: Any = None
         self.found: Any = None
 
@@ -151,9 +153,13 @@ class ValueAndGradient:
 
     def _at(self, x: Any) -> Any:
         if self.at != (here := _key(x)):
-            value, gradient = self.both(np.array(x, float))
-            self.f.carried = self.f.carried or carries(value) or carries(gradient)
-            self.found, self.at = (numbers(value), numbers(gradient)), here
+            x = np.array(x, float)
+            found = None if self.repeated is None else self.repeated.known(x, *self.f.args)
+            if found is None:  # of another function than one that reads plain numbers
+                value, gradient = self.both(x)
+                self.f.carried = self.f.carried or carries(value) or carries(gradient)
+                found = numbers(value), numbers(gradient)
+            self.found, self.at = found, here
         return self.found
 
 

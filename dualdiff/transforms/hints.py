@@ -109,5 +109,5 @@ _HINTS = {
 # What compiled functions of SciPy's say of an array that they cannot take.
 _NOT_TAKEN = (
     "dtype object", "data type not supported", "pythranized", "'Buffer'", "'Dual'", "bytes-like object",
-    "No matching signature found", "C contiguous array", "can't be converted to double",
+    "No matching signature found", "read its objects as numbers", "C contiguous array", "can't be converted to double",
 )  # fmt: skip

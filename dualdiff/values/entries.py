@@ -51,6 +51,8 @@ def check(x: Dual, dtype: Any, caller: FrameType) -> None:
             "  Use indexing, or np.lib.stride_tricks.sliding_window_view."
         )
     if dtype is None:
+        if _reads_objects_as_numbers(caller):
+            raise errors.objects_in_c(x)
         value = primal(x)
         if np.iscomplexobj(value):
             raise errors.complex_among_objects(x.shape)
@@ -58,6 +60,15 @@ def check(x: Dual, dtype: Any, caller: FrameType) -> None:
             raise errors.not_finite_among_objects("in which NumPy's functions find neither nan nor inf")
         if not x.shape and _beside_complex(caller):
             raise errors.complex_among_objects(x.shape)
+
+
+def _reads_objects_as_numbers(caller: FrameType) -> bool:
+    """Whether a function in C asks, as `adapting.compiled` calls it, or one of scipy.ndimage, which takes whatever
+    array it gets for the memory of numbers."""
+    module = str(caller.f_globals.get("__name__", ""))
+    return module.startswith("scipy.ndimage.") or (
+        caller.f_code.co_name == "as_c" and module == "dualdiff.adapting.compiled"
+    )
 
 
 def _beside_complex(caller: FrameType) -> bool:
