@@ -41,8 +41,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+gc.disable()  # what is collected stays
+
+
 def pytest_collection_finish():
     """What was collected stays to the end: the garbage collector need not look at it again and again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
