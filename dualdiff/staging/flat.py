@@ -10,6 +10,9 @@ import numpy as np
 from .record import Instruction, Ref
 from .traced import TracedArray
 
+_ABOUT_WRITING = frozenset({"writeable", "W", "WRITEABLE", "owndata", "O", "OWNDATA", "carray", "CA", "CARRAY",
+                            "behaved", "B", "BEHAVED", "farray", "FA", "FARRAY"})  # fmt: skip
+
 
 class Flags:
     """``x.flags``, of which ``writeable`` may be set."""
@@ -18,13 +21,18 @@ class Flags:
         self.__dict__["array"] = array
 
     def __getattr__(self, name: str) -> Any:
+        if name in _ABOUT_WRITING:
+            self.array.run.before_write(self.array.number)
         return getattr(self.array.example.flags, name)
 
     def __getitem__(self, name: str) -> Any:
+        if name in _ABOUT_WRITING:
+            self.array.run.before_write(self.array.number)
         return self.array.example.flags[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
         array = self.array
+        array.run.before_write(array.number)
         setattr(array.example.flags, name, value)  # what a write then raises it raises while traced
         if name == "writeable" and value:
             array.run.add(Instruction("writeable", None, (Ref(array.number),), {}))

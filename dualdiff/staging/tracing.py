@@ -179,8 +179,9 @@ class _Array(TracedArray):
                 "a plain array cannot hold a Dual: its derivative would be lost. "
                 "Make the array with np.zeros_like(x) or np.zeros(n, like=x)."
             )
-        self.example[examples(index)] = examples(item)
         trace = self.run
+        trace.before_write(self.number)
+        self.example[examples(index)] = examples(item)
         written = (self.number,)
         trace.add(Instruction("set", None, (Ref(self.number), *arguments(trace, (index, item))), {}, None, written))
 
