@@ -159,6 +159,15 @@ def unsupported(function: Any, reason: str, shapes: list[tuple[int, ...]]) -> Un
     )
 
 
+def compiled_function(function: Any) -> str:
+    name = getattr(function, "__name__", None) or type(function).__name__
+    return (
+        f"dualdiff: {name} is compiled, takes plain arrays and numbers alone, and was called with one that carries a "
+        "derivative.\n"
+        "  Give it, or the function that calls it, a rule (dualdiff.custom_jvp), and say dualdiff.stand_in(f)(rule)."
+    )
+
+
 def no_derivative_in(function: Any, argument: str) -> UnsupportedFunction:
     return UnsupportedFunction(
         f"{name_of(function)} has no derivative in its argument {argument!r}, which is a Dual here.\n"
@@ -179,6 +188,12 @@ def not_a_number(dual: Any, wanted: str, instead: str) -> DerivativeLost:
     text = f"{wanted} of a Dual of shape {dual.shape}: the derivative would be lost."
     refused(dual, text)
     return DerivativeLost(f"{text}\n  {instead}\n  To drop the derivative on purpose use  dualdiff.stop_gradient(x).")
+
+
+def objects_in_c(dual: Any) -> DerivativeLost:
+    text = f"a function in C asks for an array of a Dual of shape {dual.shape}, and might read its objects as numbers."
+    refused(dual, text)
+    return DerivativeLost(f"{text}\n  To drop the derivative on purpose use  dualdiff.stop_gradient(x).")
 
 
 def refused(dual: Any, text: str) -> None:

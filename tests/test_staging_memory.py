@@ -75,10 +75,6 @@ def writes_and_catches(x):
     return x * 2.0
 
 
-def asks_whether_it_may(x):
-    return x * 2.0 if x.flags.writeable else x * 3.0
-
-
 def makes_it_read_only(x):
     y = x[:]
     y.flags.writeable = False
@@ -92,7 +88,7 @@ def writes_a_copy(x):
 
 
 WRITERS = [writes, writes_in_place, writes_a_view, writes_through_flat, writes_by_function, writes_by_method,
-           writes_and_catches, asks_whether_it_may, makes_it_read_only, writes_a_copy]  # fmt: skip
+           writes_and_catches, makes_it_read_only, writes_a_copy]  # fmt: skip
 
 
 @pytest.mark.parametrize("f", WRITERS, ids=lambda f: f.__name__)

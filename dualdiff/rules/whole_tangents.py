@@ -17,6 +17,8 @@ from ..tangents.expression import Tangent
 from ..values.levels import innermost, value_of
 from ..values.objects import fused
 from .call import perturbation_of, wrapped_parts, written
+from .edges import at_edge
+from .elementwise_functions import one_unless_nan
 from .selections import is_active
 from .ufunc_methods import UfuncMethods
 
@@ -88,7 +90,7 @@ def _frexp_tangents(y: Any, x: Any, dx: Tangent) -> tuple[Tangent, None]:
 
 def _remainder_tangents(y: Any, a: Any, b: Any, da: Tangent, db: Tangent) -> tuple[None, Tangent]:
     """a = q b + r with a whole, constant q: ṙ = ȧ − q ḃ."""
-    return None, da - db * y[0]
+    return None, da * at_edge(da.perturbation, one_unless_nan, y[1]) - db * y[0]
 
 
 def _real_tangent(y: Any, z: Any, dz: Tangent) -> Tangent:

@@ -85,7 +85,7 @@ class ScalarText:
             for operand in self._operands(place):
                 self.uses[operand] += 1
         self.uses.update(roots + 2 * raised)  # in a statement of its own
-        used: dict[int, dict[int, int]] = defaultdict(dict)  # by parameter, the places of its entries
+        used: dict[int, dict[int | None, int]] = defaultdict(dict)  # by parameter, the places of its entries
         for place in needed:
             if self.operations[place][0] == "input":
                 used[self.operations[place][1]][self.operations[place][2]] = place
@@ -109,12 +109,14 @@ class ScalarText:
             results.append(self._result(out, item))
         return self.body, results
 
-    def _unpack(self, number: int, entries: dict[int, int], lists: dict[int, str]) -> None:
+    def _unpack(self, number: int, entries: dict[int | None, int], lists: dict[int, str]) -> None:
         """A parameter as floats: a name for each entry, or a list of which few are used."""
         variable, name = self.lowering.program.variables[number], self.names[number]
         if variable.kind != "array":
-            if variable.kind == "scalar":
-                self.body.append(f"{name} = float({name})")
+            if variable.kind == "scalar":  # which keeps its name, for the NumPy program
+                self.body.append(f"v{self.counter} = float({name})")
+                self.text[entries[None]] = f"v{self.counter}", True
+                self.counter += 1
             return
         size = int(np.prod(variable.shape))
         items = f"{name}{'' if len(variable.shape) == 1 else '.ravel()'}.tolist()"
@@ -124,6 +126,7 @@ class ScalarText:
             return
         named = ["_"] * size
         for at, place in entries.items():
+            assert at is not None
             named[at] = f"v{self.counter}"
             self.counter += 1
             self.text[place] = named[at], True

@@ -16,6 +16,10 @@ def views(program: Program) -> Program:
     seen: dict[Any, int] = {}
     known: dict[int, Any] = {}
     kept = []
+    # Of what has another shape for other values it is asked which it has.
+    asked = {
+        getattr(step.args[0], "number", -1) for step in program.steps if step.how == "guard" and step.what == "shape"
+    }
     for number in program.parameters:
         seen[_geometry(program.variables[number])] = number
     for step in program.steps:
@@ -25,7 +29,8 @@ def views(program: Program) -> Program:
             if variable.kind == "array":
                 place = _geometry(variable)
                 same = seen.setdefault(place, step.out.number)
-                if same != step.out.number and variable.root != step.out.number and not step.written:
+                apart = step.out.number in asked or variable.root == step.out.number or step.written
+                if same != step.out.number and not apart:
                     known[step.out.number] = Ref(same)
                     continue
         kept.append(step)

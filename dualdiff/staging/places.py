@@ -39,7 +39,7 @@ def users_line(frame: Any) -> str:
         if code is _BACK or code is _FORWARD:
             swept = frame.f_locals
             nodes = swept["self"].nodes
-            at = swept.get("at") if code is _BACK else getattr(swept.get("node"), "index", None)
+            at = getattr(swept.get("node"), "index", None)
             if type(nodes) is Placed and at is not None and at < len(nodes.lines) and nodes.lines[at]:
                 return (BACKWARD if code is _BACK else "") + nodes.lines[at]
         else:
