@@ -48,6 +48,11 @@ def _transpose(self: Dual, *axes: Any) -> Any:
     return RULES[np.transpose](self, wanted or None)
 
 
+def _transposed(self: Dual) -> Any:
+    """``x.T``; of one axis it shows all entries as they are, like the index."""
+    return self[:] if self.ndim == 1 else RULES[np.transpose](self)
+
+
 def _compress(self: Dual, condition: Any, axis: int | None = None, out: Any = None) -> Any:
     return RULES[np.compress](condition, self, axis, out=out)
 
@@ -258,7 +263,7 @@ def _install_methods() -> None:
         "__array__": entries.array_of,
         "__array_namespace__": _namespace,
         "to_device": _to_device,
-        "T": property(lambda self: RULES[np.transpose](self)),
+        "T": property(_transposed),
         "mT": property(lambda self: RULES[np.matrix_transpose](self)),
         "real": property(lambda self: RULES[np.real](self), _set_real),
         "imag": property(lambda self: RULES[np.imag](self), _set_imag),
