@@ -1,5 +1,6 @@
 """What a record of NumPy's calls does not hold, and a function may depend on all the same."""
 
+import fractions
 import math
 import warnings
 
@@ -251,3 +252,108 @@ def test_a_number_of_numpys_goes_to_the_numpy_program_as_it_is():
     check_each_first(lambda x: 1.0 / x, *numbers)
     check_each_first(lambda x: x**0.5 + 1.0, *numbers)
     check_each_first(lambda x: x * 1e200 * x, *numbers)
+
+
+def test_questions_about_a_value():
+    def f(x):
+        scale = 2.0 if np.isscalar(x) else 3.0
+        scale *= 5.0 if hasattr(x, "dtype") else 7.0
+        return x * scale * (11.0 if np.iterable(x) else 13.0)
+
+    for kind in (float, np.float64, np.float32, np.array, lambda x: np.array([x])):
+        check_each_first(f, (kind(0.0),), (kind(0.5),), (kind(-2.0),))
+
+
+# Numbers, in the text of a program in floats.
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.array([[x[0], 1], [2, x[1]]]),
+        lambda x: np.array([[x[0], x[1]], [1, 2]]),
+        lambda x: np.stack([x[0], 1, 2.5, np.float64(3)]),
+        lambda x: np.concatenate([x, [1, 2], [0.5, -0.0]]),
+        lambda x: np.hstack([x, 1]) + np.tile([2, x[0]], 2),
+        lambda x: np.take([x[0], 5], [1, 0]) + np.repeat([x[1], 2], [1, 1]),
+        lambda x: np.stack(arrays=[x[0], 1]),
+    ],
+)
+def test_whole_numbers_among_others(f):
+    check_each_first(f, (X * np.inf,), (X,), (-X,), modes=["plain", "vjp"])
+
+
+@pytest.mark.parametrize("name", ["exp", "log", "sinh", "tan", "arctan", "log1p", "sin", "arctan2", "power", "hypot"])
+def test_functions_that_round_in_another_way_for_other_sizes_and_layouts(name):
+    function = getattr(np, name)
+    f = function if function.nin == 1 else lambda x: function(x, x[::-1])
+    points = [np.linspace(0.3, 1.9, 7) * scale for scale in (1.0, 1.7, 1e-9, 5.0)]
+    check_each_first(lambda x: f(x) + f(x[::-1]), *((x,) for x in points))
+    check_each_first(f, *((x[::-1],) for x in points), copied=lambda args: (args[0][::-1].copy()[::-1],))
+    if function.nin == 1:
+        check_each_first(f, *((np.float64(10.0**k),) for k in np.linspace(-200, 200, 9)))
+    else:
+        constant = points[1][::-1]
+        check_each_first(lambda x: function(x, constant), *((x,) for x in points))
+
+
+# Views of which values say where they are.
+
+
+def test_a_part_between_zeros_is_elsewhere():
+    def f(x):
+        y = x * 1.0
+        np.trim_zeros(y)[0] = 7.0
+        return y[1:3] * 2.0 + np.sum(y)
+
+    rows = ([0, 1, 2, 0, 0], [0, 0, 0, 1, 2], [1, 2, 0, 0, 0], [0, 0, 3, 0, 0], [1, 2, 3, 4, 5])
+    check_each_first(f, *((np.array(row, float),) for row in rows))
+    check_each_first(np.trim_zeros, (X,), (X * 0.0,), (np.array([0.0, 1.0, 0.0]),), modes=["plain"])
+
+
+def test_a_real_part_that_is_one_for_some_values():
+    f = lambda z: np.real_if_close(z) * 2.0 + z.real
+    check_each_first(f, (np.array([1.0 + 0j, 2.0]),), (np.array([1.0 + 1j, 2.0]),), modes=["plain"])
+
+
+# Partials at the edge of a domain.
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64])
+@pytest.mark.parametrize("f", [np.sqrt, lambda x: x**0.3, lambda x: np.arcsin(x) + x**2.5, lambda x: 1 / x])
+def test_partials_beside_an_infinite_one_keep_their_digits(f, dtype):
+    x = np.array([0.7, 0.3, 0.9], dtype)
+    edge = np.array([0.7, 0.3, 0.0], dtype)
+    check_each_first(f, (x,), (edge,), (x * x,), modes=["jvp", "vjp"])
+    at = MODES["jvp"](f)
+    with np.errstate(all="ignore"):
+        assert same(at(x)[1][:2], at(edge)[1][:2])
+
+
+# Arguments that are equal, and not the same.
+
+
+def test_names_that_are_equal_numbers():
+    f = lambda tree: [v * (k / 2 if type(k) is int else 5.0) for k, v in tree.items()]
+    check_each_first(f, ({1: X},), ({True: X},), ({1.0: X},), ({2: X},))
+    staged = dd.stage(f)
+    for tree in ({1: X}, {1: X}, {True: X}, {1: X}):
+        assert same(staged(tree)[0], f(tree)[0])
+
+
+@pytest.mark.parametrize("kind", [str, np.str_, bytes, np.bytes_])
+def test_texts_as_arguments(kind):
+    a, b = (kind("a"), kind("b")) if issubclass(kind, str) else (kind(b"a"), kind(b"b"))
+    f = lambda x, text: x * (2.0 if text == a else 3.0)
+    check_each_first(f, (X, a), (X, b), (-X, a), modes=["plain"])
+    f = lambda x, texts: np.where(texts == a, x, -x)
+    check_each_first(f, (X, np.array([a, b, a])), (X, np.array([b, b, a])), modes=["plain"])
+
+
+def test_comparisons_with_what_is_no_number():
+    half = fractions.Fraction(1, 2)
+    f = lambda x: x * (2.0 if x == half else 3.0) * (5.0 if x == None else 7.0) * (11.0 if x in ("a", b"a") else 13.0)  # noqa: E711
+    check_each_first(f, (0.5,), (0.25,))
+    check_each_first(f, (np.float64(0.25),), (np.float64(0.5),))
+    g = lambda x: x * np.sum(x == None) + np.sum(x != "a")  # noqa: E711
+    check_each_first(g, (X * 0.0,), (X,))

@@ -28,6 +28,7 @@ from .buffers import Buffer, plain
 from .calls import INSTANCES, PATTERN, enter, hook, method
 
 _PLAIN = frozenset({float, int, str, bool, np.float64, np.ndarray, list, tuple, dict, type(None)})
+NOT_GIVEN: Any = object()
 
 
 def is_dual(x: Any) -> bool:
@@ -72,12 +73,11 @@ def number_of(x: Any, convert: Callable[[Any], Any]) -> Any:
 
 
 @_standing_in(float)
-def float_(*args: Any, **kwargs: Any) -> Any:
-    if len(args) == 1 and not kwargs:
-        x = args[0]
-        kind = type(x)
-        if kind in _PLAIN:
-            return float(x)
+def float_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
+    kind = type(x)
+    if kind in _PLAIN and not args and not kwargs:
+        return float(x)
+    if x is not NOT_GIVEN and not args and not kwargs:
         if is_dual(x):
             return presented(number_of(x, float))
         if kind in kinds.OTHERS:
@@ -87,7 +87,11 @@ def float_(*args: Any, **kwargs: Any) -> Any:
             if type(y) is not float and is_dual(y):
                 return presented(number_of(y, float))
             return y if type(y) is float else _own_error(x, y)
-    return float(*args, **kwargs)
+    return float(*_given(x, args), **kwargs)
+
+
+def _given(x: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return args if x is NOT_GIVEN else (x, *args)
 
 
 def _own_error(x: Any, y: Any) -> float:
@@ -109,11 +113,11 @@ def complex_(*args: Any, **kwargs: Any) -> Any:
 
 
 @_standing_in(int)
-def int_(*args: Any, **kwargs: Any) -> Any:
+def int_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
     """The plain integer: piecewise constant, with derivative 0."""
-    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        return int(plain_value(args[0]))
-    return int(*args, **kwargs)
+    if args or kwargs or x is NOT_GIVEN:
+        return int(*_given(x, args), **kwargs)
+    return int(plain_value(x) if type(x) not in _PLAIN and is_dual(x) else x)
 
 
 @_standing_in(round)
@@ -140,9 +144,8 @@ def with_primal(x: Any, value: Any) -> Any:
 
 
 @_standing_in(isinstance)
-def isinstance_(*args: Any, **kwargs: Any) -> bool:
-    if len(args) == 2 and not kwargs:
-        x, classes = args
+def isinstance_(x: Any = NOT_GIVEN, classes: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> bool:
+    if classes is not NOT_GIVEN and not args and not kwargs:
         if type(x) in _PLAIN:
             return isinstance(x, classes)
         if is_dual(x):
@@ -151,7 +154,8 @@ def isinstance_(*args: Any, **kwargs: Any) -> bool:
             )
         if type(x) in kinds.OTHERS:
             return isinstance(kinds.shown(x), classes)
-    return isinstance(*args, **kwargs)
+        return isinstance(x, classes)
+    return isinstance(*(one for one in (x, classes) if one is not NOT_GIVEN), *args, **kwargs)
 
 
 def _asks_for_ours(classes: Any) -> bool:
@@ -190,23 +194,24 @@ PATTERN[0] = pattern
 
 
 @_standing_in(type)
-def type_(*args: Any, **kwargs: Any) -> Any:
-    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN:
-        x = plain_value(args[0]) if is_dual(args[0]) else args[0]
-        return kinds.type_of(x)
-    return type(*args, **kwargs)
+def type_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
+    if args or kwargs or x is NOT_GIVEN:
+        return type(*_given(x, args), **kwargs)
+    if type(x) in _PLAIN:
+        return type(x)
+    return kinds.type_of(plain_value(x) if is_dual(x) else x)
 
 
 @_standing_in(hasattr)
 def hasattr_(*args: Any, **kwargs: Any) -> bool:
-    if len(args) == 2 and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        args = (plain_value(args[0]), args[1])
+    if len(args) == 2 and type(args[0]) not in _PLAIN:
+        args = (kinds.shown(plain_value(args[0]) if is_dual(args[0]) else args[0]), args[1])
     return hasattr(*args, **kwargs)
 
 
 @_standing_in(np.isscalar)
 def isscalar(element: Any) -> Any:
-    return np.isscalar(plain_value(element) if is_dual(element) else element)
+    return np.isscalar(kinds.shown(plain_value(element) if is_dual(element) else element))
 
 
 # Functions of functions.

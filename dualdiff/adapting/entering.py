@@ -24,6 +24,7 @@ def adapted(f: Any) -> Any:
         if plan is not None and plan.of is namespace:
             for name, meant in plan.assumed:
                 if namespace.get(name) is not meant:  # it means another module now
+                    calls.forget()
                     return of_new_function(f)
             if plan.code is None:
                 return f
@@ -169,7 +170,7 @@ def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
         calls.arrive()
         enter(original, replacement)
         calls.PLANS.clear()
-        calls.CONSTRUCTORS.clear()
+        calls.forget()
         return replacement
 
     return declare

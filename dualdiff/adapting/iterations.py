@@ -52,17 +52,20 @@ def iteration_of(node: Any) -> Iteration | None:
     """Of the first parameter that a function calls in a loop which its values end, or choose the way of."""
     if not isinstance(node, ast.FunctionDef):
         return None
+    parts = list(_own(node))
+    loops = [part for part in parts if isinstance(part, (ast.For, ast.While))]
+    if not loops:
+        return None
+    called = {inner.func.id for loop in loops for inner in _own(loop) if _is_call(inner)}  # type: ignore[attr-defined]
     names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
     aliases: dict[str, set[str]] = {name: {name} for name in names}
-    for part in _own(node):  # ``g = f``
+    for part in parts:  # ``g = f``
         if isinstance(part, ast.Assign) and isinstance(part.value, ast.Name) and part.value.id in names:
             aliases[part.value.id] |= {target.id for target in part.targets if isinstance(target, ast.Name)}
     for name in names:
-        called = aliases[name]
-        loops = [part for part in _own(node) if isinstance(part, (ast.For, ast.While)) and _calls(called, _own(part))]
-        if loops:
-            decided = _Decided(node, called)
-            ends = {decided.end_of(loop) for loop in loops} - {None}
+        if aliases[name] & called:
+            decided = _Decided(node, aliases[name])
+            ends = {decided.end_of(loop) for loop in loops if _calls(aliases[name], _own(loop))} - {None}
             if ends:
                 return Iteration(name, next(end for end in ("perhaps", "always", "never") if end in ends))
     return None
@@ -79,9 +82,12 @@ def _own(node: Any) -> Iterator[ast.AST]:
 
 
 def _calls(functions: set[str], parts: Iterable[ast.AST]) -> bool:
-    return any(
-        isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in functions for part in parts
-    )
+    return any(_is_call(part) and part.func.id in functions for part in parts)  # type: ignore[attr-defined]
+
+
+def _is_call(part: ast.AST) -> bool:
+    """Of a function that has a name."""
+    return isinstance(part, ast.Call) and isinstance(part.func, ast.Name)
 
 
 class _Decided:

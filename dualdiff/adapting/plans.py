@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from collections import deque
 from types import CodeType, FunctionType
 from typing import Any
+
+# Statements that were compiled last (views.py): for the other functions in them.
+STATEMENTS: deque[Any] = deque(maxlen=32)
 
 
 def key_of(code: CodeType) -> tuple[str, int]:
@@ -14,7 +18,7 @@ def key_of(code: CodeType) -> tuple[str, int]:
 class Plan:
     """What is to be done with a function of some code: compiled anew (``code``), or left as written (None)."""
 
-    __slots__ = ("around", "assumed", "code", "defaults", "kwdefaults", "of", "plain", "reason", "view")
+    __slots__ = ("around", "assumed", "code", "defaults", "kwdefaults", "last", "of", "plain", "reason", "view")
 
     def __init__(
         self, of: dict[str, Any], code: CodeType | None, assumed: Any = (), reason: str = "", around: Any = ()
@@ -28,6 +32,7 @@ class Plan:
         self.view: Any = None  # kept for a function without cells, and its defaults
         self.defaults: Any = None
         self.kwdefaults: Any = None
+        self.last = 0  # the id of the function that was asked for last
 
     def view_of(self, f: FunctionType) -> Any:
         view = self.view

@@ -13,9 +13,9 @@ import warnings
 from _thread import RLock  # threading has it from there, and takes its time to be imported
 from collections.abc import Callable, Iterator
 from types import CodeType
-from typing import Any
+from typing import Any, NamedTuple
 
-from .plans import Plan, inner_of
+from .plans import STATEMENTS, Plan, inner_of
 from .rewriting import MARKS, Rewriter
 from .sources import candidates, first_line
 
@@ -28,17 +28,19 @@ def plan_for(
     namespace: dict[str, Any],
     hooks: tuple[Any, ...],
     needs_none: Callable[[Any, bool], bool],
+    known: Callable[[int], Any],
     iteration: Any,
 ) -> Plan:
     """How a function of this code and these globals is viewed.
 
+    ``known`` gives what stands in for an object, by its id.
     ``iteration`` is a pair: what finds, in a source, the argument that a function iterates on, and what makes a view
     of such a function of its view and that name.
     """
     try:
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the user's source, given when it was compiled first
-            return _planned(code, namespace, hooks, needs_none, iteration)
+            return _planned(code, namespace, hooks, needs_none, known, iteration)
     except Exception as error:  # whatever the source is: it then runs as written
         return Plan(namespace, None, reason=f"its source cannot be compiled anew: {type(error).__name__}: {error}")
 
@@ -48,6 +50,7 @@ def _planned(
     namespace: dict[str, Any],
     hooks: tuple[Any, ...],
     needs_none: Callable[[Any, bool], bool],
+    known: Callable[[int], Any],
     iteration: Any,
 ) -> Plan:
     lines = linecache.getlines(code.co_filename, namespace)
@@ -55,33 +58,78 @@ def _planned(
         return Plan(namespace, None, reason="no source: defined by exec or eval, or in an interactive session")
     flags = code.co_flags & _FUTURE
     asserting = _rewritten_by_pytest(namespace)
+    for whole in STATEMENTS:
+        if (
+            whole.is_of(lines, code, namespace)
+            and (plan := whole.plan_of(code, namespace, hooks, asserting)) is not None
+        ):
+            return plan
     for module in candidates(lines, code.co_firstlineno):
         statement = module.body[-1]
         as_it_is = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
-        rewriter = Rewriter(namespace, statement, needs_none)
-        place = _place_of(code, as_it_is)
-        if place is None and asserting:
-            place = _place_of_asserting(code, as_it_is)
-        if place is None:
+        if _place_of(code, as_it_is, asserting) is None:
             continue
-        around = _iterations(statement, *iteration)
+        nodes = list(ast.walk(statement))
+        around = _iterations(nodes, *iteration)
+        rewriter = Rewriter(namespace, statement, nodes, needs_none, known)
+        span = first_line(statement), statement.end_lineno or statement.lineno
         module.body[-1] = rewriter.visit(statement)
-        rewritten = _at(compile(module, code.co_filename, "exec", flags, dont_inherit=True), place)
-        assumed = tuple(rewriter.assumed.items())
-        if rewritten.co_freevars != code.co_freevars or rewritten.co_name != code.co_name:
-            continue
-        if not _marked(rewritten):
-            return Plan(namespace, None, assumed)
-        return Plan(namespace, _with_hooks(rewritten, hooks), assumed, around=around)
+        rewritten = compile(module, code.co_filename, "exec", flags, dont_inherit=True)
+        whole = _Statement(
+            lines, span, flags, as_it_is, rewritten, rewriter.assumed, rewriter.builtins, rewriter.constants, around
+        )
+        if (plan := whole.plan_of(code, namespace, hooks, asserting)) is not None:
+            STATEMENTS.appendleft(whole)
+            return plan
     return Plan(
         namespace, None, reason="its source differs from what is running: edited since, or rewritten when imported"
     )
 
 
-def _iterations(statement: ast.stmt, iteration_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
+class _Statement(NamedTuple):
+    """A top-level statement compiled as it is and rewritten: for the other functions in it, of a class or a table."""
+
+    lines: list[str]  # of the file, as linecache holds them
+    span: tuple[int, int]
+    flags: int
+    as_it_is: CodeType
+    rewritten: CodeType
+    assumed: dict[str, Any]
+    builtins: set[str]
+    constants: dict[str, Any]
+    around: dict[tuple[str, int], Any]
+
+    def is_of(self, lines: list[str], code: CodeType, namespace: dict[str, Any]) -> bool:
+        """Whether a function may stand in it, and what its global names were taken for is what they mean there."""
+        return (
+            self.lines is lines
+            and self.span[0] <= code.co_firstlineno <= self.span[1]
+            and self.flags == code.co_flags & _FUTURE
+            and self.as_it_is.co_filename == code.co_filename
+            and all(namespace.get(name) is meant for name, meant in self.assumed.items())
+            and namespace.keys().isdisjoint(self.builtins)
+        )
+
+    def plan_of(
+        self, code: CodeType, namespace: dict[str, Any], hooks: tuple[Any, ...], asserting: bool
+    ) -> Plan | None:
+        place = _place_of(code, self.as_it_is, asserting)
+        if place is None:
+            return None
+        rewritten = _at(self.rewritten, place)
+        if rewritten.co_freevars != code.co_freevars or rewritten.co_name != code.co_name:
+            return None
+        assumed = tuple(self.assumed.items())
+        if not _marked(rewritten):
+            return Plan(namespace, None, assumed)
+        meant = dict(zip(MARKS, hooks, strict=True)) | self.constants
+        return Plan(namespace, _with_constants(rewritten, meant), assumed, around=self.around)
+
+
+def _iterations(nodes: list[ast.AST], iteration_of: Any, watching: Any) -> dict[tuple[str, int], Any]:
     """Of the functions in a statement that iterate on an argument, by name and line: what stands around their views."""
     found: dict[tuple[str, int], Any] = {}
-    for node in ast.walk(statement):
+    for node in nodes:
         if isinstance(node, ast.FunctionDef):
             iteration = iteration_of(node)
             key = (node.name, first_line(node))
@@ -99,13 +147,18 @@ def _rewritten_by_pytest(namespace: dict[str, Any]) -> bool:
 # Code in code.
 
 
-def _place_of(code: CodeType, whole: CodeType) -> tuple[int, ...] | None:
+def _place_of(code: CodeType, whole: CodeType, asserting: bool) -> tuple[int, ...] | None:
     """The way from a module's code to a function's: a position among the codes that each holds."""
+    place = _place_of_equal(code, whole)
+    return _place_of_asserting(code, whole) if place is None and asserting else place
+
+
+def _place_of_equal(code: CodeType, whole: CodeType) -> tuple[int, ...] | None:
     for i, inner in enumerate(inner_of(whole)):
         # Equal codes may still differ in their columns before Python 3.12: two lambdas on one line.
         if inner == code and inner.co_linetable == code.co_linetable:
             return (i,)
-        if (rest := _place_of(code, inner)) is not None:
+        if (rest := _place_of_equal(code, inner)) is not None:
             return (i, *rest)
     return None
 
@@ -144,12 +197,12 @@ def _marked(code: CodeType) -> bool:
     return any(mark in code.co_consts for mark in MARKS) or any(map(_marked, inner_of(code)))
 
 
-def _with_hooks(code: CodeType, hooks: tuple[Any, ...]) -> CodeType:
-    hook_of = dict(zip(MARKS, hooks, strict=True))
+def _with_constants(code: CodeType, meant: dict[str, Any]) -> CodeType:
+    """The code with what its marks stand for as constants."""
     constants = []
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
-            constants.append(_with_hooks(constant, hooks))
+            constants.append(_with_constants(constant, meant))
         else:
-            constants.append(hook_of.get(constant, constant) if type(constant) is str else constant)
+            constants.append(meant.get(constant, constant) if type(constant) is str else constant)
     return code.replace(co_consts=tuple(constants))

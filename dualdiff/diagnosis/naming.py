@@ -19,6 +19,7 @@ import numpy as np
 from .. import adapting, errors
 from ..adapting import attributes, buffer_methods, buffer_protocols, buffers, calls, mathematics, statistics
 from ..adapting import builtins as stand_ins_of_builtins
+from ..rules import operators
 from ..table import Rule
 from ..transforms import stopping
 from ..values import entries, protocols
@@ -46,6 +47,7 @@ QUIET = frozenset({
 })  # fmt: skip
 _QUIET_METHODS = frozenset({
     "__len__", "__repr__", "__str__", "__format__", "__iter__", "__array_namespace__", "__dual__", "__get__", "hook",
+    "hook_of_method",
     "__init__", "__deepcopy__", "__copy__", "__pandas_priority__", "__hash__", "__bool__", "__reduce_ex__",
 })  # fmt: skip
 
@@ -134,7 +136,8 @@ def _applied(code: CodeType, local: dict[str, Any]) -> tuple[Any, bool]:
         return local.get("apply"), code.co_name == "reflected"
     value = local["value"]
     if type(value) is FunctionType:
-        return inspect.getclosurevars(value).nonlocals["apply"], True
+        apply = inspect.getclosurevars(value).nonlocals["exchanged"]
+        return operator.pow if apply is operators.power else apply, True
     return value, False
 
 

@@ -24,6 +24,7 @@ from ..values.levels import value_of
 from ..values.objects import fused, stripped
 from ..values.rebinding import is_entry_of_objects
 
+_ARRAYS = frozenset({Dual, np.ndarray})
 _ARITHMETIC = {
     "add": (operator.add, np.add),
     "sub": (operator.sub, np.subtract),
@@ -108,12 +109,12 @@ def _from_rule(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]
         return _has_own_operators(other) or foreign.is_no_operand(other)
 
     def forward(self: Dual, other: Any) -> Any:
-        if left_to(other):
+        if type(other) not in _ARRAYS and left_to(other):
             return operated("@", self, other, reflected=False)
         return RULES[ufunc].plain_call(self, other)
 
     def reflected(self: Dual, other: Any) -> Any:
-        if left_to(other):
+        if type(other) not in _ARRAYS and left_to(other):
             return operated("@", self, other, reflected=True)
         return RULES[ufunc].plain_call(other, self)
 

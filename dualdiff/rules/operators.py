@@ -20,6 +20,7 @@ from ..values.dual import Dual
 from ..values.entries import refuse_complex
 from ..values.kinds import ARRAYS, OTHERS
 from ..values.objects import fused
+from ..values.storage import BORROWED
 from .call import number
 from .edges import at_edge
 from .sparse_operands import operated
@@ -77,7 +78,7 @@ def binary_operators(apply: Operator, rule: Elementwise) -> tuple[Operator, Oper
             return operated(symbol, self, other, reflected=True)
         return rule.operate(exchanged, known, self)
 
-    exchanged = _power if apply is operator.pow else apply
+    exchanged = power if apply is operator.pow else apply
 
     def flipped(x: Any, c: Any) -> Any:
         return exchanged(c, x)
@@ -94,7 +95,7 @@ def binary_operators(apply: Operator, rule: Elementwise) -> tuple[Operator, Oper
     )
 
 
-def _power(a: Any, b: Any) -> Any:
+def power(a: Any, b: Any) -> Any:
     return a**b  # as an instruction, by which staging knows it from np.power where ``a`` is a scalar of NumPy's
 
 
@@ -194,10 +195,11 @@ def _alike(y: Any, a: Any) -> bool:
 
 def _shifted(y: Any, x: Dual, p: Perturbation) -> Dual:
     """``x + 1`` or ``x - 1``: the tangent of x, which no buffer may hold while it is shared (see storage.anchor)."""
-    if x.storage is not None and not p.immutable:
+    if (x.storage is not None or x.shares is BORROWED) and not p.immutable:
         return Dual(y, p.scale(ONE, x.tangent), p)
     result = Dual(y, p.current(x.tangent) if p.renews else x.tangent, p)
-    result.shares = x.shares = True
+    result.shares = True
+    x.shares = x.shares or True
     return result
 
 

@@ -86,6 +86,8 @@ class _Writer:
             self.items(tree, name)
         elif kind is dict:
             self.unless(f"tuple({name}) != {self.constant(tuple(tree))}")
+            if any(type(key) is not str for key in tree):
+                self.unless(f"tuple(map(type, {name})) != {self.constant(tuple(map(type, tree)))}")
             for key in sorted_keys(tree):
                 item = f"x{self.counter}"
                 self.counter += 1

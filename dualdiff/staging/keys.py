@@ -10,6 +10,7 @@ import numpy as np
 from ..pytrees.kinds import sorted_keys
 
 _ndarray = np.ndarray
+_TEXTS = frozenset({str})
 SIMPLE = frozenset({int, bool, str, bytes, type(None)})
 
 
@@ -48,13 +49,16 @@ def walk(tree: Any, key: list[Any], leaves: list[Any]) -> bool:
             if not walk(item, key, leaves):
                 return False
     elif kind is dict:
-        key.append(tuple(tree))
+        names = tuple(tree)
+        key.append(names)
+        if not _TEXTS.issuperset(map(type, names)):  # 1, 1.0 and True are equal
+            key.append(tuple(map(type, names)))
         for name in sorted_keys(tree):
             if not walk(tree[name], key, leaves):
                 return False
     elif kind in SIMPLE:
         key += (kind, tree)
-    elif isinstance(tree, np.generic):
+    elif isinstance(tree, np.generic) and tree.dtype.kind not in "SUVO":
         key.append(kind)
         leaves.append(tree)
     elif kind is FunctionType:

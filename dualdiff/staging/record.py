@@ -276,7 +276,9 @@ def _same(a: Any, b: Any) -> bool:
 
 def _laid_out_as(array: Any) -> Any:
     """A copy with the entries in the order of the original."""
-    return np.array(array, order="K", copy=True, subok=False)
+    from ..values.storage import copied
+
+    return copied(array)
 
 
 # The trace that is running.

@@ -96,6 +96,10 @@ def _fix_views(how: str, what: Any, args: Any, kwargs: Any, out: Any) -> None:
             break
     else:
         return
+    if what is np.trim_zeros:
+        for places in np.nonzero(args[0]):
+            if len(places):
+                guarded(low := places.min(), int(low.example), "int")
     for given in inputs_of((tuple(args[1:]), dict(kwargs))):
         if given.example is made.example or np.asarray(given.example).dtype.kind not in "iu":
             continue

@@ -17,7 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from .agreement import OF_MATH, agrees, begins_at_zero, in_turn, powers_agree, summed, sums_agree
+from .agreement import (
+    OF_MATH,
+    agrees,
+    begins_at_zero,
+    in_turn,
+    is_same_in_all_layouts,
+    powers_agree,
+    summed,
+    sums_agree,
+)
 from .operations import MOST, NotScalar, Places
 from .record import Constant, Instruction, Ref
 from .simplifying import Program
@@ -37,6 +46,8 @@ _TRUTHS = frozenset({"<", "<=", ">", ">=", "==", "!=", "math.isfinite"})
 _MOVES = frozenset({np.reshape, np.transpose, np.concatenate, np.stack, np.ravel, np.moveaxis, np.swapaxes, np.copy,
                     np.broadcast_to, np.expand_dims, np.squeeze, np.array, np.asarray, np.take, np.diagonal, np.roll,
                     np.flip, np.vstack, np.hstack, np.atleast_1d, np.matrix_transpose, np.repeat, np.tile})  # fmt: skip
+_HOW = frozenset({"axis", "axes", "axis1", "axis2", "offset", "shape", "order", "copy", "ndmin", "dtype", "shift",
+                  "repeats", "source", "destination", "mode"})  # fmt: skip
 _MOVING_METHODS = frozenset({"reshape", "transpose", "copy", "ravel", "swapaxes", "squeeze", "flatten", "item",
                              "take", "diagonal", "repeat"})  # fmt: skip
 
@@ -218,7 +229,11 @@ class Lowering:
                     if any(d is not None and np.dtype(d) != _FLOAT64 for d in dtypes):
                         raise NotScalar("another dtype")
                     args, kwargs = args[:1], {k: v for k, v in kwargs.items() if k != "dtype"}
-                return what(*[self.places_in(arg) for arg in args], **{k: self.raw(v) for k, v in kwargs.items()})
+                if not args or not _HOW.issuperset(kwargs):
+                    raise NotScalar("values by name")
+                values = args if what is np.atleast_1d else args[:1]
+                places = [self.places_in(arg) for arg in values] + [self.raw(arg) for arg in args[len(values) :]]
+                return what(*places, **{k: self.raw(v) for k, v in kwargs.items()})
             if getattr(what, "__module__", None) == "math" and not kwargs:
                 return self.places.make(f"math.{what.__name__}", *[int(self.value(arg)) for arg in args])
             if isinstance(what, np.ufunc) and not kwargs:
@@ -226,15 +241,17 @@ class Lowering:
         raise NotScalar(f"{how} {what}")
 
     def places_in(self, item: Any) -> Any:
-        """The first argument of a moving function: a list of values may hold literals."""
-        if type(item) in (list, tuple) and _has_ref(item):
+        """The first argument of a moving function: a value, or a list of values, all numbers in it literals."""
+        if type(item) in (list, tuple):
             return [self.places_in(part) for part in item]
-        if type(item) is float or isinstance(item, np.float64):
-            return self.places.literal(item)
-        return self.raw(item)
+        return self.value(item)
 
     def elementwise(self, step: Instruction, what: Any, args: Any) -> Any:
         values = [self.value(arg) for arg in args]
+        if what in OF_MATH and not is_same_in_all_layouts(what):
+            arrays = [self.values[number] for number in step.written] + values
+            if any(isinstance(array, _ndarray) and any(stride < 0 for stride in array.strides) for array in arrays):
+                raise NotScalar("a function that rounds in another way where an array is reversed")
         make = self.operation(what, args)
         if not any(isinstance(value, _ndarray) for value in values):
             return make(*values)

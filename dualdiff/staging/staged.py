@@ -233,18 +233,20 @@ class Staged(Transformed):
     def save(self, path: Any, *args: Any, **kwargs: Any) -> Path:
         """Write the program for these arguments as a module that needs NumPy alone; its path.
 
-        Constants of more than 24 entries go to an ``.npz`` file of the same name beside it.  The module checks shapes
-        and dtypes; where a guard fails, or a nan comes up, it raises.
+        Constants of more than 24 entries go to an ``.npz`` file of the same name beside it.  The module is for
+        arguments of the same structure, shapes, dtypes and strides, and for the same ints, strings and None: for
+        others, where a guard fails, or where a nan comes up, it raises.
         """
         program = self.program(*args, **kwargs)
         if program.by_rows:  # which would raise for an infinity or a zero, where there is no function to ask
             kept = Options(self.options.names - {"rows"})
             program = Staged(self.f, self.variants, self.check, kept).program(*args, **kwargs)
         try:
-            signature = list(inspect.signature(self.f).parameters)
+            parameters = inspect.signature(self.f).parameters.values()
+            signature = [known.name for known in parameters if known.kind is not known.VAR_POSITIONAL]
         except (TypeError, ValueError):
             signature = [f"x{i}" for i in range(len(args))]
-        return saved(program, path, signature, flatten((args, kwargs))[1])
+        return saved(program, path, signature, args, kwargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
         made, (transform, args, options) = super().__reduce__()[:2]

@@ -20,7 +20,7 @@ from .emission import NotANumber
 from .flat import Flags, Flat, base
 from .record import Instruction, Ref, StagingRefused
 from .recording import attribute, call_method, converted, recorded
-from .traced import Traced, TracedArray, TracedNumber, arguments, examples, leaves_alone
+from .traced import Traced, TracedArray, TracedNumber, TracedScalar, arguments, examples, leaves_alone
 
 _OF_CLASSES = frozenset({"__module__", "__doc__", "__slots__", "__static_attributes__", "__firstlineno__"})
 
@@ -169,6 +169,12 @@ class _Number(TracedNumber):
 
     def is_integer(self) -> Any:
         return call_method(self, "is_integer")
+
+
+@_of(TracedScalar)
+class _Scalar(TracedScalar):
+    __slots__ = ()
+    __iter__ = None  # though it has entries, as ``x[()]``
 
 
 @_of(TracedArray)

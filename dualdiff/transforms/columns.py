@@ -12,8 +12,8 @@ from ..tangents import dtype_of
 from ..tangents.blocks import settle_allocator
 from ..tangents.dense import Dense
 from ..tangents.einsum import BIG
-from ..tangents.structural_zeros import has_nan, repeated
-from ..values.dual import is_array, primal, size_of
+from ..tangents.structural_zeros import repeated
+from ..values.dual import has_nan, is_array, primal, size_of
 from ..values.kinds import ARRAYS, OTHERS
 from .argnums import selected
 from .evaluation import Arguments, Results, tangent_block

@@ -14,7 +14,7 @@ from ..tangents.operations import Node
 from ..tangents.tape import Tape
 from ..values.dual import Dual
 from ..values.kinds import ARRAYS
-from ..values.storage import anchor
+from ..values.storage import BORROWED
 from .arguments import (
     check_leaves,
     in_list,
@@ -100,7 +100,7 @@ def recorded(
                 given.append(LEAF)
                 if type(arg) is np.ndarray and arg.nbytes <= FEW_BYTES:
                     dual = call[i] = Dual(arg, node, tape)
-                    anchor(dual, borrowed=True)
+                    dual.shares = BORROWED
                 else:
                     call[i] = seeded(arg, node, tape)
                 continue

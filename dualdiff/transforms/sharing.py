@@ -19,6 +19,7 @@ from ..pytrees.kinds import kind_of
 from ..pytrees.trees import flatten
 from ..values.dual import Dual
 from ..values.foreign import parts
+from ..values.storage import anchor
 
 _ARRAYS = {np.ndarray}
 _MOST = 1000  # objects looked at in an argument that is not differentiated
@@ -76,8 +77,8 @@ def watch(
             for at in (i, j):
                 if at >= len(own):
                     frozen.append(arrays[at - len(own)])
-                elif type(own[at][1]) is Dual and own[at][1].storage is not None:
-                    own[at][1].storage.shared = True
+                elif type(dual := own[at][1]) is Dual:
+                    (dual.storage or anchor(dual)).shared = True
     return Watch(frozen, [seen for _, seen in trees] if seen_twice else []) if frozen or seen_twice else None
 
 

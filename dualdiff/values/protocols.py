@@ -18,6 +18,7 @@ from .levels import duals_in
 from .objects import PythonLoop, stripped
 from .rebinding import may_rebind
 
+_ndarray = np.ndarray
 _OBJECT = np.dtype(object)
 
 
@@ -153,9 +154,11 @@ def _array_function(
     if len(types) > 1 and _left_to_others(types, args, kwargs):
         return NotImplemented
     rule = RULES.get(function) or rule_of(function, (args, kwargs))
+    lone_array = len(args) == 1 and args[0] is self and type(self.value) is _ndarray
+    if lone_array and not kwargs and rule.form != "creation":  # as most
+        return rule.plain_call(self)
     if function is np.prod and sys._getframe(1).f_code.co_name == "polyvalfromroots":
         refuse_misaligned(sys._getframe(1))
-    lone_array = len(args) == 1 and args[0] is self and type(self.value) is np.ndarray
     if not lone_array and rule.form != "writing" and _has_python_float(args) and function not in _OF_NUMBERS:
         # A function of arrays makes it an array, and what it calculates a scalar.
         make = np.asarray if rule.form == "view" else np.float64
