@@ -153,7 +153,8 @@ class Staged(Transformed):
                 return result
             if not self.check:
                 self._programs.setdefault(key, []).insert(0, program)
-                return self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])[1]
+                done, result = self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])
+                return result if done else self._unstaged(*args, **kwargs)
             trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
             again = [copied_argument(leaf) for leaf in trial] if self.compile else []  # f may write its arguments
             result = self._unstaged(*args, **kwargs)  # first, since it takes more memory
