@@ -120,12 +120,20 @@ def functions_of_modules() -> list[Any]:
 
 
 def cold_view(rounds: int) -> Figure:
-    hooks = (calls.hook, calls.ATTRIBUTE[0], calls.PATTERN[0], calls.hook_with_lists, calls.hook_of_method)
+    hooks = (
+        calls.hook,
+        calls.ATTRIBUTE[0],
+        calls.PATTERN[0],
+        calls.hook_with_lists,
+        calls.hook_of_method,
+        calls.SEARCH[1],
+    )
+    iteration = (*calls.ITERATION, calls.SEARCH[0])
     seconds = []
     functions = functions_of_modules()[:: 1 if rounds > 5 else 10]
     for f in functions:
         start = time.thread_time()
-        plan = views.plan_for(f.__code__, f.__globals__, hooks, calls.needs_none, calls.KNOWN.get, calls.ITERATION)
+        plan = views.plan_for(f.__code__, f.__globals__, hooks, calls.needs_none, calls.KNOWN.get, iteration)
         seconds.append(time.thread_time() - start)
         if plan.reason:
             raise AssertionError(f"{f.__module__}.{f.__qualname__}: {plan.reason}")

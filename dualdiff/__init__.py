@@ -13,7 +13,7 @@
     checking, comparing check_grads, compare_modes; why is it zero, nan or slow: diagnose; show_versions
     the array type      Dual
     errors, warnings    DualdiffError: UnsupportedFunction, DerivativeLost, NoDerivative, NoForwardRule, EscapedDual,
-                        StagingRefused; DualdiffWarning: IndependentResult, NotStaged
+                        StagingRefused; DualdiffWarning: IndependentResult (OnlyCompared), NotStaged
 
 A map of the package, from the ground up; a file imports only from its own folder and from what stands below it:
 
@@ -55,6 +55,7 @@ from .errors import (
     NoDerivative,
     NoForwardRule,
     NotStaged,
+    OnlyCompared,
     StagingRefused,
     UnsupportedFunction,
 )
@@ -128,6 +129,7 @@ __all__ = [
     "NoDerivative",
     "NoForwardRule",
     "NotStaged",
+    "OnlyCompared",
     "StagingRefused",
     "UnsupportedFunction",
     "Variable",

@@ -15,7 +15,8 @@
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays
     iterators.py    np.nditer
-    iterations.py   roots and fixed points that somebody's Python code finds
+    iterations.py   roots, fixed points and minima that somebody's Python code finds
+    searches.py     searches that only compare, of which no equation is known: a warning
     mathematics.py  of math and cmath; statistics.py
     threads.py      of threading and concurrent.futures
     packages.py     of SciPy; solvers.py: of scipy.optimize

@@ -92,6 +92,9 @@ SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code,
 # imported when the first function is viewed.
 ITERATION: list[Callable[..., Any]] = [lambda node: _iterations()[0](node), lambda *args: _iterations()[1](*args)]
 
+# How loops are known that may be searches by comparisons, and what watches one, from searches.py.
+SEARCH: list[Callable[..., Any]] = [lambda node: _searches()[0](node), lambda *names: _searches()[1](*names)]
+
 # What is kept of classes, by their ids, from classes.py.
 CONSTRUCTORS: dict[int, Any] = {}
 PLANS = ByCode()
@@ -251,10 +254,10 @@ def _planned(f: FunctionType) -> Plan:
     elif is_left(code, namespace):
         plan = Plan(namespace, None)
     else:
-        hooks = (hook, ATTRIBUTE[0], lambda cls: PATTERN[0](cls), hook_with_lists, hook_of_method)
+        hooks = (hook, ATTRIBUTE[0], lambda cls: PATTERN[0](cls), hook_with_lists, hook_of_method, SEARCH[1])
         from .views import plan_for
 
-        plan = plan_for(code, namespace, hooks, needs_none, KNOWN.get, ITERATION)
+        plan = plan_for(code, namespace, hooks, needs_none, KNOWN.get, (*ITERATION, SEARCH[0]))
         if plan.code is not None:
             PLANS.leave(plan.code, plan)
     PLANS.put(code, plan)
@@ -264,6 +267,11 @@ def _planned(f: FunctionType) -> Plan:
 def _iterations() -> list[Callable[..., Any]]:
     importlib.import_module(".iterations", __package__)
     return ITERATION
+
+
+def _searches() -> list[Callable[..., Any]]:
+    importlib.import_module(".searches", __package__)
+    return SEARCH
 
 
 def is_left(code: CodeType, namespace: dict[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Roots and fixed points that somebody's Python code finds: differentiated by their equation, not step by step.
+"""Roots, fixed points and minima that somebody's Python code finds: differentiated by their equation, not by step.
 
 A secant method, a bisection, a fixed-point iteration stops by a test of plain values.  Where its value has converged
 its derivative may not have: a bisection's is 0, a secant method divides differences of the size of rounding errors.
@@ -11,8 +11,8 @@ So whether it *is* an iteration is seen in two places.  In the source: a loop, a
 called in it, an exit by a comparison of what depends on its values (not of the time that a rate is integrated).  In
 the run: the points at which that function was evaluated gather about the number returned, its values have shrunk
 there, and Newton's method moves that number by next to nothing.  A loop of another kind (a sum, a quadrature, a rate
-that is integrated, a search for a minimum) does not look so, and keeps the derivative of its steps.  The value is
-always the one that the iteration returned.
+that is integrated, a descent) does not look so, and keeps the derivative of its steps.  A minimum or maximum is a root
+of the derivative, if comparisons alone have found it.  The value is always the one that the iteration returned.
 
 Source: Griewank & Walther, *Evaluating Derivatives*, section 15; Christianson 1994 (derivatives of iterations).
 """
@@ -34,6 +34,7 @@ from ..values.dual import primal
 from ..values.objects import carries, fused, stripped
 from .builtins import presented, with_primal
 from .calls import ITERATION, hook
+from .searches import Waiting, tell
 
 _FUNCTIONS = (FunctionType, MethodType, functools.partial)
 
@@ -274,6 +275,13 @@ class Evaluations:
             min(abs(value) for _, value in self.points),
             min(abs(value - point) for point, value in self.points),
         ]
+        if (
+            of_none
+            and self._is_extreme(value)
+            and self._has_gathered(x, spread)
+            and self._solves(x, spread, self._of_extremum, of_none, ends)
+        ):
+            return "minimum or maximum", self._of_extremum
         exact = point == x and value == 0.0
         if (exact or smallest[0] <= _FELL * self.largest[0]) and self._solves(x, spread, self._of_root, of_none, ends):
             return "root", self._of_root
@@ -298,8 +306,22 @@ class Evaluations:
             return of_none or ends != "never"
         if not of_none:
             return False
+        return step <= _GATHERED * spread and self._has_gathered(x, spread)
+
+    def _has_gathered(self, x: float, spread: float) -> bool:
+        """Whether most of the points are near to one."""
         far = sorted(abs(point - x) for point, _ in self.points)
-        return len(far) >= _SEVERAL and step <= _GATHERED * spread and far[len(far) // 2] <= spread / 8
+        return len(far) >= _SEVERAL and far[len(far) // 2] <= spread / 8
+
+    def _is_extreme(self, value: float) -> bool:
+        """Whether no other value is less, or none is greater."""
+        values = [other for _, other in self.points]
+        margin = 1e-9 * max(abs(min(values)), abs(max(values)))
+        return min(values) < max(values) and (value <= min(values) + margin or value >= max(values) - margin)
+
+    def _of_extremum(self, x: Any, on_numbers: bool) -> Any:
+        """The derivative of the function in its point."""
+        return _implicit().jvp(lambda x: self._of_root(x, on_numbers), (x,), (np.ones_like(x)[()],))[1]
 
     def _of_root(self, x: Any, on_numbers: bool) -> Any:
         args, kwargs = self.others
@@ -362,27 +384,36 @@ def watching(view: Callable[..., Any], f: FunctionType, iteration: Iteration) ->
             kwargs[name] = evaluations.watched()
         else:
             args = (*args[:position], evaluations.watched(), *args[position + 1 :])  # type: ignore[operator]
-        return _solution(code.co_name, evaluations, iteration.ends, view(*args, **kwargs))
+        with Waiting(code) as searched:
+            y = view(*args, **kwargs)
+        found, y = _solution(code.co_name, evaluations, iteration.ends, y, bool(searched))
+        if not found:
+            for text in searched:
+                tell(text)
+        return y
 
     return iterate
 
 
-def _solution(name: str, evaluations: Evaluations, ends: str, y: Any) -> Any:
-    """What an iteration returned, a root or fixed point in it with the derivatives of its equation."""
+def _solution(name: str, evaluations: Evaluations, ends: str, y: Any, searched: bool) -> tuple[bool, Any]:
+    """What an iteration returned, a solution in it with the derivatives of its equation, and whether it is one.
+
+    ``searched``: it was seen to close in by comparisons alone, whose derivatives are none.
+    """
     if not evaluations.carried:
-        return y
+        return False, y
     several = type(y) is tuple and len(y) > 0
     x = y[0] if several else y
     value = real_number(x)
-    if value is None or (found := evaluations.equation_of(value, not carries(x), ends)) is None:
-        return y
+    if value is None or (found := evaluations.equation_of(value, searched or not carries(x), ends)) is None:
+        return False, y
     kind, equation = found
     implicit = _implicit()
     point = implicit.polished(f"{name} (a {kind})", lambda x: equation(x, True), value)
     solution = implicit.with_derivatives(lambda x: equation(x, False), point)
     plain = primal(fused(x)) if carries(x) else x
     x = presented(with_primal(solution, plain))
-    return (x, *y[1:]) if several else x
+    return True, (x, *y[1:]) if several else x
 
 
 ITERATION[:] = [iteration_of, watching]

@@ -21,7 +21,8 @@ ATTRIBUTE = "\0dualdiff.adapting: the hook of attributes"
 MATCH = "\0dualdiff.adapting: the hook of classes in patterns"
 LISTS = "\0dualdiff.adapting: the hook of calls with lists among the arguments"
 METHOD = "\0dualdiff.adapting: the hook of methods that are called"
-MARKS = (CALL, ATTRIBUTE, MATCH, LISTS, METHOD)
+SEARCH = "\0dualdiff.adapting: what watches a search by comparisons"
+MARKS = (CALL, ATTRIBUTE, MATCH, LISTS, METHOD, SEARCH)
 _CONSTANT = "\0dualdiff.adapting: constant "
 
 # What arrays and modules have; a property of the user's with such a name runs as written.
@@ -59,6 +60,7 @@ class Rewriter(ast.NodeTransformer):
         self.classes: list[str] = []
         self.functions = 0  # how many are around
         self.patterns = 0
+        self.searches: dict[ast.AST, Any] = {}  # loops, and the names that are watched in each: see searches.py
 
     # What is left as it is.
 
@@ -129,6 +131,25 @@ class Rewriter(ast.NodeTransformer):
                 case.guard = self.visit(case.guard)
             case.body = self._statements(case.body)
         return [*named, node]
+
+    def visit_While(self, node: Any) -> Any:
+        """A loop; one that may be a search shows the ends of its bracket at the beginning of each round."""
+        names = self.searches.get(node)
+        self.generic_visit(node)
+        if names is None:
+            return node
+        name = f"@search{self.patterns}"
+        self.patterns += 1
+        given, shown = names
+        made = ast.Call(ast.Constant(SEARCH), [ast.Constant(one) for one in given], [])
+        showing = ast.Call(ast.Name(name, ast.Load()), [ast.Name(one, ast.Load()) for one in shown], [])
+        begin, each = ast.Assign([ast.Name(name, ast.Store())], made), ast.Expr(showing)
+        for part in (*ast.walk(begin), *ast.walk(each)):
+            ast.copy_location(part, node.iter if isinstance(node, ast.For) else node.test)
+        node.body.insert(0, each)
+        return [begin, node]
+
+    visit_For = visit_While
 
     # What is hooked.
 

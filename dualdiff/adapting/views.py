@@ -34,8 +34,8 @@ def plan_for(
     """How a function of this code and these globals is viewed.
 
     ``known`` gives what stands in for an object, by its id.
-    ``iteration`` is a pair: what finds, in a source, the argument that a function iterates on, and what makes a view
-    of such a function of its view and that name.
+    ``iteration``: what finds, in a source, the argument that a function iterates on, what makes a view of such a
+    function of its view and that name, and what finds loops that may be searches.
     """
     try:
         with _lock, warnings.catch_warnings():
@@ -70,8 +70,12 @@ def _planned(
         if _place_of(code, as_it_is, asserting) is None:
             continue
         nodes = list(ast.walk(statement))
-        around = _iterations(nodes, *iteration)
+        iteration_of, watching, searches_of = iteration
+        around = _iterations(nodes, iteration_of, watching)
         rewriter = Rewriter(namespace, statement, nodes, needs_none, known)
+        for node in nodes:
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                rewriter.searches |= searches_of(node)
         span = first_line(statement), statement.end_lineno or statement.lineno
         module.body[-1] = rewriter.visit(statement)
         rewritten = compile(module, code.co_filename, "exec", flags, dont_inherit=True)

@@ -91,7 +91,7 @@ def operation(frame: FrameType, given: Any = None) -> Operation:
     if code is _STOP:
         return Operation("dualdiff.stop_gradient", stopping.stop_gradient, args, kwargs)
     if code is _TRUTH:
-        return Operation("bool", None, args, kwargs)
+        return Operation("bool", bool, args, kwargs)
     if code is _ARRAY:
         return Operation("np.asarray", None, args, kwargs)
     if code.co_filename in _OF_DUALS:

@@ -14,6 +14,7 @@ from ..rules.without_derivatives import Passive
 from ..table import RULES
 from ..tangents.expression import Tangent
 from ..values import entries
+from ..values.choices import WATCHES, note
 from ..values.dual import Dual, is_array, primal
 from ..values.levels import innermost
 from ..values.objects import fused, stripped
@@ -83,7 +84,10 @@ def _astype(
             self, f"x.astype({np.dtype(dtype)})", "Text and dates have no derivative; print(x) shows the value."
         )
     if np.dtype(dtype).kind not in "fc":
-        return np.asarray(primal(self)).astype(dtype, order, casting, subok, copy)
+        whole = np.asarray(primal(self)).astype(dtype, order, casting, subok, copy)
+        if WATCHES:
+            note(np.trunc, (self,), whole)
+        return whole
     if not copy and self.dtype == dtype:
         return self
     value: Any = self.value if hasattr(self.value, "astype") else np.float64(self.value)
