@@ -317,8 +317,8 @@ def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True, compile
     Notes
     -----
     A program is for one structure, shape, dtype and memory layout of the arguments and for one value of those that are
-    no floats.  What is asked of values on the way (``if x[0] > 0``) is checked in each call.  Arrays that ``f``
-    captures are constants of the program: pass as arguments what changes.
+    no floats.  What is asked of values on the way (``if x[0] > 0``) is checked in each call.  What ``f`` captures,
+    arrays, numbers and attributes, is constant in the program: pass as arguments what changes.
     Cost: two runs of ``f`` and about a millisecond for thirty calls; then that of the program, and about 1 µs.
 
     Examples
