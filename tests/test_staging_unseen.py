@@ -357,3 +357,47 @@ def test_comparisons_with_what_is_no_number():
     check_each_first(f, (np.float64(0.25),), (np.float64(0.5),))
     g = lambda x: x * np.sum(x == None) + np.sum(x != "a")  # noqa: E711
     check_each_first(g, (X * 0.0,), (X,))
+
+
+def test_lists_and_dicts_of_the_caller_that_are_changed():
+    def f(items, names):
+        items.sort()
+        items.append(names["a"])
+        names["b"] = items[0]
+        return items[0] * 2.0
+
+    staged = dd.stage(f)
+    for a, b in ((0.5, -0.5), (-1.0, 3.0)):
+        given, expected = ([a, b], {"a": b}), ([a, b], {"a": b})
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert same(staged(*given), f(*expected))
+        assert given == expected
+
+
+# Without the check, too.
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: 0 < x < 2,
+        lambda x: [x > 1, x * 2.0],
+        lambda x: math.ldexp(x, 3),
+        lambda x: 1.0 / x,
+        lambda x: math.sqrt(x),
+    ],
+)
+@pytest.mark.parametrize("kind", [float, np.float64])
+def test_results_without_the_check(f, kind):
+    for order in ((1.0, 0.0, 3.0, -1.0), (0.0, -1.0, 3.0, 1.0), (-1.0, 0.0, 0.0, 1.0)):
+        staged = dd.stage(f, check=False)
+        for x in map(kind, order):
+            with np.errstate(all="ignore"):
+                try:
+                    expected = f(x)
+                except (ValueError, ZeroDivisionError) as error:
+                    with pytest.raises(type(error)):
+                        staged(x)
+                    continue
+                assert all(map(same, flatten(staged(x))[0], flatten(expected)[0]))

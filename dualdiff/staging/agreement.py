@@ -24,16 +24,18 @@ def agrees(function: Any) -> bool:
     if twin is None:
         return False
     points = _points(function)
+    numbers = [x.tolist() for x in points]
     with np.errstate(all="ignore"):
         found = function(*points)
-        for i, args in enumerate(zip(*(x.tolist() for x in points), strict=True)):
-            try:
-                if twin(*args) != found[i]:
-                    return False
-            except (ValueError, OverflowError):  # which goes to NumPy
-                continue
-            if i < 300 and function(*map(np.float64, args)) != found[i]:
+        scalars = [function(*map(np.float64, args)) for args in zip(*(x[:300] for x in numbers), strict=True)]
+    if not np.array_equal(scalars, found[:300], equal_nan=True):
+        return False
+    for args, of_numpy in zip(zip(*numbers, strict=True), found.tolist(), strict=True):
+        try:
+            if twin(*args) != of_numpy:
                 return False
+        except (ValueError, OverflowError):  # which goes to NumPy
+            continue
     return True
 
 

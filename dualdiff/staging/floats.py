@@ -213,7 +213,8 @@ class ScalarText:
         if variable is None or variable.kind != "array":
             text = self.text[int(out)][0]
             kind = variable.kind if variable is not None else "scalar" if isinstance(item, np.generic) else "number"
-            return f"np.float64({text})" if kind == "scalar" else text
+            of_numpy = "np.float64" if variable is None or variable.dtype != bool else "np.bool_"
+            return f"{of_numpy}({text})" if kind == "scalar" else text
         rest = iter([self.text[place][0] for place in np.ravel(out).tolist()])
 
         def nested(shape: tuple[int, ...]) -> str:

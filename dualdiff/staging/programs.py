@@ -121,6 +121,9 @@ def _run(
         result = f(*args, **kwargs)
         if trace.caught:
             raise StagingRefused(trace.caught)
+        left = flatten((args, kwargs))[0]
+        if len(left) != len(traced) or any(a is not b for a, b in zip(left, traced, strict=True)):
+            raise StagingRefused("it changes a list or dict among its arguments")
         results, result_structure = flatten(result)
         outputs = []
         for leaf in results:

@@ -234,7 +234,7 @@ class Lowering:
                 values = args if what is np.atleast_1d else args[:1]
                 places = [self.places_in(arg) for arg in values] + [self.raw(arg) for arg in args[len(values) :]]
                 return what(*places, **{k: self.raw(v) for k, v in kwargs.items()})
-            if getattr(what, "__module__", None) == "math" and not kwargs:
+            if getattr(what, "__module__", None) == "math" and not kwargs and what is not math.ldexp:
                 return self.places.make(f"math.{what.__name__}", *[int(self.value(arg)) for arg in args])
             if isinstance(what, np.ufunc) and not kwargs:
                 return self.elementwise(step, what, args)

@@ -154,7 +154,8 @@ class Staged(Transformed):
                 return result
             if not self.check:
                 self._programs.setdefault(key, []).insert(0, program)
-                return self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])[1]
+                done, result = self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])
+                return result if done else self._unstaged(*args, **kwargs)
             trial = [
                 leaf if is_borrowed(leaf) and not program.apart else copied_argument(leaf)
                 for leaf in leaves
@@ -324,8 +325,8 @@ def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True, compile
     Notes
     -----
     A program is for one structure, shape, dtype and memory layout of the arguments and for one value of those that are
-    no floats.  What is asked of values on the way (``if x[0] > 0``) is checked in each call.  Arrays that ``f``
-    captures are constants of the program: pass as arguments what changes.
+    no floats.  What is asked of values on the way (``if x[0] > 0``) is checked in each call.  What ``f`` captures,
+    arrays, numbers and attributes, is constant in the program: pass as arguments what changes.
     Cost: two runs of ``f`` and about a millisecond for thirty calls; then that of the program, and about 1 µs.
 
     Examples

@@ -241,11 +241,6 @@ class Single(Perturbation):
     def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Any:
         return np.zeros(shape, dtype, like=cotangent) if type(cotangent) in kinds.OTHERS else np.zeros(shape, dtype)
 
-    def placed(self, shape: tuple[int, ...], cotangent: Any, dtype: Any, index: Any) -> Any:
-        total = self.nothing(shape, cotangent, dtype)
-        total[index] = cotangent
-        return total
-
     def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
         if type(total) is type(cotangent) is _ndarray and type(part := total[index]) is _ndarray:
             np.add(part, cotangent, part)  # ``+=`` writes the part back once more
