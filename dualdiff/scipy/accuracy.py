@@ -177,7 +177,7 @@ def _read(x: Any, w: Any, key: tuple[Any, ...], found: dict[Any, Any], tapes: di
                 _read(block[i], w, (*key, p.level, i), found, tapes)
     else:
         for node, cotangent in _pulled(p, tangent, w, tapes.get(p.level, 0)):
-            flat = np.reshape(cotangent, (len(w), -1))
+            flat: Any = np.reshape(cotangent, (len(w), -1))
             found[(*key, p.level, node)] = np.max(np.abs(numbers(flat)), axis=0)
             if type(flat) is Dual and flat.shape[1]:
                 own = np.ones((len(w), *flat.shape)) / flat.size
