@@ -10,6 +10,6 @@ adbench.py          gaussian_mixture.py, bundle_adjustment.py, lstm.py, hand_tra
 nist.py, modes.py   fits of certified data; forward against reverse mode
 startup.py          fresh processes
 peers.py            other packages on the same functions
-figures.py          the limits of the design
+figures.py          the limits of the design; adapted.py: of code that runs unchanged
 check.py            losses against committed.json, counted.py: of derivatives with a form of their own
 """

@@ -9,6 +9,7 @@
     sparse      Jacobians and Hessians with few entries, and solvers that take them (not part of a whole run)
     scipy       likelihoods, whole fits and solves, derivatives of fits (likewise)
     figures     the limits of the design (not part of a whole run: --only figures)
+    unchanged   what it costs that code runs unchanged (likewise)
     accuracy    the digits of elementwise derivatives, against mpmath (likewise; minutes: --only accuracy)
 
 With --peers other packages take turns with dualdiff on the same functions.  With --html FILE.html all sections, or

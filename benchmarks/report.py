@@ -35,6 +35,7 @@ TITLES = {
     "startup": "Start-up",
     "sparse": "Sparse derivatives",
     "figures": "Limits of the design",
+    "unchanged": "Unchanged code",
     "accuracy": "Accuracy",
 }
 STYLE = """
@@ -156,7 +157,7 @@ def pictures(name: str, rows: Sequence[Any]) -> Iterator[str]:
         yield drawn(3.7, 3.1, lambda figure: plots.draw_map(figure, rows))
     if name == "fits":
         yield dots("digits of the parameters, solved for Jᵀr = 0", of_fits(rows), log=False)
-    if name == "figures":
+    if name in ("figures", "unchanged"):
         yield dots("measured / limit", of_limits(rows), line=1.0)
     if name == "sparse" and (solved := [row for row in rows if isinstance(row, sparse.Solved)]):
         yield dots("seconds of a solver, to the end", of_solvers(solved))

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from . import accuracy, figures, manifolds, modes, nist, overhead, rows, scipy_drivers, sparse, staged, startup
+from . import accuracy, adapted, figures, manifolds, modes, nist, overhead, rows, scipy_drivers, sparse, staged, startup
 from .peers import Peer
 
 
@@ -92,6 +92,11 @@ def limits(options: Options) -> Iterator[Task]:
         yield Task("figures", name, name, lambda name=name: [figures.measured(name, options.quick)])
 
 
+def unchanged_code(options: Options) -> Iterator[Task]:
+    for name in adapted.FIGURES:
+        yield Task("unchanged", name, name, lambda name=name: [adapted.measured(name, options.quick)])
+
+
 def digits(options: Options) -> Iterator[Task]:
     if find_spec("mpmath") is None:
         yield Task("accuracy", "accuracy", "mpmath is missing", list)
@@ -116,6 +121,7 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Task]]] = {
     "sparse": sparse_derivatives,
     "scipy": solvers_of_scipy,
     "figures": limits,
+    "unchanged": unchanged_code,
     "accuracy": digits,
 }
 ALWAYS = ("fits", "modes", "adbench", "overhead", "manifolds", "startup")  # the others are asked for by name
@@ -159,5 +165,5 @@ def names_of(task: Task) -> set[str]:
 
     Figures are of the same functions as other rows, so they take their whole name.
     """
-    words = () if task.section in ("figures", "accuracy", "sparse", "scipy") else task.name.split()
+    words = () if task.section in ("figures", "unchanged", "accuracy", "sparse", "scipy") else task.name.split()
     return {name.lower() for name in (task.section, task.name, *words)}

@@ -53,7 +53,7 @@ def show(console: Console, table: Table) -> None:
 
 def of_section(section: str, rows: Sequence[Any], peers: Sequence[str] = ()) -> tuple[Table, list[str]]:
     """The table of the rows of one section, and its footnotes."""
-    if section in ("fits", "modes", "figures", "accuracy", "sparse", "scipy"):
+    if section in ("fits", "modes", "figures", "unchanged", "accuracy", "sparse", "scipy"):
         return globals()[f"of_{section}"](rows), []
     return side_by_side(rows, peers) if peers else (of_rows(rows), [])
 
@@ -199,6 +199,17 @@ def of_figures(rows: Sequence[figures.Figure]) -> Table:
         limit = f"{number(row.limit)}" if row.within_limit else f"[bold yellow]over {number(row.limit)}[/]"
         costs = row.value, row.by_hand, row.derivative, f"{number(row.measured):>4} {row.unit}", limit
         table.add_row(row.problem, row.size, row.operator, *costs, error_of(row.error, row.passed))
+    return table
+
+
+def of_unchanged(rows: Sequence[figures.Figure]) -> Table:
+    table = of_figures(rows)
+    table.title = "What it costs that code runs unchanged"
+    table.caption = (
+        "a call: plain, and in an adapted function, with plain numbers; extra: for each call that is hooked\n"
+        "cold view: the first time of a function, of so many of the standard library\n"
+        "rows, GARCH: np.array of rows, a plain np.zeros that is filled; by hand: with np.stack, with like="
+    )
     return table
 
 

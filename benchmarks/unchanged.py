@@ -5,8 +5,9 @@
     python -m benchmarks.unchanged --all                those below, of which one that is not installed is left out
 
 Takes the calls that a package's own docstrings show (``>>> f(0.3, n=2)``, arguments that are numbers or arrays), and
-those of unchanged_calls.py, and differentiates each in its first real arguments, in both modes, against extrapolated
-differences.  The packages are those that are installed; nothing of them is adapted beforehand.
+those of unchanged_calls.py and unchanged_weather.py, and differentiates each in its first real arguments, in both
+modes, against extrapolated differences.  The packages are those that are installed; nothing of them is adapted
+beforehand.
 
     right       both modes agree with the differences, and the value is the plain function's, bit for bit
     wrong       a number that does not: this is never to happen
@@ -36,12 +37,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import dualdiff as dd
-from benchmarks.unchanged_calls import BEFORE, CALLS
+from benchmarks import unchanged_calls, unchanged_weather
 
 PACKAGES = (
     "fluids", "chemicals", "ht", "thermo", "colour", "pvlib", "astral", "PyAstronomy", "skyfield", "sgp4", "iapws",
     "pyXSteam", "psychrolib", "seawater", "ambiance", "geographiclib", "pymap3d", "lmfit", "landscapes", "optproblems",
+    "thermofeel", "pysolar", "numpy_financial", "solarpy", "meteocalc", "windpowerlib", "ussa1976", "haversine",
+    "suncalc", "colormath",
 )  # fmt: skip
+CALLS = unchanged_calls.CALLS | unchanged_weather.CALLS
+BEFORE = unchanged_calls.BEFORE | unchanged_weather.BEFORE
 KINDS = ("right", "wrong", "refused", "one point", "no judge")
 _ARGUMENTS = 3  # of each call, the first so many real ones
 

@@ -13,7 +13,7 @@
     checking, comparing check_grads, compare_modes; why is it zero, nan or slow: diagnose; show_versions
     the array type      Dual
     errors, warnings    DualdiffError: UnsupportedFunction, DerivativeLost, NoDerivative, NoForwardRule, EscapedDual,
-                        StagingRefused; DualdiffWarning: IndependentResult, NotStaged
+                        StagingRefused; DualdiffWarning: IndependentResult (OnlyCompared), NotStaged
 
 A map of the package, from the ground up; a file imports only from its own folder and from what stands below it:
 
@@ -55,17 +55,14 @@ from .errors import (
     NoDerivative,
     NoForwardRule,
     NotStaged,
+    OnlyCompared,
     StagingRefused,
     UnsupportedFunction,
 )
 from .pytrees.static import static
 from .pytrees.trees import register_pytree
 from .transforms.forward import derivative, jacfwd, jvp
-from .transforms.jacobian import hessian, hvp, jacobian
-from .transforms.linearization import linearize, vjp
 from .transforms.reverse import elementwise_grad, grad, jacrev, value_and_grad
-from .transforms.stopping import stop_gradient
-from .transforms.variable import Variable
 from .values.dual import Dual
 
 if TYPE_CHECKING:
@@ -78,10 +75,14 @@ if TYPE_CHECKING:
     from .transforms.curvature import gauss_newton_product, hessian_diagonal
     from .transforms.custom_jvp import custom_jvp
     from .transforms.custom_vjp import custom_vjp
+    from .transforms.jacobian import hessian, hvp, jacobian
     from .transforms.linear import linear
+    from .transforms.linearization import linearize, vjp
     from .transforms.operator import jacobian_operator
     from .transforms.sparse import sparse_hessian, sparse_jacobian, sparsity, value_and_sparse_jacobian
+    from .transforms.stopping import stop_gradient
     from .transforms.uncertainty import propagate, standard_errors
+    from .transforms.variable import Variable
     from .transforms.vectors import ravel
 else:  # so that type checkers know which names there are
     # What is imported at its first use: name -> module.
@@ -94,12 +95,16 @@ else:  # so that type checkers know which names there are
         **dict.fromkeys(("gauss_newton_product", "hessian_diagonal"), "transforms.curvature"),
         "custom_jvp": "transforms.custom_jvp",
         "custom_vjp": "transforms.custom_vjp",
+        **dict.fromkeys(("hessian", "hvp", "jacobian"), "transforms.jacobian"),
         "linear": "transforms.linear",
+        **dict.fromkeys(("linearize", "vjp"), "transforms.linearization"),
         "jacobian_operator": "transforms.operator",
         **dict.fromkeys(
             ("sparse_hessian", "sparse_jacobian", "sparsity", "value_and_sparse_jacobian"), "transforms.sparse"
         ),
+        "stop_gradient": "transforms.stopping",
         **dict.fromkeys(("propagate", "standard_errors"), "transforms.uncertainty"),
+        "Variable": "transforms.variable",
         "ravel": "transforms.vectors",
     }
 
@@ -124,6 +129,7 @@ __all__ = [
     "NoDerivative",
     "NoForwardRule",
     "NotStaged",
+    "OnlyCompared",
     "StagingRefused",
     "UnsupportedFunction",
     "Variable",

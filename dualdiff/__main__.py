@@ -70,6 +70,7 @@ def _detail(rule: Rule) -> str:
 
 def _stand_ins() -> Iterator[Row]:
     """What adapted functions call in place of Python's own functions, of math, and of NumPy's that do not dispatch."""
+    calls.arrive()
     if arrive := calls.PACKAGES.get("statistics"):
         importlib.import_module("statistics")
         arrive()

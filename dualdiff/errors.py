@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,16 @@ class IndependentResult(DualdiffWarning):
     """
 
 
+class OnlyCompared(IndependentResult):
+    """A number that a search by comparisons has found is a constant of the result, though it moves with the arguments.
+
+    A bisection or a golden section that is written out in a loop: values that carry a derivative decide which end of
+    the bracket moves, and the ends are plain numbers.  `dualdiff.scipy.optimize` has derivatives of such searches, and
+    so have searches whose function is an argument (guide/unchanged_code.md).
+    Where the step function is meant, silence it: ``warnings.simplefilter("ignore", dualdiff.OnlyCompared)``.
+    """
+
+
 # What each says, and the next step: for the guide, and for who catches them.
 TABLE: dict[type[Exception], tuple[str, str]] = {
     DualdiffError: ("any error below", "catch it where whatever goes wrong with a derivative is handled in one place"),
@@ -98,6 +109,10 @@ TABLE: dict[type[Exception], tuple[str, str]] = {
         "nothing in a result depends on the arguments, so all derivatives are 0",
         "`diagnose` says where the dependence ended; where it is meant, ignore the warning",
     ),
+    OnlyCompared: (
+        "a bisection or golden section in a loop found a number, whose derivative is not that of its steps",
+        "`scipy.optimize.brentq` and `minimize_scalar` have derivatives; where the steps are meant, ignore the warning",
+    ),
 }
 
 
@@ -107,6 +122,19 @@ def independent(transform: str) -> str:
         "  Is there a cache that compares values, an iteration that started at its solution, a constant branch, or a "
         "function that is piecewise constant (np.floor, np.argmax, a comparison)?\n"
         "  If it is meant:  warnings.simplefilter('ignore', dualdiff.IndependentResult)"
+    )
+
+
+def only_compared(names: tuple[str, ...], place: FrameType) -> str:
+    where = f" (line {place.f_lineno} of {place.f_code.co_filename})"
+    listed = ", ".join(names[:-1]) + f" and {names[-1]}"
+    return (
+        f"{listed} close in on a limit, and only comparisons of values that carry a derivative decide how: a bisection "
+        f"or golden section{where}. What it finds depends on the arguments, but has no derivative from these steps.\n"
+        "  scipy.optimize.brentq (of a root) and minimize_scalar (of a minimum) have exact ones, and so has a search "
+        "that is a function of its own, with the function that it searches as an argument.\n"
+        "  If it is meant as a constant, compare  dualdiff.stop_gradient(y);  or "
+        "warnings.simplefilter('ignore', dualdiff.OnlyCompared)"
     )
 
 
@@ -120,10 +148,16 @@ def remembered(shape: tuple[int, ...]) -> str:
 
 def warn(text: str, category: type[Warning] = IndependentResult) -> None:
     """Warn, at the place where the user's code called this package (or NumPy)."""
-    frame, depth = sys._getframe(1), 2
+    _, depth = place_of_user(sys._getframe(1))
+    warnings.warn(text, category, stacklevel=depth)
+
+
+def place_of_user(frame: FrameType) -> tuple[FrameType, int]:
+    """The frame of the user's that led to one of this package, and how far it is beyond the one that asks."""
+    depth = 2
     while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in (__package__, "numpy"):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(text, category, stacklevel=depth)
+    return frame, depth
 
 
 def name_of(function: Any) -> str:
@@ -159,6 +193,15 @@ def unsupported(function: Any, reason: str, shapes: list[tuple[int, ...]]) -> Un
     )
 
 
+def compiled_function(function: Any) -> str:
+    name = getattr(function, "__name__", None) or type(function).__name__
+    return (
+        f"dualdiff: {name} is compiled, takes plain arrays and numbers alone, and was called with one that carries a "
+        "derivative.\n"
+        "  Give it, or the function that calls it, a rule (dualdiff.custom_jvp), and say dualdiff.stand_in(f)(rule)."
+    )
+
+
 def no_derivative_in(function: Any, argument: str) -> UnsupportedFunction:
     return UnsupportedFunction(
         f"{name_of(function)} has no derivative in its argument {argument!r}, which is a Dual here.\n"
@@ -179,6 +222,12 @@ def not_a_number(dual: Any, wanted: str, instead: str) -> DerivativeLost:
     text = f"{wanted} of a Dual of shape {dual.shape}: the derivative would be lost."
     refused(dual, text)
     return DerivativeLost(f"{text}\n  {instead}\n  To drop the derivative on purpose use  dualdiff.stop_gradient(x).")
+
+
+def objects_in_c(dual: Any) -> DerivativeLost:
+    text = f"a function in C asks for an array of a Dual of shape {dual.shape}, and might read its objects as numbers."
+    refused(dual, text)
+    return DerivativeLost(f"{text}\n  To drop the derivative on purpose use  dualdiff.stop_gradient(x).")
 
 
 def refused(dual: Any, text: str) -> None:

@@ -13,14 +13,12 @@ import functools
 import gc
 import os
 import sys
-from pathlib import Path
 
-# Where the environment wants no bytecode beside the sources, it is kept beside what pytest caches: else each worker of
-# pytest-xdist rewrites the assertions of all tests, and each process that a test starts compiles the package.
+# Bytecode is written even where the environment wants none: else each worker of pytest-xdist rewrites the assertions of
+# all tests in every run, and each process that a test starts compiles the package.  (It is not kept in a place of its
+# own: Python would look for that of NumPy and SciPy there as well, and compile them anew.)
 if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
     sys.dont_write_bytecode = False
-    sys.pycache_prefix = str(Path(__file__).parent.parent / ".pytest_cache" / "bytecode")
-    os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix
 # Workers share the cores, and matrices are small: one thread of BLAS in each process.  NumPy asks when it is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 

@@ -3,7 +3,7 @@
 ``staged_like`` traces a function at one point and runs the program at that and at two others; each result must be that
 of the unstaged function to the last bit.
 
-``python -m tests.staged_programs --minutes 60`` draws random programs for that long, in three modes, and prints those
+``python -m tests.staged_programs --minutes 60`` draws random programs for that long, in four modes, and prints those
 that come out different, shortened; ``--samples`` runs all samples of the rules in all modes (``--stride 8 --start 3``
 every eighth).
 """
@@ -55,12 +55,23 @@ def backward(f):
     return run
 
 
+def columns(f):
+    """The Jacobian in the first argument of real numbers: all its columns at once."""
+
+    def run(*args):
+        reals = [i for i, a in enumerate(args) if np.asarray(a).dtype.kind == "f"]
+        return dd.jacfwd(f, reals[0])(*args)
+
+    return run
+
+
 MODES = {
     "plain": lambda f: f,
     "jvp": forward,
     "vjp": backward,
     "jvp of jvp": lambda f: forward(tangent(f)),
     "jvp of vjp": lambda f: forward(lambda *args: backward(f)(*args)[1]),
+    "jacfwd": columns,
 }
 
 
@@ -198,7 +209,7 @@ def search(minutes, first_seed=0, most_lines=8):
         def run(program):
             if time.time() > end:
                 return
-            for mode in ("jvp", "vjp", "jvp of jvp"):
+            for mode in ("jvp", "vjp", "jvp of jvp", "jacfwd"):
                 found = outcome(program, mode)
                 if found is None:
                     continue

@@ -225,3 +225,23 @@ def test_quantities_of_equal_singular_values_have_one_derivative_and_no_second()
     with np.errstate(all="ignore"):
         for norm in (lambda x: np.linalg.norm(x, 2), np.linalg.cond, lambda x: np.linalg.norm(x, -2)):
             assert np.isnan(dd.hessian(norm)(unit)).any()
+
+
+# No value, no derivative: of the entries that have one, it is theirs.
+REMAINDERS = {
+    "remainder of 0": (lambda x: np.mod(x, 0.0), 1.0, nan),
+    "remainder of an infinite number": (lambda x: np.mod(x * inf, 2.0), 1.0, nan),
+    "remainder by an infinite number": (lambda x: np.mod(x, inf), 1.0, 1.0),
+    "remainders": (lambda x: np.mod(x, [0.0, 2.0]), [3.0, 5.0], [[nan, 0], [0, 1]]),
+    "remainders of C": (lambda x: np.fmod(x, [0.0, 2.0]), [3.0, -5.0], [[nan, 0], [0, 1]]),
+    "remainders by divmod": (lambda x: np.divmod(x, [0.0, 2.0])[1], [3.0, 5.0], [[nan, 0], [0, 1]]),
+}  # fmt: skip
+
+
+@together([(case, mode) for case in REMAINDERS for mode in ("forward", "reverse")], ids=" by ".join)
+def test_a_remainder_of_0_has_no_derivative(case, mode):
+    (f, x, expected), mode = REMAINDERS[case], MODES[mode]
+    x = np.asarray(x) if isinstance(x, list) else x
+    with np.errstate(all="ignore"):
+        assert_array_equal(mode(f)(x), expected)
+        assert_array_equal(mode(f)(np.float32(x)), np.float32(expected))

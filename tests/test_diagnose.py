@@ -1080,3 +1080,21 @@ def test_importing_the_package_loads_nothing_of_the_diagnosis():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": path}
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: ((np.exp(x) - 1) / x if x else 1.0) + x,
+        lambda x: (1.0 if not x else (np.exp(x) - 1) / x) + x,
+        lambda x: ((np.exp(x) - 1) / x if x != 0 else 1.0) + x,
+        lambda x: (1.0 if x == 0 else (np.exp(x) - 1) / x) + x,
+    ],
+)
+def test_a_branch_for_one_point_is_named_though_something_else_has_a_derivative(f):
+    """The derivative is that of the branch, 1; that of the function, whose singularity is removable, is 1.5."""
+    assert dd.derivative(f)(0.0) == 1.0
+    kinks = dd.diagnose(f, 0.0, seconds=0).found("kink")
+    assert len(kinks) == 1
+    assert "border of two branches" in kinks[0].text
+    assert not dd.diagnose(f, 0.5, seconds=0).found("kink")

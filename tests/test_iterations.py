@@ -222,7 +222,60 @@ def descent(f, x, rate=0.1):
     return x
 
 
+def adaptive(f, y, end):
+    """Heun's method, whose steps are chosen by the rates: the time that they reach depends on values."""
+    t, used, h = 0.0, 0, 0.05
+    while t < end and used < 10_000:
+        h = min(h, end - t)
+        first = f(y)
+        second = f(y + h * first)
+        y = y + 0.5 * h * (first + second)
+        t, used = t + h, used + 1
+        h = 0.05 / (1.0 + abs(second - first))
+    return y
+
+
+def adaptive_until(f, y, end):
+    """The same, left in the middle."""
+    t = 0.0
+    while True:
+        rate = f(y)
+        h = 0.05 / (1.0 + rate * rate)
+        if t + h >= end:
+            return y + (end - t) * rate
+        y += h * rate
+        t += h
+
+
+def refined(f, a, b):
+    """The trapezoidal rule, refined until it stays; of an integrand that is 0 it stays at once, at a point of f."""
+    n, old = 1, 0.5 * (b - a) * (f(a) + f(b))
+    while True:
+        n, h = 2 * n, 0.5 * (b - a) / n
+        new = h * (0.5 * f(b) + sum(f(b - i * h) for i in range(1, n)) + 0.5 * f(a))
+        if abs(new - old) < 1e-9:
+            return new
+        old = new
+
+
+def series(term):
+    whole, k = 0.0, 0
+    while True:
+        part = term(k)
+        whole, k = whole + part, k + 1
+        if abs(part) < 1e-14 and k > 3:
+            return whole
+
+
 OTHERS = {
+    "quadrature of 0": lambda a: refined(lambda t: (a - 2.0) * t, 0.0, 1.0),
+    "quadrature that cancels": lambda a: refined(lambda t: math.sin(2 * math.pi * t) + (a - 2.0), 0.0, 1.0),
+    "series of powers of 0": lambda a: series(lambda k: (a - 2.0) ** (k + 1) * 1.3),
+    "series of floats": lambda a: series(lambda k: (a - 2.0) * math.exp(-40.0 * float(k))),
+    "at rest, steps of its own choice": lambda a: adaptive(lambda y: y * (1 - y), a - 2.0, 1.0),
+    "at rest, an exit in the middle": lambda a: adaptive_until(lambda y: 2.0 * y * (1 - y), a - 1.0, 1.0),
+    "nearly at rest, steps of its own choice": lambda a: adaptive(lambda y: -a * y, 1.0, 7.0),
+    "nearly at rest, and logarithm": lambda a: math.log(adaptive(lambda y: -3.0 * y, a, 7.0)),
     "sum": lambda a: total(lambda x: a * math.cos(a * x), 30, 1e-9),
     "trajectory": lambda a: euler(lambda y: a - y * y, 1.0, 50),
     "nearly at rest, by the clock": lambda a: until(lambda y: a * (0.5 - y), 1.7, 6.0),

@@ -8,6 +8,7 @@ Where a scalar has less in NumPy than it has here, that is on purpose, and not a
 on a Python float, ``x.dot``, ``x.mT`` and ``x.partition`` of ``np.float64``, ``like=x``, ``copy=False``.
 """
 
+import operator
 import re
 import warnings
 from collections import defaultdict
@@ -634,3 +635,59 @@ def test_a_number_is_not_written():
                     mode(lambda x, write=write: (write(x), x)[1])(x)
         with pytest.raises(TypeError, match=f"'{name}' object does not support item assignment"):
             dd.derivative(dd.derivative(lambda x: x.__setitem__((), 2.0)))(x)
+
+
+# A power of a NumPy scalar is the C library's, that of np.power a loop's of NumPy: they differ in the last bit.
+
+SCALAR_POWERS = [
+    lambda c, x: c**x,
+    lambda c, x: pow(c, x),
+    lambda c, x: operator.pow(c, x),
+    lambda c, x: operator.ipow(c, x),
+    lambda c, x: np.power(c, x),
+    lambda c, x: np.pow(c, x),
+    lambda c, x: power(c, x),
+    lambda c, x: x**c,
+    lambda c, x: np.power(x, c),
+]
+power = np.power
+
+
+def _raised(c, x):
+    c **= x
+    return c
+
+
+@pytest.mark.parametrize("f", [*SCALAR_POWERS, _raised])
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int64, float])
+@pytest.mark.parametrize("as_adapted", [True, False])
+def test_powers_of_scalars_have_the_bits_of_their_own_way(f, kind, as_adapted):
+    rng = np.random.default_rng(3)
+    for base, x in zip(rng.uniform(0.3, 5.0, 60), rng.uniform(0.3, 3.0, 60), strict=True):
+        c = kind(np.ceil(base) if kind is np.int64 else base)
+
+        def of_x(x, c=c):
+            return f(c, x)
+
+        of_x = of_x if as_adapted else dd.as_written(of_x)
+        for point in (float(x), x, np.array([x, 1.0])):
+            plain = f(c, point)
+            y, slope = dd.jvp(of_x, (point,), (np.ones_like(point)[()],))
+            assert_array_equal(y, plain)
+            assert np.asarray(y).dtype == np.asarray(plain).dtype
+            assert_array_equal(dd.vjp(of_x, point)[0], plain)
+            assert_array_equal(f(c, dd.Variable(point)).value, plain)
+            if kind is not np.float32:
+                (expected,) = derivative_at_zero(lambda t, c=c, point=point: f(c, point + t), 0.05)
+                assert_allclose(slope, expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("c", [np.float64(1.2345), np.float32(1.3), np.int64(3), 1.2345])
+def test_powers_of_scalars_have_their_bits_in_staged_programs_too(c):
+    def f(x):
+        return c**x
+
+    staged = [dd.stage(dd.value_and_grad(f)), dd.stage(lambda x: dd.jvp(f, (x,), (1.0,)))]
+    for x in np.random.default_rng(4).uniform(-3.0, 3.0, 100).tolist():
+        for program in staged:
+            assert program(x)[0] == f(x)

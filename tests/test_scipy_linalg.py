@@ -416,6 +416,33 @@ def _without_warnings(f, a):
         return f(a)
 
 
+@pytest.mark.parametrize("scale", [1e-17, 1.0, 1e17])
+@pytest.mark.parametrize("a", [[[1.7, 1.3], [2.2, 2.4]], [[0.3, 1.3, 0.2], [2.2, 2.4, 0.4], [1.0, 0.3, 1.9]]])
+def test_factors_of_matrices_of_any_scale(a, scale):
+    """L is about 1, U of the size of the matrix: rounding in U must not enter L, which `lu_factor` keeps beside it."""
+    a = np.array(a)
+    da = np.arange(1.0, 1.0 + a.size).reshape(a.shape) / a.size
+    lower = np.tri(len(a), k=-1, dtype=bool)
+    one, other = (
+        dd.jvp(lambda a, s=s: linalg.lu_factor(s * a)[0], (a,), (da,))[1] / np.where(lower, 1.0, s)
+        for s in (1.0, scale)
+    )
+    assert_allclose(other, one, rtol=1e-12)
+    assert not np.any(dd.jvp(lambda a: linalg.lu(scale * a)[2], (a,), (da,))[1][lower])
+    b = np.ones(len(a))
+    exact = -np.linalg.solve(a, da @ np.linalg.solve(a, b))
+    f = lambda a: linalg.lu_solve(linalg.lu_factor(scale * a), scale * b)
+    assert_allclose(dd.jvp(f, (a,), (da,))[1], exact, rtol=1e-10)
+    assert_allclose(np.sum(dd.jacrev(f)(a) * da, axis=(1, 2)), exact, rtol=1e-10)
+
+
+def test_the_derivative_of_expm_frechet_beyond_its_scaling():
+    a, e = np.array([[2.7, 1.3], [2.2, 2.4]]), np.array([[0.3, -0.5], [0.7, 0.2]])
+    for s in (0.3, 1.0, 2.0):
+        exact = dd.jvp(lambda a, s=s: linalg.expm(s * a), (a,), (e,))[1]
+        assert_allclose(dd.jvp(lambda a, s=s: scipy.linalg.expm_frechet(s * a, e)[0], (a,), (e,))[1], exact, rtol=1e-10)
+
+
 def test_lu_with_a_last_pivot_of_zero():
     a = np.array([[4.0, 2.0], [2.0, 1.0]])
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+import dualdiff as dd
 from tests.random_programs import Program, programs
 from tests.staged_programs import MODES, staged_like
 
@@ -99,3 +100,22 @@ def test_random_programs():
 
     run()
     assert len(refused) <= 12, refused
+
+
+@pytest.mark.usefixtures("as_written")
+@pytest.mark.parametrize("x", [[1.0, 2.0], [1e200, 2.0], [np.inf, 1.0], [np.nan, 1.0]])
+def test_rows_of_an_array_that_must_be_finite_are_floats(x):
+    """``np.array([...])`` of values with derivatives asks whether they are finite."""
+    f = lambda x: np.array([x[0] * x[0] * x[1], 1 - x[0]])
+    fast = dd.stage(dd.jacfwd(f))
+    assert "math.isfinite" in fast.source(np.array([0.3, 0.4]))
+    x = np.array(x)
+
+    def outcome(f):
+        with np.errstate(all="ignore"):
+            try:
+                return f(x).tobytes()
+            except dd.DualdiffError as error:
+                return str(error)
+
+    assert outcome(fast) == outcome(dd.jacfwd(f))

@@ -5,14 +5,18 @@
     sources.py      the statement of a file that holds it
     rewriting.py    what is hooked in a source, and what cannot need it
     calls.py        the hook: what is called in place of what the user calls
+    plans.py        what is to be done with a function, remembered by its code
+    arriving.py     all the stand-ins below, imported when the first function is adapted
     attributes.py   the hook of attributes: properties
     classes.py      classes that are called, and what the standard library writes around functions
     explaining.py   why a function was not adapted, with the error that came of it
+    compiled.py     compiled functions, which get arrays for buffers
     buffers.py      arrays that may come to hold Duals; buffer_protocols.py, buffer_methods.py: what they take part in
     builtins.py     stand-ins of Python's own functions
     creation.py     of NumPy's functions that make arrays
     iterators.py    np.nditer
-    iterations.py   roots and fixed points that somebody's Python code finds
+    iterations.py   roots, fixed points and minima that somebody's Python code finds
+    searches.py     searches that only compare, of which no equation is known: a warning
     mathematics.py  of math and cmath; statistics.py
     threads.py      of threading and concurrent.futures
     packages.py     of SciPy; solvers.py: of scipy.optimize
@@ -29,16 +33,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import (
-    attributes,
-    buffer_methods,
-    buffer_protocols,
-    builtins,
-    classes,
-    creation,
-    iterators,
-    mathematics,
-)
 from .buffers import settled
 from .calls import brought_by, instances
 from .entering import adapt_with, adapted, as_written, stand_in
@@ -48,16 +42,8 @@ __all__ = [
     "adapt",
     "adapted",
     "as_written",
-    "attributes",
-    "buffer_methods",
-    "buffer_protocols",
-    "builtins",
-    "classes",
-    "creation",
     "explain",
     "instances",
-    "iterators",
-    "mathematics",
     "settled",
     "stand_in",
 ]

@@ -12,6 +12,7 @@ import builtins
 import functools
 import heapq
 import itertools
+import operator
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -28,6 +29,7 @@ from .buffers import Buffer, plain
 from .calls import INSTANCES, PATTERN, enter, hook, method
 
 _PLAIN = frozenset({float, int, str, bool, np.float64, np.ndarray, list, tuple, dict, type(None)})
+NOT_GIVEN: Any = object()
 
 
 def is_dual(x: Any) -> bool:
@@ -72,12 +74,11 @@ def number_of(x: Any, convert: Callable[[Any], Any]) -> Any:
 
 
 @_standing_in(float)
-def float_(*args: Any, **kwargs: Any) -> Any:
-    if len(args) == 1 and not kwargs:
-        x = args[0]
-        kind = type(x)
-        if kind in _PLAIN:
-            return float(x)
+def float_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
+    kind = type(x)
+    if kind in _PLAIN and not args and not kwargs:
+        return float(x)
+    if x is not NOT_GIVEN and not args and not kwargs:
         if is_dual(x):
             return presented(number_of(x, float))
         if kind in kinds.OTHERS:
@@ -87,7 +88,11 @@ def float_(*args: Any, **kwargs: Any) -> Any:
             if type(y) is not float and is_dual(y):
                 return presented(number_of(y, float))
             return y if type(y) is float else _own_error(x, y)
-    return float(*args, **kwargs)
+    return float(*_given(x, args), **kwargs)
+
+
+def _given(x: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    return args if x is NOT_GIVEN else (x, *args)
 
 
 def _own_error(x: Any, y: Any) -> float:
@@ -109,14 +114,16 @@ def complex_(*args: Any, **kwargs: Any) -> Any:
 
 
 @_standing_in(int)
-def int_(*args: Any, **kwargs: Any) -> Any:
+def int_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
     """The plain integer: piecewise constant, with derivative 0."""
-    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        whole = int(plain_value(args[0]))
-        if WATCHES:
-            note(np.trunc, args, whole)
-        return whole
-    return int(*args, **kwargs)
+    if args or kwargs or x is NOT_GIVEN:
+        return int(*_given(x, args), **kwargs)
+    if type(x) in _PLAIN or not is_dual(x):
+        return int(x)
+    whole = int(plain_value(x))
+    if WATCHES:
+        note(np.trunc, (x,), whole)
+    return whole
 
 
 @_standing_in(round)
@@ -146,9 +153,8 @@ def with_primal(x: Any, value: Any) -> Any:
 
 
 @_standing_in(isinstance)
-def isinstance_(*args: Any, **kwargs: Any) -> bool:
-    if len(args) == 2 and not kwargs:
-        x, classes = args
+def isinstance_(x: Any = NOT_GIVEN, classes: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> bool:
+    if classes is not NOT_GIVEN and not args and not kwargs:
         if type(x) in _PLAIN:
             return isinstance(x, classes)
         if is_dual(x):
@@ -157,7 +163,8 @@ def isinstance_(*args: Any, **kwargs: Any) -> bool:
             )
         if type(x) in kinds.OTHERS:
             return isinstance(kinds.shown(x), classes)
-    return isinstance(*args, **kwargs)
+        return isinstance(x, classes)
+    return isinstance(*(one for one in (x, classes) if one is not NOT_GIVEN), *args, **kwargs)
 
 
 def _asks_for_ours(classes: Any) -> bool:
@@ -196,23 +203,24 @@ PATTERN[0] = pattern
 
 
 @_standing_in(type)
-def type_(*args: Any, **kwargs: Any) -> Any:
-    if len(args) == 1 and not kwargs and type(args[0]) not in _PLAIN:
-        x = plain_value(args[0]) if is_dual(args[0]) else args[0]
-        return kinds.type_of(x)
-    return type(*args, **kwargs)
+def type_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
+    if args or kwargs or x is NOT_GIVEN:
+        return type(*_given(x, args), **kwargs)
+    if type(x) in _PLAIN:
+        return type(x)
+    return kinds.type_of(plain_value(x) if is_dual(x) else x)
 
 
 @_standing_in(hasattr)
 def hasattr_(*args: Any, **kwargs: Any) -> bool:
-    if len(args) == 2 and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        args = (plain_value(args[0]), args[1])
+    if len(args) == 2 and type(args[0]) not in _PLAIN:
+        args = (kinds.shown(plain_value(args[0]) if is_dual(args[0]) else args[0]), args[1])
     return hasattr(*args, **kwargs)
 
 
 @_standing_in(np.isscalar)
 def isscalar(element: Any) -> Any:
-    return np.isscalar(plain_value(element) if is_dual(element) else element)
+    return np.isscalar(kinds.shown(plain_value(element) if is_dual(element) else element))
 
 
 # Functions of functions.
@@ -307,22 +315,55 @@ INSTANCES[functools._lru_cache_wrapper] = _cached
 
 
 def _vectorized(g: Any) -> Any:
-    """A function that np.vectorize loops over entries: viewed, ``otypes`` given to the result."""
+    """A function that np.vectorize loops over entries: viewed, its results of ``otypes`` or, as in NumPy, of the type
+    of the first entry's."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         viewed = hook(g.pyfunc)
+        plain_args, plain_kwargs = [plain(arg) for arg in args], {name: plain(arg) for name, arg in kwargs.items()}
         if not (carries(args) or carries(kwargs)):
             found = np.vectorize(viewed, g.otypes, g.__doc__, g.excluded, g.cache, g.signature)
-            return found(*map(plain, args), **{name: plain(arg) for name, arg in kwargs.items()})
-        objects = np.vectorize(viewed, None if g.signature else "O", None, g.excluded, False, g.signature)
-        result = objects(*map(plain, args), **{name: plain(arg) for name, arg in kwargs.items()})
+            return found(*plain_args, **plain_kwargs)
+        types = [] if g.otypes is None else list(g.otypes)
+
+        def entry(*args: Any, **kwargs: Any) -> Any:
+            result = viewed(*args, **kwargs)
+            several = type(result) is tuple
+            parts = result if several else (result,)
+            if not types:
+                types.extend(map(_type_of, parts))
+            return tuple(map(_Entry, parts)) if several else _Entry(result)
+
+        if g.signature:
+            objects = np.vectorize(viewed, None, None, g.excluded, False, g.signature)
+        else:
+            objects = np.vectorize(entry, "O" * len(types) or None, None, g.excluded, g.cache)
+        result = objects(*plain_args, **plain_kwargs)
         several = type(result) is tuple
-        parts = [
-            _of_type(part, g.otypes[i] if g.otypes else None) for i, part in enumerate(result if several else (result,))
-        ]
+        parts = result if several else (result,)
+        if not g.signature:
+            parts = [_ENTRIES(part) for part in parts]
+        parts = [_of_type(part, types[i] if types else None) for i, part in enumerate(parts)]
         return tuple(parts) if several else parts[0]
 
     return call
+
+
+class _Entry:
+    """What the function returned for one entry: an object to NumPy, which then asks nothing of it."""
+
+    __slots__ = ("result",)
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+
+_ENTRIES = np.frompyfunc(operator.attrgetter("result"), 1, 1)
+
+
+def _type_of(entry: Any) -> np.dtype[Any]:
+    value = primal(fused(entry))
+    return getattr(value, "dtype", None) or np.asarray(value).dtype
 
 
 def _of_type(result: Any, kind: str | None) -> Any:

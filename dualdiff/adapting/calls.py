@@ -15,23 +15,58 @@ import functools
 import importlib
 import os
 import sys
+import weakref
 from collections.abc import Callable
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .views import ByCode, Plan, plan_for
+from .plans import STATEMENTS, ByCode, Plan
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Seen:
+    """What is called in place of an object: of a Python function for as long as it has this code and these defaults.
+
+    Of a class for as long as its ``__init__`` has them, and its ``__new__`` is Python's own.
+    """
+
+    __slots__ = ("alive", "call", "code", "defaults", "of_init")
+
+    def __init__(self, call: Any, f: FunctionType | None = None, cls: type | None = None) -> None:
+        self.call = call  # None for the object itself, which must not live by what is kept here
+        self.code: Any = None  # False of a class
+        self.of_init = self.defaults = self.alive = None
+        if f is not None:
+            of = f if cls is None else cls
+            key = id(of)
+            self.code, self.of_init = (f.__code__, None) if cls is None else (False, f.__code__)
+            self.defaults = f.__defaults__
+            self.alive = weakref.ref(of, lambda _, seen=SEEN: seen.pop(key, None))  # type: ignore[misc]
+
 
 # What stands in for a function or class, by its identity; the originals are kept, so that identities stay theirs.
 KNOWN: dict[int, Any] = {}
 ORIGINALS: list[tuple[Any, Any]] = []
+# The same, and Python functions that were called several times, each with what is called in place of it.
+SEEN: dict[int, Seen] = {}
 # What is called in place of an instance of a class, by its type.
 INSTANCES: dict[type, Callable[[Any], Any]] = {}
 # Called before a function or class of a package is first looked at: root of its module -> what enters stand-ins.
 PACKAGES: dict[str, Callable[[], None]] = {}
+
+
+# Whether the stand-ins of Python's own functions and of NumPy's are in the table.
+arrived = False
+
+
+def arrive() -> None:
+    """Enter the stand-ins of Python's own functions and of NumPy's: before anything is hooked, or entered by users."""
+    global arrived
+    importlib.import_module(".arriving", __package__)
+    arrived = True
 
 
 def brought_by(module: str, *packages: str) -> None:
@@ -50,15 +85,21 @@ PATTERN: list[Callable[[Any], Any]] = [lambda cls: cls]
 OF_CLASS: list[Callable[[type], Any]] = [lambda cls: cls]
 # The hook of attributes, from attributes.py.
 ATTRIBUTE: list[Callable[..., Any]] = [getattr]
+# What is called in place of a compiled function, from compiled.py.
+COMPILED: list[Callable[[Any], Any]] = [lambda g: g]
 SPECIAL: list[Callable[[CodeType, dict[str, Any]], Plan | None]] = [lambda code, namespace: None]
 # How functions are known that iterate on one of their arguments, and how they are viewed, from iterations.py; that is
 # imported when the first function is viewed.
 ITERATION: list[Callable[..., Any]] = [lambda node: _iterations()[0](node), lambda *args: _iterations()[1](*args)]
 
+# How loops are known that may be searches by comparisons, and what watches one, from searches.py.
+SEARCH: list[Callable[..., Any]] = [lambda node: _searches()[0](node), lambda *names: _searches()[1](*names)]
+
 # What is kept of classes, by their ids, from classes.py.
 CONSTRUCTORS: dict[int, Any] = {}
 PLANS = ByCode()
 plan_of = PLANS.get
+seen_of = SEEN.get
 OURS = __name__.partition(".")[0]
 # Whether anything is adapted at all.
 ON = os.environ.get("DUALDIFF_ADAPT", "") != "0"
@@ -70,6 +111,7 @@ _STDLIB = os.path.join(os.path.dirname(os.__file__), "")
 def enter(original: Any, replacement: Any) -> None:
     ORIGINALS.append((original, replacement))
     KNOWN[id(original)] = replacement
+    SEEN[id(original)] = Seen(replacement)
 
 
 def instances(kind: type, called: Callable[[Any], Any]) -> None:
@@ -82,50 +124,101 @@ def instances(kind: type, called: Callable[[Any], Any]) -> None:
 
 def hook(g: Any) -> Any:
     """What is called in place of ``g``."""
-    found = KNOWN.get(id(g))
-    if found is not None:
-        return found
+    seen = seen_of(id(g))
+    if seen is None:
+        return _looked_at(g)
+    code = seen.code
+    if code is None:
+        return seen.call
+    if code:
+        if code is g.__code__:
+            call = seen.call
+            if call is None:
+                return g
+            if seen.defaults is g.__defaults__:
+                return call
+    elif g.__new__ is _NEW and type(init := g.__init__) is FunctionType and init.__code__ is seen.of_init:
+        call = seen.call
+        if call is None:
+            return g
+        if seen.defaults is init.__defaults__:
+            return call
+    return _looked_at(g)
+
+
+def hook_of_method(g: Any) -> Any:
+    """`hook` of ``x.name``, most likely a method: the same in less time."""
+    kind = type(g)
+    if kind is MethodType:
+        function = g.__func__
+        seen = seen_of(id(function))
+        if seen is not None and (code := seen.code) and code is function.__code__:
+            view = seen.call
+            if view is None:
+                return g
+            if seen.defaults is function.__defaults__:
+                return MethodType(view, g.__self__)
+        view = hook(function)
+        return g if view is function else MethodType(view, g.__self__)
+    if kind is BuiltinFunctionType:
+        owned = _OWNERS.get(type(g.__self__))
+        if owned is not None:
+            return g if (found := owned.get(g.__name__)) is None else functools.partial(found, g.__self__)
+        if type(g.__self__) in _NOTHING_OWNED:
+            return g
+    return hook(g)
+
+
+_NEW = object.__new__
+
+
+def _looked_at(g: Any) -> Any:
     kind = type(g)
     if kind is FunctionType:
         plan = plan_of(id(g.__code__))
         if plan is None or plan.of is not g.__globals__:
             return of_new_function(g)
         if plan.code is None:
+            if plan.last == id(g):  # called again: others are made anew for each call
+                SEEN[id(g)] = Seen(None, g)
+            plan.last = id(g)
             return g
-        view = plan.view
-        if view is not None and plan.defaults is g.__defaults__ and (plan.plain or plan.kwdefaults is g.__kwdefaults__):
-            return view
-        return plan.view_of(g)
+        view = plan.view_of(g)
+        if plan.plain and view is plan.view:
+            if plan.last == id(g):
+                SEEN[id(g)] = Seen(view, g)
+            plan.last = id(g)
+        return view
     if kind is MethodType:
-        function = g.__func__
-        if type(function) is FunctionType and id(function) not in KNOWN:
-            plan = plan_of(id(function.__code__))
-            if plan is not None and plan.of is function.__globals__:
-                if plan.code is None:
-                    return g
-                view = plan.view
-                if view is not None and plan.plain and plan.defaults is function.__defaults__:
-                    return MethodType(view, g.__self__)
-        view = hook(function)
-        return g if view is function else MethodType(view, g.__self__)
+        return hook_of_method(g)
     if kind is BuiltinFunctionType:
         owned = _OWNERS.get(type(g.__self__))
         if owned is not None and (found := owned.get(g.__name__)) is not None:
             return functools.partial(found, g.__self__)
-        return g
+        return COMPILED[0](g)
     if kind in _LEFT_ALONE:
         return g
     if kind is type:
         return OF_CLASS[0](g)
-    if (found := INSTANCES.get(kind)) is not None:
-        return found(g)
+    if (called := INSTANCES.get(kind)) is not None:
+        return called(g)
     if isinstance(g, type):
         return OF_CLASS[0](g)
     return _of_instance(g, kind)
 
 
+def forget() -> None:
+    """Forget what was found of functions and classes: it may be another now."""
+    for key in [key for key, seen in list(SEEN.items()) if seen.code is not None]:
+        SEEN.pop(key, None)
+    CONSTRUCTORS.clear()
+    STATEMENTS.clear()
+
+
 _DISPATCHER = type(np.sum)
 _LEFT_ALONE = {np.ufunc, _DISPATCHER, type("".join), type(str.join)}
+# Types without methods in C that need help.
+_NOTHING_OWNED = frozenset({str, dict, tuple, set, float, int})
 
 # Methods in C that need help: type of the owner -> name -> stand-in that receives the owner first.
 _OWNERS: dict[type, dict[str, Callable[..., Any]]] = {}
@@ -161,8 +254,10 @@ def _planned(f: FunctionType) -> Plan:
     elif is_left(code, namespace):
         plan = Plan(namespace, None)
     else:
-        hooks = (hook, ATTRIBUTE[0], lambda cls: PATTERN[0](cls), hook_with_lists)
-        plan = plan_for(code, namespace, hooks, needs_none, ITERATION)
+        hooks = (hook, ATTRIBUTE[0], lambda cls: PATTERN[0](cls), hook_with_lists, hook_of_method, SEARCH[1])
+        from .views import plan_for
+
+        plan = plan_for(code, namespace, hooks, needs_none, KNOWN.get, (*ITERATION, SEARCH[0]))
         if plan.code is not None:
             PLANS.leave(plan.code, plan)
     PLANS.put(code, plan)
@@ -172,6 +267,11 @@ def _planned(f: FunctionType) -> Plan:
 def _iterations() -> list[Callable[..., Any]]:
     importlib.import_module(".iterations", __package__)
     return ITERATION
+
+
+def _searches() -> list[Callable[..., Any]]:
+    importlib.import_module(".searches", __package__)
+    return SEARCH
 
 
 def is_left(code: CodeType, namespace: dict[str, Any]) -> bool:
@@ -203,7 +303,7 @@ def _is_seen_through(root: str, code: CodeType) -> bool:
 def _of_instance(g: Any, kind: type) -> Any:
     call = getattr(kind, "__call__", None)  # noqa: B004
     if type(call) is not FunctionType:
-        return g
+        return COMPILED[0](g)
     viewed = hook(call)
     return g if viewed is call else MethodType(viewed, g)
 

@@ -14,8 +14,21 @@ from collections.abc import Callable
 from types import CellType, CodeType, FunctionType, MethodType, MethodWrapperType
 from typing import Any
 
-from .calls import CALCULATING, CONSTRUCTORS, INSTANCES, KNOWN, LEFT, OF_CLASS, PACKAGES, SPECIAL, hook, view_of
-from .views import Plan
+from .calls import (
+    CALCULATING,
+    CONSTRUCTORS,
+    INSTANCES,
+    KNOWN,
+    LEFT,
+    OF_CLASS,
+    PACKAGES,
+    SEEN,
+    SPECIAL,
+    Seen,
+    hook,
+    view_of,
+)
+from .plans import Plan
 
 
 class _Kept:
@@ -37,6 +50,7 @@ class _Kept:
 
 
 _call_of_type = type.__call__
+_NEW: Any = object.__new__
 
 
 def of_class(cls: type) -> Any:
@@ -49,9 +63,10 @@ def of_class(cls: type) -> Any:
             and id(cls.__new__) == kept.new
             and (kept.code is None or (init.__code__ is kept.code and init.__defaults__ is kept.defaults))
         ):
-            if kept.make is _nothing:
-                return cls
-            return kept.constructor or kept.make() or cls
+            constructor = None if kept.make is _nothing else kept.constructor or kept.make()
+            if _is_simple(cls, init) and (constructor is None or constructor is kept.constructor):
+                SEEN[id(cls)] = Seen(constructor, init, cls)
+            return constructor or cls
     make = _constructor(cls, cls.__init__, cls.__new__)  # type: ignore[misc]
     if (known := KNOWN.get(id(cls))) is not None:  # the stand-ins of its package have arrived
         return known
@@ -62,6 +77,11 @@ def of_class(cls: type) -> Any:
     return constructor or cls
 
 
+def _is_simple(cls: type, init: Any) -> bool:
+    """Whether a class is called as most are: Python's own ``__new__``, an ``__init__`` written in Python."""
+    return type(cls) is type and type(init) is FunctionType and cls.__new__ is _NEW
+
+
 def _holds_nothing(f: Any) -> bool:
     """Whether a function can be kept without keeping what it closes over."""
     return type(f) is not FunctionType or (f.__closure__ is None and f.__kwdefaults__ is None)
@@ -69,6 +89,10 @@ def _holds_nothing(f: Any) -> bool:
 
 def _nothing() -> None:
     return None
+
+
+def _as_it_stands(cls: type, name: str) -> Any:
+    return next(base.__dict__[name] for base in cls.__mro__ if name in base.__dict__)
 
 
 def _constructor(cls: type, init: Any, new: Any, by_metaclass: bool = True) -> Callable[[], Any]:
@@ -86,6 +110,8 @@ def _constructor(cls: type, init: Any, new: Any, by_metaclass: bool = True) -> C
         if type(calling) is not FunctionType or view_of(calling) is calling:
             return _nothing
         return lambda: MethodType(view_of(calling), here())
+    if _as_it_stands(cls, "__init__") is not init:  # a descriptor of the user's, which is asked by the instance
+        return _nothing
     own_new = type(new) is FunctionType and view_of(new) is not new
     if not own_new and (type(init) is not FunctionType or view_of(init) is init):
         return _nothing
@@ -94,12 +120,21 @@ def _constructor(cls: type, init: Any, new: Any, by_metaclass: bool = True) -> C
         known: Any = here()
         make = view_of(known.__new__) if own_new else known.__new__
         initialize = view_of(known.__init__) if type(known.__init__) is FunctionType else known.__init__
-        by_object = make is object.__new__ and type(known.__init__) is FunctionType
+        by_object = make is _NEW and type(known.__init__) is FunctionType
         del known  # a constructor may be kept, and must not keep its class
+
+        def construct_by_object(*args: Any, **kwargs: Any) -> Any:
+            made = make(here())
+            if (returned := initialize(made, *args, **kwargs)) is not None:
+                raise TypeError(f"__init__() should return None, not '{type(returned).__name__}'")
+            return made
+
+        if by_object:
+            return construct_by_object
 
         def construct(*args: Any, **kwargs: Any) -> Any:
             known: Any = here()
-            made = make(known) if by_object else make(known, *args, **kwargs)
+            made = make(known, *args, **kwargs)
             if type(made) is known:
                 initialize(made, *args, **kwargs)
             elif isinstance(made, known):

@@ -24,6 +24,7 @@ def adapted(f: Any) -> Any:
         if plan is not None and plan.of is namespace:
             for name, meant in plan.assumed:
                 if namespace.get(name) is not meant:  # it means another module now
+                    calls.forget()
                     return of_new_function(f)
             if plan.code is None:
                 return f
@@ -31,7 +32,14 @@ def adapted(f: Any) -> Any:
             if view is not None and plan.defaults is f.__defaults__ and plan.kwdefaults is f.__kwdefaults__:
                 return view
             return plan.view_of(f)
-    return hook(f)
+    if not calls.arrived:
+        calls.arrive()
+    view = hook(f)
+    if view is f or type(view) is FunctionType:
+        return view
+    from .compiled import WithArrays
+
+    return f if type(view) is WithArrays else view
 
 
 class as_written:
@@ -159,9 +167,10 @@ def stand_in(original: Callable[..., Any]) -> Callable[[F], F]:
     def declare(replacement: F) -> F:
         if not callable(replacement):
             raise TypeError(f"stand_in: the replacement is a function, not {replacement!r}.")
+        calls.arrive()
         enter(original, replacement)
         calls.PLANS.clear()
-        calls.CONSTRUCTORS.clear()
+        calls.forget()
         return replacement
 
     return declare

@@ -8,7 +8,7 @@ from typing import Any
 from .. import errors
 from . import calls
 from .entering import as_written
-from .views import Plan
+from .plans import Plan
 
 
 def explain(error: BaseException, refusal: str | None = None) -> None:

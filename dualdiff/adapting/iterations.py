@@ -1,4 +1,4 @@
-"""Roots and fixed points that somebody's Python code finds: differentiated by their equation, not step by step.
+"""Roots, fixed points and minima that somebody's Python code finds: differentiated by their equation, not by step.
 
 A secant method, a bisection, a fixed-point iteration stops by a test of plain values.  Where its value has converged
 its derivative may not have: a bisection's is 0, a secant method divides differences of the size of rounding errors.
@@ -11,8 +11,8 @@ So whether it *is* an iteration is seen in two places.  In the source: a loop, a
 called in it, an exit by a comparison of what depends on its values (not of the time that a rate is integrated).  In
 the run: the points at which that function was evaluated gather about the number returned, its values have shrunk
 there, and Newton's method moves that number by next to nothing.  A loop of another kind (a sum, a quadrature, a rate
-that is integrated, a search for a minimum) does not look so, and keeps the derivative of its steps.  The value is
-always the one that the iteration returned.
+that is integrated, a descent) does not look so, and keeps the derivative of its steps.  A minimum or maximum is a root
+of the derivative, if comparisons alone have found it.  The value is always the one that the iteration returned.
 
 Source: Griewank & Walther, *Evaluating Derivatives*, section 15; Christianson 1994 (derivatives of iterations).
 """
@@ -34,6 +34,7 @@ from ..values.dual import primal
 from ..values.objects import carries, fused, stripped
 from .builtins import presented, with_primal
 from .calls import ITERATION, hook
+from .searches import Waiting, tell
 
 _FUNCTIONS = (FunctionType, MethodType, functools.partial)
 
@@ -52,17 +53,20 @@ def iteration_of(node: Any) -> Iteration | None:
     """Of the first parameter that a function calls in a loop which its values end, or choose the way of."""
     if not isinstance(node, ast.FunctionDef):
         return None
+    parts = list(_own(node))
+    loops = [part for part in parts if isinstance(part, (ast.For, ast.While))]
+    if not loops:
+        return None
+    called = {inner.func.id for loop in loops for inner in _own(loop) if _is_call(inner)}  # type: ignore[attr-defined]
     names = [arg.arg for arg in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
     aliases: dict[str, set[str]] = {name: {name} for name in names}
-    for part in _own(node):  # ``g = f``
+    for part in parts:  # ``g = f``
         if isinstance(part, ast.Assign) and isinstance(part.value, ast.Name) and part.value.id in names:
             aliases[part.value.id] |= {target.id for target in part.targets if isinstance(target, ast.Name)}
     for name in names:
-        called = aliases[name]
-        loops = [part for part in _own(node) if isinstance(part, (ast.For, ast.While)) and _calls(called, _own(part))]
-        if loops:
-            decided = _Decided(node, called)
-            ends = {decided.end_of(loop) for loop in loops} - {None}
+        if aliases[name] & called:
+            decided = _Decided(node, aliases[name])
+            ends = {decided.end_of(loop) for loop in loops if _calls(aliases[name], _own(loop))} - {None}
             if ends:
                 return Iteration(name, next(end for end in ("perhaps", "always", "never") if end in ends))
     return None
@@ -79,9 +83,12 @@ def _own(node: Any) -> Iterator[ast.AST]:
 
 
 def _calls(functions: set[str], parts: Iterable[ast.AST]) -> bool:
-    return any(
-        isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id in functions for part in parts
-    )
+    return any(_is_call(part) and part.func.id in functions for part in parts)  # type: ignore[attr-defined]
+
+
+def _is_call(part: ast.AST) -> bool:
+    """Of a function that has a name."""
+    return isinstance(part, ast.Call) and isinstance(part.func, ast.Name)
 
 
 class _Decided:
@@ -99,6 +106,7 @@ class _Decided:
                         self.names |= _stored(part)
                 elif isinstance(part, (ast.If, ast.While)) and self.by_values(part.test):
                     self.names |= _stored(part)
+        self.clocks, self.steps = _clocks(node, self.names)
 
     def by_values(self, part: ast.AST) -> bool:
         inner = list(ast.walk(part))
@@ -110,13 +118,21 @@ class _Decided:
         for part in _own(loop):
             if isinstance(part, ast.If) and any(isinstance(inner, (ast.Return, ast.Break)) for inner in _own(part)):
                 tests.append(part.test)
-        by_values = [test for test in tests if _compares(test) and self.by_values(test)]
+        by_values = [test for test in tests if _compares(test) and self.by_values(test) and not self._of_time(test)]
         if not by_values:
             chosen = any(isinstance(part, (ast.If, ast.IfExp)) and self._compared(part.test) for part in _own(loop))
             return "never" if chosen else None
         exhausted = isinstance(loop, ast.For) and not self._raises_after(loop)
         in_part = any(isinstance(test, ast.BoolOp) and not all(map(self._compared, test.values)) for test in by_values)
         return "perhaps" if exhausted or in_part or len(by_values) < len(tests) else "always"
+
+    def _of_time(self, test: ast.expr) -> bool:
+        """Whether only the time decides, of a rate that is integrated by steps which its values choose."""
+        if isinstance(test, ast.BoolOp):
+            return all(self._of_time(part) or not self.by_values(part) for part in test.values)
+        read = {part.id for part in ast.walk(test) if isinstance(part, ast.Name)}
+        alone = isinstance(test, ast.Compare) and not any(isinstance(part, ast.Call) for part in ast.walk(test))
+        return alone and bool(read & self.clocks) and not read & (self.names - self.clocks - self.steps)
 
     def _compared(self, test: ast.expr) -> bool:
         return _compares(test) and self.by_values(test)
@@ -130,6 +146,56 @@ class _Decided:
             if isinstance(body, list) and loop in body:
                 return any(isinstance(later, ast.Raise) for later in body[body.index(loop) + 1 :][:1])
         return False
+
+
+def _clocks(node: ast.FunctionDef, by_values: set[str]) -> tuple[set[str], set[str]]:
+    """Names that each round of a loop moves on from where they are, and that are not what is returned: times; and
+    their steps."""
+    moves: dict[str, bool] = {}
+    steps: dict[str, set[str]] = {}
+    for loop in _own(node):
+        if isinstance(loop, (ast.For, ast.While)):
+            for part in _own(loop):
+                for name, value in _assigned(part):
+                    moved = value is not None if isinstance(part, ast.AugAssign) else _adds_to(name, value)
+                    moves[name] = moved and moves.get(name, True)
+                    if moved:
+                        read = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
+                        steps[name] = steps.get(name, set()) | read - {name}
+    names = {name for name, moved in moves.items() if moved}
+    for part in _own(node):
+        if isinstance(part, ast.Return) and part.value:
+            first = part.value.elts[0] if isinstance(part.value, ast.Tuple) and part.value.elts else part.value
+            read = {n.id for n in ast.walk(first) if isinstance(n, ast.Name)}
+            if not (read & by_values) - names:
+                names -= read
+    return names, {step for name in names for step in steps[name]}
+
+
+def _assigned(part: ast.AST) -> Iterator[tuple[str, Any]]:
+    """Names that a statement assigns, and what; tuples entry by entry."""
+    if isinstance(part, ast.AugAssign):
+        pairs: list[tuple[Any, Any]] = [(part.target, part.value if isinstance(part.op, (ast.Add, ast.Sub)) else None)]
+    elif isinstance(part, ast.Assign):
+        pairs = [(target, part.value) for target in part.targets]
+    else:
+        return
+    for target, value in pairs:
+        if isinstance(target, ast.Tuple):
+            same = isinstance(value, ast.Tuple) and len(value.elts) == len(target.elts)
+            values = value.elts if same else [None] * len(target.elts)
+            yield from ((t.id, v) for t, v in zip(target.elts, values, strict=True) if isinstance(t, ast.Name))
+        elif isinstance(target, ast.Name):
+            yield target.id, value
+
+
+def _adds_to(name: str, value: Any) -> bool:
+    return (
+        isinstance(value, ast.BinOp)
+        and isinstance(value.op, (ast.Add, ast.Sub))
+        and isinstance(value.left, ast.Name)
+        and value.left.id == name
+    )
 
 
 def _stored(part: ast.AST) -> set[str]:
@@ -164,6 +230,7 @@ class Evaluations:
         self.carried = False
         self.others: Any = ((), {})  # arguments beside the point, of the last call
         self.of_numbers = True
+        self.counted = True  # all points are whole numbers: terms of a series
 
     def watched(self) -> Callable[..., Any]:
         @functools.wraps(self.f)
@@ -182,6 +249,7 @@ class Evaluations:
             return
         self.carried = self.carried or carries(_first(y))
         self.others = (args[1:], kwargs)
+        self.counted = self.counted and isinstance(args[0], int)
         self.points.append((point, value))
         self.low, self.high = min(self.low, point), max(self.high, point)
         for i, size in enumerate((abs(value), abs(value - point))):
@@ -195,22 +263,35 @@ class Evaluations:
 
         ``of_none``: no derivative came with it.  ``ends``: what ends its loop, see `Iteration`.
         """
-        if not (self.of_numbers and self.carried and self.points):
+        if not (self.of_numbers and self.carried and self.points) or self.counted:
             return None
         spread = self.high - self.low
         point, value = min(self.points, key=lambda pair: abs(pair[0] - x))
         if abs(point - x) > 0.01 * spread + 1e-6 * abs(x):
             return None
+        if not of_none and not self._gather_about(x, spread):  # those of a quadrature that is refined do not
+            return None
         smallest = [
             min(abs(value) for _, value in self.points),
             min(abs(value - point) for point, value in self.points),
         ]
+        if (
+            of_none
+            and self._is_extreme(value)
+            and self._has_gathered(x, spread)
+            and self._solves(x, spread, self._of_extremum, of_none, ends)
+        ):
+            return "minimum or maximum", self._of_extremum
         exact = point == x and value == 0.0
         if (exact or smallest[0] <= _FELL * self.largest[0]) and self._solves(x, spread, self._of_root, of_none, ends):
             return "root", self._of_root
         if smallest[1] <= _FELL * self.largest[1] and self._solves(x, spread, self._of_fixed_point, of_none, ends):
             return "fixed point", self._of_fixed_point
         return None
+
+    def _gather_about(self, x: float, spread: float) -> bool:
+        far = sorted(abs(point - x) for point, _ in self.points)
+        return far[(len(far) - 1) // 2] <= 0.2 * spread
 
     def _solves(self, x: float, spread: float, equation: Any, of_none: bool, ends: str) -> bool:
         try:
@@ -225,8 +306,22 @@ class Evaluations:
             return of_none or ends != "never"
         if not of_none:
             return False
+        return step <= _GATHERED * spread and self._has_gathered(x, spread)
+
+    def _has_gathered(self, x: float, spread: float) -> bool:
+        """Whether most of the points are near to one."""
         far = sorted(abs(point - x) for point, _ in self.points)
-        return len(far) >= _SEVERAL and step <= _GATHERED * spread and far[len(far) // 2] <= spread / 8
+        return len(far) >= _SEVERAL and far[len(far) // 2] <= spread / 8
+
+    def _is_extreme(self, value: float) -> bool:
+        """Whether no other value is less, or none is greater."""
+        values = [other for _, other in self.points]
+        margin = 1e-9 * max(abs(min(values)), abs(max(values)))
+        return min(values) < max(values) and (value <= min(values) + margin or value >= max(values) - margin)
+
+    def _of_extremum(self, x: Any, on_numbers: bool) -> Any:
+        """The derivative of the function in its point."""
+        return _implicit().jvp(lambda x: self._of_root(x, on_numbers), (x,), (np.ones_like(x)[()],))[1]
 
     def _of_root(self, x: Any, on_numbers: bool) -> Any:
         args, kwargs = self.others
@@ -289,27 +384,36 @@ def watching(view: Callable[..., Any], f: FunctionType, iteration: Iteration) ->
             kwargs[name] = evaluations.watched()
         else:
             args = (*args[:position], evaluations.watched(), *args[position + 1 :])  # type: ignore[operator]
-        return _solution(code.co_name, evaluations, iteration.ends, view(*args, **kwargs))
+        with Waiting(code) as searched:
+            y = view(*args, **kwargs)
+        found, y = _solution(code.co_name, evaluations, iteration.ends, y, bool(searched))
+        if not found:
+            for text in searched:
+                tell(text)
+        return y
 
     return iterate
 
 
-def _solution(name: str, evaluations: Evaluations, ends: str, y: Any) -> Any:
-    """What an iteration returned, a root or fixed point in it with the derivatives of its equation."""
+def _solution(name: str, evaluations: Evaluations, ends: str, y: Any, searched: bool) -> tuple[bool, Any]:
+    """What an iteration returned, a solution in it with the derivatives of its equation, and whether it is one.
+
+    ``searched``: it was seen to close in by comparisons alone, whose derivatives are none.
+    """
     if not evaluations.carried:
-        return y
+        return False, y
     several = type(y) is tuple and len(y) > 0
     x = y[0] if several else y
     value = real_number(x)
-    if value is None or (found := evaluations.equation_of(value, not carries(x), ends)) is None:
-        return y
+    if value is None or (found := evaluations.equation_of(value, searched or not carries(x), ends)) is None:
+        return False, y
     kind, equation = found
     implicit = _implicit()
     point = implicit.polished(f"{name} (a {kind})", lambda x: equation(x, True), value)
     solution = implicit.with_derivatives(lambda x: equation(x, False), point)
     plain = primal(fused(x)) if carries(x) else x
     x = presented(with_primal(solution, plain))
-    return (x, *y[1:]) if several else x
+    return True, (x, *y[1:]) if several else x
 
 
 ITERATION[:] = [iteration_of, watching]

@@ -20,7 +20,7 @@ from ..values.choices import WATCHES, note
 from ..values.dual import Dual
 from ..values.objects import carries
 from .buffers import plain
-from .builtins import is_dual, number_of, plain_value, presented, with_primal
+from .builtins import NOT_GIVEN, is_dual, number_of, plain_value, presented, with_primal
 from .calls import enter
 
 _PLAIN = frozenset({float, int, np.float64, bool, complex})
@@ -56,9 +56,10 @@ def function_of(module: Any, name: str, tangent: Callable[..., Any], number: Cal
     if original is None:  # newer Pythons have it
         return
 
-    def function(*args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and type(args[0]) in _PLAIN and not kwargs:
-            return original(args[0])
+    def function(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
+        if type(x) in _PLAIN and not args and not kwargs:
+            return original(x)
+        args = args if x is NOT_GIVEN else (x, *args)
         if not any(map(_is_active, args)) and not any(map(_is_active, kwargs.values())):
             return kinds.call(original, *args, **kwargs)
         value = kinds.call(

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..values import kinds
 from ..values.objects import carries, fused, stripped
-from .buffers import plain
+from .buffers import Buffer, plain
 from .builtins import with_primal
 from .calls import PACKAGES, enter, hook, method, view_of
 from .handing import changed, handed, is_callable
@@ -91,11 +92,20 @@ def _method(cls: type, name: str, differentiable: Any) -> None:
         if not (carries(args[1:]) or carries(kwargs)):
             if kinds.RUNNING[0]:
                 args, kwargs = tuple(map(plain, args)), {name: plain(arg) for name, arg in kwargs.items()}
+            elif args and _holds_buffers(args[0]):
+                return view_of(original)(*args, **kwargs)  # which hands them out as arrays
             return kinds.call(original, *args, **kwargs)
         result = differentiable(*args, **kwargs)
         return view_of(original)(*args, **kwargs) if result is NotImplemented else result
 
     enter(original, method)
+
+
+def _holds_buffers(x: Any) -> bool:
+    slots = [name for cls in type(x).__mro__ for name in cls.__dict__.get("__slots__", ())]
+    return Buffer in map(type, getattr(x, "__dict__", {}).values()) or any(
+        type(getattr(x, name, None)) is Buffer for name in slots
+    )
 
 
 # Sparse matrices.
@@ -172,18 +182,26 @@ def _distributions(stats: Any, ours: Any) -> None:
 
 
 def _interpolants(interpolate: Any, ours: Any) -> None:
-    def of_piecewise(self: Any) -> Any:
-        return ours.PPoly(self.c, self.x, self.extrapolate, self.axis)
+    # Methods of base classes, which other interpolants share.  ``c`` of one that was made has its axis in front.
+    def of_piecewise(self: Any, args: Any) -> Any:
+        if isinstance(self, interpolate.BPoly):
+            reason = "its basis is Bernstein's; PPoly.from_bernstein_basis(p) has one"
+            raise errors.unsupported(interpolate.BPoly, reason, [np.shape(arg) for arg in args if carries(arg)])
+        return ours.PPoly.construct_fast(plain(self.c), plain(self.x), self.extrapolate, self.axis)
 
-    def of_b_spline(self: Any) -> Any:
-        return ours.BSpline(self.t, self.c, self.k, self.extrapolate, self.axis)
+    def of_b_spline(self: Any, args: Any) -> Any:
+        return ours.BSpline.construct_fast(plain(self.t), plain(self.c), self.k, self.extrapolate, self.axis)
 
-    for cls, made in ((interpolate.PPoly, of_piecewise), (interpolate.BSpline, of_b_spline)):
+    for cls, made in (
+        (interpolate.PPoly, of_piecewise),
+        (interpolate.BPoly, of_piecewise),
+        (interpolate.BSpline, of_b_spline),
+    ):
         for name in ("__call__", "integrate"):
             _method(cls, name, functools.partial(_by_own, made, name))
 
     def linear(self: Any, x: Any) -> Any:
-        kind = self._kind
+        kind = getattr(self, "_kind", None)
         if kind not in ("linear", "nearest", "nearest-up", "previous", "next"):
             return NotImplemented
         options = {"kind": kind, "axis": self.axis, "bounds_error": self.bounds_error, "fill_value": self.fill_value}
@@ -204,7 +222,8 @@ def _interpolants(interpolate: Any, ours: Any) -> None:
     def fitted(self: Any, x: Any, nu: int = 0, ext: Any = None) -> Any:
         if (self.ext if ext is None else ext) not in (0, "extrapolate"):
             return NotImplemented
-        return ours.BSpline(*self._eval_args)(x, nu)
+        t, c, k = self._eval_args
+        return _with_value(ours.BSpline(t, c, k)(x, nu), interpolate.splev, x, (t, c, k), nu)
 
     _method(interpolate.UnivariateSpline, "__call__", fitted)
 
@@ -214,7 +233,7 @@ def _interpolants(interpolate: Any, ours: Any) -> None:
             return interpolate.splev(x, tck, der, ext)
         if not isinstance(tck, tuple) or ext != 0 or isinstance(tck[1], (list, tuple)):
             return view_of(interpolate.splev)(x, tck, der, ext)
-        return ours.BSpline(*tck)(x, der)
+        return _with_value(ours.BSpline(*tck)(x, der), interpolate.splev, x, tck, der)
 
     enter(interpolate.splev, splev)
     _bivariate_splines(interpolate)
@@ -244,9 +263,15 @@ def _bivariate_splines(interpolate: Any) -> None:
     _method(interpolate.BivariateSpline, "__call__", call)
 
 
+def _with_value(y: Any, original: Any, *args: Any) -> Any:
+    """``y`` with the value that SciPy computes."""
+    value = np.asarray(original(*map(stripped, args)))
+    return with_primal(np.reshape(y, value.shape), value)
+
+
 def _whole(x: Any) -> Any:
     return fused(x) if carries(x) else x
 
 
 def _by_own(made: Any, name: str, self: Any, *args: Any, **kwargs: Any) -> Any:
-    return getattr(made(self), name)(*args, **kwargs)
+    return getattr(made(self, args), name)(*args, **kwargs)

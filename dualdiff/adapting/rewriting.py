@@ -1,5 +1,7 @@
 """The source of a function, rewritten: each call ``g(...)`` becomes ``hook(g)(...)``, each ``x.name`` asks a hook too.
 
+Where a name means what has a stand-in, the hook is asked only if it comes to mean something else:
+``(stand_in if math.sin is original else hook(math.sin))(...)``.
 Positions are copied, so tracebacks, debuggers and coverage show the user's own lines and columns.  The hooks stand in
 the code as constants (`CALL`, `ATTRIBUTE`, to be replaced by the hooks themselves), so no name is added anywhere.
 Annotations, f-strings and the calls of decorators are left as they are.
@@ -9,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import copy
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -17,7 +20,10 @@ CALL = "\0dualdiff.adapting: the hook of calls"
 ATTRIBUTE = "\0dualdiff.adapting: the hook of attributes"
 MATCH = "\0dualdiff.adapting: the hook of classes in patterns"
 LISTS = "\0dualdiff.adapting: the hook of calls with lists among the arguments"
-MARKS = (CALL, ATTRIBUTE, MATCH, LISTS)
+METHOD = "\0dualdiff.adapting: the hook of methods that are called"
+SEARCH = "\0dualdiff.adapting: what watches a search by comparisons"
+MARKS = (CALL, ATTRIBUTE, MATCH, LISTS, METHOD, SEARCH)
+_CONSTANT = "\0dualdiff.adapting: constant "
 
 # What arrays and modules have; a property of the user's with such a name runs as written.
 _COMMON = frozenset({
@@ -29,20 +35,32 @@ _COMMON = frozenset({
 class Rewriter(ast.NodeTransformer):
     """Hooks the calls of one top-level statement, but for those that cannot need it.
 
-    ``needs_none`` says of an object whether a call of it never does, with lists among its arguments or without.
-    ``assumed`` collects the global names that were
-    looked up for that, and the modules that they meant.
+    ``needs_none`` says of an object whether a call of it never does, with lists among its arguments or without;
+    ``known`` gives the stand-in for an object, by its id.
+    ``assumed`` collects the global names that were looked up for that, and the modules that they meant; ``builtins``
+    the names that were found among the built-in ones; ``constants`` the marks of objects that stand in the code.
     """
 
-    def __init__(self, namespace: dict[str, Any], statement: ast.stmt, needs_none: Callable[[Any, bool], bool]) -> None:
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        statement: ast.stmt,
+        nodes: list[ast.AST],
+        needs_none: Callable[[Any, bool], bool],
+        known: Callable[[int], Any],
+    ) -> None:
         self.namespace = namespace
-        self.bound = bound_names(statement)
-        self.lists = names_of_lists(statement)
+        self.bound = bound_names(statement, nodes)
+        self.lists = names_of_lists(nodes)
         self.needs_none = needs_none
+        self.known = known
+        self.constants: dict[str, Any] = {}
         self.assumed: dict[str, Any] = {}
+        self.builtins: set[str] = set()
         self.classes: list[str] = []
         self.functions = 0  # how many are around
         self.patterns = 0
+        self.searches: dict[ast.AST, Any] = {}  # loops, and the names that are watched in each: see searches.py
 
     # What is left as it is.
 
@@ -114,6 +132,25 @@ class Rewriter(ast.NodeTransformer):
             case.body = self._statements(case.body)
         return [*named, node]
 
+    def visit_While(self, node: Any) -> Any:
+        """A loop; one that may be a search shows the ends of its bracket at the beginning of each round."""
+        names = self.searches.get(node)
+        self.generic_visit(node)
+        if names is None:
+            return node
+        name = f"@search{self.patterns}"
+        self.patterns += 1
+        given, shown = names
+        made = ast.Call(ast.Constant(SEARCH), [ast.Constant(one) for one in given], [])
+        showing = ast.Call(ast.Name(name, ast.Load()), [ast.Name(one, ast.Load()) for one in shown], [])
+        begin, each = ast.Assign([ast.Name(name, ast.Store())], made), ast.Expr(showing)
+        for part in (*ast.walk(begin), *ast.walk(each)):
+            ast.copy_location(part, node.iter if isinstance(node, ast.For) else node.test)
+        node.body.insert(0, each)
+        return [begin, node]
+
+    visit_For = visit_While
+
     # What is hooked.
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
@@ -128,8 +165,27 @@ class Rewriter(ast.NodeTransformer):
         for keyword in node.keywords:
             keyword.value = self.visit(keyword.value)
         if hooked:
-            node.func = self._call(LISTS if lists else CALL, [node.func], node.func)
+            of_method = isinstance(node.func, ast.Attribute) and meant is None
+            asked = self._call(LISTS if lists else METHOD if of_method else CALL, [node.func], node.func)
+            node.func = self._unless(node.func, asked)
         return node
+
+    def _unless(self, callee: ast.expr, asked: ast.expr) -> ast.expr:
+        """The stand-in of what a global name, or an attribute of a module, means, unless that has changed."""
+        meant = self._meaning(callee)
+        if meant is None and isinstance(callee, ast.Name) and callee.id not in self.bound:
+            meant = self.namespace.get(callee.id)
+        stand_in = None if meant is None else self.known(id(meant))
+        if stand_in is None:
+            return asked
+        test = ast.Compare(copy.deepcopy(callee), [ast.Is()], [self._constant(meant, callee)])
+        chosen = ast.IfExp(ast.copy_location(test, callee), self._constant(stand_in, callee), asked)
+        return ast.copy_location(chosen, callee)
+
+    def _constant(self, meant: Any, at: ast.expr) -> ast.expr:
+        mark = f"{_CONSTANT}{len(self.constants)}"
+        self.constants[mark] = meant
+        return ast.copy_location(ast.Constant(mark), at)
 
     def visit_Attribute(self, node: ast.Attribute) -> Any:
         meant = self._meaning(node.value)
@@ -156,6 +212,7 @@ class Rewriter(ast.NodeTransformer):
             if node.id in self.bound:
                 return None
             if node.id not in self.namespace:
+                self.builtins.add(node.id)
                 return getattr(builtins, node.id, None)
             meant = self.namespace[node.id]
             if isinstance(meant, ModuleType) or self.needs_none(meant, False):
@@ -168,10 +225,10 @@ class Rewriter(ast.NodeTransformer):
         return None
 
 
-def bound_names(statement: ast.stmt) -> set[str]:
-    """Every name that a statement binds, in whichever of its scopes: it may mean something else than the global one."""
+def bound_names(statement: ast.stmt, nodes: list[ast.AST]) -> set[str]:
+    """Every name that a statement of these nodes binds, in any of its scopes: it may mean another object there."""
     found: set[str] = set()
-    for node in ast.walk(statement):
+    for node in nodes:
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
             found.add(node.id)
         elif isinstance(node, ast.arg):
@@ -208,10 +265,10 @@ def may_be_list(node: ast.expr, names: set[str]) -> bool:
 _MAKING_LISTS = frozenset({"list", "tuple", "sorted"})
 
 
-def names_of_lists(statement: ast.stmt) -> set[str]:
+def names_of_lists(nodes: list[ast.AST]) -> set[str]:
     """The names that a statement binds to lists or tuples, empty ones too: they may be filled later."""
     found: set[str] = set()
-    bindings = [node for node in ast.walk(statement) if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr))]
+    bindings = [node for node in nodes if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr))]
     for node in [*bindings, *bindings]:  # a list may be made of one that stands below
         value = node.value
         if isinstance(value, ast.List) or (value is not None and may_be_list(value, found)):

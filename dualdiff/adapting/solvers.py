@@ -21,12 +21,15 @@ from .buffers import settled, stripped_of
 from .calls import enter, hook
 from .handing import HANDED_ON, changed, handed, is_callable
 
+# Functions of scipy.optimize that solve nothing: code like any other.
+_FORMULAS = frozenset({"rosen", "rosen_der", "rosen_hess", "rosen_hess_prod"})
+
 
 def enter_solvers(package: ModuleType, ours: ModuleType) -> None:
-    """Enter the stand-ins of a package's functions: of all of them, since none is to be differentiated step by step."""
+    """Enter the stand-ins of a package's solvers: of all of them, since none is to be differentiated step by step."""
     for name in package.__all__:
         original = getattr(package, name)
-        if isinstance(original, FunctionType):
+        if isinstance(original, FunctionType) and name not in _FORMULAS:
             reason = "dualdiff.scipy.optimize has no derivative of its solution"
             if name in ours.REASONS:
                 reason += f": {ours.REASONS[name]}"

@@ -1,6 +1,7 @@
 """The top-level statement of a file that holds a function, and the names that the file imports.
 
-Only the statement is parsed, and not the file that it stands in.  With it go the file's imports: from Python 3.12 on
+Only the statement is parsed, and not the file that it stands in; of a class only the method, which compiles to the
+same by itself.  With it go the file's imports: from Python 3.12 on
 ``np.f()`` compiles differently where ``np`` is known to be imported.
 """
 
@@ -13,24 +14,32 @@ from typing import Any
 
 
 def candidates(lines: list[str], number: int) -> Iterator[ast.Module]:
-    """Modules that end in a top-level statement around a line: from its block alone, then from the whole file."""
+    """Modules that end in a statement around a line: of a method alone, of its block, then of the whole file."""
+    if (method := _method(lines, number)) is not None:
+        yield from _modules(method, number, lines)
     for block in _blocks(lines, number):
-        try:
-            count = len(_around(block, number))
-        except SyntaxError:  # no whole statement
-            continue
-        if not count:
-            continue
-        imports = _imports(lines)
-        for i in range(count):
-            yield ast.Module([*imports, _around(block, number)[i]], [])
-            # Without: a statement that is compiled by itself, as in a notebook.
-            yield ast.Module([_around(block, number)[i]], [])
-        break
+        found = False
+        for module in _modules(block, number, lines):
+            found = True
+            yield module
+        if found:
+            break
     source = "".join(lines)
     imports = _importing(_imported(ast.parse(source)))
     for i in range(len(_around(source, number))):
         yield ast.Module([*imports, _around(source, number)[i]], [])
+
+
+def _modules(block: str, number: int, lines: list[str]) -> Iterator[ast.Module]:
+    """Of the statements of a text; none if it is no whole one."""
+    try:
+        found = _around(block, number)
+    except SyntaxError:
+        return
+    for i, statement in enumerate(found):
+        yield ast.Module([*_imports(lines), statement], [])
+        # Without: a statement that is compiled by itself, as in a notebook.
+        yield ast.Module([_around(block, number)[i]], [])
 
 
 def _around(source: str, number: int) -> list[ast.stmt]:
@@ -74,7 +83,47 @@ def _end(lines: list[str], start: int, number: int) -> int:
     return end
 
 
-_imports_of: dict[int, tuple[list[str], set[str]]] = {}
+_CLASS = re.compile(r"class\s+(\w+)\s*[(:]")
+
+
+def _method(lines: list[str], number: int) -> str | None:
+    """The text of a method on its own lines, under the names of its classes: the other methods have no part in it.
+
+    None for what is no method by its indentation.  What is guessed wrongly does not compile to the code that runs.
+    """
+    start, around = number - 1, _indentation(lines[number - 1])
+    headers: list[str] = []  # the outermost first
+    for i in range(number - 2, -1, -1):
+        if around == 0:
+            break
+        if (found := _indentation(lines[i])) < around and _STARTS.match(text := lines[i][found:]):
+            around = found
+            if named := _CLASS.match(text):
+                headers.insert(0, f"{' ' * found}class {named[1]}:\n")
+            else:
+                start, headers = i, []
+    indentation = _indentation(lines[start])
+    if not headers or around:
+        return None
+    end = start + 1
+    while lines[end - 1].lstrip().startswith("@") and end < len(lines):
+        end += 1
+    while end < len(lines) and (
+        _indentation(lines[end]) > indentation or not _STARTS.match(lines[end][_indentation(lines[end]) :])
+    ):
+        end += 1
+    while start > 0 and lines[start - 1].lstrip().startswith("@"):
+        start -= 1
+    return "\n" * (start - len(headers)) + "".join(headers) + "".join(lines[start:end])
+
+
+def _indentation(line: str) -> int:
+    """How far a line is indented; of an empty one, beyond any."""
+    stripped = line.lstrip(" ")
+    return len(line) - len(stripped) if stripped.strip() else 1 << 30
+
+
+_imports_of: dict[int, tuple[list[str], list[ast.stmt]]] = {}
 
 
 def _imports(lines: list[str]) -> list[ast.stmt]:
@@ -83,8 +132,8 @@ def _imports(lines: list[str]) -> list[ast.stmt]:
     if kept is None or kept[0] is not lines:
         if len(_imports_of) > 256:
             _imports_of.clear()
-        kept = _imports_of[id(lines)] = (lines, _imported_names(lines))
-    return _importing(kept[1])
+        kept = _imports_of[id(lines)] = (lines, _importing(_imported_names(lines)))
+    return kept[1]
 
 
 def _importing(names: set[str]) -> list[ast.stmt]:

@@ -143,6 +143,13 @@ def _of_comparison(operation: Any, operands: list[Any], value: Any) -> str:
     )
 
 
+def _of_truth(operation: Any, operands: list[Any], value: Any) -> str:
+    """``if x:``, which compares with 0."""
+    if operands[0] is None or not np.all(operands[0] == 0):
+        return ""
+    return "bool of 0: the point sits on the border of two branches, of which that for False is differentiated"
+
+
 def _of_positions_of_extremes(operation: Any, operands: list[Any], value: Any) -> str:
     x = operands[0]
     if x is None or x.size < 2:
@@ -189,6 +196,7 @@ KINKS: dict[Any, Callable[..., str]] = {
     **dict.fromkeys((np.rint, np.round, round), _of_whole(True)),
     **dict.fromkeys((np.remainder, np.fmod, math.fmod, np.floor_divide), _of_quotient),
     **dict.fromkeys(_COMPARISONS, _of_comparison),
+    bool: _of_truth,
     **dict.fromkeys((np.argmax, np.argmin, np.nanargmax, np.nanargmin), _of_positions_of_extremes),
     **dict.fromkeys((np.interp, np.searchsorted, np.digitize), _of_knots),
     np.clip: _of_bounds,

@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import adapting, errors
-from ..adapting import attributes, buffer_methods, buffer_protocols, buffers, calls, statistics
+from ..adapting import attributes, buffer_methods, buffer_protocols, buffers, calls, mathematics, statistics
+from ..adapting import builtins as stand_ins_of_builtins
+from ..rules import operators
 from ..table import Rule
 from ..transforms import stopping
 from ..values import entries, protocols
@@ -45,6 +47,7 @@ QUIET = frozenset({
 })  # fmt: skip
 _QUIET_METHODS = frozenset({
     "__len__", "__repr__", "__str__", "__format__", "__iter__", "__array_namespace__", "__dual__", "__get__", "hook",
+    "hook_of_method",
     "__init__", "__deepcopy__", "__copy__", "__pandas_priority__", "__hash__", "__bool__", "__reduce_ex__",
 })  # fmt: skip
 
@@ -88,7 +91,7 @@ def operation(frame: FrameType, given: Any = None) -> Operation:
     if code is _STOP:
         return Operation("dualdiff.stop_gradient", stopping.stop_gradient, args, kwargs)
     if code is _TRUTH:
-        return Operation("bool", None, args, kwargs)
+        return Operation("bool", bool, args, kwargs)
     if code is _ARRAY:
         return Operation("np.asarray", None, args, kwargs)
     if code.co_filename in _OF_DUALS:
@@ -133,7 +136,8 @@ def _applied(code: CodeType, local: dict[str, Any]) -> tuple[Any, bool]:
         return local.get("apply"), code.co_name == "reflected"
     value = local["value"]
     if type(value) is FunctionType:
-        return inspect.getclosurevars(value).nonlocals["apply"], True
+        apply = inspect.getclosurevars(value).nonlocals["exchanged"]
+        return operator.pow if apply is operators.power else apply, True
     return value, False
 
 
@@ -200,7 +204,7 @@ _STOP = stopping.stop_gradient.__code__
 _TRUTH = entries.truth_of.__code__
 _ARRAY = entries.array_of.__code__
 _ADAPTING = os.path.dirname(str(adapting.__file__)) + os.sep
-_STANDING_IN = tuple(str(module.__file__) for module in (adapting.builtins, adapting.mathematics, statistics))
+_STANDING_IN = tuple(str(module.__file__) for module in (stand_ins_of_builtins, mathematics, statistics))
 _IN_PLACE = {
     operator.iadd: "+=", operator.isub: "-=", operator.imul: "*=", operator.itruediv: "/=", operator.ipow: "**=",
     operator.imod: "%=", operator.ifloordiv: "//=", operator.imatmul: "@=",

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 from ..tangents import blocks
-from ..tangents.holding import memory_of
+from ..tangents.tape import memory_of
 from ..transforms.recording import Recording
 from . import places
 from .places import Place

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..tangents.operations import Node
+from ..tangents.running import Sweep
 from ..tangents.single import Single
-from ..tangents.sweep import Sweep
 from ..transforms.recording import Recording
 
 

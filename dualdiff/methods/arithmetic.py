@@ -19,12 +19,13 @@ from ..rules.sparse_operands import operated
 from ..rules.ufuncs import Elementwise
 from ..table import RULES
 from ..values import entries, foreign, storage
-from ..values.choices import WATCHES, note
+from ..values.choices import MADE, WATCHES, note
 from ..values.dual import Dual, is_array, primal
 from ..values.levels import value_of
 from ..values.objects import fused, stripped
 from ..values.rebinding import is_entry_of_objects
 
+_ARRAYS = frozenset({Dual, np.ndarray})
 _ARITHMETIC = {
     "add": (operator.add, np.add),
     "sub": (operator.sub, np.subtract),
@@ -99,6 +100,7 @@ def _comparison(apply: Callable[[Any, Any], Any]) -> Callable[..., Any]:
             return NotImplemented
         if type(other) is np.ndarray and apply in (operator.eq, operator.ne):
             warn_if_remembered(self, other)
+        MADE[0] += 1
         a, b = primal(self), stripped(other)
         result = apply(a, b)
         if WATCHES:
@@ -117,12 +119,12 @@ def _from_rule(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]
         return _has_own_operators(other) or foreign.is_no_operand(other)
 
     def forward(self: Dual, other: Any) -> Any:
-        if left_to(other):
+        if type(other) not in _ARRAYS and left_to(other):
             return operated("@", self, other, reflected=False)
         return RULES[ufunc].plain_call(self, other)
 
     def reflected(self: Dual, other: Any) -> Any:
-        if left_to(other):
+        if type(other) not in _ARRAYS and left_to(other):
             return operated("@", self, other, reflected=True)
         return RULES[ufunc].plain_call(other, self)
 

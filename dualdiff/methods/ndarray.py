@@ -39,7 +39,7 @@ def _reshape(self: Dual, *shape: Any, order: str = "C", copy: bool | None = None
     whole = RULES[np.reshape](
         self, shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape, order
     )
-    if copy is False and whole.storage is not self.storage:
+    if copy is False and (whole.storage is None or whole.storage is not self.storage):
         raise ValueError("Unable to avoid creating a copy while reshaping.")
     return whole.copy("K") if copy else whole
 
@@ -47,6 +47,11 @@ def _reshape(self: Dual, *shape: Any, order: str = "C", copy: bool | None = None
 def _transpose(self: Dual, *axes: Any) -> Any:
     wanted = axes[0] if len(axes) == 1 and (axes[0] is None or isinstance(axes[0], (tuple, list))) else axes
     return RULES[np.transpose](self, wanted or None)
+
+
+def _transposed(self: Dual) -> Any:
+    """``x.T``; of one axis it shows all entries as they are, like the index."""
+    return self[:] if self.ndim == 1 else RULES[np.transpose](self)
 
 
 def _compress(self: Dual, condition: Any, axis: int | None = None, out: Any = None) -> Any:
@@ -262,7 +267,7 @@ def _install_methods() -> None:
         "__array__": entries.array_of,
         "__array_namespace__": _namespace,
         "to_device": _to_device,
-        "T": property(lambda self: RULES[np.transpose](self)),
+        "T": property(_transposed),
         "mT": property(lambda self: RULES[np.matrix_transpose](self)),
         "real": property(lambda self: RULES[np.real](self), _set_real),
         "imag": property(lambda self: RULES[np.imag](self), _set_imag),

@@ -18,6 +18,7 @@ from ..values.dual import Dual, is_array, may_share_memory, primal
 from ..values.kinds import OTHERS, as_array
 from ..values.levels import duals_in, innermost, lifted
 from ..values.objects import fused, stripped
+from ..values.storage import may_be_seen_elsewhere
 from .call import constant, wrapped
 from .forms import composite, creation, custom
 
@@ -188,7 +189,7 @@ def require(like: Dual, a: Any, dtype: Any = None, requirements: Any = None) -> 
     letters = {str(name)[0].upper() for name in requirements or ()}
     order: Any = "F" if "F" in letters else "C" if "C" in letters else None
     y: Any = np.asarray(x, dtype=dtype, order=order, like=like)
-    return np.copy(y) if "O" in letters and type(y) is Dual and y.storage is not None else y
+    return np.copy(y) if "O" in letters and type(y) is Dual and may_be_seen_elsewhere(y) else y
 
 
 # Values between two ends.

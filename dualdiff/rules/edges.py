@@ -20,9 +20,13 @@ def at_edge(perturbation: Perturbation, partial: Callable[..., Any], *args: Any)
         return _raising.copy().run(partial, *args)
     except (FloatingPointError, ZeroDivisionError, OverflowError):
         perturbation.expect_infinity()
-        return quietly(
-            partial, *(kinds.as_scalar(arg, _FLOAT64) if kinds.is_python_float(arg) else arg for arg in args)
-        )
+    if not all(map(kinds.is_python_float, args)):
+        try:
+            return quietly(partial, *args)
+        except (ZeroDivisionError, OverflowError):
+            pass
+    # Python's numbers raise where NumPy's have infinities.
+    return quietly(partial, *(kinds.as_scalar(arg, _FLOAT64) if kinds.is_python_float(arg) else arg for arg in args))
 
 
 def quietly(function: Callable[..., Any], *args: Any) -> Any:

@@ -200,8 +200,22 @@ elementwise(
 )
 
 # Remainders: the quotient is a whole number, so the second partial is exact.
-elementwise(np.remainder, ONE, lambda y, a, b: np.rint((y - a) / b), domain=((0.0, np.inf), _NONZERO), edge=True)
-elementwise(np.fmod, ONE, lambda y, a, b: np.rint((y - a) / b), domain=((0.0, np.inf), _NONZERO), edge=True)
+
+
+def one_unless_nan(y: Any) -> Any:
+    """1 of the dtype of y; where y is nan, as a remainder of 0, nan by an operation that tells `at_edge`."""
+    constant = np.floor(y)  # without derivatives, of the same dtype
+    return np.sqrt(np.fmax(np.sign(np.abs(constant) + 1.0), -1.0))
+
+
+for _remainder in (np.remainder, np.fmod):
+    elementwise(
+        _remainder,
+        lambda y, a, b: one_unless_nan(y),
+        lambda y, a, b: np.rint((y - a) / b),
+        domain=((0.0, np.inf), _NONZERO),
+        edge=True,
+    )
 
 # Absolute values and signs.
 elementwise(np.absolute, lambda y, x: np.sign(x), complex_rule=lambda y, x, dx: (np.conjugate(np.sign(x)) * dx).real())

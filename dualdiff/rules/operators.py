@@ -6,6 +6,7 @@ be infinite, which side of the operator the Dual stands on.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from ..values.dual import Dual, primal
 from ..values.entries import refuse_complex
 from ..values.kinds import ARRAYS, OTHERS
 from ..values.objects import fused
+from ..values.storage import BORROWED
 from .call import number
 from .edges import at_edge
 from .sparse_operands import operated
@@ -75,10 +77,12 @@ def binary_operators(apply: Operator, rule: Elementwise) -> tuple[Operator, Oper
         known = _operand(self, other)
         if known is NotImplemented:
             return operated(symbol, self, other, reflected=True)
-        return rule.operate(apply, known, self)
+        return rule.operate(exchanged, known, self)
+
+    exchanged = power if apply is operator.pow else apply
 
     def flipped(x: Any, c: Any) -> Any:
-        return apply(c, x)
+        return exchanged(c, x)
 
     def side(value: Operator, of_x: Any, of_c: Any, otherwise: Operator) -> Operator:
         if type(of_x) is Trivial:
@@ -90,6 +94,10 @@ def binary_operators(apply: Operator, rule: Elementwise) -> tuple[Operator, Oper
         side(apply, of_a, of_b, forward_otherwise),
         side(flipped, _flipped(of_b), _flipped(of_a), reflected_otherwise),
     )
+
+
+def power(a: Any, b: Any) -> Any:
+    return a**b  # as an instruction, by which staging knows it from np.power where ``a`` is a scalar of NumPy's
 
 
 def _sum(value: Operator, of_x: Any, of_c: Any, otherwise: Operator, edge: bool) -> Operator:
@@ -188,10 +196,11 @@ def _alike(y: Any, a: Any) -> bool:
 
 def _shifted(y: Any, x: Dual, p: Perturbation) -> Dual:
     """``x + 1`` or ``x - 1``: the tangent of x, which no buffer may hold while it is shared (see storage.anchor)."""
-    if x.storage is not None and not p.immutable:
+    if (x.storage is not None or x.shares is BORROWED) and not p.immutable:
         return Dual(y, p.scale(ONE, x.tangent), p)
     result = Dual(y, p.current(x.tangent) if p.renews else x.tangent, p)
-    result.shares = x.shares = True
+    result.shares = True
+    x.shares = x.shares or True
     return result
 
 

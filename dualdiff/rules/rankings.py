@@ -39,3 +39,4 @@ def ranking(*functions: Any) -> None:
         if not isinstance(rule, _Ranking):
             kind = type(rule)
             rule.__class__ = type(kind.__name__, (_Ranking, kind), {"__module__": kind.__module__})
+            rule.plain_call = rule.__call__

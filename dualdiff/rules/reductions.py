@@ -10,22 +10,131 @@ What ``where`` or NaN drops is selected away by a boolean partial, so that it is
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .. import errors
 from ..table import RULES, Rule, register
-from ..tangents import blocks
+from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent, sum_subscripts
 from ..values.dual import Dual
+from ..values.kinds import ARRAYS
+from ..values.levels import innermost, value_of
+from ..values.objects import carries, fused, stripped
 from .axes import along, axes_of, rows_of, tangent_rows
+from .call import constant, perturbation_of, tangent_of, wrapped, written
 from .cumulative import cumprod_rule, cumsum_rule, running_extremum_rule, short_cumsum
 from .extrema import extremum, hypotenuse_rule, log_sum_exp_rule, short_extremum
 from .forms import composite
 from .rankings import ranking
-from .reducing import Reduction, as_mask, counted, one_over, selected, skipping_nan, total, weighted
-from .ufunc_methods import ACCUMULATIONS, REDUCTIONS
+from .reducing import as_mask, counted, fitted, one_over, selected, skipping_nan, total, weighted
+from .ufunc_methods import ACCUMULATIONS, REDUCTIONS, working_dtype
+
+# Arguments other than the array that a reduction is differentiable in.
+_ALSO_ACTIVE = ("initial", "mean")
+
+
+# These calculate in the dtype of out=, if that is wider.
+_WIDENING = frozenset({np.sum, np.prod, np.cumsum, np.cumprod})
+
+
+class Reduction(Rule):
+    """A function of one array whose result has fewer axes, or accumulates along one."""
+
+    form = "reduction"
+
+    def __init__(self, function: Any, rule: Callable[..., Any], short: Callable[..., Any] | None = None) -> None:
+        super().__init__(function)
+        self.rule = rule
+        self.short = short  # (Dual, axis) -> result, for the call without any other argument
+        if short is not None:
+            self.plain_call = self.without_options
+        self.widens = function in _WIDENING
+
+    @functools.cached_property
+    def names(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(inspect.signature(self.function).parameters)
+
+    def without_options(self, *args: Any) -> Any:
+        """The call of an array alone, as most."""
+        a = args[0] if len(args) == 1 else None
+        if type(a) is Dual and self.short and a.perturbation.live and (y := self.short(a, None)) is not None:
+            return y
+        return self(*args)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.short is not None and args and type(args[0]) is Dual:
+            axis: Any = Ellipsis
+            if not kwargs:
+                axis = None if len(args) == 1 else args[1] if len(args) == 2 else Ellipsis
+            elif len(kwargs) == 1 and len(args) == 1:
+                axis = kwargs.get("axis", Ellipsis)
+            if axis is None or type(axis) is int:
+                if not args[0].perturbation.live:
+                    raise errors.escaped(args[0])
+                y = self.short(args[0], axis)
+                if y is not None:
+                    return y
+        return self.general(*args, **kwargs)
+
+    def general(self, *args: Any, **kwargs: Any) -> Any:
+        function, names = self.function, self.names
+        if len(args) > len(names) or names[0] in kwargs:
+            if args:
+                return function(*stripped(args), **stripped(kwargs))  # NumPy's own TypeError
+            args, kwargs = (kwargs[names[0]],), {k: v for k, v in kwargs.items() if k != names[0]}
+        a = fused(args[0])
+        given = dict(zip(names[1:], args[1:], strict=False)) | kwargs
+        options = {name: option for name, option in given.items() if option is not np._NoValue}
+        out = options.pop("out", None)
+        if isinstance(out, tuple):
+            out = out[0]
+        if self.widens and options.get("dtype") is None and (dtype := working_dtype(a, out)) is not None:
+            options["dtype"] = dtype
+        also = [name for name in _ALSO_ACTIVE if type(options.get(name)) is Dual]
+        for name, option in options.items():
+            if name not in also and carries(option):
+                raise errors.no_derivative_in(function, name)
+        perturbation = innermost((a, *(options[name] for name in also)))
+        if perturbation is None:
+            return written(function, out, function(a, **options))
+        companions = {"d" + name: tangent_of(options[name], perturbation) for name in also}
+        for name in also:
+            options[name] = value_of(options[name], perturbation)
+        da, a = tangent_of(a, perturbation), value_of(a, perturbation)
+        # NumPy does not look for a Dual in initial=.
+        call = self if any(type(options[name]) is Dual for name in also) else function
+        y = call(a, **options)
+        options.pop("keepdims", None)
+        options = {name: perturbation.keep(option) for name, option in options.items()}
+        if not constant(like_of(y).dtype):
+            y = reduced(y, self.rule(y, a, da, **options, **companions), perturbation)
+        return written(function, out, y)
+
+    @functools.cached_property
+    def active(self) -> tuple[str, ...]:  # type: ignore[override]
+        known = inspect.signature(self.rule).parameters
+        # The standard deviation hands its options on to the variance.
+        also = _ALSO_ACTIVE if "options" in known else [name for name in _ALSO_ACTIVE if "d" + name in known]
+        return (self.names[0], *(name for name in also if name in self.names))
+
+    def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
+        if constant(like_of(y).dtype):
+            return None
+        first, none = self.names[0], Tangent(perturbation_of(tangents), None)
+        options = {name: value for name, value in values.items() if name not in (first, "keepdims", "out")}
+        also = {"d" + name: tangents[name] for name in _ALSO_ACTIVE if tangents.get(name)}
+        return fitted(y, self.rule(y, values[first], tangents.get(first) or none, **options, **also))
+
+
+def reduced(y: Any, dy: Tangent, perturbation: Perturbation) -> Any:
+    """The result with its tangent, whose axes of length 1 may be missing."""
+    return wrapped(y, fitted(y, dy), perturbation) if dy else y
+
 
 # Sums.
 
@@ -46,8 +155,10 @@ def _sum(
 
 def _short_sum(a: Dual, axis: Any) -> Any:
     p = a.perturbation
-    y = blocks.summed(a.value, axis)
-    return Dual(y, p.contract(a.tangent, sum_subscripts(a.ndim, axis)[0]), p)
+    value = a.value
+    # Other arrays than NumPy's may know the function and not the ufunc's method.
+    y = np.add.reduce(value, axis) if type(value) in ARRAYS else np.sum(value, axis)
+    return Dual(y, p.contract(a.tangent, sum_subscripts(value.ndim, axis)[0]), p)
 
 
 def _mean(y: Any, a: Any, da: Tangent, axis: Any = None, dtype: Any = None, where: Any = True) -> Tangent:

@@ -16,7 +16,7 @@ import numpy as np
 from .. import errors
 from ..tangents import Like, Perturbation, Trivial
 from ..tangents.expression import Tangent, normalized
-from ..tangents.sweep import scatter
+from ..tangents.transposes import scatter
 from ..values import kinds, storage
 from ..values.dual import Dual, is_array, primal
 from ..values.kinds import as_array

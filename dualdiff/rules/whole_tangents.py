@@ -14,10 +14,12 @@ import numpy as np
 from .. import errors
 from ..table import RULES, Rule, register
 from ..tangents.expression import Tangent
-from ..values.choices import WATCHES, note
+from ..values.choices import MADE, WATCHES, note
 from ..values.levels import innermost, value_of
 from ..values.objects import fused
 from .call import perturbation_of, wrapped_parts, written
+from .edges import at_edge
+from .elementwise_functions import one_unless_nan
 from .selections import is_active
 from .ufunc_methods import UfuncMethods
 
@@ -80,6 +82,7 @@ class WholeTangent(UfuncMethods, Rule):
 def _sign_tangent(y: Any, z: Any, dz: Tangent) -> Tangent | None:
     """0 on the real line.  Of a complex number, z / |z|:  ẏ = (ż − y Re(ȳ ż)) / |z|, and 0 at 0."""
     if not np.iscomplexobj(z):
+        MADE[0] += 1
         return None
     radius = np.absolute(z)
     at_zero = radius == 0
@@ -99,7 +102,7 @@ def _frexp_tangents(y: Any, x: Any, dx: Tangent) -> tuple[Tangent, None]:
 
 def _remainder_tangents(y: Any, a: Any, b: Any, da: Tangent, db: Tangent) -> tuple[None, Tangent]:
     """a = q b + r with a whole, constant q: ṙ = ȧ − q ḃ."""
-    return None, da - db * y[0]
+    return None, da * at_edge(da.perturbation, one_unless_nan, y[1]) - db * y[0]
 
 
 def _real_tangent(y: Any, z: Any, dz: Tangent) -> Tangent:

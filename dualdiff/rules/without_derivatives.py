@@ -13,7 +13,7 @@ import numpy as np
 from .. import errors
 from ..table import RULES, Rule, register
 from ..values import storage as shared
-from ..values.choices import WATCHES, note
+from ..values.choices import MADE, WATCHES, note
 from ..values.dual import Dual, primal
 from ..values.levels import duals_in, innermost
 from ..values.objects import stripped
@@ -60,6 +60,7 @@ class Passive(Rule):
         target = kwargs.get("out")
         if isinstance(target, tuple) and len(target) == 1:
             target = target[0]
+        MADE[0] += 1
         if type(target) is not Dual:
             y = function(*stripped(args), **{name: stripped(arg) for name, arg in kwargs.items()})
             if WATCHES and self.chooses:

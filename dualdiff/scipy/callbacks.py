@@ -19,8 +19,9 @@ from ..transforms import forward, jacobian
 from ..transforms.reverse import value_and_grad
 from ..values.objects import carries, fused
 from .captured import arguments_on_numbers, on_numbers
+from .curvature import value_and_gradient
 from .implicit import numbers
-from .staged_derivatives import staged_where_it_pays
+from .staged_derivatives import InOneSolve, staged_where_it_pays
 
 # How a function says that it does not take dual arrays: math.sin(x), np.asarray(x, float), a buffer, float(x), x.foo.
 NOT_DIFFERENTIABLE = (TypeError, ValueError, AttributeError, NotImplementedError, RuntimeError)
@@ -140,6 +141,7 @@ class ValueAndGradient:
     def __init__(self, f: Watched) -> None:
         self.f = f
         self.both = value_and_grad(f.scalar)
+        self.repeated = None if f.kwargs or carries(f.args) else InOneSolve(f.f, value_and_gradient)
         self.at: Any = None
         self.found: Any = None
 
@@ -151,9 +153,13 @@ class ValueAndGradient:
 
     def _at(self, x: Any) -> Any:
         if self.at != (here := _key(x)):
-            value, gradient = self.both(np.array(x, float))
-            self.f.carried = self.f.carried or carries(value) or carries(gradient)
-            self.found, self.at = (numbers(value), numbers(gradient)), here
+            x = np.array(x, float)
+            found = None if self.repeated is None else self.repeated.known(x, *self.f.args)
+            if found is None:  # of another function than one that reads plain numbers
+                value, gradient = self.both(x)
+                self.f.carried = self.f.carried or carries(value) or carries(gradient)
+                found = numbers(value), numbers(gradient)
+            self.found, self.at = found, here
         return self.found
 
 
@@ -189,7 +195,7 @@ def vector_and_jacobian(f: Callable[..., Any]) -> Any:
     """Value, and value and Jacobian in the first argument, of a function of one or more arguments."""
 
     def vector(x: Any, *rest: Any) -> Any:
-        y = fused(f(x, *rest))
+        y = fused(settled(f(x, *rest)))
         return y if getattr(y, "ndim", 0) == 1 else np.ravel(y)
 
     return vector, with_jacobian(vector)
@@ -200,8 +206,15 @@ def with_jacobian(f: Callable[..., Any]) -> Callable[..., Any]:
         y = f(*args)
         return y, y
 
-    both = jacobian.jacobian(twice, has_aux=True)
-    return lambda *args: tuple(map(numbers, both(*args)))[::-1]
+    both: Any = None  # made where it is needed: often the value alone is
+
+    def value_and_jacobian(*args: Any) -> Any:
+        nonlocal both
+        both = both or jacobian.jacobian(twice, has_aux=True)
+        J, y = both(*args)
+        return numbers(y), numbers(J)
+
+    return value_and_jacobian
 
 
 def _remembered(derivative: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -228,6 +241,7 @@ class ValueAndSlope:
 
     def __init__(self, f: Watched) -> None:
         self.f = f
+        self.both = None if carries(f.args) else InOneSolve(f.f, value_and_slope)
         self.at: Any = None
         self.found: Any = None
 
@@ -243,10 +257,32 @@ class ValueAndSlope:
 
     def _at(self, x: Any) -> Any:
         if self.at != (here := _key(x)):
-            found = forward.jvp(self.f.call, (x,), (np.ones_like(x),))
-            self.f.carried = self.f.carried or carries(found)
-            self.found, self.at = tuple(map(numbers, found)), here
+            known = self.both.known(x, *self.f.args) if self.both and _is_float(x) else None
+            if known is not None:
+                self.found = known
+            else:
+                found = forward.jvp(self.f.call, (x,), (np.ones_like(x),))
+                self.f.carried = self.f.carried or carries(found)
+                self.found = tuple(map(numbers, found))
+            self.at = here
         return self.found
+
+
+def _is_float(x: Any) -> bool:
+    return type(x) is float or type(x) is np.float64 or (type(x) is np.ndarray and x.dtype == float)
+
+
+def value_and_slope(f: Callable[..., Any]) -> Any:
+    """Value, and value and derivative in the first argument, of an elementwise function."""
+
+    def value(x: Any, *rest: Any) -> Any:
+        return fused(settled(f(x, *rest)))
+
+    def both(x: Any, *rest: Any) -> Any:
+        one = np.ones(np.shape(x)) if np.shape(x) else 1.0
+        return tuple(map(numbers, forward.jvp(lambda x: value(x, *rest), (x,), (one,))))
+
+    return value, both
 
 
 def plain(tree: Any) -> Any:

@@ -23,8 +23,8 @@ import numpy as np
 
 from ..tangents.dense import Dense
 from ..tangents.operations import Node
+from ..tangents.running import Sweep
 from ..tangents.single import Single
-from ..tangents.sweep import Sweep
 from ..values.dual import Dual
 
 Parts = dict[tuple[Any, ...], Any]

@@ -23,7 +23,8 @@ from ..transforms.jacobian import jacobian
 from ..transforms.reverse import grad, value_and_grad
 from ..values.objects import carries, fused
 from .callbacks import Watched, differentiable, jacobian_of, plain
-from .implicit import Function, Solution, numbers, polished, with_derivatives
+from .curvature import Slopes
+from .implicit import Function, Solution, numbers, polished, valued, with_derivatives
 
 # How far from a bound a solver may leave an entry that belongs on it.
 _RESOLUTION = 1e-3
@@ -204,11 +205,12 @@ def minimum(
     upper: Any = None,
     constraints: list[Constraint] | None = None,
     on_numbers: Function | None = None,
+    slopes: Slopes | None = None,
 ) -> tuple[Any, Any]:
     """A solver's minimum ``x`` of a scalar function with the derivatives that it, bounds and constraints carry.
 
-    ``on_numbers`` is the function where all that it is given is plain, if that can be had.  The second result is the
-    function's value there, or None where that has not been found on the way.
+    ``on_numbers`` is the function where all that it is given is plain, if that can be had, and ``slopes`` are of that.
+    The second result is the function's value there, or None where that has not been found on the way.
     """
     n = x.size
     if constraints is None:
@@ -218,7 +220,10 @@ def minimum(
     f = on_numbers or f
     problem = _Problem(f, numbers(lower), numbers(upper), constraints, x)
     if not constraints and np.all(np.isinf(problem.low) & np.isinf(problem.high)):
-        return _free_minimum(carried.f, polished(name, grad(f), x))
+        if slopes is None:
+            return _free_minimum(carried.f, polished(name, grad(f), x))
+        free = polished(name, slopes.gradient, x, jacobian=slopes.hessian, cheap=lambda: slopes.at_hand)
+        return _free_minimum(carried.f, free, slopes)
     low, high = problem.low, problem.high
     values = numbers(problem.values(x))
     scale = _RESOLUTION * np.maximum(1.0, np.abs(values))
@@ -263,8 +268,14 @@ def minimum(
     return carried.point(side, z[:k]), None
 
 
-def _free_minimum(f: Function, solution: Solution) -> tuple[Any, Any]:
+def _free_minimum(f: Function, solution: Solution, slopes: Slopes | None = None) -> tuple[Any, Any]:
     """Where nothing is active: the value has its derivatives before the last step, along which it is level."""
+    found = None
+    if slopes is not None and solution.inverse is not None and not solution.more:
+        found = slopes.moving(solution.x)
+    if found is not None:  # of one level: one step, written out
+        theta, value, J = found
+        return valued(-(solution.inverse @ J[1:]) @ theta, solution.x), valued(J[0] @ theta, value)
     both, value = value_and_grad(f), None
 
     def F(x: Any) -> Any:

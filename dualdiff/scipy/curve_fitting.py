@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 import scipy.optimize
 
+from ..adapting.buffers import settled
 from ..transforms.jacobian import jacobian
 from ..values.objects import carries, fused
 from . import linalg
 from .callbacks import Watched, differentiable, differentiated, plain, with_jacobian
 from .constraints import minimum, plain_bounds
+from .drivers import are_plain
 from .implicit import Function, numbers
 from .least_squares import cost_of, covariance, data_of, information, limits_carry, limits_of
 from .results import Withheld, with_value
-from .staged_derivatives import staged_where_it_pays
+from .staged_derivatives import Otherwise, at_hand, staged_where_it_pays
 
 
 @functools.wraps(scipy.optimize.curve_fit)
@@ -42,6 +44,10 @@ def curve_fit(
     **kwargs: Any,
 ) -> Any:
     given: dict[str, Any] = {"absolute_sigma": absolute_sigma, "check_finite": check_finite, "nan_policy": nan_policy}
+    if jac is None and _WITH_JACOBIAN.issuperset(kwargs) and are_plain((xdata, ydata, p0, bounds, *kwargs.values())):
+        found = _at_once(f, xdata, ydata, p0, sigma, given | kwargs | {"bounds": bounds, "method": method})
+        if found is not None:
+            return found if full_output else found[:2]
     xdata, ydata, sigma, p0 = (data_of(part) for part in (xdata, ydata, sigma, p0))
     if sigma is not None and np.size(sigma) == 1 and np.size(ydata) > 1:
         # SciPy (1.17) takes one number with its own differences only.
@@ -104,9 +110,26 @@ curve_fit.__doc__ = """As ``scipy.optimize.curve_fit``, differentiable, with an 
     """
 
 
+_WITH_JACOBIAN = frozenset(("ftol", "xtol", "gtol", "maxfev", "max_nfev", "loss", "f_scale", "x_scale"))
+
+
+def _at_once(f: Any, xdata: Any, ydata: Any, p0: Any, sigma: Any, given: dict[str, Any]) -> Any:
+    """SciPy's own call of plain numbers, with a Jacobian that is at hand as a program; None where there is none."""
+    if sigma is not None and not (are_plain((sigma,)) and np.size(sigma) > 1):
+        return None
+    derivative = at_hand(f, _model_and_jacobian)
+    if derivative is None:
+        return None
+    jac = lambda xdata, *p: derivative(np.array(p, float), xdata)
+    try:
+        return scipy.optimize.curve_fit(f, xdata, ydata, p0, sigma, jac=jac, **given, full_output=True)
+    except Otherwise:
+        return None
+
+
 def _model_and_jacobian(f: Callable[..., Any]) -> Any:
     """Of a model, in its parameters."""
-    model = lambda p, xdata: np.ravel(fused(f(xdata, *p)))
+    model = lambda p, xdata: np.ravel(fused(settled(f(xdata, *p))))
     return model, with_jacobian(model)
 
 

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import errors
+from ..tangents.dense import Dense
+from ..tangents.single import Single
 from ..transforms.forward import jacfwd, jvp
 from ..transforms.reverse import jacrev
 from ..values.dual import Dual, primal
@@ -62,16 +64,25 @@ def numbers(y: Any) -> Any:
     return primal(fused(y))
 
 
-def polished(name: str, F: Function, x0: Any, elementwise: bool = False, far: float = 0.01) -> Solution:
+def polished(
+    name: str,
+    F: Function,
+    x0: Any,
+    elementwise: bool = False,
+    far: float = 0.01,
+    jacobian: Function | None = None,
+    cheap: Callable[[], bool] = lambda: False,
+) -> Solution:
     """Newton's method from a solver's solution ``x0``, a number or a vector.
 
     ``elementwise`` says that F may be a function of each entry alone: if so, the diagonal stands for the Jacobian.
+    ``jacobian`` is F's, where that is known; ``cheap()`` says whether another one costs less than a step.
     ``far``, relative to x or 1, is how far from it the solution may turn out to be.
     Raises: ValueError where it does not converge at once, or where the Jacobian is singular or changes within the
     solver's resolution: the solution is not an isolated, differentiable function of the parameters.
     """
     x = x0
-    at = _regular(name, F, x, elementwise)
+    at = _regular(name, F, x, elementwise, jacobian)
     last, size = np.inf, np.inf
     for _ in range(_MOST_STEPS):
         r = numbers(F(x))
@@ -85,7 +96,7 @@ def polished(name: str, F: Function, x0: Any, elementwise: bool = False, far: fl
             if at.x is x and size > 0.5 * last:
                 raise _not_regular(name, f"Newton's method from it stops converging at relative steps of {size:.0e}")
             if at.x is not x:
-                at = _regular(name, F, x, elementwise)
+                at = _regular(name, F, x, elementwise, jacobian)
                 continue
         x, last = x - step, size
     else:
@@ -95,11 +106,13 @@ def polished(name: str, F: Function, x0: Any, elementwise: bool = False, far: fl
     # Differences show whether J is that of the solution, and whether it jumps there, unless rounding hides it.
     differences = _differences(F, x, r) if at.inverse is not None else []
     more = 0
+    if at.x is not x and cheap():
+        at = _regular(name, F, x, elementwise, jacobian)
     if at.x is not x:
         off = _off(at, differences)[2] if differences else np.inf
         more = 1 if off <= _NEARBY[0] else 2
         if not off <= _NEARBY[1]:
-            at, more = _regular(name, F, x, elementwise), 0
+            at, more = _regular(name, F, x, elementwise, jacobian), 0
     if not differences or not max(_off(at, differences)) <= 0.1 * _KINK:
         _check_smooth(name, F, x, at)
     return at._replace(x=x, more=more)
@@ -142,9 +155,9 @@ def _jacobian(F: Function, x: Any, elementwise: bool) -> Any:
     return slope
 
 
-def _regular(name: str, F: Function, x: Any, elementwise: bool) -> Solution:
+def _regular(name: str, F: Function, x: Any, elementwise: bool, jacobian: Function | None) -> Solution:
     """A point with its Jacobian, or an error if that is singular."""
-    J = _jacobian(F, x, elementwise)
+    J = _jacobian(F, x, elementwise) if jacobian is None else jacobian(x)
     _check_finite(name, J)
     if np.ndim(J) < 2:
         if not np.any(J == 0):
@@ -245,6 +258,14 @@ def _value(x: Any, value: Any) -> Any:
 
 
 @tangent_rule(_value)
-def valued(y: Any, x: Any, value: Any, dx: Any) -> Any:
-    """``value`` with the derivatives of ``x``."""
+def _valued(y: Any, x: Any, value: Any, dx: Any) -> Any:
     return dx
+
+
+def valued(x: Any, value: Any) -> Any:
+    """``value`` with the derivatives of ``x``."""
+    if type(x) is Dual and type(x.value) is type(value) and value.shape == x.shape and value.dtype == x.dtype:
+        p = x.perturbation
+        if type(p) in (Single, Dense) and type(x.tangent) is np.ndarray:  # what the rule comes to
+            return Dual(value, np.copy(x.tangent), p)
+    return _valued(x, value)

@@ -17,9 +17,9 @@ from .. import errors
 from ..transforms.jacobian import jacobian
 from ..transforms.reverse import grad
 from ..values.objects import carries, fused
-from .callbacks import Watched, differentiable, differentiated, plain, repeated_jacobian_of
+from .callbacks import Watched, differentiable, differentiated, plain, repeated_jacobian_of, vector_and_jacobian
 from .constraints import bounds_of, minimum, plain_bounds
-from .drivers import driver
+from .drivers import Supplied, driver
 from .implicit import Function, numbers
 from .results import Withheld, completed, with_value
 
@@ -47,7 +47,15 @@ def limits_of(bounds: Any, n: int) -> tuple[Any, Any]:
     return bounds_of(scipy.optimize.Bounds(*map(fused, bounds)), n)
 
 
-@driver(scipy.optimize.least_squares)
+@driver(
+    scipy.optimize.least_squares,
+    supplied=Supplied(
+        "jac",
+        vector_and_jacobian,
+        2,
+        "args bounds method ftol xtol gtol x_scale loss f_scale max_nfev verbose tr_solver tr_options",
+    ),
+)
 def least_squares(given: dict[str, Any]) -> Any:
     """``jac`` is exact unless a function is given; every ``loss``, and ``f_scale``, may carry derivatives."""
     given = dict(given)
@@ -91,7 +99,10 @@ def limits_carry(bounds: Any) -> bool:
     return isinstance(bounds, scipy.optimize.Bounds) and carries([bounds.lb, bounds.ub])
 
 
-@driver(scipy.optimize.leastsq)
+@driver(
+    scipy.optimize.leastsq,
+    supplied=Supplied("Dfun", vector_and_jacobian, 3, "args full_output ftol xtol gtol maxfev factor diag"),
+)
 def leastsq(given: dict[str, Any]) -> Any:
     """``Dfun`` is exact unless one is given; ``cov_x`` has derivatives."""
     given = dict(given)
@@ -147,7 +158,7 @@ def data_of(part: Any) -> Any:
     return fused(part) if carries(part) else part
 
 
-@driver(scipy.optimize.nnls)
+@driver(scipy.optimize.nnls, of_numbers=True)
 def nnls(given: dict[str, Any]) -> Any:
     """Differentiable in ``A`` and ``b`` where each entry of x is positive or pressed to 0."""
     given = dict(given)
@@ -160,7 +171,7 @@ def nnls(given: dict[str, Any]) -> Any:
     return with_value(solution, x), with_value(np.linalg.norm(residual(solution)), norm)
 
 
-@driver(scipy.optimize.lsq_linear)
+@driver(scipy.optimize.lsq_linear, of_numbers=True)
 def lsq_linear(given: dict[str, Any]) -> Any:
     """Differentiable in ``A``, ``b`` and active bounds."""
     given = dict(given)

@@ -121,7 +121,8 @@ def _lu_tangents(L: Any, U: Any, da: Tangent) -> tuple[Tangent, Tangent]:
         pivots = np.where(np.arange(k * k).reshape(k, k) == k * k - 1, 1.0, pivots)
     scaled = np.linalg.inv(L) @ da
     K = (scaled[..., :, :k] @ np.linalg.inv(pivots)) * np.tri(m, k, -1, dtype=bool)
-    return L @ K, (scaled - K @ U)[..., :k, :]
+    # Rounding below the diagonal of U̇ would be large beside L̇, which `lu_factor` puts there.
+    return L @ K, (scaled - K @ U)[..., :k, :] * ~np.tri(k, n, -1, dtype=bool)
 
 
 def _with_zero_rows(da: Tangent, m: int) -> Tangent:

@@ -28,6 +28,7 @@ from ..transforms.sparse import sparse_jacobian
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
+from ..values.storage import may_be_seen_elsewhere
 from .callbacks import NOT_DIFFERENTIABLE, differentiable
 from .captured import through
 from .constants import touches_no_container, without_derivatives
@@ -58,7 +59,7 @@ class Rate:
             k = _array(self.fun(t, y, *self.args))
         if not np.iscomplexobj(numbers(y)) and np.iscomplexobj(numbers(k)):
             k = np.real(k)
-        if type(k) is Dual and k.storage is not None:
+        if type(k) is Dual and may_be_seen_elsewhere(k):
             k = np.copy(k)  # an array that the function may fill again next time
         return k if k.shape == y.shape else np.broadcast_to(k, y.shape)
 

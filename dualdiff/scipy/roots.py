@@ -18,8 +18,18 @@ import scipy.optimize
 from .. import errors
 from ..transforms.reverse import grad
 from ..values.objects import carries, fused
-from .callbacks import First, ValueAndSlope, Watched, differentiable, differentiated, plain, repeated_jacobian_of
-from .drivers import always, driver
+from .callbacks import (
+    First,
+    ValueAndSlope,
+    Watched,
+    differentiable,
+    differentiated,
+    plain,
+    repeated_jacobian_of,
+    value_and_slope,
+    vector_and_jacobian,
+)
+from .drivers import Supplied, always, driver
 from .implicit import Function, numbers, polished, with_derivatives
 from .results import Withheld, completed, with_value
 
@@ -75,7 +85,21 @@ bisect, brentq, brenth, ridder, toms748 = map(
 )
 
 
-@driver(scipy.optimize.newton)
+def _of_number(x0: Any) -> bool:
+    return type(x0) in (float, int, np.float64)
+
+
+@driver(
+    scipy.optimize.newton,
+    supplied=Supplied(
+        "fprime",
+        value_and_slope,
+        2,
+        "args tol maxiter rtol",
+        when=lambda args, kwargs: len(args) == 2 and _of_number(args[1]),
+        fails=(RuntimeError,),
+    ),
+)
 def newton(given: dict[str, Any]) -> Any:
     """Without ``fprime`` and ``x1`` Newton's method with the exact derivative; where that fails, the secant method."""
     given = dict(given)
@@ -128,7 +152,9 @@ def _newton_of_array(exact: ValueAndSlope, given: dict[str, Any], full_output: b
         nonlocal steps
         steps += 1
         found = exact.slope(x)
-        if not np.all(found) or (steps == given["maxiter"] and not report):
+        if not (found.all() if type(found) is np.ndarray else np.all(found)) or (
+            steps == given["maxiter"] and not report
+        ):
             raise _MayFail
         return found
 
@@ -157,7 +183,23 @@ def _in_a_bracket(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     return len(args) == 1 and "bracket" in kwargs and "fprime" not in kwargs and "x0" not in kwargs
 
 
-@driver(scipy.optimize.root_scalar, _in_a_bracket)
+def _newtons(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    return _of_number(kwargs.get("x0")) and kwargs.get("method", "newton") == "newton"
+
+
+@driver(
+    scipy.optimize.root_scalar,
+    _in_a_bracket,
+    Supplied(
+        "fprime",
+        value_and_slope,
+        1,
+        "args method x0 xtol rtol maxiter",
+        when=_newtons,
+        accepted=lambda found: bool(found.converged),
+        fails=(RuntimeError,),
+    ),
+)
 def root_scalar(given: dict[str, Any]) -> Any:
     """Newton's and Halley's methods get exact derivatives where none are given."""
     given = dict(given)
@@ -189,7 +231,20 @@ def root_scalar(given: dict[str, Any]) -> Any:
 # Systems of equations.
 
 
-@driver(scipy.optimize.root)
+def _takes_jacobian(method: Any) -> bool:
+    return isinstance(method, str) and method.lower() in ("hybr", "lm")
+
+
+@driver(
+    scipy.optimize.root,
+    supplied=Supplied(
+        "jac",
+        vector_and_jacobian,
+        3,
+        "args method tol",
+        when=lambda args, kwargs: _takes_jacobian(kwargs.get("method", "hybr")),
+    ),
+)
 def root(given: dict[str, Any]) -> Any:
     """``method="hybr"`` and ``"lm"`` get the exact Jacobian unless one is given; ``lm`` may have more equations than
     unknowns, and its solution is that of least squares.
@@ -202,7 +257,7 @@ def root(given: dict[str, Any]) -> Any:
     options = plain(given) | {"x0": plain(fused(given["x0"])), "callback": given["callback"]}
     if callable(jac):
         options["jac"] = Watched(jac, f.args)
-    elif not jac and given["method"].lower() in ("hybr", "lm"):
+    elif not jac and _takes_jacobian(given["method"]) and not (given["options"] or {}).get("col_deriv"):
         exact = repeated_jacobian_of(g)
         if differentiable(exact, np.ravel(options["x0"])):
             options["jac"] = exact
@@ -227,7 +282,10 @@ def _root_of_system(name: str, f: Watched, g: Watched, x: Any, success: Any, mes
     return F, with_derivatives(squares, polished(name, of_numbers, np.ravel(x)))
 
 
-@driver(scipy.optimize.fsolve)
+@driver(
+    scipy.optimize.fsolve,
+    supplied=Supplied("fprime", vector_and_jacobian, 3, "args full_output xtol maxfev factor diag"),
+)
 def fsolve(given: dict[str, Any]) -> Any:
     """The exact Jacobian takes the place of differences unless ``fprime`` is given."""
     given = dict(given)

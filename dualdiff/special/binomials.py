@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.special as sc
 
-from ..tangents.structural_zeros import plain
+from ..values.kinds import innermost as plain
 from .forms import (
     chosen,
     digamma,

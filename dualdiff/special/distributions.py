@@ -18,7 +18,7 @@ import scipy.special as sc
 
 from ..rules.ufuncs import unknown, with_partials
 from ..rules.without_derivatives import refused
-from ..tangents.structural_zeros import plain
+from ..values.kinds import innermost as plain
 from .forms import along, chosen, deviance, edged, inverting, stirling_error
 
 _SQRT_TAU = math.sqrt(2 * math.pi)

@@ -20,8 +20,8 @@ from ..rules.whole_tangents import WholeTangent
 from ..table import register
 from ..tangents import Trivial
 from ..tangents.single import Single
-from ..tangents.structural_zeros import plain
 from ..values.dual import Dual
+from ..values.kinds import innermost as plain
 
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 

@@ -20,7 +20,7 @@ from ..rules.edges import at_edge
 from ..rules.ufuncs import unknown
 from ..rules.without_derivatives import refused
 from ..tangents.expression import Tangent
-from ..tangents.structural_zeros import plain
+from ..values.kinds import innermost as plain
 from .bessel import in_last, whole
 from .forms import chosen, edged
 

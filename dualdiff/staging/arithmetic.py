@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .record import Constant, Instruction, Ref, Variable
-from .simplifying import Program, changed, finished
+from .simplifying import Program, changed, finished, is_written
 
 _MULTIPLY = ("__mul__", np.multiply)
 
@@ -71,8 +71,9 @@ def identities(program: Program) -> Program:
                         value = float(item)
                 if value is None:
                     continue
-                still = not written.get(out.root) and not any(at > i for at in written.get(program.root(x.number), ()))
-                if value == 1.0 and still and out.dtype.kind == "f":  # a product of complex numbers forgets signs of 0
+                still = not written.get(out.root) and not is_written(written.get(program.root(x.number), ()), i)
+                real = out.dtype is float or getattr(out.dtype, "kind", "") == "f"
+                if value == 1.0 and still and real:  # a product of complex numbers forgets signs of 0
                     known[step.out.number] = x
                 elif type(item) is Constant or (type(item) is Ref and item.number in filled):
                     args = (value, x) if mine == 0 else (x, value)

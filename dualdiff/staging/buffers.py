@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .record import Instruction, Ref, Variable, refs
-from .simplifying import Program
+from .simplifying import Program, is_written
 
 LARGE = 4096  # entries from which on a buffer is worth more than a short text
 _ELEMENTWISE = frozenset({"__add__", "__sub__", "__mul__", "__truediv__"})
@@ -69,7 +69,7 @@ def _nested(program: Program) -> tuple[set[int], list[int]]:
         else:
             end = at
         roots = set() if is_view else {variables[n].root for n in step.reads}
-        if any(i < position < end for root in roots for position in written.get(root, ())):
+        if any(is_written(written.get(root, ()), i, end) for root in roots):
             continue
         inlined.add(number)
         final[i] = end

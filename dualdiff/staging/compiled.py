@@ -55,6 +55,11 @@ class Program:
         )  # fmt: skip
 
     @property
+    def by_rows(self) -> bool:
+        """Whether it is for finite numbers alone (see rows.py)."""
+        return "math.isfinite(probe)" in self.text
+
+    @property
     def lines(self) -> int:
         return self.text.count("\n") - 1
 

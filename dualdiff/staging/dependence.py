@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..table import RULES
+from .record import StagingRefused, Trace
 
 _ndarray = np.ndarray
 WRITING_METHODS = frozenset({"fill", "put", "itemset", "sort", "partition", "setfield", "byteswap"})
@@ -20,6 +21,18 @@ ABOUT = frozenset(
         np.common_type, np.may_share_memory, np.shares_memory, np.isfortran,
     }
 )  # fmt: skip
+
+
+def refuse_values(trace: Trace, function: Any, args: Any) -> None:
+    """Refuse what of `ABOUT` depends on more than shapes and dtypes: on a number, or on what arguments share."""
+    if function is np.min_scalar_type and not np.ndim(args[0]):
+        raise StagingRefused("np.min_scalar_type of a traced number: the dtype would be a constant of the program")
+    if function is np.shares_memory or function is np.may_share_memory:
+        roots = [trace.variables[x.number].root if type(x) is not _ndarray else -1 for x in args[:2]]
+        if roots[0] != roots[1] and all(root < 0 or root in trace.parameters for root in roots):
+            raise StagingRefused(f"np.{function.__name__} of arguments, of which others may share other memory")
+
+
 # Functions whose result has another shape or type for other values.
 BY_VALUE = frozenset(
     {

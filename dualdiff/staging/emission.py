@@ -240,6 +240,13 @@ class Writer(Names):
         fail = f"raise Miss({_short(step.line)!r})"
         if step.what == "bool":
             return [f"if {'not ' if step.args[1] else ''}{value}:", f"    {fail}"]
+        if step.what == "finite":  # of a new array, in row-major order
+            probe = f"np.vdot({value}, {value})"
+            condition = f"not math.isfinite(probe) and not np.isfinite({value}).all()"
+            return [f"probe = {probe}", f"if {condition}:", f"    raise NotANumber({_short(step.line)!r})"]
+        if step.what == "nonzero":  # the other rows are zeros
+            count = len(step.args[1]) * math.prod(self.variables[step.args[0].number].shape[1:])
+            return [f"if np.count_nonzero({value}) != {count}:", f"    {fail}"]
         if step.what == "nan":
             known = self.variables[step.args[0].number]
             fail = f"raise NotANumber({_short(step.line)!r})"

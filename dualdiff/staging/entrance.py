@@ -32,14 +32,24 @@ class _Writer:
         self.lines: list[str] = []
         self.leaves: list[str] = []
         self.counter = 0
+        self.arrays: dict[Any, list[str]] = {}  # by layout
 
     def compiled(self, run: Callable[..., Any], args: tuple[Any, ...]) -> Callable[..., Any]:
         self.names["run"] = run
         self.items(args, "args")
+        self.apart()
         lines = ["def enter(args):", *self.lines, f"    return run({', '.join(self.leaves)})"]
         exec(compile("\n".join(lines), "<entrance>", "exec"), self.names)
         entered: Callable[..., Any] = self.names["enter"]
         return entered
+
+    def apart(self) -> None:
+        """No array is given twice, as ``x is y`` would find."""
+        for names in self.arrays.values():
+            if len(names) > 3:
+                self.unless(f"len({{{', '.join(f'id({name})' for name in names)}}}) != {len(names)}")
+            elif len(names) > 1:
+                self.unless(*[f"{a} is {b}" for i, a in enumerate(names) for b in names[i + 1 :]])
 
     def constant(self, value: Any) -> str:
         name = f"C{len(self.names)}"
@@ -69,12 +79,15 @@ class _Writer:
                 f"{name}.dtype is not {dtype} and {name}.dtype != {dtype}",
             )
             self.leaves.append(name)
+            self.arrays.setdefault((tree.shape, tree.strides, tree.dtype), []).append(name)
             return
         self.unless(f"type({name}) is not {self.constant(kind)}")
         if kind is tuple or kind is list:
             self.items(tree, name)
         elif kind is dict:
             self.unless(f"tuple({name}) != {self.constant(tuple(tree))}")
+            if any(type(key) is not str for key in tree):
+                self.unless(f"tuple(map(type, {name})) != {self.constant(tuple(map(type, tree)))}")
             for key in sorted_keys(tree):
                 item = f"x{self.counter}"
                 self.counter += 1

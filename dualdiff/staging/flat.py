@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .record import Instruction, Ref
+from .record import Instruction, Ref, StagingRefused
 from .traced import TracedArray
 
 
@@ -18,9 +18,11 @@ class Flags:
         self.__dict__["array"] = array
 
     def __getattr__(self, name: str) -> Any:
+        _refuse_if_unknown(self.array, f".flags.{name}", name in _OF_LAYOUT)
         return getattr(self.array.example.flags, name)
 
     def __getitem__(self, name: str) -> Any:
+        _refuse_if_unknown(self.array, f".flags[{name!r}]", name in _OF_LAYOUT)
         return self.array.example.flags[name]
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -28,6 +30,28 @@ class Flags:
         setattr(array.example.flags, name, value)  # what a write then raises it raises while traced
         if name == "writeable" and value:
             array.run.add(Instruction("writeable", None, (Ref(array.number),), {}))
+
+
+_OF_LAYOUT = frozenset({"c_contiguous", "f_contiguous", "C_CONTIGUOUS", "F_CONTIGUOUS", "C", "F", "contiguous", "fnc"})
+
+
+def _refuse_if_unknown(array: TracedArray, what: str, known: bool) -> None:
+    """Programs are for one layout, but not for who owns an argument's memory, and whether it may be written."""
+    trace = array.run
+    if not known and trace.variables[array.number].root in trace.parameters:
+        raise StagingRefused(f"{what} of an argument, which is another for other arguments of the same layout")
+
+
+def base(array: TracedArray) -> TracedArray | None:
+    """``x.base``: the traced array that a view is of."""
+    _refuse_if_unknown(array, ".base", False)
+    found, root = array.example.base, array.run.variables[array.number].root
+    if found is None:
+        return None
+    owner = array.run.variables[root]
+    if type(found) is not np.ndarray or (found.shape, found.strides, found.dtype) != (owner[1], owner[3], owner[2]):
+        raise StagingRefused(".base of a traced view, which is no array of the program")
+    return TracedArray(array.run, found, root)
 
 
 class Flat:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .agreement import OF_MATH
 from .operations import NotScalar
 from .record import Instruction, Ref
 from .scalars import Lowering
@@ -31,6 +32,8 @@ def of_scalars(program: Program) -> tuple[Lowering, list[Any]] | None:
     if not program.steps or any(step.errstate is not None and step.how == "guard" for step in program.steps):
         return None
     calls = sum(step.how != "guard" for step in program.steps)
+    if sum(map(_at_least, [program] * len(program.steps), program.steps)) > _CALL * calls:
+        return None  # seen without running it
     lowering = Lowering(program, int(_CALL * calls / _cost(("+",))))
     try:
         return lowering, lowering.run()
@@ -44,6 +47,16 @@ _CALL = 0.8  # microseconds of one of NumPy's calls, about
 def _cost(operation: tuple[Any, ...]) -> float:
     what = operation[0]
     return 0.0 if what == "literal" else 0.8 if what.startswith("float(") else 0.08 if what[0] == "m" else 0.035
+
+
+def _at_least(program: Program, step: Instruction) -> float:
+    """About how many microseconds an elementwise step takes, entry by entry."""
+    if type(step.out) is not Ref or step.how not in ("operator", "call") or type(step.what) is tuple:
+        return 0.0
+    if step.how == "call" and type(step.what) is not np.ufunc:
+        return 0.0
+    count = math.prod(program.variables[step.out.number].shape)
+    return count * (0.08 if step.what in OF_MATH else 0.035)
 
 
 class ScalarText:
@@ -72,7 +85,7 @@ class ScalarText:
             for operand in self._operands(place):
                 self.uses[operand] += 1
         self.uses.update(roots + 2 * raised)  # in a statement of its own
-        used: dict[int, dict[int, int]] = defaultdict(dict)  # by parameter, the places of its entries
+        used: dict[int, dict[int | None, int]] = defaultdict(dict)  # by parameter, the places of its entries
         for place in needed:
             if self.operations[place][0] == "input":
                 used[self.operations[place][1]][self.operations[place][2]] = place
@@ -96,12 +109,14 @@ class ScalarText:
             results.append(self._result(out, item))
         return self.body, results
 
-    def _unpack(self, number: int, entries: dict[int, int], lists: dict[int, str]) -> None:
+    def _unpack(self, number: int, entries: dict[int | None, int], lists: dict[int, str]) -> None:
         """A parameter as floats: a name for each entry, or a list of which few are used."""
         variable, name = self.lowering.program.variables[number], self.names[number]
         if variable.kind != "array":
-            if variable.kind == "scalar":
-                self.body.append(f"{name} = float({name})")
+            if variable.kind == "scalar":  # which keeps its name, for the NumPy program
+                self.body.append(f"v{self.counter} = float({name})")
+                self.text[entries[None]] = f"v{self.counter}", True
+                self.counter += 1
             return
         size = int(np.prod(variable.shape))
         items = f"{name}{'' if len(variable.shape) == 1 else '.ravel()'}.tolist()"
@@ -111,6 +126,7 @@ class ScalarText:
             return
         named = ["_"] * size
         for at, place in entries.items():
+            assert at is not None
             named[at] = f"v{self.counter}"
             self.counter += 1
             self.text[place] = named[at], True
@@ -170,6 +186,12 @@ class ScalarText:
         if step.what == "int":
             self.body.append(f"if int({self.text[int(places)][0]}) != {step.args[1]}:")
             self.body.append("    raise Miss")
+            return
+        if step.what == "nonzero":
+            texts = [self._tight(place) for place in dict.fromkeys(np.ravel(places).tolist())]
+            for i in range(0, len(texts), 40):
+                self.body.append(f"if not ({' and '.join(texts[i : i + 40])}):")
+                self.body.append("    raise Miss")
             return
         self._finite(np.ravel(places).tolist())
 

@@ -10,15 +10,28 @@ import numpy as np
 from ..pytrees.kinds import sorted_keys
 
 _ndarray = np.ndarray
+_TEXTS = frozenset({str})
 SIMPLE = frozenset({int, bool, str, bytes, type(None)})
 
 
 def walk_call(args: Any, kwargs: Any, key: list[Any], leaves: list[Any]) -> bool:
-    """`walk` of the arguments of a call; ``f(a, b={})`` is none of two trees."""
-    if not kwargs:
-        return walk(args, key, leaves)
-    key.append("with names")
-    return walk(args, key, leaves) and walk(kwargs, key, leaves)
+    """`walk` of the arguments of a call; ``f(a, b={})`` is none of two trees, and ``f(a, a)`` may ask ``x is y``."""
+    if kwargs:
+        key.append("with names")
+    if not walk(args, key, leaves) or (kwargs and not walk(kwargs, key, leaves)):
+        return False
+    if len(leaves) > 1 and (again := repeated(leaves)):
+        key.append(again)
+    return True
+
+
+def repeated(leaves: list[Any]) -> tuple[tuple[int, int], ...]:
+    """The positions of arrays that stood before, and where; empty if no array is given twice."""
+    arrays = [id(leaf) for leaf in leaves if type(leaf) is _ndarray]
+    if len(set(arrays)) == len(arrays):
+        return ()
+    ids = [id(leaf) if type(leaf) is _ndarray else None for leaf in leaves]
+    return tuple([(i, ids.index(x)) for i, x in enumerate(ids) if x is not None and ids.index(x) < i])
 
 
 def walk(tree: Any, key: list[Any], leaves: list[Any]) -> bool:
@@ -36,13 +49,16 @@ def walk(tree: Any, key: list[Any], leaves: list[Any]) -> bool:
             if not walk(item, key, leaves):
                 return False
     elif kind is dict:
-        key.append(tuple(tree))
+        names = tuple(tree)
+        key.append(names)
+        if not _TEXTS.issuperset(map(type, names)):  # 1, 1.0 and True are equal
+            key.append(tuple(map(type, names)))
         for name in sorted_keys(tree):
             if not walk(tree[name], key, leaves):
                 return False
     elif kind in SIMPLE:
         key += (kind, tree)
-    elif isinstance(tree, np.generic):
+    elif isinstance(tree, np.generic) and tree.dtype.kind not in "SUVO":
         key.append(kind)
         leaves.append(tree)
     elif kind is FunctionType:
@@ -53,6 +69,8 @@ def walk(tree: Any, key: list[Any], leaves: list[Any]) -> bool:
 
 
 def overlap(leaves: list[Any]) -> bool:
-    """Whether two of the arrays may share memory."""
+    """Whether two of the arrays may share memory, or one cannot be written."""
     arrays = [leaf for leaf in leaves if type(leaf) is _ndarray]
-    return any(np.may_share_memory(a, b) for i, a in enumerate(arrays) for b in arrays[i + 1 :])
+    return any(not a.flags.writeable for a in arrays) or any(
+        np.may_share_memory(a, b) for i, a in enumerate(arrays) for b in arrays[i + 1 :]
+    )

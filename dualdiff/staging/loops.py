@@ -244,16 +244,25 @@ class Cluster:
 
     def _guard(self, step: Instruction) -> None:
         number = step.args[0].number if type(step.args[0]) is Ref else -1
-        if number < 0 or step.what not in ("bool", "nan"):
+        if number < 0 or step.what not in ("bool", "nan", "finite", "nonzero"):
             raise NotElementwise
         variable = self.program.variables[number]
         self._check(variable)
-        kind = "NotANumber" if step.what == "nan" else "Miss"
-        if (kind == "Miss") != (variable.dtype in (bool, _BOOL)) or (kind == "Miss" and variable.shape):
+        is_bool = step.what == "bool"
+        if is_bool != (variable.dtype in (bool, _BOOL)) or (is_bool and variable.shape):
             raise NotElementwise
+        if step.what == "nonzero" and len(step.args[1]) != variable.shape[0]:
+            raise NotElementwise
+        kind = "Miss" if step.what in ("bool", "nonzero") else "NotANumber"
         self.failures.append((kind, step.line))
         status = len(self.failures)
-        text = (lambda a: f"{a} != {a}") if kind == "NotANumber" else lambda a: f"{a} != {bool(step.args[1])}"
+        fails: dict[str, Callable[[str], str]] = {
+            "nan": lambda a: f"{a} != {a}",
+            "finite": lambda a: f"({a}) - ({a}) != 0.0",
+            "nonzero": lambda a: f"{a} == 0.0",
+            "bool": lambda a: f"{a} != {bool(step.args[1])}",
+        }
+        text = fails[step.what]
         read = self._read(step.args[0], variable.shape)
         self.steps.append(Step(variable.shape, [read], text, status, step.line, "status"))
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .record import Constant, Instruction, Ref, Variable, refs
-from .simplifying import Program, changed, finished
+from .simplifying import Program, changed, finished, is_written
 
 
 def views(program: Program) -> Program:
@@ -16,6 +16,10 @@ def views(program: Program) -> Program:
     seen: dict[Any, int] = {}
     known: dict[int, Any] = {}
     kept = []
+    # Of what has another shape for other values it is asked which it has.
+    asked = {
+        getattr(step.args[0], "number", -1) for step in program.steps if step.how == "guard" and step.what == "shape"
+    }
     for number in program.parameters:
         seen[_geometry(program.variables[number])] = number
     for step in program.steps:
@@ -25,7 +29,8 @@ def views(program: Program) -> Program:
             if variable.kind == "array":
                 place = _geometry(variable)
                 same = seen.setdefault(place, step.out.number)
-                if same != step.out.number and variable.root != step.out.number and not step.written:
+                apart = step.out.number in asked or variable.root == step.out.number or step.written
+                if same != step.out.number and not apart:
                     known[step.out.number] = Ref(same)
                     continue
         kept.append(step)
@@ -54,7 +59,7 @@ def copies(program: Program) -> Program:
                     continue
             elif type(source) is Ref:
                 original = program.variables[source.number]
-                unchanged = not any(at > i for at in written.get(original.root, ()))
+                unchanged = not is_written(written.get(original.root, ()), i)
                 if (
                     unchanged
                     and original.kind == "array"
@@ -127,7 +132,7 @@ def updates(program: Program) -> Program:
         if (one.shape, one.strides, one.dtype) != (other.shape, other.strides, other.dtype) or one.root != number:
             continue
         if one.dtype.char not in "df" or any(
-            at < write < i for n in steps[at].reads for write in written.get(program.root(n), ())
+            is_written(written.get(program.root(n), ()), at, i) for n in steps[at].reads
         ):
             continue
         source = steps[at]

@@ -173,7 +173,7 @@ class _Compiled(ScalarText):
         else:
             super()._write(place, lists)
 
-    def _unpack(self, number: int, entries: dict[int, int], lists: dict[int, str]) -> None:
+    def _unpack(self, number: int, entries: dict[int | None, int], lists: dict[int, str]) -> None:
         """Entries are read where they are."""
         variable, name = self.lowering.program.variables[number], self.names[number]
         if variable.kind == "array":

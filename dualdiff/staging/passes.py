@@ -21,6 +21,7 @@ from .arithmetic import direct, identities
 from .blocks import in_blocks
 from .memory import copies, fills, stores, updates, views
 from .record import Constant, Instruction, Ref, Trace, Variable, refs
+from .rows import rows
 from .signs import signs
 from .simplifying import Program, changed, finished, may_raise, without_result
 from .stacks import stacks
@@ -28,8 +29,8 @@ from .stacks import stacks
 _ndarray = np.ndarray
 _FOLDED = 2**25  # bytes of the largest constant that folding makes
 ALL = frozenset(
-    {"fold", "views", "copies", "stores", "identities", "common", "stacks", "signs", "dead", "direct", "nest", "reuse",
-     "blocks", "floats"}
+    {"fold", "views", "copies", "stores", "identities", "common", "stacks", "rows", "signs", "dead", "direct", "nest",
+     "reuse", "blocks", "floats"}
 )  # fmt: skip
 
 
@@ -170,6 +171,10 @@ def _holds(step: Instruction, args: Any) -> bool:
         return bool(value) == args[1]
     if step.what == "nan":
         return not np.any(np.isnan(value))
+    if step.what == "finite":
+        return bool(np.all(np.isfinite(value)))
+    if step.what == "nonzero":
+        return bool(np.all(value[list(args[1])] != 0))
     if step.what == "shape":
         return bool(value.shape == args[1] and value.dtype == args[2])
     if step.what == "type":
@@ -263,6 +268,7 @@ _PASSES: list[tuple[str, Callable[[Program], Program]]] = [
     ("views", views),
     ("common", common),
     ("stacks", stacks),
+    ("rows", rows),
     ("signs", signs),
     ("stores", updates),
     ("dead", dead),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
 import gc
 import keyword
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -54,16 +56,26 @@ def traced_run(
         raise StagingRefused("staging within a staged run")
     trace = Trace()
     traced: list[Any] = []
+    arrays: dict[int, Any] = {}
     inputs: list[int | None] = []
     for leaf in leaves:
         if not is_dynamic(leaf):
             traced.append(leaf)
             inputs.append(None)
             continue
+        if type(leaf) is _ndarray and id(leaf) in arrays:  # the same object, for who asks ``x is y``
+            traced.append(arrays[id(leaf)])
+            inputs.append(trace.variable(arrays[id(leaf)].example))
+            continue
         example = copied_argument(leaf)
         number = trace.variable(example)
+        trace.parameters.add(number)
+        if type(leaf) is _ndarray:  # gaps between entries may be shorter in the copy
+            trace.variables[number] = trace.variables[number]._replace(strides=leaf.strides)
         kind = TracedArray if type(leaf) is _ndarray else TracedScalar if isinstance(leaf, np.generic) else TracedNumber
         traced.append(kind(trace, example, number))
+        if type(leaf) is _ndarray:
+            arrays[id(leaf)] = traced[-1]
         inputs.append(number)
     args, kwargs = structure.build(iter(traced), bare=True)
     if not isinstance(f, Transformed):
@@ -137,7 +149,7 @@ def _compiled(
                 head.replace(f"def {name}(", f"def {name}_in_numpy("),
                 *body,
             ]
-    guards = [step.line for step in steps if step.how == "guard" and step.what != "nan"]
+    guards = [step.line for step in steps if step.how == "guard" and step.what not in ("nan", "finite", "nonzero")]
     by_name = {names[number]: trace.variables[number] for number in parameters}
     made = (Program if compile is None else NumbaProgram)(
         "\n".join(lines) + "\n", name, writer.namespace, result_structure, whole, saves, len(trace.instructions), key,
@@ -313,6 +325,11 @@ def _identifier(name: str, otherwise: str) -> str:
     return name if name.isidentifier() and not keyword.iskeyword(name) else otherwise
 
 
+# What a program may call something of its own.
+_NAMES_OF_PROGRAMS = frozenset({*dir(builtins), *NAMES, "probe", "status", "block", "start", "args", "scalars"})
+_OF_PROGRAMS = re.compile(r"\d.*|[KCF].*|(v|out|run|cluster)\d+.*|scipy_.*|.*_(block|in_numpy)?")
+
+
 def _argument_names(f: Any, structure: Structure, inputs: list[int | None]) -> dict[int, str]:
     """The names of a program's parameters: the user's own where they are names."""
     import inspect
@@ -323,7 +340,7 @@ def _argument_names(f: Any, structure: Structure, inputs: list[int | None]) -> d
         known = []
     places = paths(structure, "")
     names: dict[int, str] = {}
-    used = {"np", "math", "Miss", "NotANumber"}
+    used = set(_NAMES_OF_PROGRAMS)
     for number, place in zip(inputs, places, strict=True):
         if number is None:
             continue
@@ -332,8 +349,8 @@ def _argument_names(f: Any, structure: Structure, inputs: list[int | None]) -> d
         if group == "0" and parts and parts[0].isdigit() and int(parts[0]) < len(known):
             parts[0] = known[int(parts[0])]
         name = _identifier("_".join(parts) if parts else "x", f"x{number}")
-        if name[0].isdigit() or name in used or name[0] in "KCF" or (name[0] == "v" and name[1:].isdigit()):
-            name = f"x{number}"
+        if name in used or _OF_PROGRAMS.fullmatch(name):
+            name = next(name for i in range(len(places) + 1) if (name := f"x{number + i}") not in used)
         used.add(name)
         names[number] = name
     return names

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -163,10 +164,16 @@ class Trace:
         self.variables: list[Variable] = []
         self.as_recorded: list[Variable] | None = None  # the variables, before any pass
         self.constants: list[Any] = []
+        self.parameters: set[int] = set()
         self._seen: dict[Any, int] = {}  # captured arrays by where they are
         self.errstate = np.geterr()
+        self.filters = warnings.filters
+        self.receiver = getattr(warnings, "_showwarnmsg_impl", None)
         self.thread = threading.get_ident()
         self.ended = False
+        # Of what a guard for nan looked at in this run: which of its rows had no zero, or None if not all was finite.
+        # Programs may be written in another way for it, and never with another result.
+        self.seen_rows: dict[int, tuple[bool, ...] | None] = {}
         self.caught = ""  # an error that depended on values
         self.writes_arguments = False  # or copies of them that are made for that
 
@@ -214,6 +221,8 @@ class Trace:
             raise StagingRefused("a traced value was used after its run had ended")
         if threading.get_ident() != self.thread:
             raise StagingRefused("a traced value was used in another thread")
+        if warnings.filters is not self.filters and _heeds_warnings(self):
+            raise StagingRefused("warnings are made errors, or recorded, on which the program could not depend")
         state: Any = np.geterr()
         if state != self.errstate:
             if AT_EDGE.get():
@@ -224,9 +233,26 @@ class Trace:
         instruction.line = self.line()
         self.instructions.append(instruction)
 
+    def raised(self, name: str, error: Exception) -> None:
+        """An error came of a call with these values; it may not with others, whether or not it is caught."""
+        if not isinstance(error, TypeError):  # of what kind the arguments are, which does not change
+            self.caught = f"{name} raised a {type(error).__name__}, which was caught"
+
     def line(self) -> str:
         """The user's line that is running, in the backward part the one that recorded the operation."""
         return users_line(sys._getframe(2))
+
+
+def _heeds_warnings(trace: Trace) -> bool:
+    """Whether the function would notice a warning of NumPy's, as it has asked for since its run began."""
+    if getattr(warnings, "_showwarnmsg_impl", None) is not trace.receiver:
+        return True
+    for action, message, category, module, line in warnings.filters:
+        if action == "error":
+            return warnings.filters != trace.filters
+        if category is Warning and message is None and module is None and not line:
+            return False
+    return False
 
 
 def _owner(array: Any) -> Any:
@@ -250,7 +276,9 @@ def _same(a: Any, b: Any) -> bool:
 
 def _laid_out_as(array: Any) -> Any:
     """A copy with the entries in the order of the original."""
-    return np.array(array, order="K", copy=True, subok=False)
+    from ..values.storage import copied
+
+    return copied(array)
 
 
 # The trace that is running.

@@ -48,9 +48,9 @@ def recorded(
             result = function(*examples(tuple(args)), **examples(dict(kwargs)))
         else:
             result = function(*examples(tuple(args)))
-    except (np.linalg.LinAlgError, ArithmeticError) as error:
+    except Exception as error:
         if not AT_EDGE.get():  # where it is expected, and changes nothing
-            trace.caught = f"{name_of_call(what)} raised a {type(error).__name__}, which was caught"
+            trace.raised(name_of_call(what), error)
         raise
     for target in targets:
         if result is target.example:
@@ -96,6 +96,10 @@ def _fix_views(how: str, what: Any, args: Any, kwargs: Any, out: Any) -> None:
             break
     else:
         return
+    if what is np.trim_zeros:
+        for places in np.nonzero(args[0]):
+            if len(places):
+                guarded(low := places.min(), int(low.example), "int")
     for given in inputs_of((tuple(args[1:]), dict(kwargs))):
         if given.example is made.example or np.asarray(given.example).dtype.kind not in "iu":
             continue
@@ -120,8 +124,10 @@ def wrapped(trace: Trace, result: Any, arrays: Any = ()) -> Any:
     if isinstance(result, (tuple, list)):
         parts = [wrapped(trace, part, arrays) for part in result]
         return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
-    if result is None or isinstance(result, (str, type, np.dtype)):
+    if result is None or isinstance(result, (type, np.dtype)):
         return result
+    if isinstance(result, str):
+        raise StagingRefused("a call gives the text of a traced value: it would be a constant of the program")
     if isinstance(result, _ndarray):
         raise StagingRefused(f"a call gives a {type(result).__name__}")
     raise StagingRefused(f"a call gives a {type(result).__name__}, which is no array")
@@ -138,6 +144,16 @@ def _out(out: Any) -> Any:
 def guarded(x: Traced, answer: Any, how: str) -> Any:
     x.run.add(Instruction("guard", how, (Ref(x.number), answer), {}))
     return answer
+
+
+def converted(x: Traced, kind: Callable[[Any], Any], how: str) -> Any:
+    """``int(x)`` and the like: a guard."""
+    try:
+        answer = kind(x.example)
+    except Exception as error:  # of a nan, or of no single number
+        x.run.raised(how, error)
+        raise
+    return guarded(x, answer, how)
 
 
 def attribute(x: Traced, name: str) -> Any:
@@ -178,6 +194,9 @@ def _copied(array: Any, order: str) -> Any:
     return array
 
 
+_OF_NUMPY = (TracedArray, TracedScalar, _ndarray, np.float64)
+
+
 def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
     if how == "get":
         return any(type(x) is not TracedNumber for x in inputs_of(args[1]))
@@ -185,6 +204,11 @@ def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:
         return what in ("nonzero", "compress", "repeat")
     if what is np.where:
         return len(args) == 1
+    if how == "operator" and what == "__pow__" and not any(type(x) in _OF_NUMPY for x in args):
+        # Of Python's numbers: complex for a negative one, no int for a negative exponent.
+        base, exponent = args
+        whole = type(exponent) is int and (exponent >= 0 or type(examples(base)) is float)
+        return not whole and not (type(base) is float and base >= 0) and type(examples(base)) is not complex
     if how in ("operator", "attribute") or isinstance(what, np.ufunc) or type(what) is tuple:
         return False
     if what in BY_VALUE:

@@ -17,7 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from .agreement import OF_MATH, agrees, begins_at_zero, in_turn, powers_agree, summed, sums_agree
+from .agreement import (
+    OF_MATH,
+    agrees,
+    begins_at_zero,
+    in_turn,
+    is_same_in_all_layouts,
+    powers_agree,
+    summed,
+    sums_agree,
+)
 from .operations import MOST, NotScalar, Places
 from .record import Constant, Instruction, Ref
 from .simplifying import Program
@@ -33,10 +42,12 @@ _SYMBOLS: dict[Any, str] = {
     "__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">=", "__eq__": "==", "__ne__": "!=",
     np.less: "<", np.less_equal: "<=", np.greater: ">", np.greater_equal: ">=", np.equal: "==", np.not_equal: "!=",
 }  # fmt: skip
-_COMPARISONS = frozenset({"<", "<=", ">", ">=", "==", "!="})
+_TRUTHS = frozenset({"<", "<=", ">", ">=", "==", "!=", "math.isfinite"})
 _MOVES = frozenset({np.reshape, np.transpose, np.concatenate, np.stack, np.ravel, np.moveaxis, np.swapaxes, np.copy,
                     np.broadcast_to, np.expand_dims, np.squeeze, np.array, np.asarray, np.take, np.diagonal, np.roll,
                     np.flip, np.vstack, np.hstack, np.atleast_1d, np.matrix_transpose, np.repeat, np.tile})  # fmt: skip
+_HOW = frozenset({"axis", "axes", "axis1", "axis2", "offset", "shape", "order", "copy", "ndmin", "dtype", "shift",
+                  "repeats", "source", "destination", "mode"})  # fmt: skip
 _MOVING_METHODS = frozenset({"reshape", "transpose", "copy", "ravel", "swapaxes", "squeeze", "flatten", "item",
                              "take", "diagonal", "repeat"})  # fmt: skip
 
@@ -164,11 +175,10 @@ class Lowering:
         self.values[step.out.number] = out
 
     def checked_truths(self, places: Any, dtype: Any) -> None:
-        """Truth values are comparisons: of two, NumPy's ``+`` is "or", and a sum of numbers in Python."""
-        if dtype not in (bool, np.dtype(bool)):
-            return
+        """Truth values are comparisons or the like, numbers are none: ``+`` of two is "or", or a sum in Python."""
+        truths = dtype in (bool, np.dtype(bool))
         for place in np.ravel(places).tolist():
-            if self.places.operations[place][0] not in _COMPARISONS:
+            if (self.places.operations[place][0] in _TRUTHS) != truths:
                 raise NotScalar("arithmetic of truth values")
 
     def written(self, step: Instruction) -> None:
@@ -209,6 +219,8 @@ class Lowering:
                 whole = np.empty(args[0], np.intp)
                 whole[...] = self.value(args[1])
                 return whole
+            if what is np.all and len(args) == 1 and not kwargs and np.size(self.value(args[0])) == 1:
+                return int(np.ravel(self.value(args[0]))[0])  # of one, whatever its shape
             if what == (np.add, "reduce") and set(kwargs) <= {"axis"}:
                 return self.sum_of(self.value(args[0]), kwargs.get("axis", 0))
             if type(what) is not tuple and what in _MOVES:
@@ -217,7 +229,11 @@ class Lowering:
                     if any(d is not None and np.dtype(d) != _FLOAT64 for d in dtypes):
                         raise NotScalar("another dtype")
                     args, kwargs = args[:1], {k: v for k, v in kwargs.items() if k != "dtype"}
-                return what(*[self.places_in(arg) for arg in args], **{k: self.raw(v) for k, v in kwargs.items()})
+                if not args or not _HOW.issuperset(kwargs):
+                    raise NotScalar("values by name")
+                values = args if what is np.atleast_1d else args[:1]
+                places = [self.places_in(arg) for arg in values] + [self.raw(arg) for arg in args[len(values) :]]
+                return what(*places, **{k: self.raw(v) for k, v in kwargs.items()})
             if getattr(what, "__module__", None) == "math" and not kwargs:
                 return self.places.make(f"math.{what.__name__}", *[int(self.value(arg)) for arg in args])
             if isinstance(what, np.ufunc) and not kwargs:
@@ -225,15 +241,17 @@ class Lowering:
         raise NotScalar(f"{how} {what}")
 
     def places_in(self, item: Any) -> Any:
-        """The first argument of a moving function: a list of values may hold literals."""
-        if type(item) in (list, tuple) and _has_ref(item):
+        """The first argument of a moving function: a value, or a list of values, all numbers in it literals."""
+        if type(item) in (list, tuple):
             return [self.places_in(part) for part in item]
-        if type(item) is float or isinstance(item, np.float64):
-            return self.places.literal(item)
-        return self.raw(item)
+        return self.value(item)
 
     def elementwise(self, step: Instruction, what: Any, args: Any) -> Any:
         values = [self.value(arg) for arg in args]
+        if what in OF_MATH and not is_same_in_all_layouts(what):
+            arrays = [self.values[number] for number in step.written] + values
+            if any(isinstance(array, _ndarray) and any(stride < 0 for stride in array.strides) for array in arrays):
+                raise NotScalar("a function that rounds in another way where an array is reversed")
         make = self.operation(what, args)
         if not any(isinstance(value, _ndarray) for value in values):
             return make(*values)
@@ -271,6 +289,8 @@ class Lowering:
             if scalars and what == "__pow__" and powers_agree():
                 return lambda a, b: places.make("math.pow", a, b)
             raise NotScalar("a power of an array")
+        if what is np.isfinite:
+            return lambda a: places.make("math.isfinite", a)
         if what in OF_MATH and agrees(what):
             name = "math." + OF_MATH[what]
             return lambda *given: places.make(name, *given)
@@ -305,11 +325,13 @@ class Lowering:
         return self.places.binary("+", total, self.places.literal(0.0))
 
     def guard(self, step: Instruction) -> None:
-        if step.what == "nan":
+        if step.what in ("nan", "finite"):  # all that is not finite is for the NumPy program
             self.guards.append((len(self.places.operations), step, np.array(self.value(step.args[0]))))
+        elif step.what == "nonzero":
+            self.guards.append((len(self.places.operations), step, self.value(step.args[0])[list(step.args[1])]))
         elif step.what in ("bool", "int"):
             self.guards.append((len(self.places.operations), step, self.value(step.args[0])))
-        else:
+        elif step.what != "type" or step.args[1] is not float:  # a power is a float here, or raises
             raise NotScalar(f"a guard of {step.what}")
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .record import Instruction, Ref, Variable, refs
-from .simplifying import Program
+from .simplifying import Program, is_written
 
 _FLIPPED: dict[Any, Any] = {
     "__add__": "__sub__", "__sub__": "__add__", "__iadd__": "__isub__", "__isub__": "__iadd__",
@@ -55,7 +55,7 @@ def signs(program: Program) -> Program:
         inner = found.step.args[0]
         if type(inner) is not Ref or not _alike(program.variables[inner.number], program.variables[item.number]):
             return None
-        if any(found.at < at < until for at in written.get(program.root(inner.number), ())):
+        if is_written(written.get(program.root(inner.number), ()), found.at, until):
             return None
         return inner
 

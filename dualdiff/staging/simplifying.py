@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,9 +37,15 @@ class Program(NamedTuple):
         return found
 
 
+def is_written(positions: Sequence[int], after: int, before: float = math.inf) -> bool:
+    """Whether one of the positions, which ascend, lies between two others."""
+    at = bisect_right(positions, after)
+    return at < len(positions) and positions[at] < before
+
+
 def changed(step: Instruction, known: dict[int, Any]) -> Instruction:
     """An instruction with what is known to be the same in place of its arguments."""
-    if not known or not any(number in known for number in step.reads):
+    if not known or known.keys().isdisjoint(step.reads):
         return step
     replace = lambda ref: known.get(ref.number, ref)
     return step.replaced(mapped(step.args, replace), mapped(step.kwargs, replace))

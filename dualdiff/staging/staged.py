@@ -24,7 +24,7 @@ from ..values.objects import carries
 from .compiled import Program, Programs
 from .emission import Miss, NotANumber
 from .entrance import OTHER, entrance
-from .keys import SIMPLE, overlap, walk, walk_call
+from .keys import SIMPLE, overlap, repeated, walk_call
 from .numba_programs import NumbaProgram, TooLongToCompile, alike, require_numba
 from .passes import ALL_PASSES, Options
 from .programs import copied_argument, is_dynamic, program_of
@@ -68,7 +68,7 @@ class Staged(Transformed):
                 return result
         key: list[Any] = []
         leaves: list[Any] = []
-        if walk_call(args, kwargs, key, leaves) if kwargs else walk(args, key, leaves):
+        if walk_call(args, kwargs, key, leaves):
             programs = self._programs.get(tuple(key))
             if programs is not None:
                 program = programs[0]
@@ -80,7 +80,7 @@ class Staged(Transformed):
                     except Exception:  # the function's own, or one that it catches
                         return self._unstaged(*args, **kwargs)
                     program.calls += 1
-                    if not kwargs and not program.apart:
+                    if not kwargs and not program.apart and not repeated(leaves):
                         if program.enter is None:
                             program.enter = entrance(program.run, args, SIMPLE)
                         self._last = program.enter, program
@@ -233,15 +233,20 @@ class Staged(Transformed):
     def save(self, path: Any, *args: Any, **kwargs: Any) -> Path:
         """Write the program for these arguments as a module that needs NumPy alone; its path.
 
-        Constants of more than 24 entries go to an ``.npz`` file of the same name beside it.  The module checks shapes
-        and dtypes; where a guard fails, or a nan comes up, it raises.
+        Constants of more than 24 entries go to an ``.npz`` file of the same name beside it.  The module is for
+        arguments of the same structure, shapes, dtypes and strides, and for the same ints, strings and None: for
+        others, where a guard fails, or where a nan comes up, it raises.
         """
         program = self.program(*args, **kwargs)
+        if program.by_rows:  # which would raise for an infinity or a zero, where there is no function to ask
+            kept = Options(self.options.names - {"rows"})
+            program = Staged(self.f, self.variants, self.check, kept).program(*args, **kwargs)
         try:
-            signature = list(inspect.signature(self.f).parameters)
+            parameters = inspect.signature(self.f).parameters.values()
+            signature = [known.name for known in parameters if known.kind is not known.VAR_POSITIONAL]
         except (TypeError, ValueError):
             signature = [f"x{i}" for i in range(len(args))]
-        return saved(program, path, signature, flatten((args, kwargs))[1])
+        return saved(program, path, signature, args, kwargs)
 
     def __reduce__(self) -> tuple[Any, ...]:
         made, (transform, args, options) = super().__reduce__()[:2]
@@ -258,9 +263,12 @@ class Staged(Transformed):
 
 def map_copied(trees: Any) -> list[Any]:
     copies = []
+    made: dict[int, Any] = {}  # an array that is given twice stays one
     for tree in trees:
         leaves, structure = flatten(tree)
-        copies.append(structure.build(iter([copied_argument(leaf) for leaf in leaves]), bare=True))
+        for leaf in leaves:
+            made.setdefault(id(leaf), copied_argument(leaf))
+        copies.append(structure.build(iter([made[id(leaf)] for leaf in leaves]), bare=True))
     return copies
 
 

@@ -15,12 +15,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .dependence import ABOUT, BINARY_OP, OPERATOR_OF, describe, outputs_of, written_by
+from .dependence import ABOUT, BINARY_OP, OPERATOR_OF, describe, outputs_of, refuse_values, written_by
 from .emission import NotANumber
-from .flat import Flags, Flat
+from .flat import Flags, Flat, base
 from .record import Instruction, Ref, StagingRefused
-from .recording import attribute, call_method, guarded, recorded
-from .traced import Traced, TracedArray, TracedNumber, arguments, examples, leaves_alone
+from .recording import attribute, call_method, converted, recorded
+from .traced import Traced, TracedArray, TracedNumber, TracedScalar, arguments, examples, leaves_alone
 
 _OF_CLASSES = frozenset({"__module__", "__doc__", "__slots__", "__static_attributes__", "__firstlineno__"})
 
@@ -71,19 +71,23 @@ class _Shared(Traced):
             return False
         if np.any(np.isnan(example)):
             raise NotANumber("a nan came up")
+        if type(example) is np.ndarray and example.ndim and 0 < example.size < 2**20:
+            entire = example.reshape(len(example), -1)
+            rows: list[bool] = np.all(entire, axis=1).tolist()
+            self.run.seen_rows[self.number] = tuple(rows) if np.isfinite(example).all() else None
         self.run.add(Instruction("guard", "nan", (Ref(self.number),), {}))
         return False
 
     # What would leave the record.
 
     def __bool__(self) -> bool:
-        return guarded(self, bool(self.example), "bool")
+        return converted(self, bool, "bool")
 
     def __index__(self) -> int:
-        return guarded(self, operator.index(self.example), "operator.index")
+        return converted(self, operator.index, "operator.index")
 
     def __int__(self) -> int:
-        return guarded(self, int(self.example), "int")
+        return converted(self, int, "int")
 
     def __float__(self) -> NoReturn:
         raise StagingRefused("float(x) of a traced value: the number would be a constant of the program")
@@ -100,6 +104,7 @@ class _Shared(Traced):
         raise StagingRefused("a traced value is converted to a plain array, by np.asarray or compiled code")
 
     def __repr__(self) -> str:
+        self.run.caught = "the text of a traced value (repr): it would be a constant of the program"
         return f"<traced {describe(self.example)}>"
 
     def __str__(self) -> NoReturn:
@@ -131,6 +136,7 @@ class _Shared(Traced):
         if not leaves_alone((*args, *kwargs.values())):
             return NotImplemented
         if function in ABOUT:  # of shapes and dtypes, which the program fixes
+            refuse_values(self.run, function, args)
             return function(*examples(args), **examples(kwargs))
         return recorded(self.run, "call", function, function, args, kwargs, written_by(function, args, kwargs))
 
@@ -165,6 +171,12 @@ class _Number(TracedNumber):
         return call_method(self, "is_integer")
 
 
+@_of(TracedScalar)
+class _Scalar(TracedScalar):
+    __slots__ = ()
+    __iter__ = None  # though it has entries, as ``x[()]``
+
+
 @_of(TracedArray)
 class _Array(TracedArray):
     __slots__ = ()
@@ -175,8 +187,12 @@ class _Array(TracedArray):
                 "a plain array cannot hold a Dual: its derivative would be lost. "
                 "Make the array with np.zeros_like(x) or np.zeros(n, like=x)."
             )
-        self.example[examples(index)] = examples(item)
         trace = self.run
+        try:
+            self.example[examples(index)] = examples(item)
+        except Exception as error:
+            trace.raised("x[i] = y", error)
+            raise
         written = (self.number,)
         trace.add(Instruction("set", None, (Ref(self.number), *arguments(trace, (index, item))), {}, None, written))
 
@@ -202,7 +218,7 @@ class _Array(TracedArray):
 
     @property
     def base(self) -> Any:
-        return self.example.base
+        return base(self)
 
     @property
     def flags(self) -> Any:

@@ -23,7 +23,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -51,11 +51,14 @@ ONE = Trivial("ONE")
 MINUS_ONE = Trivial("MINUS_ONE")
 
 
-class Like(NamedTuple):
+class Like:
     """Shape and dtype of an array that need not exist."""
 
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
 
     @property
     def ndim(self) -> int:
@@ -221,6 +224,12 @@ class Perturbation:
 
     def separate(self, result: Any, tangents: Any) -> None:
         """Give a result (a Dual, or a tuple of them) a tangent of its own if it shares memory with one of these."""
+
+    def end(self) -> None:
+        """The transform has ended, or was interrupted: its Duals raise when they are used from here on."""
+        self.live = False
+        if self.refused is not None:
+            muting.unmute()
 
     def refuse(self, text: str) -> None:
         """An error with this text says that a derivative would be lost: for the case that it is swallowed."""

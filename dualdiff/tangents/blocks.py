@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from ..values import kinds
 from ..values.indexing import is_basic
 from ..values.kinds import ARRAYS, as_array
 
@@ -143,36 +142,6 @@ def unbroadcast(array: Any, shape: tuple[int, ...], lead: int = 1) -> Any:
         array = np.sum(array, axis=tuple(range(lead, lead + extra)))
     repeated = tuple(i for i, n in enumerate(shape, lead) if n == 1 and array.shape[i] != 1)
     return np.sum(array, axis=repeated, keepdims=True) if repeated else array
-
-
-def plain(value: Any) -> Any:
-    """The innermost plain value, for questions about which entries are zero or finite."""
-    while hasattr(value, "perturbation"):
-        value = value.value
-    return value
-
-
-def is_lazy(value: Any) -> bool:
-    """Whether an array is not calculated yet."""
-    return hasattr(value, "__dask_graph__")
-
-
-def has_nan(block: Any) -> bool:
-    """Whether a block of results has a NaN: a structural zero may have met an infinite partial."""
-    if type(block) is not np.ndarray:
-        block = plain(block)
-        if type(block) in kinds.OTHERS:
-            return bool(block.has_nan())
-        if is_lazy(block):
-            return True  # not calculated yet, and not to be calculated for a question
-        if type(block) is not np.ndarray:
-            return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
-    if block.dtype.char in "df":
-        # A sum of squares is NaN if and only if an entry is, and so is the largest entry.  The first is quicker for
-        # few entries; for many, BLAS would wake its threads.  (np.vdot does not warn where the squares overflow.)
-        probe = np.vdot(block, block) if block.size <= 4096 else np.maximum.reduce(block, axis=None)
-        return bool(probe != probe)
-    return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
 
 
 def expand(block: Any, ndim: int) -> Any:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..values.kinds import ARRAYS
+from ..values.kinds import innermost as plain
 from . import Like
-from .blocks import plain
 from .dense import Dense
 from .operations import Node
-from .sweep import Sweep, positions_of, scatter, takes_view
+from .transposes import positions_of, scatter, takes_view
+
+if TYPE_CHECKING:
+    from .running import Sweep
 
 _ndarray = np.ndarray
 

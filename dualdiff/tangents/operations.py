@@ -8,18 +8,21 @@ shape ``(k, *node.shape)``; one cotangent of a scalar may travel as a scalar.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..values.kinds import ARRAYS
+from ..values.kinds import innermost as plain
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
-from .blocks import plain
 from .dense import Dense
 from .einsum import pulled
-from .sweep import Sweep
+
+if TYPE_CHECKING:
+    from .running import Sweep
 
 _ndarray = np.ndarray
+_float64 = np.float64
 _BOOL = np.dtype(bool)
 _PLAIN = frozenset({np.ndarray, np.float64})
 
@@ -67,8 +70,32 @@ class Node:
         return f"<{self}>"
 
 
-class Combine(Node):
-    """Σ partialᵢ · tangentᵢ"""
+class Combination(Node):
+    """Σ partialᵢ · tangentᵢ, in one of the forms below"""
+
+    __slots__ = ()
+
+    def summands(self) -> tuple[tuple[Any, Node], ...]:
+        """Partials and parents."""
+        raise NotImplementedError
+
+    def sources(self) -> Iterable[Node]:
+        return [parent for _, parent in self.summands()]
+
+    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
+        terms = [(partial, block) for partial, parent in self.summands() if (block := tangent_of(parent)) is not None]
+        return forward.combine(terms, Like(self.shape, self.dtype)) if terms else None
+
+    def text(self) -> str:
+        terms = [f"{_factor(partial)}%{parent.index}" for partial, parent in self.summands()]
+        return " + ".join(terms).replace("+ -", "- ")
+
+    def held(self) -> Iterable[Any]:
+        return (partial for partial, _ in self.summands())
+
+
+class Combine(Combination):
+    """Any number of terms, of any partials, broadcast and cast"""
 
     __slots__ = ("terms",)
 
@@ -77,6 +104,9 @@ class Combine(Node):
         self.shape = shape
         self.dtype = dtype
         self.terms = terms
+
+    def summands(self) -> tuple[tuple[Any, Node], ...]:
+        return self.terms
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         shape, found = self.shape, sweep.found
@@ -98,36 +128,31 @@ class Combine(Node):
             else:
                 sweep.send(parent, term)
 
-    def sources(self) -> Iterable[Node]:
-        return [parent for _, parent in self.terms]
-
-    def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
-        terms = [(partial, block) for partial, parent in self.terms if (block := tangent_of(parent)) is not None]
-        return forward.combine(terms, Like(self.shape, self.dtype)) if terms else None
-
-    def text(self) -> str:
-        return " + ".join(f"{_factor(partial)}%{parent.index}" for partial, parent in self.terms).replace("+ -", "- ")
-
-    def held(self) -> Iterable[Any]:
-        return (partial for partial, _ in self.terms)
-
     def let_go(self, array: Any, copy: Any) -> None:
         self.terms = tuple((copy if partial is array else partial, parent) for partial, parent in self.terms)
 
 
-class Scale(Combine):
-    """partial · tangent of its shape and dtype"""
+class Scale(Combination):
+    """One term, of the shape and dtype of its tangent"""
 
-    __slots__ = ()
+    __slots__ = ("parent", "partial")
 
     def __init__(self, index: int, partial: Any, parent: Node) -> None:
         self.index = index
         self.shape = parent.shape
         self.dtype = parent.dtype
-        self.terms = ((partial, parent),)
+        self.partial = partial
+        self.parent = parent
+
+    def summands(self) -> tuple[tuple[Any, Node], ...]:
+        return ((self.partial, self.parent),)
+
+    def let_go(self, array: Any, copy: Any) -> None:
+        if self.partial is array:
+            self.partial = copy
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        ((partial, parent),) = self.terms
+        partial, parent = self.partial, self.parent
         kind = type(partial)
         if kind in ARRAYS and type(cotangent) in ARRAYS and partial.dtype is not _BOOL:
             term = partial * cotangent
@@ -145,7 +170,7 @@ class Scale(Combine):
 
 
 class Sum(Combine):
-    """The sum or difference of two tangents, of an array"""
+    """The sum or difference of two tangents, for an array"""
 
     __slots__ = ()
 
@@ -164,7 +189,7 @@ class Sum(Combine):
 
 
 class ScalarCombine(Combine):
-    """Σ partialᵢ · tangentᵢ of float64 scalars with numbers for partials: half of what `Combine` takes"""
+    """Terms of float64 scalars with numbers for partials: half of what `Combine` takes"""
 
     __slots__ = ()
     shape = ()
@@ -261,21 +286,31 @@ class Contract(Node):
     __slots__ = ("operand", "parent", "subscripts")
 
     def __init__(self, index: int, shape: Any, dtype: Any, parent: Node, subscripts: str, operand: Any) -> None:
-        super().__init__(index, shape, dtype)
+        self.index = index
+        self.shape = shape
+        self.dtype = dtype
         self.parent = parent
         self.subscripts = subscripts
         self.operand = operand
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
+        parent = self.parent
+        if (
+            self.operand is None and type(cotangent) is _float64 and not self.shape
+        ):  # of the sum of all entries, as most
+            whole = np.empty(parent.shape, cotangent.dtype)
+            whole[...] = cotangent
+            sweep.pass_on(parent, whole)
+            return
         subscripts, order, spread = pulled(self.subscripts)
         kind = sweep.kind
         if self.operand is not None:
             cotangent = kind.contract(cotangent, subscripts, self.operand)
         if order is not None:
-            cotangent = kind.view(cotangent, lambda block: np.transpose(block, order), self.parent)
+            cotangent = kind.view(cotangent, lambda block: np.transpose(block, order), parent)
         if spread is not None:
-            cotangent = kind.spread(cotangent, spread, self.parent.shape)
-        sweep.send(self.parent, cotangent)
+            cotangent = kind.spread(cotangent, spread, parent.shape)
+        sweep.send(parent, cotangent)
 
     def sources(self) -> Iterable[Node]:
         return (self.parent,)

@@ -20,10 +20,10 @@ import numpy as np
 
 from . import Perturbation, blocks
 from .einsum import LETTERS, terms_of
-from .holding import memory_of
 from .reach import reach
 from .rows import INDEX, Rows, empty, keys_of, matrix_of, same_rows, stacked, starts_of
-from .sweep import positions_of
+from .tape import memory_of
+from .transposes import positions_of
 from .writes import Overwrite
 
 # Entries beyond which a pattern is no longer sparse in any useful sense: half a gigabyte of them.

@@ -6,12 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .holding import memory_of
 from .maps import LinearMap, Pullback
 from .operations import Contract, Node
 from .pattern import MOST_ENTRIES, Patterns, TooManyEntries, Written
 from .rows import Rows, identity
-from .tape import Tape
+from .tape import Tape, memory_of
 from .writes import Overwrite
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ..values.kinds import innermost as plain
 from . import blocks
 from .rows import INDEX
-from .structural_zeros import plain
 
 
 def reach(

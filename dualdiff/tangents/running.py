@@ -1,25 +1,27 @@
-"""Running a record: backwards with cotangents (`pull`), forwards with tangents (`push`).
+"""Running a record: backwards with cotangents (`pull`), which a `Sweep` collects, forwards with tangents (`push`).
 
 Where a result has a NaN, a structural zero may have met an infinite partial: the sweep is repeated on supports.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..values import kinds
-from ..values.kinds import ARRAYS
-from . import blocks
-from .dense import Careful, Dense, as_block, warn_outer
-from .holding import Holding
-from .operations import Node
+from ..values.dual import has_nan
+from ..values.kinds import ARRAYS, PYTHON_NUMBERS
+from . import Perturbation, blocks
+from .dense import Careful, Dense, as_block, real_part, warn_outer
 from .single import Single
-from .structural_zeros import Supported, has_nan, repeated
-from .sweep import Sweep
+from .transposes import put_back
 from .writes import spare_buffers
+
+if TYPE_CHECKING:
+    from .operations import Node
+    from .structural_zeros import Supported
 
 _float64 = np.float64
 _FLOAT64 = np.dtype(np.float64)
@@ -27,16 +29,13 @@ _MOST_SHOWN = 200  # operations in a notebook
 _one = Single()  # the kind of one cotangent, which holds nothing
 
 
-class Running(Holding):
+class Running(Perturbation):
     """The part of a `Tape` that runs its nodes."""
 
     __slots__ = ("careful", "nodes", "turn", "undetermined", "wrote")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.careful = False  # whether a partial was infinite
-        self.wrote = False  # whether a buffer was written
-        self.nodes: list[Node] = kinds.list_of_operations() if kinds.RUNNING[0] else []
+    careful: bool  # whether a partial was infinite
+    wrote: bool  # whether a buffer was written
+    nodes: list[Node]
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.nodes))
@@ -98,13 +97,15 @@ class Running(Holding):
         nodes, found = self.nodes, sweep.found
         del found[max(start + 1, n_inputs) :]  # which no seed reaches
         take = found.pop
-        for at in range(start, n_inputs - 1, -1):
+        for node in reversed(nodes[n_inputs : start + 1]):
             cotangent = take()
             if cotangent is not None:
-                nodes[at].pull(cotangent, sweep)
+                node.pull(cotangent, sweep)
 
     def _pull_on_support(self, seeds: Sequence[tuple[Node, Any]], inputs: Sequence[Node], one: bool) -> list[Any]:
         """`pull` where a structural zero may have met an infinite partial: see structural_zeros.py."""
+        from .structural_zeros import Supported
+
         n = len(self.nodes)
         kind = Supported(1 if one else len(seeds[0][1]))
         sweep = Sweep(kind, [None] * n, bytearray(n))
@@ -119,6 +120,8 @@ class Running(Holding):
         found = self._run_forward(seeds, outputs, Careful(k) if self.careful else Dense(k))
         if any(block is not None and has_nan(block) for block in found):
             # A structural zero may have met an infinite partial: see structural_zeros.py.
+            from .structural_zeros import repeated
+
             found, _ = repeated(k, lambda supported: (self._run_supported(seeds, outputs, supported), None))
         return found
 
@@ -169,3 +172,88 @@ def _read_last(nodes: Sequence[Node], outputs: Sequence[Node]) -> dict[int, list
                 reader[parent.index] = node.index
                 found.setdefault(node.index, []).append(parent.index)
     return found
+
+
+class Sweep:
+    """The cotangents found so far, by node index, and which of them are ours to add into; all of one kind of tangent.
+
+    Those of arrays that are no ndarray are never written in place.
+    """
+
+    __slots__ = ("found", "kind", "owned")
+
+    def __init__(self, kind: Perturbation, found: Any, owned: Any) -> None:
+        self.kind = kind
+        self.found = found
+        self.owned = owned
+
+    def send(self, parent: Node, cotangent: Any) -> None:
+        """Add to the cotangent of a node."""
+        if type(cotangent) in PYTHON_NUMBERS or (
+            cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype
+        ):
+            cotangent = kinds.as_scalar(cotangent, parent.dtype) if kinds.is_python_float(cotangent) else cotangent
+            cotangent = real_part(cotangent, parent.dtype)
+        at = parent.index
+        total = self.found[at]
+        if total is None:
+            self.found[at] = cotangent
+        elif self.owned[at] and type(total) in ARRAYS and type(cotangent) is type(total):
+            np.add(total, cotangent, total)
+        else:
+            self.found[at] = total + cotangent
+            self.owned[at] = 1
+
+    def pass_on(self, parent: Node, cotangent: Any) -> None:
+        """`send` of a cotangent that nobody else holds."""
+        self.send(parent, cotangent)
+        at = parent.index
+        if self.found[at] is cotangent:
+            self.owned[at] = 1
+
+    def send_at(self, parent: Node, index: Any, cotangent: Any) -> None:
+        """Add to the entries of the cotangent of a node that a basic index takes."""
+        total = self._buffer(parent, cotangent)
+        if total is None:
+            self._send_back(parent, lambda block: blocks.view(block, index), cotangent)
+        elif cotangent.dtype is not parent.dtype:
+            self.kind.add_at(total, index, real_part(cotangent, parent.dtype))
+        else:
+            self.kind.add_at(total, index, cotangent)
+
+    def send_into(self, parent: Node, move: Callable[[Any], Any], cotangent: Any) -> None:
+        """Add to the entries of the cotangent of a node that ``move`` shows in a view of a block in row-major order."""
+        total = self._buffer(parent, cotangent)
+        if total is None:
+            self._send_back(parent, move, cotangent)
+            return
+        kind = self.kind
+        if cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype:
+            cotangent = real_part(cotangent, parent.dtype)
+        into = kind.parts(total)
+        if not all(part.flags.c_contiguous for part in into):  # ``move`` might copy what lies otherwise
+            into = tuple([part.copy() for part in into])
+            self.found[parent.index] = kind.whole(into)
+        for part, added in zip(into, kind.parts(cotangent), strict=True):
+            view = move(part)
+            np.add(view, added, view)
+
+    def _buffer(self, parent: Node, cotangent: Any) -> Any:
+        """The cotangent of a node as memory of our own, to add into; None where that is not possible."""
+        at, kind = parent.index, self.kind
+        total = self.found[at]
+        if not kind.memory(cotangent) or not parent.shape:
+            return None
+        if total is None:
+            self.found[at] = total = kind.nothing(parent.shape, cotangent, parent.dtype)
+            self.owned[at] = 1
+        elif not kind.memory(total):
+            return None
+        elif not self.owned[at]:
+            self.found[at] = total = kind.whole([part.copy() for part in kind.parts(total)])
+            self.owned[at] = 1
+        return total
+
+    def _send_back(self, parent: Node, move: Callable[[Any], Any], cotangent: Any) -> None:
+        kind = self.kind
+        self.send(parent, kind.whole([put_back(move, part, parent) for part in kind.parts(cotangent)]))

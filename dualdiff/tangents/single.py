@@ -21,6 +21,7 @@ from .einsum import BIG, contracted, sum_axes
 _BOOL = np.dtype(bool)
 _ndarray = np.ndarray
 _float64 = np.float64
+_add_reduce = np.add.reduce
 _bool = np.bool_
 _PLAIN = (np.ndarray, np.generic)
 _SCALARS = frozenset({np.float64, np.float32, float})
@@ -139,7 +140,7 @@ class Single(Perturbation):
         if operand is None:
             axes = sum_axes(subscripts)
             if type(axes) is int:
-                return blocks.summed(tangent, axes - 1)
+                return _add_reduce(tangent, axes - 1) if type(tangent) in ARRAYS else np.sum(tangent, axes - 1)
             if axes == ():
                 return tangent.copy()
             return blocks.summed(tangent, tuple([axis - 1 for axis in axes]))  # type: ignore[union-attr]
@@ -239,6 +240,11 @@ class Single(Perturbation):
 
     def nothing(self, shape: tuple[int, ...], cotangent: Any, dtype: Any) -> Any:
         return np.zeros(shape, dtype, like=cotangent) if type(cotangent) in kinds.OTHERS else np.zeros(shape, dtype)
+
+    def placed(self, shape: tuple[int, ...], cotangent: Any, dtype: Any, index: Any) -> Any:
+        total = self.nothing(shape, cotangent, dtype)
+        total[index] = cotangent
+        return total
 
     def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
         if type(total) is type(cotangent) is _ndarray and type(part := total[index]) is _ndarray:

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from ..values.dual import is_lazy
 from ..values.kinds import ARRAYS
+from ..values.kinds import innermost as plain
 from . import Like, Perturbation, Trivial, blocks
-from .blocks import has_nan as has_nan
-from .blocks import is_lazy
-from .blocks import plain as plain
 from .dense import Dense, joined, product
 from .einsum import contracted
 from .gauges import MOVED, STILL, TURNED, determined

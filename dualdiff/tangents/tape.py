@@ -18,9 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from ..values import kinds
 from ..values.indexing import is_basic
 from ..values.kinds import ARRAYS
 from . import MINUS_ONE, ONE, Like, Trivial
+from .blocks import FEW_BYTES, settle_allocator
 from .einsum import terms_of
 from .maps import Join, LinearMap, Pullback, Rearrange
 from .operations import Combine, Contract, Entry, IndexView, Node, ScalarCombine, Scale, Sum, View
@@ -34,20 +36,47 @@ _FLOAT64 = np.dtype(np.float64)
 _NUMBERS = frozenset({float, int, np.float64, Trivial})
 
 
+def sum_of_two(sign: Trivial) -> Callable[..., Node]:
+    """The short way of a tape through ``a + b`` or ``a - b``."""
+
+    def record(self: Tape, a: Node, b: Node, like: Any) -> Node:
+        nodes, kind = self.nodes, type(like)
+        if kind is _ndarray:
+            node: Combine = Sum(len(nodes), like.shape, like.dtype, ((ONE, a), (sign, b)))
+        elif kind is _float64 and a.dtype is _FLOAT64 is b.dtype:
+            node = ScalarCombine(len(nodes), ((ONE, a), (sign, b)))
+        else:
+            return self.combine(((ONE, a), (sign, b)), like)
+        nodes.append(node)
+        return node
+
+    return record
+
+
 class Tape(Running):
     """The ε of one recording; its tangents are nodes."""
 
-    __slots__ = ()
+    __slots__ = ("foreign", "holders", "kept")
     mode = "reverse"
     immutable = True
     renewing: type[Renewing]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.careful = False
+        self.wrote = False
+        self.nodes = kinds.list_of_operations() if kinds.RUNNING[0] else []
+        self.foreign: set[int] = set()  # memory of the caller's arrays, who may write it through another name
+        self.holders: dict[int, list[Node]] = {}
+        self.kept: dict[int, tuple[Any, Any]] = {}
 
     def expect_infinity(self) -> None:
         self.careful = True
 
     def input(self, like: Any) -> Node:
         """The tangent of an argument, or a zero: a node without parents."""
-        node = Node(len(self.nodes), getattr(like, "shape", ()), _dtype_of(like))
+        dtype = getattr(like, "dtype", None) or _dtype_of(like)
+        node = Node(len(self.nodes), getattr(like, "shape", ()), dtype)
         self.nodes.append(node)
         return node
 
@@ -72,27 +101,7 @@ class Tape(Running):
                 self._hold(node, partial)
         return node
 
-    def plus(self, a: Node, b: Node, like: Any) -> Node:
-        nodes, kind = self.nodes, type(like)
-        if kind is _ndarray:
-            node: Combine = Sum(len(nodes), like.shape, like.dtype, ((ONE, a), (ONE, b)))
-        elif kind is _float64 and a.dtype is _FLOAT64 is b.dtype:
-            node = ScalarCombine(len(nodes), ((ONE, a), (ONE, b)))
-        else:
-            return self.combine(((ONE, a), (ONE, b)), like)
-        nodes.append(node)
-        return node
-
-    def minus(self, a: Node, b: Node, like: Any) -> Node:
-        nodes, kind = self.nodes, type(like)
-        if kind is _ndarray:
-            node: Combine = Sum(len(nodes), like.shape, like.dtype, ((ONE, a), (MINUS_ONE, b)))
-        elif kind is _float64 and a.dtype is _FLOAT64 is b.dtype:
-            node = ScalarCombine(len(nodes), ((ONE, a), (MINUS_ONE, b)))
-        else:
-            return self.combine(((ONE, a), (MINUS_ONE, b)), like)
-        nodes.append(node)
-        return node
+    plus, minus = sum_of_two(ONE), sum_of_two(MINUS_ONE)
 
     def scale(self, partial: Any, tangent: Node, made: bool = False) -> Node:
         nodes, kind = self.nodes, type(partial)
@@ -139,6 +148,10 @@ class Tape(Running):
     def contract(self, tangent: Node, subscripts: str, operand: Any = None) -> Node:
         letters, operand_letters, out = terms_of(subscripts)
         dtype = tangent.dtype
+        if operand is None and not out:  # the sum of all entries
+            node = Contract(len(self.nodes), (), dtype, tangent, subscripts, None)
+            self.nodes.append(node)
+            return node
         size = dict(zip(letters, tangent.shape, strict=True))
         if operand is not None:
             size.update(zip(operand_letters, np.shape(operand), strict=True))
@@ -173,6 +186,61 @@ class Tape(Running):
         self.nodes.append(node)
         self.wrote = True
         return node
+
+    # The memory that nodes read.
+
+    def keep(self, constant: Any) -> Any:
+        if type(constant) is _ndarray:
+            if not constant.flags.writeable and constant.base is None:
+                return constant
+            # A loop that uses one operand again and again needs one copy of it, as long as it does not change.
+            kept = self.kept.get(id(constant))
+            if kept is not None and kept[0] is constant and _same_bits(constant, kept[1]):
+                return kept[1]
+            if constant.nbytes > FEW_BYTES:
+                settle_allocator(constant.nbytes)
+            copy = constant.copy("K")
+            self.kept[id(constant)] = (constant, copy)
+            return copy
+        if type(constant) in ARRAYS:
+            return constant.copy("K")
+        if isinstance(constant, (tuple, list)):
+            items = [self.keep(item) for item in constant]
+            return type(constant)(*items) if hasattr(constant, "_fields") else type(constant)(items)
+        if hasattr(constant, "perturbation") and hasattr(constant, "shape") and constant.shape != ():
+            return np.copy(constant)
+        return constant
+
+    def _hold(self, node: Node, array: Any) -> None:
+        """Remember whose memory a node reads."""
+        memory = memory_of(array)
+        if memory is None:
+            return
+        if id(memory) in self.foreign:
+            node.let_go(array, self.keep(array))
+        else:
+            self.holders.setdefault(id(memory), []).append(node)
+
+    def beware(self, array: Any) -> None:
+        """The memory of this argument is the caller's: nodes hold copies of it."""
+        if type(array) is _ndarray and array.base is None:
+            self.foreign.add(id(array))
+        elif (memory := memory_of(array)) is not None:
+            self.foreign.add(id(memory))
+
+    def protect(self, arrays: Iterable[Any]) -> None:
+        """Copy what nodes read in the memory of arrays that are handed to the user, who may write into them."""
+        for array in arrays:
+            self.before_write(array)
+
+    def before_write(self, value: Any) -> None:
+        memory = memory_of(value)
+        if memory is None:
+            return
+        for node in self.holders.pop(id(memory), ()):
+            for array in list(node.held()):
+                if memory_of(array) is memory:
+                    node.let_go(array, np.copy(array, order="K"))
 
     def expect_writes(self) -> None:
         if not isinstance(self, Renewing):
@@ -229,6 +297,37 @@ class Renewing(Tape):
 
 
 Tape.renewing = Renewing
+
+
+def memory_of(array: Any) -> Any:
+    """The array that owns the memory of a value; None if it cannot be written."""
+    while hasattr(array, "perturbation"):
+        array = array.value
+    if type(array) is not _ndarray:
+        if type(array) not in ARRAYS:
+            return None
+        array = array.memory
+    base = array.base
+    while base is not None:
+        if type(base) is not _ndarray:
+            base = getattr(base, "base", None)  # as_strided, and with it sliding_window_view, puts an object between
+            if type(base) is not _ndarray:
+                return array
+        array = base
+        base = array.base
+    return array
+
+
+def _same_bits(a: Any, b: Any) -> bool:
+    if a.dtype is not b.dtype or a.shape != b.shape or a.strides != b.strides:
+        return False
+    bits = _BITS.get(a.dtype.itemsize) if a.dtype.kind == "f" else None
+    if bits is not None:  # 0.0 and -0.0 differ, and nan does not
+        a, b = a.view(bits), b.view(bits)
+    return bool(np.array_equal(a, b))
+
+
+_BITS = {2: np.int16, 4: np.int32, 8: np.int64}
 
 
 def _dtype_of(x: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,13 +12,16 @@ from ..values import kinds
 from ..values.dual import Dual, primal
 from ..values.indexing import is_basic
 from ..values.kinds import ARRAYS
+from ..values.kinds import innermost as plain
 from . import blocks
-from .blocks import plain
 from .dense import Dense
 from .maps import LinearMap, Rearrange, zero_tangent
 from .operations import Node, View
-from .sweep import Sweep, positions_of
+from .transposes import positions_of
 from .views import PARTS, Index, Place
+
+if TYPE_CHECKING:
+    from .running import Sweep
 
 _ndarray = np.ndarray
 _BOOL = np.dtype(bool)

@@ -11,12 +11,13 @@ import numpy as np
 from .. import errors
 from ..pytrees.trees import LEAF, Structure, flatten, paths
 from ..pytrees.trees import presented as presented
-from ..tangents import Perturbation, newest_level
+from ..tangents import Perturbation, dtype_of, newest_level
 from ..tangents.blocks import FEW_BYTES, settle_allocator
-from ..values import foreign, storage
+from ..values import foreign
 from ..values.dual import Dual, is_array, primal
 from ..values.kinds import ARRAYS
 from ..values.objects import fused
+from ..values.storage import BORROWED, anchor
 
 _FLOATS = "fc"
 _PLAIN_FLOATS = frozenset({float, complex})
@@ -152,11 +153,13 @@ def seeded(value: Any, tangent: Any, perturbation: Perturbation) -> Dual:
             tangent = np.array(tangent, like=like)
     dual = Dual(value, tangent, perturbation)
     if type(value) in ARRAYS:
-        storage.anchor(dual, borrowed=True)
+        dual.shares = BORROWED
         if value.nbytes > FEW_BYTES:
             settle_allocator(value.nbytes)
     elif type(value) is Dual and is_array(value):
-        storage.anchor(dual, borrowed=True).shared = value.storage is not None and value.storage.shared
+        dual.shares = BORROWED
+        if value.storage is not None and value.storage.shared:
+            anchor(dual).shared = True
     return dual
 
 
@@ -206,6 +209,18 @@ def _kind(leaf: Any) -> str:
     if hasattr(leaf, "dtype"):
         return str(leaf.dtype.kind)
     return "f" if isinstance(leaf, (bool, int, float, complex)) else "O"
+
+
+def value_of(leaf: Any, perturbation: Perturbation) -> Any:
+    """A result without the perturbation."""
+    return leaf.value if type(leaf) is Dual and leaf.perturbation is perturbation else leaf
+
+
+def tangent_of(leaf: Any, perturbation: Perturbation) -> Any:
+    """The tangent of a result; zero where it does not depend on the arguments."""
+    if type(leaf) is Dual and leaf.perturbation is perturbation:
+        return leaf.tangent
+    return perturbation.zeros(leaf if dtype_of(leaf).kind in "fc" else np.zeros(np.shape(leaf)))
 
 
 def without(perturbation: Perturbation, tree: Any) -> Any:

@@ -12,12 +12,13 @@ from ..tangents import dtype_of
 from ..tangents.blocks import settle_allocator
 from ..tangents.dense import Dense
 from ..tangents.einsum import BIG
-from ..tangents.structural_zeros import has_nan, repeated
-from ..values.dual import is_array, primal, size_of
+from ..tangents.structural_zeros import repeated
+from ..values.dual import has_nan, is_array, primal, size_of
 from ..values.kinds import ARRAYS, OTHERS
 from .argnums import selected
 from .evaluation import Arguments, Results, tangent_block
-from .refusals import DEFAULT, Options, refuse_complex
+from .options import DEFAULT, Options
+from .refusals import refuse_complex
 from .workers import mapped
 
 # Entries of one block of tangents in jacfwd: one megabyte, so that two or three stay in the cache of a core.
@@ -91,11 +92,6 @@ def _swept(given: Arguments, perturbation: Dense, start: int, stop: int) -> Resu
     for i, leaf in enumerate(results.leaves):
         results.leaves[i] = tangent_block(leaf, perturbation)
     return results
-
-
-def sweep(f: Any, args: Any, kwargs: Any, positions: Any, trees: Any, leaves: Any, start: int, stop: int) -> Results:
-    """`swept` of a function and its arguments, for `compare_modes`."""
-    return swept(Arguments(f, args, kwargs, positions, "jacfwd"), start, stop)
 
 
 def unit_directions(leaves: list[Any], start: int, stop: int, perturbation: Dense) -> list[Any]:

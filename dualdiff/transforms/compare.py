@@ -24,7 +24,7 @@ from . import forward, reverse
 from . import rows as by_rows
 from .argnums import checked_argnums, selected
 from .arguments import check_leaves, primal_leaf, result_leaves
-from .columns import Chunk
+from .columns import Chunk, columns_at_once
 from .evaluation import Arguments
 from .mode_report import Mode, ModeReport, counted
 from .recording import recorded
@@ -162,7 +162,7 @@ class _Problem:
         return self.took
 
     def forward(self, seconds: float) -> tuple[Any, Mode]:
-        k = min(self.n, forward.columns_at_once(self.n))
+        k = min(self.n, columns_at_once(self.n))
 
         one = Chunk(Arguments(self.f, self.args, {}, self.positions, "compare_modes"))
 

@@ -12,9 +12,10 @@ from ..pytrees.trees import unflatten
 from ..tangents import dtype_of
 from ..tangents.blocks import settle_allocator
 from ..tangents.dense import Dense
-from ..tangents.structural_zeros import Supported, has_nan, repeated
-from ..values.dual import Dual
-from .evaluation import Arguments, tangent_block, value_of
+from ..tangents.structural_zeros import Supported, repeated
+from ..values.dual import Dual, has_nan
+from .arguments import value_of
+from .evaluation import Arguments, tangent_block
 from .recording import Recording
 
 

@@ -17,32 +17,21 @@ import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import Structure, flatten, paths
-from ..tangents import Perturbation, dtype_of, muting
+from ..tangents import Perturbation
 from ..values.dual import Dual, primal, size_of
-from . import hints
-from .arguments import check_leaves, in_list, pair, primal_leaf, result_leaves, seeded, warn_if_independent, without
-from .sharing import watch
-
-
-def explain(error: Exception, perturbation: Perturbation) -> None:
-    """Explain an error of a function that ran with a perturbation, or raise a better one."""
-    hints.explain(error)
-    adapting.explain(error, perturbation.refused)
-
-
-def called(
-    f: Callable[..., Any],
-    args: Sequence[Any],
-    entered: Sequence[Any],
-    positions: Sequence[int],
-    kwargs: dict[str, Any],
-) -> Any:
-    """``f(*entered, **kwargs)``, where ``entered`` are ``args`` with Duals at some positions: see `sharing`."""
-    watched = watch(args, entered, positions, kwargs)
-    result = f(*entered, **kwargs)
-    if watched is not None:
-        watched.check()
-    return result
+from .arguments import (
+    check_leaves,
+    in_list,
+    pair,
+    primal_leaf,
+    result_leaves,
+    seeded,
+    tangent_of,
+    warn_if_independent,
+    without,
+)
+from .hints import explain
+from .sharing import called
 
 
 class Results(NamedTuple):
@@ -118,9 +107,7 @@ class Arguments:
             explain(error, perturbation)
             raise
         finally:  # also where what explains an error raises a better one
-            perturbation.live = False
-            if perturbation.refused is not None:
-                muting.unmute()
+            perturbation.end()
 
     def along_last_axis(self, whole: Any, argnums: Any) -> Any:
         """An array with all entries of the leaves on its last axis, in the structure of the arguments."""
@@ -142,18 +129,6 @@ class Arguments:
             ]
         )
         return each if isinstance(argnums, tuple) else each[0]
-
-
-def value_of(leaf: Any, perturbation: Perturbation) -> Any:
-    """A result without the perturbation."""
-    return leaf.value if type(leaf) is Dual and leaf.perturbation is perturbation else leaf
-
-
-def tangent_of(leaf: Any, perturbation: Perturbation) -> Any:
-    """The tangent of a result; zero where it does not depend on the arguments."""
-    if type(leaf) is Dual and leaf.perturbation is perturbation:
-        return leaf.tangent
-    return perturbation.zeros(leaf if dtype_of(leaf).kind in "fc" else np.zeros(np.shape(leaf)))
 
 
 def tangent_block(leaf: Any, perturbation: Perturbation) -> Any:

@@ -12,14 +12,13 @@ import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import flatten, paths, tree_map, unflatten
-from ..tangents import Perturbation, dtype_of, muting
+from ..tangents import Perturbation, dtype_of
 from ..tangents.blocks import FEW_BYTES
 from ..tangents.single import Single
-from ..tangents.structural_zeros import Supported, has_nan, repeated
 from ..values import kinds
-from ..values.dual import Dual
+from ..values.dual import Dual, has_nan
 from ..values.kinds import ARRAYS
-from ..values.storage import anchor
+from ..values.storage import BORROWED
 from .argnums import checked_argnums, selected
 from .arguments import (
     check_leaves,
@@ -30,15 +29,14 @@ from .arguments import (
     result_leaves,
     seed_leaf,
     seeded,
+    tangent_of,
+    value_of,
     warn_if_independent,
     without,
 )
-from .columns import by_columns
-from .columns import columns_at_once as columns_at_once
-from .columns import sweep as sweep
-from .evaluation import called, explain, tangent_of, value_of
-from .refusals import Options, check_function, refuse_complex
-from .sharing import watch
+from .hints import explain
+from .refusals import check_function, refuse_complex
+from .sharing import called, watch
 from .transformed import P, Transformed
 
 
@@ -108,17 +106,19 @@ def along(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool = F
         raise TypeError(f"{transform}: there are no primals, nothing to differentiate: {transform}(f, (x,), (v,)).")
     result = _one_sweep(Single(), f, primals, tangents, transform, has_aux)
     ydot = result[1]
-    if ydot != ydot if type(ydot) is np.float64 else _any_nan(ydot):
+    if ydot != ydot if type(ydot) is _float64 else _any_nan(ydot):
         # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
         result = _repeated_sweep(f, primals, tangents, transform, has_aux)
     return result if type(result[0]) in _PLAIN and not has_aux else presented(result)
 
 
+_ndarray = np.ndarray
+_float64 = np.float64
 _PLAIN = frozenset({np.ndarray, np.float64, float})
 
 
 def _any_nan(tree: Any) -> bool:
-    return any(has_nan(leaf) for leaf in (flatten(tree)[0] if type(tree) not in ARRAYS else (tree,)))
+    return has_nan(tree) if type(tree) in ARRAYS else any(map(has_nan, flatten(tree)[0]))
 
 
 def _a(given: Any) -> str:
@@ -140,7 +140,7 @@ def _one_sweep(
             result, given_aux = pair(result, transform)
             aux = (without(perturbation, given_aux),)
         if type(result) is Dual and result.perturbation is perturbation:
-            return result.value, _direction(result), *aux
+            return (result.value, _direction(result), *aux) if aux else (result.value, _direction(result))
         leaves, structure = result_leaves(result, transform)
         warn_if_independent(leaves, perturbation, transform)
         y = [value_of(leaf, perturbation) for leaf in leaves]
@@ -148,7 +148,7 @@ def _one_sweep(
         for leaf in leaves:
             if type(leaf) is Dual and leaf.perturbation is perturbation:
                 # Two results that share a tangent are two arrays for the user.
-                ydot.append(np.copy(_direction(leaf), order="K") if leaf.shares else _direction(leaf))
+                ydot.append(np.copy(_direction(leaf), order="K") if leaf.shares is True else _direction(leaf))
             else:
                 ydot.append(perturbation.direction_of(tangent_of(leaf, perturbation)))
         return unflatten(structure, y), unflatten(structure, ydot, bare=True), *aux
@@ -156,12 +156,12 @@ def _one_sweep(
         explain(error, perturbation)
         raise
     finally:  # also where what explains an error raises a better one
-        perturbation.live = False
-        if perturbation.refused is not None:
-            muting.unmute()
+        perturbation.end()
 
 
 def _repeated_sweep(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool) -> tuple[Any, ...]:
+    from ..tangents.structural_zeros import Supported, repeated
+
     def sweep(supported: Supported) -> tuple[list[Any], Any]:
         y, ydot, *aux = _one_sweep(supported, f, primals, tangents, transform, has_aux)
         leaves, structure = flatten(ydot)
@@ -175,15 +175,16 @@ def _direction(result: Dual) -> Any:
     """The one tangent of a result; a copy if it is (a view of) the user's own seed."""
     p = result.perturbation
     tangent = result.tangent if type(p) is Single else p.direction_of(result.tangent)
-    return np.copy(tangent, order="K") if result.storage is not None and result.storage.borrowed else tangent
+    borrowed = result.shares is BORROWED or (result.storage is not None and result.storage.borrowed)
+    return np.copy(tangent, order="K") if borrowed else tangent
 
 
 def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation, transform: str) -> Any:
     """One argument of `jvp` as a Dual, or a tree of Duals."""
     if type(x) in ARRAYS and type(v) in ARRAYS and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape != ():
-        if type(x) is type(v) is np.ndarray and type(perturbation) is Single and x.nbytes <= FEW_BYTES:  # as most
+        if type(x) is _ndarray is type(v) and type(perturbation) is Single and x.nbytes <= FEW_BYTES:  # as most
             dual = Dual(x, v, perturbation)
-            anchor(dual, borrowed=True)
+            dual.shares = BORROWED
             return dual
         return seeded(x, v if type(perturbation) is Single else perturbation.seed(v[None]), perturbation)
     leaves, structure = flatten(x)
@@ -324,6 +325,9 @@ def jacfwd(
     array([[2., 0.],
            [1., 0.]])
     """
+    from .columns import by_columns
+    from .options import Options
+
     check_function(f, "jacfwd")
     options = Options(chunk_size, has_aux, holomorphic, workers, progress).checked("jacfwd")
     argnums = checked_argnums(argnums, f, "jacfwd")

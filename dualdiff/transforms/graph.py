@@ -17,11 +17,11 @@ import numpy as np
 
 from ..tangents import Perturbation, blocks
 from ..tangents.operations import Node
+from ..tangents.running import Sweep
 from ..tangents.single import Single
-from ..tangents.structural_zeros import Supported, has_nan
-from ..tangents.sweep import Sweep
+from ..tangents.structural_zeros import Supported
 from ..tangents.tape import Renewing, Tape
-from ..values.dual import Dual
+from ..values.dual import Dual, has_nan
 
 # Duals that stand for Variables while a transform with weights= runs (weights.py), by identity of the Variable.
 STAND_INS: ContextVar[dict[int, tuple[Dual, ...]] | None] = ContextVar("dualdiff_stand_ins", default=None)

@@ -1,16 +1,25 @@
-"""What NumPy and SciPy say of values that carry derivatives where they cannot take them, and the next step.
+"""An error of the user's function, explained.
 
-Their errors stay what they are: the next step is a note.
+What NumPy and SciPy say of values that carry derivatives where they cannot take them stays what it is: the next step is
+a note.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from .. import adapting
 from ..errors import DerivativeLost, UnsupportedFunction
+from ..tangents import Perturbation
 
 
-def explain(error: BaseException) -> None:
+def explain(error: Exception, perturbation: Perturbation) -> None:
+    """Explain an error of a function that ran with a perturbation, or raise a better one."""
+    _add_step(error)
+    adapting.explain(error, perturbation.refused)
+
+
+def _add_step(error: Exception) -> None:
     """Add the next step to an error of NumPy's that came out of the user's function."""
     if isinstance(error, UnsupportedFunction) or hasattr(error, "__notes__"):
         return
@@ -98,4 +107,7 @@ _HINTS = {
     "NPY_ITER_REFS_OK": _NO_ITERATOR,
 }
 # What compiled functions of SciPy's say of an array that they cannot take.
-_NOT_TAKEN = ("dtype object", "data type not supported", "pythranized", "'Buffer'", "'Dual'", "bytes-like object")
+_NOT_TAKEN = (
+    "dtype object", "data type not supported", "pythranized", "'Buffer'", "'Dual'", "bytes-like object",
+    "No matching signature found", "read its objects as numbers", "C contiguous array", "can't be converted to double",
+)  # fmt: skip

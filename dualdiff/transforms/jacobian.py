@@ -13,8 +13,9 @@ from .arguments import presented
 from .columns import by_columns
 from .forward import along
 from .linearization import vjp
+from .options import Options
 from .recording import recorded
-from .refusals import Options, check_function
+from .refusals import check_function
 from .reverse import jacrev, value_and_gradient
 from .rows import RowChunk, by_rows, check_holomorphic, rows_of_jacobian
 from .transformed import P, Transformed

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
-from ..tangents import muting
 from ..tangents.blocks import FEW_BYTES
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
 from ..values.dual import Dual
 from ..values.kinds import ARRAYS
-from ..values.storage import anchor
+from ..values.storage import BORROWED
 from .arguments import (
     check_leaves,
     in_list,
@@ -23,25 +22,41 @@ from .arguments import (
     primal_leaf,
     result_leaves,
     seeded,
+    value_of,
     warn_if_independent,
     without,
 )
-from .evaluation import called, explain, value_of
-from .variable import Variable
-from .weights import check_reached, standing_in
+from .hints import explain
+from .sharing import called
+
+if TYPE_CHECKING:
+    from .variable import Variable
 
 
-class Recording(NamedTuple):
+class Recording:
     """A function evaluated once: its results, and the linear program from its arguments to them."""
 
-    tape: Tape
-    inputs: list[Node]
-    primals: list[Any]
-    y: list[Any]
-    structure: Structure
-    outputs: list[Node | None]
-    aux: Any
-    given: list[Structure]  # of the arguments at each of the positions
+    __slots__ = ("aux", "given", "inputs", "outputs", "primals", "structure", "tape", "y")
+
+    def __init__(
+        self,
+        tape: Tape,
+        inputs: list[Node],
+        primals: list[Any],
+        y: list[Any],
+        structure: Structure,
+        outputs: list[Node | None],
+        aux: Any,
+        given: list[Structure],
+    ) -> None:
+        self.tape = tape
+        self.inputs = inputs
+        self.primals = primals
+        self.y = y
+        self.structure = structure
+        self.outputs = outputs
+        self.aux = aux
+        self.given = given  # the structure of the argument at each of the positions
 
     def zeros(self, i: int) -> Any:
         return np.zeros_like(self.primals[i])
@@ -85,7 +100,7 @@ def recorded(
                 given.append(LEAF)
                 if type(arg) is np.ndarray and arg.nbytes <= FEW_BYTES:
                     dual = call[i] = Dual(arg, node, tape)
-                    anchor(dual, borrowed=True)
+                    dual.shares = BORROWED
                 else:
                     call[i] = seeded(arg, node, tape)
                 continue
@@ -98,6 +113,8 @@ def recorded(
             given.append(structure)
             call[i] = duals[0] if structure is LEAF else unflatten(structure, duals)
         if weights:
+            from .weights import standing_in
+
             # Inside another transform with weights= a Variable is already stood in for.
             values = [weight.value if weight.stand_in() is None else weight.stand_in() for weight in weights]
             duals = _entered(tape, values, inputs)
@@ -117,6 +134,8 @@ def recorded(
             return Recording(tape, inputs, primals, [result.value], LEAF, [node], aux, given)
         leaves, structure = result_leaves(result, transform)
         if weights:
+            from .weights import check_reached
+
             check_reached(leaves, weights)
         outputs: list[Node | None] = [
             tape.current(leaf.tangent) if type(leaf) is Dual and leaf.perturbation is tape else None for leaf in leaves
@@ -128,9 +147,7 @@ def recorded(
         explain(error, tape)
         raise
     finally:  # also where what explains an error raises a better one
-        tape.live = False
-        if tape.refused is not None:
-            muting.unmute()
+        tape.end()
 
 
 def _entered(tape: Tape, values: Sequence[Any], inputs: list[Node]) -> list[Dual]:

@@ -6,7 +6,7 @@ Every call makes a fresh tape, ended in ``finally``: nothing is left behind by a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,11 +18,11 @@ from ..values.kinds import ARRAYS
 from .argnums import checked_argnums, selected
 from .forward import jacfwd
 from .recording import Recording, own, recorded
-from .refusals import Options, check_function
-from .rows import by_rows
+from .refusals import check_function
 from .transformed import P, Transformed, parameters_of
-from .variable import Variable
-from .weights import captured
+
+if TYPE_CHECKING:
+    from .variable import Variable
 
 
 def grad(
@@ -216,7 +216,11 @@ def _checked(f: Any, argnums: Any, weights: Any, transform: str) -> tuple[Any, S
         argnums = checked_argnums(argnums, f, transform)
     elif weights is None:
         raise TypeError(f"{transform}: argnums=None goes together with weights=, the Variables to differentiate.")
-    return (argnums, (), None) if weights is None else (argnums, *captured(weights, argnums, transform))
+    if weights is None:
+        return argnums, (), None
+    from .weights import captured
+
+    return argnums, *captured(weights, argnums, transform)
 
 
 def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
@@ -323,6 +327,9 @@ def jacrev(
     array([[2., 0.],
            [1., 0.]])
     """
+    from .options import Options
+    from .rows import by_rows
+
     check_function(f, "jacrev")
     options = Options(chunk_size, has_aux, holomorphic, workers, progress).checked("jacrev")
     argnums = checked_argnums(argnums, f, "jacrev")

@@ -13,8 +13,8 @@ from ..tangents.blocks import settle_allocator
 from ..tangents.operations import Node
 from ..values.dual import primal
 from .argnums import selected
+from .options import DEFAULT, Options
 from .recording import Recording, own, recorded
-from .refusals import DEFAULT, Options
 from .workers import mapped
 
 

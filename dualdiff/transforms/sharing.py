@@ -8,7 +8,7 @@ written, and after the run the arguments that are none are compared with what th
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice, repeat
 from typing import Any
 
@@ -19,9 +19,25 @@ from ..pytrees.kinds import kind_of
 from ..pytrees.trees import flatten
 from ..values.dual import Dual
 from ..values.foreign import parts
+from ..values.storage import anchor
 
 _ARRAYS = {np.ndarray}
 _MOST = 1000  # objects looked at in an argument that is not differentiated
+
+
+def called(
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    entered: Sequence[Any],
+    positions: Sequence[int],
+    kwargs: dict[str, Any],
+) -> Any:
+    """``f(*entered, **kwargs)``, where ``entered`` are ``args`` with Duals at some positions."""
+    watched = watch(args, entered, positions, kwargs)
+    result = f(*entered, **kwargs)
+    if watched is not None:
+        watched.check()
+    return result
 
 
 def watch(
@@ -61,8 +77,8 @@ def watch(
             for at in (i, j):
                 if at >= len(own):
                     frozen.append(arrays[at - len(own)])
-                elif type(own[at][1]) is Dual and own[at][1].storage is not None:
-                    own[at][1].storage.shared = True
+                elif type(dual := own[at][1]) is Dual:
+                    (dual.storage or anchor(dual)).shared = True
     return Watch(frozen, [seen for _, seen in trees] if seen_twice else []) if frozen or seen_twice else None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from types import MethodType
 from typing import Any, ParamSpec, TypeVar
@@ -59,9 +58,13 @@ def parameters_of(other: Callable[..., Any]) -> Callable[[F], F]:
     """Give a transform's text the parameters of another one, where it says "As of" that: written once."""
 
     def complete(transform: F) -> F:
-        found = re.search(r"Parameters\n *-+\n(.*?)\n\n *Returns\n", other.__doc__ or "", re.DOTALL)
-        if found and transform.__doc__:  # not under -OO
-            transform.__doc__ = re.sub(rf" *As of `{other.__name__}`\.", lambda _: found[1], transform.__doc__)
+        if other.__doc__ and transform.__doc__:  # not under -OO
+            lines = other.__doc__.split("\n")
+            titles = [line.strip() for line in lines]
+            parameters = lines[titles.index("Parameters") + 2 : titles.index("Returns") - 1]
+            own = transform.__doc__.split("\n")
+            at = [line.strip() for line in own].index(f"As of `{other.__name__}`.")
+            transform.__doc__ = "\n".join([*own[:at], *parameters, *own[at + 1 :]])
         return transform
 
     return complete

@@ -45,7 +45,8 @@ class Dual(Cells, Array):
         self.perturbation = perturbation
         self.storage: storage.Storage | None = None
         self.origin: tuple[Dual, tuple[Any, ...], Callable[[Any], Any] | None] | None = None
-        self.shares = False  # whether another Dual may hold the same tangent
+        # Whether another Dual may hold the same tangent; storage.BORROWED: the caller's, and so is the value.
+        self.shares: bool | str = False
 
     # What the value says of itself.
 
@@ -201,3 +202,26 @@ def is_array(value: Any) -> bool:
     while type(value) is Dual:
         value = value.value
     return not kinds.is_number(value)
+
+
+def is_lazy(value: Any) -> bool:
+    """Whether an array is not calculated yet."""
+    return hasattr(value, "__dask_graph__")
+
+
+def has_nan(block: Any) -> bool:
+    """Whether an array has a NaN: in a derivative a structural zero may then have met an infinite partial."""
+    if type(block) is not np.ndarray:
+        block = kinds.innermost(block)
+        if type(block) in kinds.OTHERS:
+            return bool(block.has_nan())
+        if is_lazy(block):
+            return True  # not calculated yet, and not to be calculated for a question
+        if type(block) is not np.ndarray:
+            return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
+    if block.dtype.char in "df":
+        # A sum of squares is NaN if and only if an entry is, and so is the largest entry.  The first is quicker for
+        # few entries; for many, BLAS would wake its threads.  (np.vdot does not warn where the squares overflow.)
+        probe = np.vdot(block, block) if block.size <= 4096 else np.maximum.reduce(block, axis=None)
+        return bool(probe != probe)
+    return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False

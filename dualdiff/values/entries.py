@@ -16,6 +16,7 @@ All of this is off the usual path: complex numbers, NaN, ``bool(x)``, ``np.array
 from __future__ import annotations
 
 import dis
+import operator
 import sys
 from types import CodeType, FrameType, ModuleType
 from typing import Any
@@ -51,6 +52,8 @@ def check(x: Dual, dtype: Any, caller: FrameType) -> None:
             "  Use indexing, or np.lib.stride_tricks.sliding_window_view."
         )
     if dtype is None:
+        if _reads_objects_as_numbers(caller):
+            raise errors.objects_in_c(x)
         value = primal(x)
         if np.iscomplexobj(value):
             raise errors.complex_among_objects(x.shape)
@@ -58,6 +61,15 @@ def check(x: Dual, dtype: Any, caller: FrameType) -> None:
             raise errors.not_finite_among_objects("in which NumPy's functions find neither nan nor inf")
         if not x.shape and _beside_complex(caller):
             raise errors.complex_among_objects(x.shape)
+
+
+def _reads_objects_as_numbers(caller: FrameType) -> bool:
+    """Whether a function in C asks, as `adapting.compiled` calls it, or one of scipy.ndimage, which takes whatever
+    array it gets for the memory of numbers."""
+    module = str(caller.f_globals.get("__name__", ""))
+    return module.startswith("scipy.ndimage.") or (
+        caller.f_code.co_name == "as_c" and module == "dualdiff.adapting.compiled"
+    )
 
 
 def _beside_complex(caller: FrameType) -> bool:
@@ -156,6 +168,28 @@ def asked_by(caller: FrameType, function: np.ufunc) -> bool:
     return False
 
 
+def is_power_of_scalar(base: Any, caller: FrameType) -> bool:
+    """Whether NumPy was asked for ``base ** x`` of a NumPy scalar, which rounds otherwise than ``np.power``."""
+    if not isinstance(base, np.number) or isinstance(base, np.complexfloating):
+        return False
+    caller = _beyond_variables(caller)
+    if not _calls(caller):
+        return _running(caller).symbol in ("**", "**=")
+    running = _running(caller)
+    if _POWERS.isdisjoint(one.argval for one in running.loads):
+        return False
+    return "__pow__" in running.attributes or any(
+        (value is None and one.argval == "pow")  # a builtin
+        or value is operator.pow
+        or value is operator.ipow
+        or (value is operator and not _POWERS.isdisjoint(running.attributes))
+        for one, value in _values(running.loads, caller)
+    )
+
+
+_POWERS = frozenset({"pow", "ipow", "__pow__"})
+
+
 def _has(module: ModuleType, function: np.ufunc, caller: FrameType) -> bool:
     """Whether ``module.name`` is this ufunc, of a name in the call: ``np.floor``, not ``math.floor``."""
     name = function.__name__
@@ -177,7 +211,7 @@ _OF_LISTS = ("BUILD_", "LIST_", "LOAD_CONST")  # LOAD_CONST: what the compiler h
 _TO_SCALARS = frozenset({"sum", "mean", "prod", "max", "min", "norm", "item", "vdot"})  # of arrays with one axis
 
 _Place = tuple[tuple[int, int], tuple[int, int]]  # begin and end: line, column
-_CALLS = frozenset(number for name, number in dis.opmap.items() if name.startswith("CALL"))
+_CALLS = frozenset(number for name, number in dis.opmap.items() if name.startswith(("CALL", "PRECALL")))
 
 
 def _calls(caller: FrameType) -> bool:
@@ -205,12 +239,14 @@ class _Running:
         loads: tuple[dis.Instruction, ...],
         items: tuple[dis.Instruction, ...],
         attributes: frozenset[Any],
+        symbol: str,
     ) -> None:
         self.code = code  # held, and so its id
         self.within = within  # of its part of the source, itself left out
         self.loads = loads
         self.items = items  # loads that are in no expression of their own
         self.attributes = attributes
+        self.symbol = symbol  # of the running instruction, if it is an operator
 
 
 _known: dict[tuple[int, int], _Running] = {}
@@ -228,7 +264,8 @@ def _running(caller: FrameType) -> _Running:
 
 def _read(code: CodeType, at: int) -> _Running:
     instructions = list(dis.get_instructions(code))
-    whole = _place(next((one for one in instructions if one.offset == at), None))
+    itself = next((one for one in instructions if one.offset == at), None)
+    whole = _place(itself)
     placed = [(one, place) for one in instructions if one.offset < at and (place := _place(one)) is not None]
     inner = [(one, place) for one, place in placed if whole is not None and _inside(place, whole)]
     if inner and whole is not None and (merged := _merged(instructions, inner, whole)):
@@ -238,7 +275,10 @@ def _read(code: CodeType, at: int) -> _Running:
     loads = [(one, place) for one, place in inner if one.opname.startswith("LOAD_")]
     items = [one for one, at in loads if not any(place != at and _inside(at, place) for place in wider)]
     attributes = frozenset(one.argval for one, _ in loads if one.opname.startswith(_OF_OBJECTS))
-    return _Running(code, tuple(one for one, _ in inner), tuple(one for one, _ in loads), tuple(items), attributes)
+    symbol = itself.argrepr if itself is not None else ""
+    return _Running(
+        code, tuple(one for one, _ in inner), tuple(one for one, _ in loads), tuple(items), attributes, symbol
+    )
 
 
 def _merged(instructions: list[dis.Instruction], inner: list[Any], whole: _Place) -> Any:

@@ -13,10 +13,12 @@ from .. import errors, table
 from ..table import RULES, Rule
 from . import foreign
 from .dual import Dual, is_array
+from .entries import is_power_of_scalar
 from .levels import duals_in
 from .objects import PythonLoop, stripped
 from .rebinding import may_rebind
 
+_ndarray = np.ndarray
 _OBJECT = np.dtype(object)
 
 
@@ -59,6 +61,8 @@ def _array_ufunc(self: Dual, ufunc: np.ufunc, method: str, *inputs: Any, **kwarg
         if not kwargs:
             if type(inputs[0]) is np.ndarray and sys._getframe(1).f_code.co_name in _VALUATIONS:
                 refuse_misaligned(sys._getframe(1))
+            if ufunc is np.power and is_power_of_scalar(inputs[0], sys._getframe(1)):
+                return self.__rpow__(inputs[0])
             return rule.plain_call(*inputs)
         if "out" in kwargs and any(hasattr(type(out), "__takes_calls__") for out in kwargs["out"]):
             return NotImplemented
@@ -150,9 +154,11 @@ def _array_function(
     if len(types) > 1 and _left_to_others(types, args, kwargs):
         return NotImplemented
     rule = RULES.get(function) or rule_of(function, (args, kwargs))
+    lone_array = len(args) == 1 and args[0] is self and type(self.value) is _ndarray
+    if lone_array and not kwargs and rule.form != "creation":  # as most
+        return rule.plain_call(self)
     if function is np.prod and sys._getframe(1).f_code.co_name == "polyvalfromroots":
         refuse_misaligned(sys._getframe(1))
-    lone_array = len(args) == 1 and args[0] is self and type(self.value) is np.ndarray
     if not lone_array and rule.form != "writing" and _has_python_float(args) and function not in _OF_NUMBERS:
         # A function of arrays makes it an array, and what it calculates a scalar.
         make = np.asarray if rule.form == "view" else np.float64

@@ -1,7 +1,7 @@
 """Shared storage: buffers that are written in place, and the views that must see it.
 
-A `Dual` that owns its memory starts without storage.  The first view of it, or the first write to it, anchors it:
-its tangent is laid out as its value is, so that one basic index of both gives two views that stay together.
+A `Dual` starts without storage.  The first view of it, or the first write to it, anchors it: its tangent is laid out as
+its value is, so that one basic index of both gives two views that stay together.
 Writes then reach every alias through memory, exactly as in NumPy.
 Where tangents are no memory, as on a tape, a write gives the root another (`Perturbation.after_write`), and a
 view takes its own anew when it is used after a write: n views and n writes cost 2n of them, whoever overlaps whom.
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _ref = weakref.ref
+BORROWED = "borrowed"  # who shares a Dual: see Dual.shares
 
 
 class Storage:
@@ -59,15 +60,23 @@ def held() -> bool:
     return True
 
 
-def anchor(dual: Dual, borrowed: bool = False) -> Storage:
+def anchor(dual: Dual) -> Storage:
     """Give a Dual storage, its tangent laid out as its value."""
     if type(dual.value) not in ARRAYS:
         _refuse_scalar(dual.value)
+    borrowed = dual.shares is BORROWED
     dual.storage = storage = Storage(dual, borrowed)
     tangent = dual.perturbation.as_buffer(dual.tangent, dual.value)
-    # x + 1 shares the tangent of x, as long as neither is a buffer.
-    dual.tangent = dual.perturbation.owned(tangent) if dual.shares and tangent is dual.tangent else tangent
+    if borrowed:  # copied when it is written
+        dual.tangent, dual.shares = tangent, False
+    else:  # x + 1 shares the tangent of x, as long as neither is a buffer
+        dual.tangent = dual.perturbation.owned(tangent) if dual.shares and tangent is dual.tangent else tangent
     return storage
+
+
+def may_be_seen_elsewhere(dual: Dual) -> bool:
+    """Whether another array may show the memory of a Dual: it has views, is one, or is the caller's."""
+    return dual.storage is not None or dual.shares is BORROWED
 
 
 def _refuse_scalar(value: Any) -> None:

@@ -1,8 +1,4 @@
-"""Cotangents on their way back through a record: what was found so far, and the transposes that NumPy lacks.
-
-A cotangent is of a kind of tangent (single.py, dense.py, structural_zeros.py).  Those of arrays that are no ndarray
-are never written in place.
-"""
+"""The transposes that NumPy lacks: of views, of gathering by positions, of any move that copies entries."""
 
 from __future__ import annotations
 
@@ -12,11 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..values import kinds
-from ..values.kinds import ARRAYS, PYTHON_NUMBERS
-from . import Perturbation, blocks
-from .blocks import plain
-from .dense import real_part
+from ..values.kinds import ARRAYS
+from ..values.kinds import innermost as plain
 
 if TYPE_CHECKING:
     from .maps import Rearrange
@@ -24,88 +17,6 @@ if TYPE_CHECKING:
 
 _ndarray = np.ndarray
 _FLOAT64 = np.dtype(np.float64)
-
-
-class Sweep:
-    """The cotangents found so far, by node index, and which of them are ours to add into; all of one kind."""
-
-    __slots__ = ("found", "kind", "owned")
-
-    def __init__(self, kind: Perturbation, found: Any, owned: Any) -> None:
-        self.kind = kind
-        self.found = found
-        self.owned = owned
-
-    def send(self, parent: Node, cotangent: Any) -> None:
-        """Add to the cotangent of a node."""
-        if type(cotangent) in PYTHON_NUMBERS or (
-            cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype
-        ):
-            cotangent = kinds.as_scalar(cotangent, parent.dtype) if kinds.is_python_float(cotangent) else cotangent
-            cotangent = real_part(cotangent, parent.dtype)
-        at = parent.index
-        total = self.found[at]
-        if total is None:
-            self.found[at] = cotangent
-        elif self.owned[at] and type(total) in ARRAYS and type(cotangent) is type(total):
-            np.add(total, cotangent, total)
-        else:
-            self.found[at] = total + cotangent
-            self.owned[at] = 1
-
-    def pass_on(self, parent: Node, cotangent: Any) -> None:
-        """`send` of a cotangent that nobody else holds."""
-        self.send(parent, cotangent)
-        at = parent.index
-        if self.found[at] is cotangent:
-            self.owned[at] = 1
-
-    def send_at(self, parent: Node, index: Any, cotangent: Any) -> None:
-        """Add to the entries of the cotangent of a node that a basic index takes."""
-        total = self._buffer(parent, cotangent)
-        if total is None:
-            self._send_back(parent, lambda block: blocks.view(block, index), cotangent)
-        elif cotangent.dtype is not parent.dtype:
-            self.kind.add_at(total, index, real_part(cotangent, parent.dtype))
-        else:
-            self.kind.add_at(total, index, cotangent)
-
-    def send_into(self, parent: Node, move: Callable[[Any], Any], cotangent: Any) -> None:
-        """Add to the entries of the cotangent of a node that ``move`` shows in a view of a block in row-major order."""
-        total = self._buffer(parent, cotangent)
-        if total is None:
-            self._send_back(parent, move, cotangent)
-            return
-        kind = self.kind
-        if cotangent.dtype is not parent.dtype and cotangent.dtype != parent.dtype:
-            cotangent = real_part(cotangent, parent.dtype)
-        into = kind.parts(total)
-        if not all(part.flags.c_contiguous for part in into):  # ``move`` might copy what lies otherwise
-            into = tuple([part.copy() for part in into])
-            self.found[parent.index] = kind.whole(into)
-        for part, added in zip(into, kind.parts(cotangent), strict=True):
-            view = move(part)
-            np.add(view, added, view)
-
-    def _buffer(self, parent: Node, cotangent: Any) -> Any:
-        """The cotangent of a node as memory of our own, to add into; None where that is not possible."""
-        at, kind = parent.index, self.kind
-        total = self.found[at]
-        if not kind.memory(cotangent) or not parent.shape:
-            return None
-        if total is None:
-            self.found[at] = total = kind.nothing(parent.shape, cotangent, parent.dtype)
-            self.owned[at] = 1
-        elif not kind.memory(total):
-            return None
-        elif not self.owned[at]:
-            self.found[at] = total = kind.whole([part.copy() for part in kind.parts(total)])
-            self.owned[at] = 1
-        return total
-
-    def _send_back(self, parent: Node, move: Callable[[Any], Any], cotangent: Any) -> None:
-        kind = self.kind
-        self.send(parent, kind.whole([_put_back(move, part, parent) for part in kind.parts(cotangent)]))
 
 
 def takes_view(node: Rearrange) -> bool:
@@ -188,7 +99,7 @@ def _add_at(sums: Any, flat: Any, values: Any) -> None:
             row[:] = np.bincount(flat, of_row, total)
 
 
-def _put_back(move: Callable[[Any], Any], block: Any, parent: Node) -> Any:
+def put_back(move: Callable[[Any], Any], block: Any, parent: Node) -> Any:
     """Zeros of the shape of a node, with the block in the view of them that ``move`` takes."""
     if type(plain(block)) not in ARRAYS:
         flat = np.ravel(positions_of(move, (parent,)))
