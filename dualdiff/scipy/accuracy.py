@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import errors
 from ..tangents.dense import Dense
-from ..tangents.sweep import Sweep
+from ..tangents.running import Sweep
 from ..values.dual import Dual
 from .collocation import CollocationSteps, divided
 from .implicit import numbers

@@ -51,7 +51,7 @@ def solve_ivp(given: dict[str, Any]) -> Any:
     values.  LSODA, whose own work is compiled, is followed in 7 to 20 values, `odeint` in about 20.
     Errors: of the size of those of the solution; steps that are too long for a derivative are divided.  What a jump of
     ``fun`` at a state adds is in the derivative (guide, odes), at the cost of three evaluations for each step.
-    Raises: ValueError where SciPy did not reach the end, an event is no simple root, or the solution slides along a jump.
+    Raises: ValueError where SciPy did not reach the end, an event is no simple root, the solution slides along a jump.
 
     >>> import numpy as np
     >>> from dualdiff import grad
