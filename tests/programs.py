@@ -236,4 +236,25 @@ def alias_seen_after_a_write_to_the_other(x):
     return a.sum() * b + c.ravel()[1:]
 
 
+def argument_written_after_a_shift_of_it(x):
+    y = x + 1.0
+    x[0] = 5.0 * x[1]
+    return y * x
+
+
+def shift_of_the_argument_written(x):
+    y = x + 1.0
+    z = y + 1.0
+    y[0] = x[1]
+    x *= 2.0
+    return x * y * z
+
+
+def argument_written_through_its_transpose(x):
+    row = x.T
+    x[1] = x[0] ** 2
+    row[0] *= x[2]
+    return row * x
+
+
 IN_PLACE = [value for value in list(globals().values()) if callable(value) and value.__module__ == __name__]

@@ -52,10 +52,14 @@ def oracle(s, loss="linear", scale=1.0, weights=1.0, pinned=None):
 
     start = optimize.least_squares(lambda p: weights * (model(T, *p) - y), START, loss=loss, f_scale=scale).x
     p = start if pinned is None else start[[0, 2]]
-    for _ in range(60):  # Newton's method by differences of F: converges linearly, and fast
-        h = 1e-5
+    before, h = np.inf, 1e-5
+    for _ in range(60):  # Newton's method by differences of F: converges linearly, and fast; to where it is rounding
         J = np.stack([(F(p + h * e) - F(p - h * e)) / (2 * h) for e in np.eye(p.size)], axis=1)
-        p = p - np.linalg.solve(J, F(p))
+        step = np.linalg.solve(J, F(p))
+        p = p - step
+        if before <= (size := np.max(np.abs(step))) < 1e-13:
+            break
+        before = size
     return p if pinned is None else np.array([p[0], pinned, p[1]])
 
 

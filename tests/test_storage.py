@@ -480,3 +480,49 @@ def test_structural_zeros_in_written_views_stay_zeros():
     expected[2] = dd.jacfwd(f)(x)[2]
     assert_allclose(dd.grad(f)(x), expected, rtol=1e-14)
     assert_allclose(dd.linearize(f, x)[1](np.array([0.0, 1.0, 0.0, 2.0])), expected[[1, 3]] @ [1.0, 2.0], rtol=1e-14)
+
+
+# The argument's memory is the caller's until the first view or write.
+
+
+def test_results_that_are_the_argument_own_their_memory():
+    seed = V.copy()
+    y, ydot = dd.jvp(lambda x: (x, x, x + 1.0, x[1:]), (X,), (seed,))
+    parts = [*y[:1], *ydot]
+
+    for i, part in enumerate(parts):
+        assert not np.shares_memory(part, seed)
+        assert not any(np.shares_memory(part, other) for other in parts[:i])
+    assert_array_equal(ydot[1], V)
+
+
+@pytest.mark.parametrize("transform", [lambda f, x: dd.jvp(f, (x,), (x,)), dd.vjp, dd.linearize])
+def test_a_view_that_cannot_be_made_of_the_argument_is_refused(transform):
+    crossing = np.arange(6.0).reshape(2, 3).T
+
+    with pytest.raises(ValueError, match="Unable to avoid creating a copy"):
+        transform(lambda x: x.reshape(6, copy=False), crossing)
+
+
+def test_an_array_required_to_own_its_memory_is_not_the_argument():
+    def f(x):
+        own = np.require(x, requirements="O")
+        own[0] = 0.0
+        return own + x
+
+    y, ydot = dd.jvp(f, (X,), (V,))
+    assert_array_equal(y, [X[0], *2 * X[1:]])
+    assert_array_equal(ydot, [V[0], *2 * V[1:]])
+
+
+@pytest.mark.parametrize("start", [np.array(2.0), np.array([[2.0]])])
+def test_an_argument_of_one_entry_written_whole(start):
+    def f(x):
+        x[...] = x * 3.0
+        x += 1.0
+        return np.sum(x * x)
+
+    x = start.copy()
+    assert dd.grad(f)(x) == 42.0
+    assert dd.jvp(f, (x,), (np.ones_like(x),))[1] == 42.0
+    assert_array_equal(x, start)

@@ -166,13 +166,18 @@ FILES = {"right": USER_FILE + OF_NUMPY * KNOWN, "wrong": WRONG_FILE, "transforme
 
 
 @pytest.fixture(scope="module")
-def mypy(tmp_path_factory):
-    """``mypy --strict`` of a user's files, its messages by file: all in one run, for the package is checked in each."""
+def mypy(tmp_path_factory, pytestconfig):
+    """``mypy --strict`` of a user's files, its messages by file: all in one run, for the package is checked in each.
+
+    What it knows of the package's files is kept beside what pytest keeps: 13 s, and 2 s the next time.
+    """
     pytest.importorskip("mypy")
     tmp_path = tmp_path_factory.mktemp("user")
     for name, source in FILES.items():
         (tmp_path / f"{name}.py").write_text(source, encoding="utf-8")
-    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--cache-dir", os.devnull]
+    cache = getattr(pytestconfig, "cache", None)  # pytest may run without
+    kept = str(cache.mkdir("mypy")) if cache else os.devnull
+    command = [sys.executable, "-m", "mypy", "--strict", "--config-file", "", "--cache-dir", kept]
     environment = {**os.environ, "MYPYPATH": str(PACKAGE.parent)}
     done = subprocess.run(
         [*command, *(f"{name}.py" for name in FILES)], cwd=tmp_path, env=environment, capture_output=True, text=True

@@ -22,6 +22,7 @@ import numpy as np
 from ..rules.call import wrapped
 from ..tangents.expression import Tangent
 from ..values import kinds
+from ..values.choices import WATCHES, note
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
 from .buffers import Buffer, plain
@@ -117,13 +118,21 @@ def int_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
     """The plain integer: piecewise constant, with derivative 0."""
     if args or kwargs or x is NOT_GIVEN:
         return int(*_given(x, args), **kwargs)
-    return int(plain_value(x) if type(x) not in _PLAIN and is_dual(x) else x)
+    if type(x) in _PLAIN or not is_dual(x):
+        return int(x)
+    whole = int(plain_value(x))
+    if WATCHES:
+        note(np.trunc, (x,), whole)
+    return whole
 
 
 @_standing_in(round)
 def round_(*args: Any, **kwargs: Any) -> Any:
     if args and type(args[0]) not in _PLAIN and is_dual(args[0]):
-        args = (plain_value(args[0]), *args[1:])
+        y = round(plain_value(args[0]), *args[1:], **kwargs)
+        if WATCHES:
+            note(round, args[:1], y)
+        return y
     return round(*args, **kwargs)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..rules.call import wrapped
 from ..tangents.expression import Tangent
 from ..values import kinds
+from ..values.choices import WATCHES, note
 from ..values.dual import Dual
 from ..values.objects import carries
 from .buffers import plain
@@ -94,11 +95,17 @@ def _log(x: Any, *base: Any) -> Any:
 
 
 def _fmod(x: Any, y: Any) -> Any:
-    return x - math.trunc(plain_number(x) / plain_number(y)) * y
+    whole = math.trunc(plain_number(x) / plain_number(y))
+    if WATCHES:
+        note(np.fmod, (x, y), whole)
+    return x - whole * y
 
 
 def _remainder(x: Any, y: Any) -> Any:
-    return x - round((plain_number(x) - math.remainder(plain_number(x), plain_number(y))) / plain_number(y)) * y
+    whole = round((plain_number(x) - math.remainder(plain_number(x), plain_number(y))) / plain_number(y))
+    if WATCHES:
+        note(np.remainder, (x, y), whole)
+    return x - whole * y
 
 
 function_of(math, "log", _log)
@@ -115,7 +122,10 @@ function_of(math, "nextafter", lambda x, y, **steps: x)
 def _asked(module: Any, *names: str) -> None:
     def enter_one(original: Any) -> None:
         def function(*args: Any, **kwargs: Any) -> Any:
-            return kinds.call(original, *map(_asked_of, args), **{key: _asked_of(arg) for key, arg in kwargs.items()})
+            y = kinds.call(original, *map(_asked_of, args), **{key: _asked_of(arg) for key, arg in kwargs.items()})
+            if WATCHES and any(map(_is_active, args)):
+                note(original, args, y)
+            return y
 
         function.__name__ = original.__name__
         enter(original, function)
@@ -140,6 +150,8 @@ def _pair(name: str, parts: Callable[[Any, Any, Any], Any]) -> None:
         if len(args) != 1 or kwargs or not _is_active(args[0]):
             return kinds.call(original, *args, **kwargs)
         first, second = kinds.call(original, plain_number(args[0]))
+        if WATCHES:
+            note(original, args, second)
         return parts(_number(args[0]), first, second)
 
     function.__name__ = name

@@ -13,17 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from ..rules.operators import binary_operators, unary_operator
+from ..rules.operators import binary_operators, noting, noting_sign, unary_operator
 from ..rules.passive_functions import warn_if_remembered
 from ..rules.sparse_operands import operated
 from ..rules.ufuncs import Elementwise
 from ..table import RULES
 from ..values import entries, foreign, storage
+from ..values.choices import WATCHES, note
 from ..values.dual import COMPARISONS, Dual, is_array, primal
 from ..values.levels import value_of
 from ..values.objects import fused, stripped
 from ..values.rebinding import is_entry_of_objects
 
+_ARRAYS = frozenset({Dual, np.ndarray})
 _ARITHMETIC = {
     "add": (operator.add, np.add),
     "sub": (operator.sub, np.subtract),
@@ -32,6 +34,11 @@ _ARITHMETIC = {
     "pow": (operator.pow, np.power),
     "mod": (operator.mod, np.remainder),
 }
+
+
+_COMPARED = {
+    "lt": np.less, "le": np.less_equal, "eq": np.equal, "ne": np.not_equal, "gt": np.greater, "ge": np.greater_equal,
+}  # fmt: skip
 
 
 def _in_place(name: str) -> Callable[..., Any]:
@@ -72,7 +79,7 @@ def _install_arithmetic() -> None:
     for name, (apply, ufunc) in _ARITHMETIC.items():
         rule = RULES[ufunc]
         assert isinstance(rule, Elementwise)
-        forward, reflected = binary_operators(apply, rule)
+        forward, reflected = noting(ufunc, *binary_operators(apply, rule))
         setattr(Dual, f"__{name}__", forward)
         setattr(Dual, f"__r{name}__", reflected)
         setattr(Dual, f"__i{name}__", _in_place(f"__{name}__"))
@@ -96,11 +103,14 @@ def _comparison(apply: Callable[[Any, Any], Any]) -> Callable[..., Any]:
         COMPARISONS[0] += 1
         a, b = primal(self), stripped(other)
         result = apply(a, b)
+        if WATCHES:
+            note(ufunc, (self, other), result)
         if type(result) is np.bool_ and not result and ordering and (a != a or b != b):
             entries.refuse_nan(sys._getframe(1))
         return result
 
     ordering = apply not in (operator.eq, operator.ne)
+    ufunc = _COMPARED[apply.__name__]
     return compare
 
 
@@ -109,12 +119,12 @@ def _from_rule(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]
         return _has_own_operators(other) or foreign.is_no_operand(other)
 
     def forward(self: Dual, other: Any) -> Any:
-        if left_to(other):
+        if type(other) not in _ARRAYS and left_to(other):
             return operated("@", self, other, reflected=False)
         return RULES[ufunc].plain_call(self, other)
 
     def reflected(self: Dual, other: Any) -> Any:
-        if left_to(other):
+        if type(other) not in _ARRAYS and left_to(other):
             return operated("@", self, other, reflected=True)
         return RULES[ufunc].plain_call(other, self)
 
@@ -123,10 +133,16 @@ def _from_rule(ufunc: np.ufunc) -> tuple[Callable[..., Any], Callable[..., Any]]
 
 def _whole_quotient() -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: Dual, other: Any) -> Any:
-        return NotImplemented if _has_own_operators(other) else primal(self) // stripped(other)
+        return NotImplemented if _has_own_operators(other) else quotient(self, other)
 
     def reflected(self: Dual, other: Any) -> Any:
-        return NotImplemented if _has_own_operators(other) else stripped(other) // primal(self)
+        return NotImplemented if _has_own_operators(other) else quotient(other, self)
+
+    def quotient(a: Any, b: Any) -> Any:
+        whole = stripped(a) // stripped(b)
+        if WATCHES:
+            note(np.floor_divide, (a, b), whole)
+        return whole
 
     return forward, reflected
 
@@ -140,12 +156,20 @@ def _rdivmod(self: Dual, other: Any) -> Any:
 
 
 def _round(self: Dual, ndigits: int | None = None) -> Any:
-    return round(primal(self), ndigits)
+    return _noted(round, self, round(primal(self), ndigits))
+
+
+def _noted(function: Any, x: Any, outcome: Any) -> Any:
+    if WATCHES:
+        note(function, (x,), outcome)
+    return outcome
 
 
 def _whole(whole: Callable[[Any], int], ufunc: np.ufunc) -> Callable[[Dual], Any]:
     """``math.floor(x)`` gives an int, ``np.floor`` of an entry of objects a float, inf and nan among them."""
-    return lambda self: (ufunc if entries.asked_by(sys._getframe(1), ufunc) else whole)(primal(self))
+    return lambda self: _noted(
+        ufunc, self, (ufunc if entries.asked_by(sys._getframe(1), ufunc) else whole)(primal(self))
+    )
 
 
 def _install_operators() -> None:
@@ -159,7 +183,7 @@ def _install_operators() -> None:
     for name, unary in (("neg", np.negative), ("pos", np.positive), ("abs", np.absolute)):
         rule = RULES[unary]
         assert isinstance(rule, Elementwise)
-        setattr(Dual, f"__{name}__", calling(unary_operator(rule, getattr(operator, name))))
+        setattr(Dual, f"__{name}__", calling(noting_sign(unary, unary_operator(rule, getattr(operator, name)))))
     others = {"__divmod__": _divmod, "__rdivmod__": _rdivmod, "__round__": _round}
     for name, method in others.items():
         setattr(Dual, name, method)

@@ -14,6 +14,7 @@ from ..rules.without_derivatives import Passive
 from ..table import RULES
 from ..tangents.expression import Tangent
 from ..values import entries
+from ..values.choices import WATCHES, note
 from ..values.dual import Dual, is_array, primal
 from ..values.levels import innermost
 from ..values.objects import fused, stripped
@@ -48,6 +49,11 @@ def _transpose(self: Dual, *axes: Any) -> Any:
     return RULES[np.transpose](self, wanted or None)
 
 
+def _transposed(self: Dual) -> Any:
+    """``x.T``; of one axis it shows all entries as they are, like the index."""
+    return self[:] if self.ndim == 1 else RULES[np.transpose](self)
+
+
 def _compress(self: Dual, condition: Any, axis: int | None = None, out: Any = None) -> Any:
     return RULES[np.compress](condition, self, axis, out=out)
 
@@ -78,7 +84,10 @@ def _astype(
             self, f"x.astype({np.dtype(dtype)})", "Text and dates have no derivative; print(x) shows the value."
         )
     if np.dtype(dtype).kind not in "fc":
-        return np.asarray(primal(self)).astype(dtype, order, casting, subok, copy)
+        whole = np.asarray(primal(self)).astype(dtype, order, casting, subok, copy)
+        if WATCHES:
+            note(np.trunc, (self,), whole)
+        return whole
     if not copy and self.dtype == dtype:
         return self
     value: Any = self.value if hasattr(self.value, "astype") else np.float64(self.value)
@@ -258,7 +267,7 @@ def _install_methods() -> None:
         "__array__": entries.array_of,
         "__array_namespace__": _namespace,
         "to_device": _to_device,
-        "T": property(lambda self: RULES[np.transpose](self)),
+        "T": property(_transposed),
         "mT": property(lambda self: RULES[np.matrix_transpose](self)),
         "real": property(lambda self: RULES[np.real](self), _set_real),
         "imag": property(lambda self: RULES[np.imag](self), _set_imag),

@@ -17,7 +17,8 @@ import numpy as np
 from ..tangents import MINUS_ONE, ONE
 from ..tangents.expression import Tangent
 from ..values import kinds
-from ..values.dual import Dual
+from ..values.choices import WATCHES, note
+from ..values.dual import Dual, primal
 from ..values.kinds import ARRAYS
 from .edges import quietly
 from .forms import elementwise, tangent_rule
@@ -231,6 +232,9 @@ def angle(y: Any, z: Any, deg: bool = False, *, dz: Tangent) -> Tangent | None:
     """d arg z = Im(ż / z); constant on the real line."""
     if not np.iscomplexobj(z):
         return None
+    if WATCHES:
+        side = np.where(np.less(np.real(z), 0), np.sign(np.imag(z)), 0)
+        note(np.angle, (z,), primal(side))
     turn = (dz * (-1j / z)).real()
     return turn * (1 / _DEGREE) if deg else turn
 

@@ -16,7 +16,8 @@ import numpy as np
 from .. import errors
 from ..tangents import MINUS_ONE, ONE, Perturbation, Trivial
 from ..values import foreign, kinds
-from ..values.dual import Dual
+from ..values.choices import WATCHES, note
+from ..values.dual import Dual, primal
 from ..values.entries import refuse_complex
 from ..values.kinds import ARRAYS, OTHERS
 from ..values.objects import fused
@@ -201,6 +202,47 @@ def _shifted(y: Any, x: Dual, p: Perturbation) -> Dual:
     result.shares = True
     x.shares = x.shares or True
     return result
+
+
+def noting_sign(function: Any, call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same for an absolute value, which notes the sign."""
+    if function not in (np.absolute, np.fabs):
+        return call
+
+    def noted(x: Any) -> Any:
+        y = call(x)
+        if WATCHES and type(x) is Dual and not np.iscomplexobj(x.value):
+            note(function, (x,), np.sign(primal(x)))
+        return y
+
+    return noted
+
+
+# Of functions that jump, the whole number, or the sign, that is constant between two jumps, of a, b and f(a, b).
+_STEPS: dict[Any, Callable[[Any, Any, Any], Any]] = {
+    np.remainder: lambda a, b, y: np.rint((a - y) / b),
+    np.fmod: lambda a, b, y: np.rint((a - y) / b),
+    np.copysign: lambda a, b, y: np.signbit(b),
+    np.arctan2: lambda a, b, y: np.where(np.less(b, 0), np.sign(a), 0),
+}
+
+
+def noting(function: Any, forward: Operator, reflected: Operator) -> tuple[Operator, Operator]:
+    """Both sides of an operator, which note what a function that jumps has chosen."""
+    if function not in _STEPS:
+        return forward, reflected
+    step = _STEPS[function]
+
+    def noted(a: Any, b: Any, y: Any) -> Any:
+        if WATCHES and y is not NotImplemented:
+            with np.errstate(all="ignore"):
+                note(function, (a, b), step(primal(fused(a)), primal(fused(b)), primal(y)))
+        return y
+
+    return (
+        lambda self, other: noted(self, other, forward(self, other)),
+        lambda self, other: noted(other, self, reflected(self, other)),
+    )
 
 
 def either(forward: Operator, reflected: Operator) -> Operator:

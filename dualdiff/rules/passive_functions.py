@@ -22,13 +22,17 @@ passive(
     # What an array is.
     np.shape, np.size, np.ndim, np.iscomplexobj, np.isrealobj, np.can_cast, np.common_type, np.min_scalar_type,
     np.result_type, np.may_share_memory, np.shares_memory,
+    np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path,
+    chooses=False,
+)  # fmt: skip
+
+passive(
     # Comparisons and tests.
     np.all, np.any, np.isclose, np.isneginf, np.isposinf,
     np.iscomplex, np.isreal, np.isin, np.count_nonzero, np.linalg.matrix_rank,
     # Positions.
     np.argmax, np.argmin, np.nanargmax, np.nanargmin, np.argsort, np.argpartition, np.argwhere, np.nonzero,
     np.flatnonzero, np.searchsorted, np.digitize, np.lexsort, np.ravel_multi_index, np.unravel_index,
-    np.diag_indices_from, np.tril_indices_from, np.triu_indices_from, np.einsum_path,
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from ..values.levels import innermost
 from ..values.objects import carries, fused, stripped
 from .axes import axes_of, rows_of, tangent_rows
 from .call import applied, constant, perturbation_of, written
+from .rankings import ranking
 from .reducing import fitted
 from .sorting import flattened, picked
 
@@ -165,3 +166,5 @@ for _function, _percent in (
     (np.nanpercentile, 100.0),
 ):
     register(Quantile(_function, _percent))
+
+ranking(np.median, np.percentile, np.quantile, np.nanmedian, np.nanpercentile, np.nanquantile)

@@ -30,6 +30,7 @@ from .call import constant, perturbation_of, tangent_of, wrapped, written
 from .cumulative import cumprod_rule, cumsum_rule, running_extremum_rule, short_cumsum
 from .extrema import extremum, hypotenuse_rule, log_sum_exp_rule, short_extremum
 from .forms import composite
+from .rankings import ranking
 from .reducing import as_mask, counted, fitted, one_over, selected, skipping_nan, total, weighted
 from .ufunc_methods import ACCUMULATIONS, REDUCTIONS, working_dtype
 
@@ -157,7 +158,7 @@ def _short_sum(a: Dual, axis: Any) -> Any:
     value = a.value
     # Other arrays than NumPy's may know the function and not the ufunc's method.
     y = np.add.reduce(value, axis) if type(value) in ARRAYS else np.sum(value, axis)
-    return Dual(y, p.contract(a.tangent, sum_subscripts(value.ndim, axis)[0]), p)
+    return Dual(y, p.contract(a.tangent, sum_subscripts(a.ndim, axis)[0]), p)
 
 
 def _mean(y: Any, a: Any, da: Tangent, axis: Any = None, dtype: Any = None, where: Any = True) -> Tangent:
@@ -347,3 +348,5 @@ for _ufunc, _rule in (  # type: ignore[assignment]
     (np.fmin, running_extremum_rule),
 ):
     ACCUMULATIONS[_ufunc] = _MethodRule(_ufunc.accumulate, _rule, _ACCUMULATE)
+
+ranking(np.max, np.min, np.ptp, np.nanmax, np.nanmin)

@@ -11,6 +11,7 @@ from .. import errors
 from ..table import RULES, register
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
+from ..values.choices import WATCHES, note
 from ..values.dual import Dual, primal
 from ..values.levels import innermost, value_of
 from ..values.objects import carries
@@ -36,6 +37,10 @@ class Selecting(Elementwise):
             return apply(*args)
         a, b = (value_of(arg, perturbation) for arg in args)
         y = apply(a, b)
+        if WATCHES:
+            one, other = primal(a), primal(b)
+            chosen = np.sign(one) if self.function is np.heaviside else np.greater(one, other)
+            note(self.function, args, chosen)
         active = [(i, arg.tangent) for i, arg in enumerate(args) if is_active(arg, perturbation)]
         return Dual(y, self._combined(y, a, b, active, perturbation), perturbation)
 

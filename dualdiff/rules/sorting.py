@@ -14,11 +14,13 @@ import numpy as np
 
 from ..tangents import blocks
 from ..tangents.expression import Tangent, normalized
+from ..values.choices import WATCHES, note
 from ..values.dual import Dual
 from ..values.kinds import ARRAYS, as_array
 from ..values.objects import fused, stripped
 from .axes import axes_of
 from .forms import composite, custom, tangent_rule
+from .rankings import ranking
 
 
 def picked(d: Tangent, index: Any, axis: int, by_value: bool = True) -> Tangent:
@@ -190,8 +192,13 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
         inside = fp[0]
     else:
         j = np.clip(np.searchsorted(stripped(xp), stripped(x), side="right") - 1, 0, n - 2)
+        if WATCHES:
+            note(np.interp, (x, xp), j)
         x0, x1, f0, f1 = entries(xp, j), entries(xp, j + 1), entries(fp, j), entries(fp, j + 1)
         # Equal knots at the end leave an interval without width, in which NumPy takes the last value.
         jump = x0 == x1
         inside = np.where(jump, f1, f0 + (x - x0) * ((f1 - f0) / np.where(jump, 1.0, x1 - x0)))
     return np.where(x < xp[0], left, np.where(x > xp[-1], right, inside))
+
+
+ranking(np.sort, np.partition)

@@ -22,7 +22,7 @@ from ..values.levels import duals_in, innermost, value_of
 from ..values.objects import stripped
 from .call import NUMBERS, number, perturbation_of, refuse_narrowing, tangent_of, wrapped
 from .edges import at_edge
-from .operators import binary_operators, either, unary_operator
+from .operators import binary_operators, either, noting, noting_sign, unary_operator
 from .ufunc_methods import UfuncMethods
 
 REAL_LINE = (-np.inf, np.inf)
@@ -80,9 +80,9 @@ class Elementwise(UfuncMethods, Rule):
         # are: no short way.
         short = getattr(np, function.__name__, None) is function and function is not np.float_power
         if short and len(partials) == 1:
-            self.plain_call = unary_operator(self, function)
+            self.plain_call = noting_sign(function, unary_operator(self, function))
         elif short and len(partials) == 2:
-            self.plain_call = either(*binary_operators(function, self))
+            self.plain_call = either(*noting(function, *binary_operators(function, self)))
 
     def __call__(self, *args: Any, out: Any = None, where: Any = True, **options: Any) -> Any:
         if out is not None or where is not True:

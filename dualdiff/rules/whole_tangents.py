@@ -14,6 +14,7 @@ import numpy as np
 from .. import errors
 from ..table import RULES, Rule, register
 from ..tangents.expression import Tangent
+from ..values.choices import WATCHES, note
 from ..values.dual import COMPARISONS
 from ..values.levels import innermost, value_of
 from ..values.objects import fused
@@ -22,6 +23,14 @@ from .edges import at_edge
 from .elementwise_functions import one_unless_nan
 from .selections import is_active
 from .ufunc_methods import UfuncMethods
+
+# What is piecewise constant in the results of these.
+_CHOSEN: dict[Any, Callable[[Any], Any]] = {
+    np.sign: lambda y: y,
+    np.modf: lambda y: y[1],
+    np.frexp: lambda y: y[1],
+    np.divmod: lambda y: y[0],
+}
 
 
 class WholeTangent(UfuncMethods, Rule):
@@ -53,6 +62,8 @@ class WholeTangent(UfuncMethods, Rule):
         else:
             values = [value_of(arg, perturbation) for arg in inputs]
             y = self.function(*values, **options)
+            if WATCHES and self.function in _CHOSEN:
+                note(self.function, tuple(inputs), _CHOSEN[self.function](y))
             tangents = [Tangent(perturbation, arg.tangent if is_active(arg, perturbation) else None) for arg in inputs]
             values = [perturbation.keep(value) for value in values]
             results = wrapped_parts(y, self.rule(perturbation.keep(y), *values, *tangents), perturbation)

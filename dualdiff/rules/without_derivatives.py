@@ -13,6 +13,7 @@ import numpy as np
 from .. import errors
 from ..table import RULES, Rule, register
 from ..values import storage as shared
+from ..values.choices import WATCHES, note
 from ..values.dual import COMPARISONS, Dual, primal
 from ..values.levels import duals_in, innermost
 from ..values.objects import stripped
@@ -33,6 +34,7 @@ class Passive(Rule):
     """No useful derivative: what NumPy returns."""
 
     form = "passive"
+    chooses = True  # by values, which shapes and dtypes are not
 
     @functools.cached_property
     def from_out(self) -> tuple[int, list[str]]:
@@ -60,10 +62,15 @@ class Passive(Rule):
             target = target[0]
         COMPARISONS[0] += 1
         if type(target) is not Dual:
-            return function(*stripped(args), **{name: stripped(arg) for name, arg in kwargs.items()})
+            y = function(*stripped(args), **{name: stripped(arg) for name, arg in kwargs.items()})
+            if WATCHES and self.chooses:
+                note(function, args if not kwargs else (*args, kwargs), y)
+            return y
         kwargs = {name: stripped(arg) for name, arg in kwargs.items() if name != "out"}
         # In NumPy's own buffer, a copy, for its checks and for what ``where`` leaves alone.
         y = function(*stripped(args), **kwargs, out=primal(target).copy())
+        if WATCHES and self.chooses:
+            note(function, (*args, kwargs), y)
         where = kwargs.get("where", True)
         # Elsewhere where= selects operands, not results.
         selects = function is self.function or function.__name__ == "outer"
@@ -91,9 +98,11 @@ class Passive(Rule):
         shared.write(a, indices, y[indices])
 
 
-def passive(*functions: Any) -> None:
+def passive(*functions: Any, chooses: bool = True) -> None:
     for function in functions:
-        register(Passive(function))
+        rule = Passive(function)
+        rule.chooses = chooses
+        register(rule)
 
 
 class Refused(Rule):

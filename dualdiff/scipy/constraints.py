@@ -24,7 +24,7 @@ from ..transforms.reverse import grad, value_and_grad
 from ..values.objects import carries, fused
 from .callbacks import Watched, differentiable, jacobian_of, plain
 from .curvature import Slopes
-from .implicit import Function, Solution, numbers, polished, with_derivatives
+from .implicit import Function, Solution, numbers, polished, valued, with_derivatives
 
 # How far from a bound a solver may leave an entry that belongs on it.
 _RESOLUTION = 1e-3
@@ -222,7 +222,8 @@ def minimum(
     if not constraints and np.all(np.isinf(problem.low) & np.isinf(problem.high)):
         if slopes is None:
             return _free_minimum(carried.f, polished(name, grad(f), x))
-        return _free_minimum(carried.f, polished(name, slopes.gradient, x, jacobian=slopes.hessian))
+        free = polished(name, slopes.gradient, x, jacobian=slopes.hessian, cheap=lambda: slopes.at_hand)
+        return _free_minimum(carried.f, free, slopes)
     low, high = problem.low, problem.high
     values = numbers(problem.values(x))
     scale = _RESOLUTION * np.maximum(1.0, np.abs(values))
@@ -267,8 +268,14 @@ def minimum(
     return carried.point(side, z[:k]), None
 
 
-def _free_minimum(f: Function, solution: Solution) -> tuple[Any, Any]:
+def _free_minimum(f: Function, solution: Solution, slopes: Slopes | None = None) -> tuple[Any, Any]:
     """Where nothing is active: the value has its derivatives before the last step, along which it is level."""
+    found = None
+    if slopes is not None and solution.inverse is not None and not solution.more:
+        found = slopes.moving(solution.x)
+    if found is not None:  # of one level: one step, written out
+        theta, value, J = found
+        return valued(-(solution.inverse @ J[1:]) @ theta, solution.x), valued(J[0] @ theta, value)
     both, value = value_and_grad(f), None
 
     def F(x: Any) -> Any:

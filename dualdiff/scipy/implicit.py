@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import errors
+from ..tangents.dense import Dense
+from ..tangents.single import Single
 from ..transforms.forward import jacfwd, jvp
 from ..transforms.reverse import jacrev
 from ..values.dual import Dual, primal
@@ -63,12 +65,18 @@ def numbers(y: Any) -> Any:
 
 
 def polished(
-    name: str, F: Function, x0: Any, elementwise: bool = False, far: float = 0.01, jacobian: Function | None = None
+    name: str,
+    F: Function,
+    x0: Any,
+    elementwise: bool = False,
+    far: float = 0.01,
+    jacobian: Function | None = None,
+    cheap: Callable[[], bool] = lambda: False,
 ) -> Solution:
     """Newton's method from a solver's solution ``x0``, a number or a vector.
 
     ``elementwise`` says that F may be a function of each entry alone: if so, the diagonal stands for the Jacobian.
-    ``jacobian`` is F's, where that is known.
+    ``jacobian`` is F's, where that is known; ``cheap()`` says whether another one costs less than a step.
     ``far``, relative to x or 1, is how far from it the solution may turn out to be.
     Raises: ValueError where it does not converge at once, or where the Jacobian is singular or changes within the
     solver's resolution: the solution is not an isolated, differentiable function of the parameters.
@@ -98,6 +106,8 @@ def polished(
     # Differences show whether J is that of the solution, and whether it jumps there, unless rounding hides it.
     differences = _differences(F, x, r) if at.inverse is not None else []
     more = 0
+    if at.x is not x and cheap():
+        at = _regular(name, F, x, elementwise, jacobian)
     if at.x is not x:
         off = _off(at, differences)[2] if differences else np.inf
         more = 1 if off <= _NEARBY[0] else 2
@@ -248,6 +258,14 @@ def _value(x: Any, value: Any) -> Any:
 
 
 @tangent_rule(_value)
-def valued(y: Any, x: Any, value: Any, dx: Any) -> Any:
-    """``value`` with the derivatives of ``x``."""
+def _valued(y: Any, x: Any, value: Any, dx: Any) -> Any:
     return dx
+
+
+def valued(x: Any, value: Any) -> Any:
+    """``value`` with the derivatives of ``x``."""
+    if type(x) is Dual and type(x.value) is type(value) and value.shape == x.shape and value.dtype == x.dtype:
+        p = x.perturbation
+        if type(p) in (Single, Dense) and type(x.tangent) is np.ndarray:  # what the rule comes to
+            return Dual(value, np.copy(x.tangent), p)
+    return _valued(x, value)

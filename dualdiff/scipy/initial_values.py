@@ -9,6 +9,7 @@ Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, sec
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -25,9 +26,10 @@ from .callbacks import plain
 from .collocation import CollocationSteps, ComplexSteps
 from .drivers import driver
 from .implicit import Solution, numbers, with_derivatives
+from .pieces import followed
 from .rates import Rate, carried_to, combined, levels_in
 from .results import Withheld, with_value
-from .trajectories import RungeKuttaSteps, has_stages, recording
+from .trajectories import RungeKuttaSteps, has_stages, interpolant, recording
 from .variational import AugmentedSteps
 
 METHODS: dict[str, type[OdeSolver]] = {
@@ -198,8 +200,27 @@ class Problem:
                     'solve_ivp: sensitivity="adjoint" runs backwards, as grad, vjp and jacrev do; in forward mode\n'
                     '  take sensitivity="forward" or "replay".'
                 )
-        if self.sensitivity == "forward":
-            return self._augmented(begin)
+        return followed(
+            "solve_ivp",
+            self.rate,
+            self.steps,
+            functools.cache(lambda i: interpolant(self.method, self.steps[i], self.rate)),
+            begin,
+            lambda: self._augmented(begin) if self.sensitivity == "forward" else self._replayed(begin, result),
+            self._piece,
+            self._stages if self.steps and has_stages(self.method) else None,
+        )
+
+    def _stages(self, i: int) -> list[tuple[float, Any]]:
+        step, method = self.steps[i], self.method
+        h = step.t - step.t_old
+        return [
+            (step.t_old + c * h, step.y_old + h * np.dot(step.inside[:s].T, a[:s]))
+            for s, (a, c) in enumerate(zip(method.A, method.C, strict=True))
+            if s
+        ]
+
+    def _replayed(self, begin: Any, result: Any) -> Any:
         if self.steps and has_stages(self.method):
             return RungeKuttaSteps(self.rate, self.method, self.steps, begin)
         if begin.dtype.kind == "c":
@@ -208,6 +229,11 @@ class Problem:
             return CollocationSteps(self.rate, self.steps, begin)
         between = None if result.sol is not None else np.concatenate([result.t, *(result.t_events or [])])
         return CollocationSteps(self.rate, self.steps, begin, self._tolerance, between)
+
+    def _piece(self, steps: list[Any], begin: Any) -> Any:
+        if begin.dtype.kind == "c":
+            return ComplexSteps(self.rate, steps, begin)
+        return CollocationSteps(self.rate, steps, begin, self._tolerance, None)
 
     def _tolerances(self) -> tuple[Any, Any]:
         return self.solver_options.get("rtol", 1e-3), self.solver_options.get("atol", 1e-6)

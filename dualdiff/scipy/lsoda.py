@@ -18,6 +18,7 @@ from .callbacks import plain
 from .collocation import CollocationSteps
 from .drivers import driver
 from .implicit import numbers
+from .pieces import followed
 from .rates import Rate, carried_to, levels_in
 from .results import Withheld, with_value
 from .trajectories import recording
@@ -116,7 +117,16 @@ def _with_derivatives(rate: Rate, y0: Any, t: Any, y: Any, options: dict[str, An
         )
         if not run.success:
             raise errors.no_solution("odeint", f"LSODA did not reach the end ({run.message})")
-    trajectory = CollocationSteps(rate, steps, start, lambda y: atol + np.max(rtol) * np.abs(y), times)
+    tolerance = lambda y: atol + np.max(rtol) * np.abs(y)
+    trajectory = followed(
+        "odeint",
+        rate,
+        steps,
+        lambda i: steps[i].inside,
+        start,
+        lambda: CollocationSteps(rate, steps, start, tolerance, times),
+        lambda part, begin: CollocationSteps(rate, part, begin, tolerance, times),
+    )
     rows = []
     for i, (at, to) in enumerate(zip(times, moving, strict=True)):
         row = first if i == 0 else trajectory.at(at, y[i])

@@ -37,11 +37,18 @@ _TAKE_GRADIENTS = {
     *("cg", "bfgs", "newton-cg", "l-bfgs-b", "tnc", "slsqp"),
     *("dogleg", "trust-ncg", "trust-exact", "trust-krylov", "trust-constr"),
 }
+_TAKE_NOTHING = {"nelder-mead", "powell", "cobyla", "cobyqa"}
 _TAKE_HESSIANS = {"dogleg", "trust-exact", "trust-constr"}
 _TAKE_PRODUCTS = {"newton-cg", "trust-ncg", "trust-krylov"}
 
 
-@driver(scipy.optimize.minimize)
+def _by_values(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a method that takes no derivatives is all that is chosen, of one function."""
+    method = kwargs.get("method")
+    return len(args) <= 3 and isinstance(method, str) and method.lower() in _TAKE_NOTHING and "jac" not in kwargs
+
+
+@driver(scipy.optimize.minimize, _by_values)
 def minimize(given: dict[str, Any]) -> Any:
     """Exact ``jac``, ``hess``, ``hessp`` and Jacobians of constraints, where they are used and none are given.
 
@@ -128,7 +135,7 @@ def minimized(
     """A result of SciPy's with derivatives; ``g`` is f on numbers."""
     if not report.success:
         raise errors.no_solution(name, f"SciPy did not converge ({' '.join(str(report.message).split())})")
-    slopes = None if isinstance(g, First) or g.kwargs else Slopes(g.f, g.args, g.scalar)
+    slopes = None if isinstance(g, First) or g.kwargs else Slopes(g.f, g.args, g.scalar, (f.f, f.args))
     x, value = minimum(name, f.scalar, np.array(report.x, float), lower, upper, constraints, g.scalar, slopes)
     found = {"x": x, "fun": f.scalar(x) if value is None else value}
     for key in ("jac", "grad"):

@@ -20,7 +20,7 @@ from .components import Marks
 from .implicit import numbers
 
 # Of array and scalar kernels of one function, relative to the largest value; of derivatives.
-_CLOSE, _CLOSE_DERIVATIVES = 1e-13, 1e-9
+CLOSE, CLOSE_DERIVATIVES = 1e-13, 1e-9
 
 
 def at_nodes(
@@ -34,7 +34,7 @@ def at_nodes(
             if type(numeric) is not np.ndarray or numeric.shape != sigma.shape or numeric.dtype != float:
                 return None
             one_by_one = np.array([plain(s, t) for s, t in zip(sigma.tolist(), tau.tolist(), strict=True)], float)
-            if not _equal(numeric, one_by_one, _CLOSE):
+            if not equal(numeric, one_by_one, CLOSE):
                 return None
             if not check:
                 return y, rows
@@ -46,13 +46,13 @@ def at_nodes(
     if any(key not in rows and np.any(part) for key, part in parts.items()):
         return None
     for key, matrix in rows.items():
-        if not _equal(matrix[i], parts.get(key, 0.0), _CLOSE_DERIVATIVES, np.max(np.abs(matrix), initial=0.0)):
+        if not equal(matrix[i], parts.get(key, 0.0), CLOSE_DERIVATIVES, np.max(np.abs(matrix), initial=0.0)):
             return None
     return y, rows
 
 
-def _equal(a: Any, b: Any, close: float, size: Any = None) -> bool:
-    """Also of what is not finite in both."""
+def equal(a: Any, b: Any, close: float, size: Any = None) -> bool:
+    """Relative to the largest, or ``size``; also of what is not finite in both."""
     a, b = np.broadcast_arrays(a, b)
     finite = np.isfinite(a)
     if not np.array_equal(finite, np.isfinite(b)):

@@ -36,8 +36,8 @@ _HALF_WEIGHTS = (
     *(0.123491976262065851077958109831074, 0.134709217311473325928054001771707, 0.142775938577060080797094273138717),
     0.147739104901338491374841515972068,
 )
-_NODES = np.array([*(-x for x in _HALF), 0.0, *_HALF[::-1]])
-_WEIGHTS = np.array([*_HALF_WEIGHTS, 0.149445554002916905664936468389821, *_HALF_WEIGHTS[::-1]])
+NODES = np.array([*(-x for x in _HALF), 0.0, *_HALF[::-1]])
+WEIGHTS = np.array([*_HALF_WEIGHTS, 0.149445554002916905664936468389821, *_HALF_WEIGHTS[::-1]])
 _FEWER_WEIGHTS = np.polynomial.legendre.leggauss(10)[1]  # of every second node
 
 # Of two rules: relative to the variation of the integrand in a panel, and to its size.
@@ -88,7 +88,7 @@ class Integrand:
 
     def _of_panels(self, panels: list[tuple[bool, float, float]]) -> list[tuple[Any, Parts]]:
         """Of each panel Σ wᵢ yᵢ and the parts of yᵢ as rows."""
-        nodes = [0.5 * (low + high) + 0.5 * (high - low) * _NODES for _, low, high in panels]
+        nodes = [0.5 * (low + high) + 0.5 * (high - low) * NODES for _, low, high in panels]
         if self.plain is not None:
             s = np.concatenate([1.0 - s if panel[0] else s for s, panel in zip(nodes, panels, strict=True)])
             t = np.concatenate([s if panel[0] else 1.0 - s for s, panel in zip(nodes, panels, strict=True)])
@@ -96,8 +96,8 @@ class Integrand:
             if found is not None:
                 self.checked = True
                 y, rows = found
-                sections = [slice(i * len(_NODES), (i + 1) * len(_NODES)) for i in range(len(panels))]
-                return [(np.dot(_WEIGHTS, y[i]), {key: part[i] for key, part in rows.items()}) for i in sections]
+                sections = [slice(i * len(NODES), (i + 1) * len(NODES)) for i in range(len(panels))]
+                return [(np.dot(WEIGHTS, y[i]), {key: part[i] for key, part in rows.items()}) for i in sections]
             self.plain = None
         return [self._one_by_one(panel[0], s) for s, panel in zip(nodes, panels, strict=True)]
 
@@ -135,17 +135,17 @@ class Integrand:
         """The sum over one panel, that of all parts, and whether the rules agree in each of them."""
         half, panel = 0.5 * (high - low), (from_right, low, high)
         total, rows = self.known.pop(panel) if panel in self.known else self._of_panels([panel])[0]
-        here = [half * np.max(_WEIGHTS @ np.abs(part)) for key, part in rows.items() if _of_value(key) and part.size]
+        here = [half * np.max(WEIGHTS @ np.abs(part)) for key, part in rows.items() if _of_value(key) and part.size]
         whole = max([*here, *(np.max(part, initial=0.0) for key, part in self.largest.items() if _of_value(key))])
         smooth = all(self._smooth(key, part, half, whole) for key, part in rows.items())
-        parts = {key: half * (_WEIGHTS @ part) for key, part in rows.items()}
+        parts = {key: half * (WEIGHTS @ part) for key, part in rows.items()}
         return half * total, parts, smooth
 
     def _smooth(self, key: Any, rows: Any, half: float, whole: float) -> bool:
         """``whole`` is the integral of the plain value, as far as it is known."""
         if not np.all(np.isfinite(rows)):
             return False
-        difference = np.abs(_WEIGHTS @ rows - _FEWER_WEIGHTS @ rows[1::2])
+        difference = np.abs(WEIGHTS @ rows - _FEWER_WEIGHTS @ rows[1::2])
         size, variation = np.max(np.abs(rows), axis=0), np.ptp(rows, axis=0)
         rough = difference > _SMOOTH * variation + _ROUNDING * size
         if not np.any(rough):
@@ -271,8 +271,8 @@ class Integrand:
 
 
 def _weighted(values: list[Any]) -> Any:
-    total = _WEIGHTS[0] * values[0]
-    for weight, y in zip(_WEIGHTS[1:].tolist(), values[1:], strict=True):
+    total = WEIGHTS[0] * values[0]
+    for weight, y in zip(WEIGHTS[1:].tolist(), values[1:], strict=True):
         total = total + weight * y
     return total
 

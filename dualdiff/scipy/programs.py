@@ -21,6 +21,7 @@ from ..adapting import adapt
 from ..errors import NotStaged, StagingRefused
 from ..transforms.forward import jacfwd
 from ..transforms.reverse import jacrev
+from ..values.choices import WATCHES, note, watched
 from ..values.dual import Dual
 from ..values.objects import fused
 from .implicit import numbers
@@ -38,6 +39,7 @@ class _Kept:
 
     def __init__(self) -> None:
         self.uses, self.failed = 0, False
+        self.chooses = False  # by values that carry derivatives, as far as it was seen
         self.staged: Any = None
 
 
@@ -96,7 +98,13 @@ class Linearised:
                 jacobians.append(J)
         except StagingRefused:
             return None
+        self.tell()
         return np.array(values), np.array(jacobians)
+
+    def tell(self) -> None:
+        """Let those know who watch what is chosen: when it was written, the program chose."""
+        if WATCHES and self.kept.chooses:
+            note(self.__class__, (), None)
 
     def __call__(self, t: float, y: Any) -> Any:
         self.w[: self.n] = y
@@ -111,16 +119,25 @@ class Linearised:
     def _anew(self, t: float) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotStaged)
-            found = self.staged(self.w, t, self.rest)
+            found = self._staged(self.w, t)
             try:
-                program = self.staged.program(self.w, t, self.rest)
+                with watched() as choices:
+                    program = self.staged.program(self.w, t, self.rest)
+                self.kept.chooses = self.kept.chooses or bool(choices)
             except StagingRefused:
                 self.kept.failed, self.kept.staged = True, None
                 raise
         if program.saves or program.apart:
             self.kept.failed, self.kept.staged = True, None
             raise StagingRefused("it writes into what it closes over")
-        self._run = program.run if program.whole else lambda *leaves: self.staged(leaves[0], leaves[1], self.rest)  # type: ignore[method-assign]
+        self._run = program.run if program.whole else lambda *leaves: self._staged(leaves[0], leaves[1])  # type: ignore[method-assign]
+        return found
+
+    def _staged(self, w: Any, t: float) -> Any:
+        """Value and Jacobian, perhaps by a program that is written now, from what the function does: is it chosen?"""
+        with watched() as choices:
+            found = self.staged(w, t, self.rest)
+        self.kept.chooses = self.kept.chooses or bool(choices)
         return found
 
 

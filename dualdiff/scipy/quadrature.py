@@ -23,6 +23,7 @@ from .callbacks import Watched, plain
 from .constants import without_derivatives
 from .drivers import always, driver
 from .implicit import numbers
+from .integrand_programs import slopes
 from .panels import FEW_CUTS, MORE_CUTS, Integrand
 from .results import Withheld, with_value
 
@@ -57,11 +58,21 @@ def quad(given: dict[str, Any]) -> Any:
     weighted = _weighted(f.alike, a, b, given["weight"], wvar)
     points = None if given["weight"] else points
     hints = (lambda: _hints(whole[2], options)) if whole else None
+    if constant.carried or given["complex_func"] or given["weight"] or carries([a, b, points]):
+        by_program = None
+    else:
+        run = lambda name, F, cuts, kind: integral(name, F, a, b, points, cuts, None, kind)
+        by_program = slopes("quad", f.f, f.args, constant.number, run, lambda y: agree(y, found))
+    if by_program is not None:
+        c, theta = by_program
+        return _completed(c @ theta, found, given)
     alone = _weighted(constant.number, numbers(a), numbers(b), given["weight"], plain(wvar))
     alone = None if given["complex_func"] or isinstance(alone, _OfDistances) else alone
     y = _checked("quad", weighted, a, b, points, found, hints, alone)
-    if not carries(y):
-        return found
+    return _completed(y, found, given) if carries(y) else found
+
+
+def _completed(y: Any, found: Any, given: dict[str, Any]) -> Any:
     rest: list[Any] = [Withheld("quad", "the estimate of the error")]
     rest += [_counts(found[2])] if given["full_output"] else []
     return (with_value(y, found[0]), *rest)
@@ -150,23 +161,30 @@ def _hints(report: dict[str, Any], options: dict[str, Any]) -> list[float]:
 
 
 def integral(
-    name: str, f: Any, a: Any, b: Any, points: Any = None, cuts: Sequence[float] = FEW_CUTS, plain: Any = None
+    name: str,
+    f: Any,
+    a: Any,
+    b: Any,
+    points: Any = None,
+    cuts: Sequence[float] = FEW_CUTS,
+    plain: Any = None,
+    kind: type[Integrand] = Integrand,
 ) -> Any:
     """Piece by piece between limits and points; its nodes are at fixed parts of pieces, and move with them.
 
-    ``plain`` is the integrand on plain numbers, if arrays of nodes may be tried (nodes.py).
+    ``plain`` is the integrand on plain numbers, if arrays of nodes may be tried (nodes.py); ``kind`` looks at it.
     """
     ends = [numbers(a), numbers(b)]
     if not np.all(np.isfinite(ends)):
-        return _infinite(name, f, a, b, cuts, plain)
+        return _infinite(name, f, a, b, cuts, plain, kind)
     low, high = min(ends), max(ends)
     inner = [] if points is None else [p for p in _entries(points) if low < numbers(p) < high]
     inner.sort(key=numbers, reverse=bool(ends[0] > ends[1]))
-    pieces = [_piece(name, f, left, right, cuts, plain) for left, right in itertools.pairwise([a, *inner, b])]
+    pieces = [_piece(name, f, left, right, cuts, plain, kind) for left, right in itertools.pairwise([a, *inner, b])]
     return sum(pieces[1:], pieces[0])
 
 
-def _piece(name: str, f: Any, left: Any, right: Any, cuts: Sequence[float], plain: Any) -> Any:
+def _piece(name: str, f: Any, left: Any, right: Any, cuts: Sequence[float], plain: Any, kind: type[Integrand]) -> Any:
     place, number = _places(left, right), _places(numbers(left), numbers(right))
     width = right - left
 
@@ -176,7 +194,7 @@ def _piece(name: str, f: Any, left: Any, right: Any, cuts: Sequence[float], plai
         return f(place(s, t))
 
     alone = None if plain is None else lambda s, t: plain(number(s, t))
-    return width * Integrand(name, value, number, carries([left, right]), alone).integral(cuts)
+    return width * kind(name, value, number, carries([left, right]), alone).integral(cuts)
 
 
 def _places(left: Any, right: Any) -> Callable[[Any, Any], Any]:
@@ -199,10 +217,10 @@ def _entries(points: Any) -> list[Any]:
     return [points[i] for i in range(np.shape(points)[0])] if hasattr(points, "shape") else list(points)
 
 
-def _infinite(name: str, f: Function, a: Any, b: Any, cuts: Sequence[float], plain: Any) -> Any:
+def _infinite(name: str, f: Function, a: Any, b: Any, cuts: Sequence[float], plain: Any, kind: type[Integrand]) -> Any:
     low, high = numbers(a), numbers(b)
     if low > high:
-        return -_infinite(name, f, b, a, cuts, plain)
+        return -_infinite(name, f, b, a, cuts, plain, kind)
     if low == high:
         return 0.0
     if np.isinf(low) and np.isinf(high):
@@ -217,4 +235,4 @@ def _infinite(name: str, f: Function, a: Any, b: Any, cuts: Sequence[float], pla
         of = lambda f, a, b: lambda s, t: f(b - t / s) / s**2
         place = lambda s, t: numbers(b) - t / s if s else -np.inf
     alone = None if plain is None else of(plain, low, high)
-    return Integrand(name, of(f, a, b), place, carries([a, b]), alone).integral(cuts)
+    return kind(name, of(f, a, b), place, carries([a, b]), alone).integral(cuts)

@@ -2,8 +2,8 @@
 
     derivative = staged_where_it_pays(f, make)      derivative(x, *rest)
 
-``make(f)`` gives two functions of plain arguments: the value, and ``(value, derivative)`` unstaged.  The first `AFTER`
-calls for arguments of one kind run the latter, since to write a program costs as much as some fifty to hundred of them.
+``make(f)`` gives two functions of plain arguments: the value, and ``(value, derivative)`` unstaged.  The first calls of
+one kind run the latter, until that has cost about what a program does: `AFTER` calls, or `PRICE` seconds.
 Calls are counted for all functions of one code over all solves in which they come up, so that the thousandth fit of a
 curve is quick, however few steps it takes, and a closure that is made anew each time is the same function with other
 numbers.
@@ -34,6 +34,7 @@ from .readings import Build, read
 Make = Callable[[Callable[..., Any]], tuple[Callable[..., Any], Callable[..., tuple[Any, Any]]]]
 
 AFTER = 60  # calls of the unstaged derivative
+PRICE = 0.02  # or seconds spent in them: what a program costs, about
 QUICK = 0.01  # seconds of an unstaged call above which a program would save little
 GAIN = 0.7  # of its time that a program may take
 KINDS = 32  # of arguments, beyond which nobody counts
@@ -99,6 +100,8 @@ class Repeated:
         self.staged = Silent(both, variants=2)
         self.calls: dict[Any, int] = {}
         self.seconds: dict[Any, float] = {}  # the shortest call
+        self.spent: dict[Any, float] = {}  # all of them
+        self.tried: set[Any] = set()
         self.ready: set[Any] = set()  # the kinds of arguments whose programs pay
         self.quick: dict[type, Any] = {}  # the last of them for each type of x, with its entrance
         self.over = False
@@ -144,8 +147,10 @@ class Repeated:
             self.over = True
             return
         self.calls[key] = calls = self.calls.get(key, 0) + 1
+        self.spent[key] = spent = self.spent.get(key, 0.0) + seconds
         self.seconds[key] = min(seconds, self.seconds.get(key, seconds))
-        if calls == AFTER and self.seconds[key] < QUICK:
+        if key not in self.tried and (calls >= AFTER or spent >= PRICE) and self.seconds[key] < QUICK:
+            self.tried.add(key)
             try:
                 if self._pays(key, args, value):
                     self.ready.add(key)

@@ -64,6 +64,28 @@ def has_stages(method: type[OdeSolver]) -> bool:
 _OF_A_STEP = ("step", "_step_impl", "_dense_output_impl", "A", "B", "C")
 
 
+def interpolant(method: Any, step: Step, rate: Rate) -> Callable[[Any], Any]:
+    """SciPy's continuous solution in a step, at one time or at many."""
+    if callable(step.inside):
+        return step.inside
+    h, K = step.t - step.t_old, step.inside
+    if issubclass(method, DOP853):
+        for a, c in zip(method.A_EXTRA, method.C_EXTRA, strict=True):
+            at = step.y_old + np.dot(K.T, a[: len(K)]) * h
+            K = np.vstack([K, rate.number(step.t_old + c * h, at)])
+
+    def inside(t: Any) -> Any:
+        x = (np.asarray(t) - step.t_old) / h
+        if issubclass(method, DOP853):
+            weights = np.stack([eighth_order(method, one) for one in np.ravel(x)], axis=1)
+        else:
+            weights = method.P @ np.ravel(x) ** np.arange(1, method.P.shape[1] + 1)[:, None]
+        y = step.y_old[:, None] + h * (K.T @ weights)
+        return y[:, 0] if np.ndim(t) == 0 else y
+
+    return inside
+
+
 class Steps:
     """What trajectories have in common: states at the ends of steps, by time."""
 
@@ -194,7 +216,7 @@ class RungeKuttaSteps(Steps):
         h = step.t - step.t_old
         x = (t - step.t_old) / h
         if issubclass(self.method, DOP853):
-            weights, slopes = h * self._eighth_order(x), self._with_extra_stages(i)
+            weights, slopes = h * eighth_order(self.method, x), self._with_extra_stages(i)
         else:
             P = self.method.P
             weights, slopes = h * (P @ x ** np.arange(1, P.shape[1] + 1)), self.slopes[i]
@@ -210,14 +232,15 @@ class RungeKuttaSteps(Steps):
             self._extended[i] = slopes
         return self._extended[i]
 
-    def _eighth_order(self, x: float) -> Any:
-        """The weights of the slopes, by Horner's rule in x and 1 - x as in SciPy's interpolant."""
-        D = self.method.D
-        n = D.shape[1]
-        first, last, increment = np.eye(n)[0], np.eye(n)[self.method.n_stages], np.zeros(n)
-        increment[: self.method.n_stages] = self.method.B
-        rows = [increment, first - increment, 2 * increment - (last + first), *D]
-        total = np.zeros(n)
-        for i, row in enumerate(reversed(rows)):
-            total = (total + row) * (x if i % 2 == 0 else 1 - x)
-        return total
+
+def eighth_order(method: Any, x: float) -> Any:
+    """The weights of the slopes of DOP853, by Horner's rule in x and 1 - x as in SciPy's interpolant."""
+    D = method.D
+    n = D.shape[1]
+    first, last, increment = np.eye(n)[0], np.eye(n)[method.n_stages], np.zeros(n)
+    increment[: method.n_stages] = method.B
+    rows = [increment, first - increment, 2 * increment - (last + first), *D]
+    total = np.zeros(n)
+    for i, row in enumerate(reversed(rows)):
+        total = (total + row) * (x if i % 2 == 0 else 1 - x)
+    return total

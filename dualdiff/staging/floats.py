@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .agreement import OF_MATH
 from .operations import NotScalar
 from .record import Instruction, Ref
 from .scalars import Lowering
@@ -31,6 +32,8 @@ def of_scalars(program: Program) -> tuple[Lowering, list[Any]] | None:
     if not program.steps or any(step.errstate is not None and step.how == "guard" for step in program.steps):
         return None
     calls = sum(step.how != "guard" for step in program.steps)
+    if sum(map(_at_least, [program] * len(program.steps), program.steps)) > _CALL * calls:
+        return None  # seen without running it
     lowering = Lowering(program, int(_CALL * calls / _cost(("+",))))
     try:
         return lowering, lowering.run()
@@ -44,6 +47,16 @@ _CALL = 0.8  # microseconds of one of NumPy's calls, about
 def _cost(operation: tuple[Any, ...]) -> float:
     what = operation[0]
     return 0.0 if what == "literal" else 0.8 if what.startswith("float(") else 0.08 if what[0] == "m" else 0.035
+
+
+def _at_least(program: Program, step: Instruction) -> float:
+    """About how many microseconds an elementwise step takes, entry by entry."""
+    if type(step.out) is not Ref or step.how not in ("operator", "call") or type(step.what) is tuple:
+        return 0.0
+    if step.how == "call" and type(step.what) is not np.ufunc:
+        return 0.0
+    count = math.prod(program.variables[step.out.number].shape)
+    return count * (0.08 if step.what in OF_MATH else 0.035)
 
 
 class ScalarText:

@@ -7,6 +7,7 @@ made.  In a nested sweep that is the line of the operation that is pulled back j
 from __future__ import annotations
 
 import sys
+from types import CodeType
 from typing import Any
 
 from ..tangents.running import Running
@@ -16,6 +17,7 @@ BACKWARD = "backward of "
 _BACK = Running._run_back.__code__
 _FORWARD = Running._run_forward.__code__
 _OURS = ("dualdiff", "numpy")
+_IS_OURS: dict[CodeType, bool] = {}
 
 
 class Placed(list[Any]):
@@ -41,8 +43,13 @@ def users_line(frame: Any) -> str:
             if type(nodes) is Placed and at is not None and at < len(nodes.lines) and nodes.lines[at]:
                 return (BACKWARD if code is _BACK else "") + nodes.lines[at]
         else:
-            name = frame.f_globals.get("__name__", "")
-            if not name.startswith(_OURS) or name.startswith("dualdiff.scipy"):
+            known = _IS_OURS.get(code)
+            if known is None:
+                name = frame.f_globals.get("__name__", "")
+                known = name.startswith(_OURS) and not name.startswith("dualdiff.scipy")
+                if known:  # which are few, and stay
+                    _IS_OURS[code] = known
+            if not known:
                 return f"{code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back
     return ""

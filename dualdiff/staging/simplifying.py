@@ -45,7 +45,7 @@ def is_written(positions: Sequence[int], after: int, before: float = math.inf) -
 
 def changed(step: Instruction, known: dict[int, Any]) -> Instruction:
     """An instruction with what is known to be the same in place of its arguments."""
-    if not known or not any(number in known for number in step.reads):
+    if not known or known.keys().isdisjoint(step.reads):
         return step
     replace = lambda ref: known.get(ref.number, ref)
     return step.replaced(mapped(step.args, replace), mapped(step.kwargs, replace))

@@ -106,12 +106,14 @@ def along(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool = F
         raise TypeError(f"{transform}: there are no primals, nothing to differentiate: {transform}(f, (x,), (v,)).")
     result = _one_sweep(Single(), f, primals, tangents, transform, has_aux)
     ydot = result[1]
-    if ydot != ydot if type(ydot) is np.float64 else _any_nan(ydot):
+    if ydot != ydot if type(ydot) is _float64 else _any_nan(ydot):
         # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
         result = _repeated_sweep(f, primals, tangents, transform, has_aux)
     return result if type(result[0]) in _PLAIN and not has_aux else presented(result)
 
 
+_ndarray = np.ndarray
+_float64 = np.float64
 _PLAIN = frozenset({np.ndarray, np.float64, float})
 
 
@@ -138,7 +140,7 @@ def _one_sweep(
             result, given_aux = pair(result, transform)
             aux = (without(perturbation, given_aux),)
         if type(result) is Dual and result.perturbation is perturbation:
-            return result.value, _direction(result), *aux
+            return (result.value, _direction(result), *aux) if aux else (result.value, _direction(result))
         leaves, structure = result_leaves(result, transform)
         warn_if_independent(leaves, perturbation, transform)
         y = [value_of(leaf, perturbation) for leaf in leaves]
@@ -180,7 +182,7 @@ def _direction(result: Dual) -> Any:
 def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation, transform: str) -> Any:
     """One argument of `jvp` as a Dual, or a tree of Duals."""
     if type(x) in ARRAYS and type(v) in ARRAYS and x.dtype is v.dtype is _FLOAT64 and x.shape == v.shape != ():
-        if type(x) is type(v) is np.ndarray and type(perturbation) is Single and x.nbytes <= FEW_BYTES:  # as most
+        if type(x) is _ndarray is type(v) and type(perturbation) is Single and x.nbytes <= FEW_BYTES:  # as most
             dual = Dual(x, v, perturbation)
             dual.shares = BORROWED
             return dual

@@ -9,6 +9,7 @@
     foreign.py       arrays of other packages: what NumPy sees of them, and which are refused by name
     protocols.py     NumPy's two protocols: from a call to the rule
     rebinding.py     ``plain += dual``
+    choices.py       comparisons, roundings and the like, noted for who has to know what a function decides
     declarations.py  what type checkers know of Dual
 
 The contract of a value: ``shape``, ``ndim``, ``size``, ``dtype`` and ``nbytes``, NumPy's two protocols, indexing, and

@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
+from .choices import WATCHES, note
 from .dual import Dual, primal
 
 _PICKING = frozenset(
@@ -150,7 +151,10 @@ def truth_of(self: Dual) -> bool:
         for function in (np.logical_or, np.logical_and):
             if asked_by(caller, function):
                 raise errors.of_operands(function)
-    return bool(primal(self))
+    truth = bool(primal(self))
+    if WATCHES:
+        note(bool, (self,), truth)
+    return truth
 
 
 def asked_by(caller: FrameType, function: np.ufunc) -> bool:

@@ -1,0 +1,62 @@
+"""Choices: what a function decides by values that carry derivatives, noted while somebody watches.
+
+A comparison, a rounding, a sign, a position is constant wherever it has a derivative at all.  What the function makes
+of it may jump where it changes, and no derivative of the function shows that.  Who has to know (an integrator, whose
+solution crosses such a place) runs the function and looks at what it has chosen:
+
+    with watched() as choices:
+        f(x)
+    choices                     [Choice(np.greater, (x, 0.5), outcome), ...], in the order in which they were made
+
+The rules of functions that choose call `note` where `WATCHES` is not empty: to everybody else that is all it costs.
+A watch sees what is done in its own thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+
+class Choice(NamedTuple):
+    """A function that chooses, its arguments, some of which carry derivatives, and what came of it, plain."""
+
+    function: Any
+    args: tuple[Any, ...]
+    outcome: Any
+
+
+class Watch(list[Choice]):
+    """The choices made since it began."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thread = threading.get_ident()
+
+
+WATCHES: list[Watch] = []
+
+
+@contextlib.contextmanager
+def watched() -> Iterator[Watch]:
+    """Note what is chosen in this thread; a watch inside another one keeps its choices to itself."""
+    watch = Watch()
+    WATCHES.append(watch)
+    try:
+        yield watch
+    finally:
+        for i in range(len(WATCHES) - 1, -1, -1):
+            if WATCHES[i] is watch:
+                del WATCHES[i]
+                break
+
+
+def note(function: Any, args: tuple[Any, ...], outcome: Any) -> None:
+    """Tell the newest watch of this thread."""
+    thread = threading.get_ident()
+    for watch in reversed(WATCHES):
+        if watch.thread == thread:
+            watch.append(Choice(function, args, outcome))
+            return
