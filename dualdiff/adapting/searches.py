@@ -28,7 +28,8 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..values.dual import COMPARISONS, primal
+from ..values.choices import MADE
+from ..values.dual import primal
 from ..values.objects import carries, fused
 from .calls import SEARCH
 
@@ -300,7 +301,7 @@ class Search:
         if self.over:
             return
         ends, others = shown[: len(self.names)], shown[len(self.names) :]
-        before, self.compared = self.compared, COMPARISONS[0]
+        before, self.compared = self.compared, MADE[0]
         values = [_plain(end) for end in ends]
         by_step = self.names[-1].startswith(_STEP)
         if any(value is None for value in values):

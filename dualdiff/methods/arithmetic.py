@@ -19,8 +19,8 @@ from ..rules.sparse_operands import operated
 from ..rules.ufuncs import Elementwise
 from ..table import RULES
 from ..values import entries, foreign, storage
-from ..values.choices import WATCHES, note
-from ..values.dual import COMPARISONS, Dual, is_array, primal
+from ..values.choices import MADE, WATCHES, note
+from ..values.dual import Dual, is_array, primal
 from ..values.levels import value_of
 from ..values.objects import fused, stripped
 from ..values.rebinding import is_entry_of_objects
@@ -100,7 +100,7 @@ def _comparison(apply: Callable[[Any, Any], Any]) -> Callable[..., Any]:
             return NotImplemented
         if type(other) is np.ndarray and apply in (operator.eq, operator.ne):
             warn_if_remembered(self, other)
-        COMPARISONS[0] += 1
+        MADE[0] += 1
         a, b = primal(self), stripped(other)
         result = apply(a, b)
         if WATCHES:

@@ -14,8 +14,7 @@ import numpy as np
 from .. import errors
 from ..table import RULES, Rule, register
 from ..tangents.expression import Tangent
-from ..values.choices import WATCHES, note
-from ..values.dual import COMPARISONS
+from ..values.choices import MADE, WATCHES, note
 from ..values.levels import innermost, value_of
 from ..values.objects import fused
 from .call import perturbation_of, wrapped_parts, written
@@ -83,7 +82,7 @@ class WholeTangent(UfuncMethods, Rule):
 def _sign_tangent(y: Any, z: Any, dz: Tangent) -> Tangent | None:
     """0 on the real line.  Of a complex number, z / |z|:  ẏ = (ż − y Re(ȳ ż)) / |z|, and 0 at 0."""
     if not np.iscomplexobj(z):
-        COMPARISONS[0] += 1
+        MADE[0] += 1
         return None
     radius = np.absolute(z)
     at_zero = radius == 0

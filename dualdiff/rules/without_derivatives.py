@@ -13,8 +13,8 @@ import numpy as np
 from .. import errors
 from ..table import RULES, Rule, register
 from ..values import storage as shared
-from ..values.choices import WATCHES, note
-from ..values.dual import COMPARISONS, Dual, primal
+from ..values.choices import MADE, WATCHES, note
+from ..values.dual import Dual, primal
 from ..values.levels import duals_in, innermost
 from ..values.objects import stripped
 from .called import Called as Called
@@ -60,7 +60,7 @@ class Passive(Rule):
         target = kwargs.get("out")
         if isinstance(target, tuple) and len(target) == 1:
             target = target[0]
-        COMPARISONS[0] += 1
+        MADE[0] += 1
         if type(target) is not Dual:
             y = function(*stripped(args), **{name: stripped(arg) for name, arg in kwargs.items()})
             if WATCHES and self.chooses:

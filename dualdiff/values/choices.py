@@ -37,6 +37,8 @@ class Watch(list[Choice]):
 
 
 WATCHES: list[Watch] = []
+# How many comparisons, signs and the like there were so far: a search (adapting/searches.py) asks whether any was made.
+MADE = [0]
 
 
 @contextlib.contextmanager

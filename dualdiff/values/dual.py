@@ -27,10 +27,6 @@ else:
     Array = object
 
 
-# How many comparisons of Duals there were so far, and other questions that are answered by a plain number.
-COMPARISONS = [0]
-
-
 class Cells:
     """What a Dual holds: a class of its own, so that an array that comes to hold derivatives can become a Dual."""
 
