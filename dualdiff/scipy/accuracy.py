@@ -26,7 +26,7 @@ from .rates import Rate, combined
 from .trajectories import Step
 
 # S is resolved well enough if it is as well as y, but for this factor, or if its error is below the tolerance.
-_WORSE, _WORSE_IF_COARSE, _OF_HIGH_ORDER, _COARSE, _CUBIC = 20.0, 2.0, 8.0, 0.1, 10.0
+_WORSE, _WORSE_IF_COARSE, _OF_HIGH_ORDER, _IMPLICIT, _COARSE, _CUBIC = 20.0, 2.0, 8.0, 50.0, 0.1, 10.0
 # Two trajectories agree to so many times rtol; a division that has come to so many steps is given up.
 _AGREE, _MOST_STEPS = 2.0, 50_000
 _FEW, _PROBES, _FAST = 6, 3, 2.0
@@ -44,7 +44,7 @@ def resolved(
     order: int,
     tapes: dict[int, int],
 ) -> Any:
-    """The trajectory, or one with shorter steps; ``order`` is that of the method which took these."""
+    """The trajectory, or one with shorter steps; ``order`` is that of an explicit method which took these, or 0."""
     first = getattr(trajectory, "steps", None)
     if not first or start.dtype.kind == "c" or not rtol < 0.1:
         return trajectory
@@ -58,7 +58,7 @@ def resolved(
         W = _against_neighbours(t)
         worst = _ratio(W @ block, block, y, tapes)
         of_y = _ratio_of_numbers(W @ y, y, block.perturbation.mode == "forward")
-        power = (order + 1) / 4
+        power = ((order or 5) + 1) / 4
         if worst <= _factor(worst, order) * of_y or (_CUBIC * worst) ** power <= rtol:
             return trajectory
     # Steps as they are given, by number of parts, all of them at most so long.
@@ -95,6 +95,8 @@ def resolved(
 
 def _factor(worst: float, order: int) -> float:
     """How much worse S may be resolved than y."""
+    if not order:
+        return _IMPLICIT
     if order > 5:
         return _OF_HIGH_ORDER
     return _WORSE if worst < _COARSE else _WORSE_IF_COARSE
@@ -134,11 +136,12 @@ def _against_neighbours(t: Any) -> Any:
 
 def _ratio_of_numbers(e: Any, y: Any, of_maxima: bool) -> float:
     size = np.max(np.abs(y), axis=0)
-    if not of_maxima:
-        signs = _signs(y) / np.where(size > 0, size, 1.0)
-        sums = [np.max(np.abs(np.sum(signs[:, : len(x)] * x, axis=(1, 2)))) for x in (e, y)]
-        return float(sums[0] / sums[1]) if sums[1] > 0 else 0.0
-    return float(np.max(np.max(np.abs(e), axis=0) / np.where(size > 0, size, 1.0), initial=0.0))
+    largest = float(np.max(np.max(np.abs(e), axis=0) / np.where(size > 0, size, 1.0), initial=0.0))
+    if of_maxima:
+        return largest
+    signs = _signs(y) / np.where(size > 0, size, 1.0)
+    sums = [np.max(np.abs(np.sum(signs[:, : len(x)] * x, axis=(1, 2)))) for x in (e, y)]
+    return max(largest, float(sums[0] / sums[1]) if sums[1] > 0 else 0.0)
 
 
 def _ratio(e: Any, s: Any, y: Any, tapes: dict[int, int]) -> float:

@@ -208,7 +208,11 @@ class Problem:
             begin,
             lambda: self._augmented(begin) if self.sensitivity == "forward" else self._replayed(begin, result),
             self._piece,
-            (self._tolerance, float(np.max(self._tolerances()[0])), getattr(self.method, "order", 0) or 5),
+            (
+                self._tolerance,
+                float(np.max(self._tolerances()[0])),
+                self.method.order if self.steps and has_stages(self.method) else 0,
+            ),
             self._stages if self.steps and has_stages(self.method) else None,
         )
 

@@ -47,7 +47,7 @@ def followed(
 
     def piece(part: list[Step], begin: Any) -> Any:
         of_part = lambda i: part[i].inside
-        return resolved(name, rate, make(part, begin), part, of_part, begin, tolerance, rtol, 5, tapes)
+        return resolved(name, rate, make(part, begin), part, of_part, begin, tolerance, rtol, 0, tapes)
 
     pieces = Pieces(search, start, piece)
     for switch in search.switches():
