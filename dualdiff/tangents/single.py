@@ -243,7 +243,7 @@ class Single(Perturbation):
 
     def placed(self, shape: tuple[int, ...], cotangent: Any, dtype: Any, index: Any) -> Any:
         total = self.nothing(shape, cotangent, dtype)
-        total[index] = cotangent
+        total[index] = cotangent + 0.0  # as if added: of -0.0 that is 0.0
         return total
 
     def add_at(self, total: Any, index: Any, cotangent: Any) -> None:
