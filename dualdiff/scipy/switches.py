@@ -396,7 +396,8 @@ def _key(choice: Choice) -> Any:
 
 def _bytes(arg: Any) -> Any:
     try:
-        return np.asarray(_numbers(arg), float).tobytes()
+        values = np.asarray(_numbers(arg))
+        return values.tobytes() if values.dtype.kind == "c" else values.astype(float).tobytes()
     except (TypeError, ValueError):
         return repr(type(arg))
 
