@@ -194,6 +194,29 @@ def test_what_is_chosen_by_something_without_a_known_derivative_is_refused():
         dd.derivative(lambda k: end(rank, k, y0=[1.0, 1.0])[1])(1.3)
 
 
+def test_complex_states_methods_of_objects_and_ends_that_move():
+    masked = lambda t, y, k: np.where(np.abs(y) > 0.5, -k * y, -k * k * y)
+
+    class Model:
+        def __init__(self, k):
+            self.k = k
+
+        def rate(self, t, y):
+            return -self.k * y if y[0] > 0.5 else -self.k * self.k * y
+
+    for transform in (dd.derivative, dd.grad):
+        expected = dd.derivative(halved)(1.3)
+        of_complex = transform(lambda k: np.real(end(masked, k, y0=np.array([1.0 + 0j]))[0]))(1.3)
+        of_object = transform(
+            lambda k: integrate.solve_ivp(Model(k).rate, (0.0, 1.9), [1.0], **TIGHT).y[0, -1],
+        )(1.3)
+        assert_allclose([of_complex, of_object], expected, rtol=1e-6)
+        assert_allclose(transform(lambda s: end(by_mask, 1.3, s)[0])(1.9), -1.69 * halved(1.3), rtol=1e-6)
+        assert_allclose(
+            transform(lambda y0: end(by_mask, 1.3, y0=np.stack([y0]))[0])(1.0), 1.3 * halved(1.3), rtol=1e-6
+        )
+
+
 # Kinks: nothing is missing from a first derivative, something is from a second one.
 
 

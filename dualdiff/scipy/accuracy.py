@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..tangents.dense import Dense
-from ..tangents.running import Sweep
 from ..values.dual import Dual
 from .collocation import CollocationSteps, divided
 from .implicit import numbers
 from .rates import Rate, combined
+from .switches import pulled
 from .trajectories import Step
 
 # S is resolved well enough if it is as well as y, but for this factor, or if its error is below the tolerance.
@@ -179,7 +178,7 @@ def _read(x: Any, w: Any, key: tuple[Any, ...], found: dict[Any, Any], tapes: di
             for i in range(len(block)):
                 _read(block[i], w, (*key, p.level, i), found, tapes)
     else:
-        for node, cotangent in _pulled(p, tangent, w, tapes.get(p.level, 0)):
+        for node, cotangent in pulled(p, tangent, w, tapes.get(p.level, 0)):
             flat: Any = np.reshape(cotangent, (len(w), -1))
             found[(*key, p.level, node)] = np.max(np.abs(numbers(flat)), axis=0)
             if type(flat) is Dual and flat.shape[1]:
@@ -187,15 +186,6 @@ def _read(x: Any, w: Any, key: tuple[Any, ...], found: dict[Any, Any], tapes: di
                 _read(flat, own, (*key, p.level, node), found, tapes)
     if type(x.value) is Dual:
         _read(x.value, w, (*key, "value"), found, tapes)
-
-
-def _pulled(p: Any, node: Any, w: Any, begin: int) -> list[tuple[int, Any]]:
-    """What comes back to the nodes that enter, from those that the solution has made."""
-    sweep = Sweep(Dense(len(w)), [None] * len(p.nodes), bytearray(len(p.nodes)))
-    sweep.send(node, w)
-    with np.errstate(all="ignore"):
-        p._run_back(sweep, node.index, begin)
-    return [(i, cotangent) for i, cotangent in enumerate(sweep.found) if cotangent is not None]
 
 
 def tapes_of(*xs: Any) -> dict[int, int]:

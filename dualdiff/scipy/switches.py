@@ -20,6 +20,8 @@ Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, sec
 
 from __future__ import annotations
 
+import collections
+import heapq
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -29,6 +31,7 @@ import numpy as np
 
 from .. import errors
 from ..tangents.dense import Dense
+from ..tangents.running import Sweep
 from ..transforms.forward import jvp
 from ..values.choices import Choice, watched
 from ..values.dual import Dual
@@ -396,7 +399,8 @@ def _key(choice: Choice) -> Any:
 
 def _bytes(arg: Any) -> Any:
     try:
-        return np.asarray(_numbers(arg), float).tobytes()
+        values = np.asarray(_numbers(arg))
+        return values.tobytes() if values.dtype.kind == "c" else values.astype(float).tobytes()
     except (TypeError, ValueError):
         return repr(type(arg))
 
@@ -424,11 +428,38 @@ def derivatives_of(x: Any) -> list[Any]:
         if p.mode == "forward":
             found.append(np.ravel(numbers(p.block_of(tangent))))
         else:
-            count = next((i for i, node in enumerate(p.nodes) if any(True for _ in node.sources())), len(p.nodes))
-            back = p.pull([(tangent, np.ones((1, *np.shape(x))))], p.nodes[:count])
-            found += [np.zeros(1) if block is None else np.ravel(numbers(block)) for block in back]
+            nodes = p.nodes if isinstance(p.nodes, list) else []  # Variables have no list: back to what has no sources
+            count = next((i for i, node in enumerate(nodes) if any(True for _ in node.sources())), len(nodes))
+            back = pulled(p, tangent, np.ones((1, *np.shape(x))), count)
+            found += [np.ravel(numbers(block)) for _, block in back]
         x = x.value
     return found
+
+
+def pulled(p: Any, node: Any, block: Any, begin: int) -> list[tuple[int, Any]]:
+    """What comes back, from a node of a tape, to nodes that it had before it came to ``begin`` of them."""
+    with np.errstate(all="ignore"):
+        if isinstance(p.nodes, list):
+            sweep = Sweep(Dense(len(block)), [None] * len(p.nodes), bytearray(len(p.nodes)))
+            sweep.send(node, block)
+            p._run_back(sweep, node.index, begin)
+            return [(i, cotangent) for i, cotangent in enumerate(sweep.found) if cotangent is not None]
+        found: Any = collections.defaultdict(lambda: None)
+        sweep = Sweep(Dense(len(block)), found, collections.defaultdict(bool))
+        sweep.send(node, block)
+        pending, seen = [(-node.index, node)], {node.index}
+        while pending:
+            _, at = heapq.heappop(pending)
+            parents = list(at.sources())
+            if at.index < begin or not parents:
+                continue
+            if (cotangent := found.pop(at.index, None)) is not None:
+                at.pull(cotangent, sweep)
+            for parent in parents:
+                if parent.index not in seen:
+                    seen.add(parent.index)
+                    heapq.heappush(pending, (-parent.index, parent))
+        return [(i, cotangent) for i, cotangent in sorted(found.items()) if cotangent is not None]
 
 
 def moves(x: Any) -> bool:
