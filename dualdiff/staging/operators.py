@@ -52,6 +52,8 @@ def _in_place(name: str) -> Callable[..., Any]:
     apply = getattr(operator, name)
 
     def update(self: Any, other: Any) -> Any:
+        if hasattr(type(other), "__dual__") and _is_operand(held := other.__dual__()):
+            other = held  # a buffer of adapted code, without derivatives: else ``+`` would make another array
         if not _is_operand(other):
             return NotImplemented
         return recorded(self.run, "operator", name, apply, (self, other), {}, (self,))
