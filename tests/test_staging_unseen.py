@@ -448,3 +448,9 @@ def test_an_argument_that_is_updated_by_a_buffer():
             assert same(staged(given, update), f(expected, update))
             assert same(given, expected)
         check_each_first(lambda x, update=update: f(x, update), (X,), (-X,))
+
+
+def test_products_of_complex_numbers_that_overflow():
+    numbers = (0.5 + 1j, 1e200 + 1e200j, complex(-0.0, 2.0), 3.0 - 1e300j)
+    for f in (lambda z: np.rint(z) * z, lambda z: z * z * z, lambda z: (2.0 - 1j) * z * np.conj(z)):
+        check_each_first(f, *((np.complex128(z),) for z in numbers))

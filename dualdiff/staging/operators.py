@@ -13,6 +13,7 @@ from ..adapting.calls import method
 from ..rules.matrix_entries import is_sparse
 from ..rules.sparse_operands import times
 from ..values import kinds
+from ..values.dual import Dual
 from . import tracing as tracing  # which gives them their own methods
 from .dependence import REFUSED_METHODS
 from .record import StagingRefused
@@ -32,6 +33,8 @@ def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
                     return recorded(self.run, "operator", name, apply, (self, other), {})
                 if other is not None and type(other) not in (str, bytes):  # which no number is equal to
                     raise StagingRefused(f"a traced value is compared with a {type(other).__name__}")
+            if name == "__mul__" and type(other) is Dual and _is_complex_scalar(self):
+                return np.multiply(self, other)  # as of NumPy's scalar, whose operator has other infinities
             return times(self, other) if name == "__matmul__" and is_sparse(other) else NotImplemented
         return recorded(self.run, "operator", name, apply, (self, other), {})
 
@@ -41,6 +44,10 @@ def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return recorded(self.run, "operator", name, apply, (other, self), {})
 
     return forward, reflected
+
+
+def _is_complex_scalar(x: Any) -> bool:
+    return type(x) is TracedScalar and x.example.dtype.kind == "c"
 
 
 def _is_operand(other: Any) -> bool:
