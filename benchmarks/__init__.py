@@ -9,6 +9,7 @@ manifolds.py        losses of optimisation on manifolds
 adbench.py          gaussian_mixture.py, bundle_adjustment.py, lstm.py, hand_tracking.py
 nist.py, modes.py   fits of certified data; forward against reverse mode
 startup.py          fresh processes
+building.py         staged programs: from a first call to its result
 peers.py            other packages on the same functions
 figures.py          the limits of the design; adapted.py: of code that runs unchanged
 check.py            losses against committed.json, counted.py: of derivatives with a form of their own

@@ -3,6 +3,7 @@
     fits        certified data fitted with exact Jacobians, beside SciPy's differences
     modes       forward against reverse mode over inputs and outputs, and where they cross
     staging     derivatives as NumPy programs
+    building    what it takes to write one (not part of a whole run)
     adbench     the four objectives of ADBench
     overhead    small and large operations, loops over scalars and over time
     startup     import, and the first gradient of a fresh process

@@ -36,6 +36,7 @@ TITLES = {
     "sparse": "Sparse derivatives",
     "figures": "Limits of the design",
     "unchanged": "Unchanged code",
+    "building": "Programs written",
     "accuracy": "Accuracy",
 }
 STYLE = """
@@ -157,7 +158,7 @@ def pictures(name: str, rows: Sequence[Any]) -> Iterator[str]:
         yield drawn(3.7, 3.1, lambda figure: plots.draw_map(figure, rows))
     if name == "fits":
         yield dots("digits of the parameters, solved for Jᵀr = 0", of_fits(rows), log=False)
-    if name in ("figures", "unchanged"):
+    if name in ("figures", "unchanged", "building"):
         yield dots("measured / limit", of_limits(rows), line=1.0)
     if name == "sparse" and (solved := [row for row in rows if isinstance(row, sparse.Solved)]):
         yield dots("seconds of a solver, to the end", of_solvers(solved))

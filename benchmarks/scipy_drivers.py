@@ -3,7 +3,9 @@
     garch, kalman            gradient of a likelihood, a loop over time        beside central differences of it
     two-body                 state transition matrix of 200 RK4 steps          beside central differences
     least_squares, ...       SciPy to the end, with its defaults and as `dualdiff.scipy` calls it: evaluations and time
+    root, fsolve, ...        the same of small problems, of plain numbers
     ridge, argmin            the derivative of a minimum in its data           beside one plain solve
+    quad in a parameter      the derivative of an integral                     beside one plain integral
 
 Every answer is checked first: derivatives against extrapolated differences, solutions against SciPy's.  All that is in
 one row takes turns.  Where `dualdiff.stage` exists, gradients are measured staged as well.
@@ -213,6 +215,61 @@ def kepler(E):
     return E - 0.3 * np.sin(E) - np.linspace(0.4, 2.2, 1000)
 
 
+# Small ones, of plain numbers in microseconds: there all that is not SciPy's counts.
+
+
+def diodes(v):
+    """Two nodes of a circuit with two diodes."""
+    through = 1e-3 * (np.exp((v[0] - v[1]) / 0.5) - 1.0)
+    return np.array([(5.0 - v[0]) / 1e3 - through, through - v[1] / 2e3 - 1e-4 * (np.exp(v[1]) - 1.0)])
+
+
+def banana(x):
+    return np.array([10.0 * (x[1] - x[0] ** 2), 1.0 - x[0]])
+
+
+def decay(t, a, k, c):
+    return a * np.exp(-k * t) + c
+
+
+TIMES = np.linspace(0.0, 4.0, 200)
+COUNTS = decay(TIMES, 2.5, 1.3, 0.5) + 0.01 * np.cos(31.0 * TIMES)
+
+
+def cubic(x):
+    return x**3 - 2.0 * x - 5.0
+
+
+def well(x):
+    return (x - 2.0) ** 2 + x**4
+
+
+def bell(x):
+    return np.exp(-x * x)
+
+
+SMALL: dict[str, tuple[str, Callable[[Any, Any], Any], Callable[..., Any], str]] = {
+    "root": ("optimize", lambda module, f: module.root(f, [1.0, 0.5]).x, diodes, "2 unknowns"),
+    "fsolve": ("optimize", lambda module, f: module.fsolve(f, [1.0, 0.5]), diodes, "2 unknowns"),
+    "least_squares small": (
+        "optimize", lambda module, f: module.least_squares(f, [-1.0, 1.0]).x, banana, "2 parameters",
+    ),
+    "leastsq": ("optimize", lambda module, f: module.leastsq(f, [-1.0, 1.0])[0], banana, "2 parameters"),
+    "curve_fit": (
+        "optimize", lambda module, f: module.curve_fit(f, TIMES, COUNTS, [2.0, 1.0, 0.0])[0], decay, "3 parameters",
+    ),
+    "brentq": ("optimize", lambda module, f: module.brentq(f, 0.0, 3.0), cubic, "1 unknown"),
+    "newton of a number": ("optimize", lambda module, f: module.newton(f, 2.0), cubic, "1 unknown"),
+    "minimize_scalar": ("optimize", lambda module, f: module.minimize_scalar(f).x, well, "1 unknown"),
+    "minimize BFGS small": (
+        "optimize", lambda module, f: module.minimize(f, [-1.0, 1.0], method="BFGS").x, rosenbrock, "2 unknowns",
+    ),
+    "nnls": ("optimize", lambda module, f: module.nnls(MATRIX, np.arange(5.0))[0], bell, "3 unknowns"),
+    "quad": ("integrate", lambda module, f: module.quad(f, 0.0, 1.0)[0], bell, "21 nodes"),
+}  # fmt: skip
+MATRIX = np.random.default_rng(3).random((5, 3))
+
+
 # name: (module, solve, function, size)
 SOLVES: dict[str, tuple[str, Callable[[Any, Any], Any], Callable[..., Any], str]] = {
     "least_squares": ("optimize", _fit, lambda p: _residual(p), "9 parameters"),
@@ -221,6 +278,7 @@ SOLVES: dict[str, tuple[str, Callable[[Any, Any], Any], Callable[..., Any], str]
     "minimize trust-constr": ("optimize", _minimum("trust-constr", 20), rosenbrock, "20 unknowns"),
     "newton": ("optimize", _newton, kepler, "1000 roots"),
     "solve_ivp Radau": ("integrate", _ode, robertson, "3 unknowns"),
+    **SMALL,
 }
 
 
@@ -325,10 +383,33 @@ def argmin(n: int, rounds: int) -> Row:
     )
 
 
+def integral(n: int, rounds: int) -> Row:
+    """The gradient of an integral of n parameters."""
+    from dualdiff.scipy import integrate
+
+    powers = np.arange(n)
+
+    def f(p):
+        return integrate.quad(lambda x: np.exp(-np.sum(p * x**powers)), 0.0, 1.0)[0]
+
+    p = np.linspace(0.5, 1.0, n)
+    error = along(f, p, dd.grad(f)(p))
+    seconds = times(rounds, [lambda: dd.grad(f)(p), lambda: f(p)])
+    return Row(
+        "quad in a parameter",
+        f"{n} parameters",
+        "one integral",
+        dict(zip(("ours", "beside"), seconds, strict=True)),
+        error,
+        40.0,
+    )
+
+
 FIGURES: dict[str, tuple[Callable[[int, int], Row], int, int]] = {  # name: (run, size, size of a quick run)
     "garch": (garch, 500, 50),
     "kalman": (kalman, 100, 10),
     "two-body": (two_body, 200, 20),
     "ridge": (ridge, 50, 10),
     "argmin": (argmin, 10, 5),
+    "quad": (integral, 3, 2),
 }

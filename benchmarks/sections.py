@@ -7,7 +7,21 @@ from difflib import get_close_matches
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from . import accuracy, adapted, figures, manifolds, modes, nist, overhead, rows, scipy_drivers, sparse, staged, startup
+from . import (
+    accuracy,
+    adapted,
+    building,
+    figures,
+    manifolds,
+    modes,
+    nist,
+    overhead,
+    rows,
+    scipy_drivers,
+    sparse,
+    staged,
+    startup,
+)
 from .peers import Peer
 
 
@@ -97,6 +111,11 @@ def unchanged_code(options: Options) -> Iterator[Task]:
         yield Task("unchanged", name, name, lambda name=name: [adapted.measured(name, options.quick)])
 
 
+def programs_written(options: Options) -> Iterator[Task]:
+    for name in building.FIGURES:
+        yield Task("building", name, name, lambda name=name: [building.measured(name, options.quick)])
+
+
 def digits(options: Options) -> Iterator[Task]:
     if find_spec("mpmath") is None:
         yield Task("accuracy", "accuracy", "mpmath is missing", list)
@@ -122,6 +141,7 @@ SECTIONS: dict[str, Callable[[Options], Iterator[Task]]] = {
     "scipy": solvers_of_scipy,
     "figures": limits,
     "unchanged": unchanged_code,
+    "building": programs_written,
     "accuracy": digits,
 }
 ALWAYS = ("fits", "modes", "adbench", "overhead", "manifolds", "startup")  # the others are asked for by name
@@ -165,5 +185,7 @@ def names_of(task: Task) -> set[str]:
 
     Figures are of the same functions as other rows, so they take their whole name.
     """
-    words = () if task.section in ("figures", "unchanged", "accuracy", "sparse", "scipy") else task.name.split()
+    words = (
+        () if task.section in ("figures", "unchanged", "building", "accuracy", "sparse", "scipy") else task.name.split()
+    )
     return {name.lower() for name in (task.section, task.name, *words)}

@@ -53,7 +53,7 @@ def show(console: Console, table: Table) -> None:
 
 def of_section(section: str, rows: Sequence[Any], peers: Sequence[str] = ()) -> tuple[Table, list[str]]:
     """The table of the rows of one section, and its footnotes."""
-    if section in ("fits", "modes", "figures", "unchanged", "accuracy", "sparse", "scipy"):
+    if section in ("fits", "modes", "figures", "unchanged", "building", "accuracy", "sparse", "scipy"):
         return globals()[f"of_{section}"](rows), []
     return side_by_side(rows, peers) if peers else (of_rows(rows), [])
 
@@ -209,6 +209,17 @@ def of_unchanged(rows: Sequence[figures.Figure]) -> Table:
         "a call: plain, and in an adapted function, with plain numbers; extra: for each call that is hooked\n"
         "cold view: the first time of a function, of so many of the standard library\n"
         "rows, GARCH: np.array of rows, a plain np.zeros that is filled; by hand: with np.stack, with like="
+    )
+    return table
+
+
+def of_building(rows: Sequence[figures.Figure]) -> Table:
+    table = of_figures(rows)
+    table.title = "What it takes to write a program"
+    table.caption = (
+        "time: of the processor, minimum of rounds, from the first call to its result, the check included\n"
+        "a record: a call that is written down; passes: what makes fewer of them\n"
+        "memory: peak of the unstaged call (in place of by hand), and of the one that is traced"
     )
     return table
 

@@ -214,7 +214,8 @@ def escaped(dual: Any) -> EscapedDual:
         f"a Dual of shape {dual.shape} is used after the transform that made it has returned; "
         "its derivative has no meaning any more.\n"
         "  Return what you need from the function (has_aux=True hands out extra results), "
-        "or keep  dualdiff.stop_gradient(x)  instead of x."
+        "or keep  dualdiff.stop_gradient(x)  instead of x.\n"
+        "  A work array that a solver's function fills each time is made within that function, not around it."
     )
 
 

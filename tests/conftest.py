@@ -25,11 +25,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import pytest
 from hypothesis import settings
 
-from dualdiff import table
 from dualdiff.rules import declaring
 from tests.laws import Cases
-
-table.complete("numpy")  # tests look through the table of rules, which is filled as it is needed
 
 settings.register_profile("suite", derandomize=True, deadline=None)
 settings.load_profile("suite")
@@ -44,8 +41,12 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
+gc.disable()  # what is collected stays
+
+
 def pytest_collection_finish():
     """What was collected stays to the end: the garbage collector need not look at it again and again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

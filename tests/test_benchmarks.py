@@ -18,6 +18,7 @@ from benchmarks import __main__ as main
 from benchmarks import (
     adapted,
     answers,
+    building,
     check,
     counted,
     figures,
@@ -87,6 +88,15 @@ def test_what_unchanged_code_costs_is_measured(name):
     assert figure.passed
     assert figure.record()["section"] == "unchanged"
     assert -20 < figure.measured < 100 * figure.limit
+
+
+@pytest.mark.parametrize("name", ["staging rosenbrock", "memory of staging layers", "passes per record"])
+def test_what_it_takes_to_write_a_program(name):
+    figure = building.FIGURES[name](1)
+
+    assert figure.passed
+    assert figure.record()["section"] == "building"
+    assert 0 < figure.measured <= figure.limit * (1 if "memory" in name else 20)
 
 
 @pytest.mark.parametrize("name", list(figures.FIGURES))

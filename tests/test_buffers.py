@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
 from dualdiff.adapting.buffers import Buffer
+from dualdiff.testing import derivative_at_zero
 from tests.laws import law
 from tests.samples import of_their_form
 
@@ -459,3 +460,108 @@ def test_what_was_handed_out_never_sees_a_write_without_its_derivative(take, wri
     for transform in (dd.derivative, dd.grad):
         with pytest.raises((TypeError, ValueError, BufferError)):
             transform(f)(0.5)
+
+
+# Arguments that overlap what is written: NumPy's functions are called once, and read what NumPy reads.
+
+OVERLAPPING = {
+    "cumsum rev": lambda a: np.cumsum(a[::-1], out=a),
+    "cumsum meth": lambda a: a[::-1].cumsum(out=a),
+    "cumprod rev": lambda a: np.cumprod(a[::-1], out=a),
+    "add.accumulate": lambda a: np.add.accumulate(a[::-1], out=a),
+    "add": lambda a: np.add(a[::-1], a, out=a),
+    "add shift": lambda a: np.add(a[1:], a[:-1], out=a[1:]),
+    "copyto": lambda a: np.copyto(a, a[::-1]),
+    "assign": lambda a: a.__setitem__(slice(None), a[::-1]),
+    "take": lambda a: np.take(a, [3, 2, 1, 0], out=a),
+    "clip": lambda a: np.clip(a[::-1], 0.5, 1.5, out=a),
+    "round": lambda a: np.round(a[::-1], 1, out=a),
+    "sum": lambda a: np.sum(a.reshape(2, 2), axis=0, out=a[:2]),
+    "mean": lambda a: np.mean(a.reshape(2, 2), axis=0, out=a[1:3]),
+    "dot": lambda a: np.dot(a.reshape(2, 2), a.reshape(2, 2).copy(), out=a.reshape(2, 2)),
+    "matmul": lambda a: np.matmul(a.reshape(2, 2), a.reshape(2, 2), out=a.reshape(2, 2)),
+    "max": lambda a: np.max(a.reshape(2, 2), axis=1, out=a[:2]),
+    "cumsum axis": lambda a: np.cumsum(a.reshape(2, 2).T, axis=0, out=a.reshape(2, 2)),
+    "nancumsum": lambda a: np.nancumsum(a[::-1], out=a),
+    "diff": lambda a: np.subtract(a[1:], a[:-1], out=a[:-1]),
+    "einsum": lambda a: np.einsum("ij,jk->ik", a.reshape(2, 2), a.reshape(2, 2), out=a.reshape(2, 2)),
+    "put": lambda a: np.put(a, [0, 1, 2, 3], a[::-1]),
+    "place": lambda a: np.place(a, a > 0.5, a[::-1]),
+    "putmask": lambda a: np.putmask(a, a > 0.5, a[::-1]),
+    "choose": lambda a: np.choose([0, 1, 0, 1], [a[::-1], a], out=a),
+    "compress": lambda a: np.compress([1, 0, 1, 1], a[::-1], out=a[:3]),
+    "concatenate": lambda a: np.concatenate([a[2:], a[:2]], out=a),
+    "stack": lambda a: np.stack([a[2:], a[:2]], out=a.reshape(2, 2)),
+    "outer": lambda a: np.multiply.outer(a[:2], a[2:], out=a.reshape(2, 2)),
+    "reduceat": lambda a: np.add.reduceat(a[::-1], [0, 1, 2, 3], out=a),
+    "reduce": lambda a: np.add.reduce(a.reshape(2, 2), axis=0, out=a[:2]),
+    "at": lambda a: np.add.at(a, [0, 1, 2, 3], a[::-1]),
+    "iadd": lambda a: a.__iadd__(a[::-1]),
+    "imul": lambda a: a[1:].__imul__(a[:-1]),
+    "fill_diag": lambda a: np.fill_diagonal(a.reshape(2, 2), a[::-1]),
+    "median": lambda a: np.median(a.reshape(2, 2), axis=0, out=a[:2]),
+    "std": lambda a: np.std(a.reshape(2, 2), axis=0, out=a[:2]),
+    "percentile": lambda a: np.percentile(a.reshape(2, 2), 30, axis=0, out=a[:2]),
+    "flat": lambda a: a.flat.__setitem__(slice(None), a[::-1]),
+    "sort": lambda a: a[::-1].sort(),
+    "partition": lambda a: a[::-1].partition(2),
+    "where out": lambda a: np.sqrt(a[::-1], out=a, where=a > 1),
+    "ptp": lambda a: np.ptp(a.reshape(2, 2), axis=0, out=a[:2]),
+    "trace": lambda a: np.trace(np.stack([a.reshape(2, 2)] * 2, -1), out=a[:2]),
+    "prod": lambda a: np.prod(a.reshape(2, 2), axis=1, out=a[2:]),
+    "linspace": lambda a: a.__setitem__(slice(0, 2), np.linspace(a[0], a[1], 2)),
+    "fft": lambda a: np.fft.fft(a).real,
+    "all": lambda a: np.any(a.reshape(2, 2), axis=0, out=np.empty(2, bool)),
+    "take_along": lambda a: np.put_along_axis(a, np.array([3, 2, 1, 0]), a[::-1] ** 2, 0),
+    "divmod": lambda a: np.divmod(a[::-1], 0.3, out=(a, np.empty(4))),
+    "modf": lambda a: np.modf(a[::-1], out=(a, np.empty(4))),
+}
+
+
+@pytest.mark.parametrize("name", OVERLAPPING)
+def test_functions_that_write_over_their_arguments(name):
+    write = OVERLAPPING[name]
+    x = np.array([0.71, 1.33, 2.23, 0.42])
+
+    def of_constants(x):
+        a = np.copy(x)
+        write(a)
+        return a
+
+    def of_a_product(s):
+        a = x * s
+        write(a)
+        return a
+
+    def of_an_entry(s):
+        a = np.copy(x)
+        a[0] = a[0] * s
+        write(a)
+        return a
+
+    expected = of_constants(x)
+    for f in (
+        lambda: dd.adapt(of_constants)(x),
+        *(lambda f=f: dd.jvp(f, (1.0,), (1.0,))[0] for f in (of_a_product, of_an_entry)),
+    ):
+        try:
+            assert_array_equal(f(), expected)
+        except dd.DerivativeLost as error:
+            assert "share memory" in str(error)  # noqa: PT017
+    slope = derivative_at_zero(lambda t: of_a_product(1.0 + t), 1e-3)[0]
+    try:
+        tangent = dd.jvp(of_a_product, (1.0,), (1.0,))[1]
+    except dd.DerivativeLost:
+        return
+    assert_allclose(tangent, slope, rtol=1e-7, atol=1e-9)
+
+
+def test_results_whose_class_takes_more_than_their_items():
+    from scipy import stats
+
+    data = np.array([0.71, 1.33, 2.23, 0.42])
+    for function in (lambda: stats.ttest_1samp(data, 0.0), lambda: stats.linregress(np.arange(4.0), data)):
+        plain, adapted = function(), dd.adapt(function)()
+        assert type(adapted) is type(plain)
+        assert adapted == plain
+        assert vars(adapted) == vars(plain)

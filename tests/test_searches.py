@@ -321,6 +321,33 @@ def in_a_branch(a):
     return middle
 
 
+def begun_in_the_loop(a):
+    low = high = None
+    for _ in range(40):
+        if low is None:
+            low, high = 0.0, 4.0
+        middle = (low + high) / 2
+        if middle * middle < a:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def in_a_generator(a):
+    def points():
+        low, high = 0.0, 4.0
+        while high - low > 1e-6:
+            middle = (low + high) / 2
+            if middle * middle < a:
+                low = middle
+            else:
+                high = middle
+            yield middle
+
+    return list(points())[-1]
+
+
 def in_float32(a):
     low, high = np.float32(0), np.float32(4)
     for _ in range(20):
@@ -334,7 +361,7 @@ def in_float32(a):
 
 SEARCHES = [
     golden, sqrt, of_three, tern, grid, grid2, bis_sign, golden_carry, digits, compass, by_truth, as_method,
-    in_a_branch, in_float32,
+    in_a_branch, in_float32, begun_in_the_loop, in_a_generator,
 ]  # fmt: skip
 
 

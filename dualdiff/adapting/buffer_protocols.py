@@ -69,9 +69,10 @@ def _with_views(
 ) -> Any:
     """What a function returned, with views of buffers as such."""
     if type(result) in ARRAYS:
-        for buffer in buffers:
+        for buffer in buffers:  # written: nothing is called again, whatever else shares its memory
             if result is buffer.value:
                 return buffer
+        for buffer in buffers:
             if np.may_share_memory(result, buffer.value):
                 if duals or len(buffers) > 1:
                     return _turned_first(buffers, duals, function, args, kwargs, again[-1])

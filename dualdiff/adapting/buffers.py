@@ -169,14 +169,21 @@ def settled(tree: Any) -> Any:
     if kind is list:
         tree[:] = [settled(item) for item in tree]
         return tree
-    if kind is tuple:
-        return tuple([settled(item) for item in tree])
     if kind is dict:
         for name, item in tree.items():
             tree[name] = settled(item)
         return tree
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return kind(*map(settled, tree))
+    if kind is tuple or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
+        items = [settled(item) for item in tree]
+        if not any(map(operator.is_not, items, tree)):
+            found = tree
+        elif kind is tuple:
+            return tuple(items)
+        else:  # its constructor may take more than its items, as those of SciPy's results
+            found = tuple.__new__(kind, items)
+        if getattr(found, "__dict__", None) is not None:
+            found.__dict__.update({name: settled(item) for name, item in tree.__dict__.items()})
+        return found
     return tree
 
 

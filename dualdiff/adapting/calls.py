@@ -161,7 +161,8 @@ def hook_of_method(g: Any) -> Any:
         view = hook(function)
         return g if view is function else MethodType(view, g.__self__)
     if kind is BuiltinFunctionType:
-        owned = _OWNERS.get(type(g.__self__))
+        owner = type(g.__self__)
+        owned = _OWNERS.get(owner)
         if owned is not None:
             return g if (found := owned.get(g.__name__)) is None else functools.partial(found, g.__self__)
         if type(g.__self__) in _NOTHING_OWNED:
@@ -192,10 +193,11 @@ def _looked_at(g: Any) -> Any:
     if kind is MethodType:
         return hook_of_method(g)
     if kind is BuiltinFunctionType:
-        owned = _OWNERS.get(type(g.__self__))
+        owner = type(g.__self__)
+        owned = _OWNERS.get(owner)
         if owned is not None and (found := owned.get(g.__name__)) is not None:
             return functools.partial(found, g.__self__)
-        return COMPILED[0](g)
+        return g if owner in _OF_PYTHON else COMPILED[0](g)
     if kind in _LEFT_ALONE:
         return g
     if kind is type:
@@ -219,6 +221,9 @@ _DISPATCHER = type(np.sum)
 _LEFT_ALONE = {np.ufunc, _DISPATCHER, type("".join), type(str.join)}
 # Types without methods in C that need help.
 _NOTHING_OWNED = frozenset({str, dict, tuple, set, float, int})
+
+# Owners of methods in C that take arrays as the objects that they are.
+_OF_PYTHON = frozenset({list, dict, set, tuple, str, bytes, float, int, complex, type, np.ndarray, np.float64})
 
 # Methods in C that need help: type of the owner -> name -> stand-in that receives the owner first.
 _OWNERS: dict[type, dict[str, Callable[..., Any]]] = {}

@@ -33,16 +33,17 @@ class WithArrays:
         g, given = self.__wrapped__, (*args, *kwargs.values()) if kwargs else args
         active = carries(given)
         if active or Buffer not in map(type, given):
-            if active and type(g) is BuiltinFunctionType:
-                return as_c(g, args, kwargs)
             try:
-                return g(*args, **kwargs)
+                in_c = active and type(g) is BuiltinFunctionType
+                return as_c(g, args, kwargs) if in_c else g(*args, **kwargs)
             except errors.DualdiffError:
                 raise
-            except (TypeError, ValueError, IndexError) as error:
+            except Exception as error:  # packages have classes of their own, as numba's TypingError
                 # Of SciPy's own the transforms tell more.
-                if active and not str(getattr(g, "__module__", None) or "scipy").startswith("scipy"):
-                    error.add_note(errors.compiled_function(g))
+                note = errors.compiled_function(g)
+                told = note in getattr(error, "__notes__", ())  # numba raises the same error again
+                if active and not told and not str(getattr(g, "__module__", None) or "scipy").startswith("scipy"):
+                    error.add_note(note)
                 raise
         views: list[tuple[Any, Buffer]] = []
 

@@ -101,11 +101,13 @@ def _method(cls: type, name: str, differentiable: Any) -> None:
     enter(original, method)
 
 
-def _holds_buffers(x: Any) -> bool:
+def _holds_buffers(x: Any, within: bool = True) -> bool:
+    """Whether an attribute of an interpolant is a buffer, or one of the object that it hands on to (SciPy 1.18)."""
+    if not type(x).__module__.startswith("scipy.interpolate"):
+        return False
     slots = [name for cls in type(x).__mro__ for name in cls.__dict__.get("__slots__", ())]
-    return Buffer in map(type, getattr(x, "__dict__", {}).values()) or any(
-        type(getattr(x, name, None)) is Buffer for name in slots
-    )
+    held = [*getattr(x, "__dict__", {}).values(), *(getattr(x, name, None) for name in slots)]
+    return Buffer in map(type, held) or (within and any(_holds_buffers(part, False) for part in held))
 
 
 # Sparse matrices.

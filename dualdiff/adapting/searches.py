@@ -305,7 +305,10 @@ class Search:
         values = [_plain(end) for end in ends]
         by_step = self.names[-1].startswith(_STEP)
         if any(value is None for value in values):
-            self.over = True
+            if before is None:
+                self.compared = None  # nothing yet: ``low = high = None``
+            else:
+                self.over = True
         elif before is None:
             # Points with derivatives of their own, as interpolated ones, are no such search's.
             self.over = any(map(carries, others)) or not (

@@ -113,6 +113,8 @@ def _of_dual(code: CodeType, local: dict[str, Any], args: tuple[Any, ...], kwarg
         function = getattr(np, str(local.get("name")), None)
     if isinstance(function, Rule):
         function = function.function
+    elif isinstance(function, FunctionType) and "call" in function.__code__.co_freevars:  # one that notes the sign
+        function = inspect.getclosurevars(function).nonlocals["function"]
     elif isinstance(function, FunctionType) and "rule" in function.__code__.co_freevars:
         function = inspect.getclosurevars(function).nonlocals["rule"].function
     if function is not None:
@@ -124,7 +126,7 @@ def _of_dual(code: CodeType, local: dict[str, Any], args: tuple[Any, ...], kwarg
         return Operation("x[...] = y", None, args, kwargs)
     short = name.lstrip("_") if not name.startswith("__") else name
     known = {"clip": np.clip, "whole_quotient": np.floor_divide, "divmod": np.floor_divide, "round": np.round}
-    if not code.co_freevars and name in ("forward", "reflected"):
+    if code.co_freevars in ((), ("quotient",)) and name in ("forward", "reflected"):
         return Operation("//", np.floor_divide, args[::-1] if name == "reflected" else args, kwargs)
     quiet = name in _QUIET_METHODS or short in QUIET
     return Operation(f"x.{short}", known.get(short), args, kwargs, quiet=quiet)
@@ -132,9 +134,15 @@ def _of_dual(code: CodeType, local: dict[str, Any], args: tuple[Any, ...], kwarg
 
 def _applied(code: CodeType, local: dict[str, Any]) -> tuple[Any, bool]:
     """What an operator of Dual calls for the value, and whether the Dual stands on its right (rules/operators.py)."""
+    if "noted" in code.co_freevars:  # one that notes what it has chosen, around the operator
+        operator_of = local.get("forward") or local["reflected"]
+        return _of_value(inspect.getclosurevars(operator_of).nonlocals["value"])
     if "value" not in code.co_freevars:
         return local.get("apply"), code.co_name == "reflected"
-    value = local["value"]
+    return _of_value(local["value"])
+
+
+def _of_value(value: Any) -> tuple[Any, bool]:
     if type(value) is FunctionType:
         apply = inspect.getclosurevars(value).nonlocals["exchanged"]
         return operator.pow if apply is operators.power else apply, True

@@ -18,7 +18,7 @@ from ..tangents.expression import Tangent
 from ..values.dual import Dual
 from ..values.levels import duals_in, innermost, lifted
 from ..values.objects import fused
-from .call import fused_tree, perturbation_of, tangents_in, values_in, with_tangents, wrapped, written
+from .call import fused_tree, perturbation_of, refuse_overlap, tangents_in, values_in, with_tangents, wrapped, written
 
 # Parameters that say how, and not of what: no derivative is in them.
 _OPTIONS = frozenset({
@@ -90,6 +90,8 @@ class Composite(Called):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         args, kwargs = with_out_named(self.function, args, kwargs)
         out = kwargs.pop("out", None)
+        if out is not None and self.function is np.ptp:  # which reads its argument again when it has written
+            refuse_overlap("np.ptp(..., out=)", out, args[0] if args else kwargs["a"])
         args, kwargs = fused_tree(args), fused_tree(kwargs)
         duals = duals_in(args, kwargs)
         perturbation = innermost(duals)

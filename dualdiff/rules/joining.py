@@ -14,7 +14,7 @@ from ..values.dual import Dual, primal
 from ..values.kinds import as_array
 from ..values.levels import innermost, value_of
 from ..values.objects import fused, stripped
-from .call import constant, written
+from .call import constant, refuse_overlap, written
 from .forms import custom
 from .splitting import at_least_1d, at_least_2d, at_least_3d
 
@@ -55,8 +55,14 @@ def _cast(handle: Any, y: Any, perturbation: Perturbation) -> Any:
 @custom("joining", np.concatenate)
 def concatenate(arrays: Any, /, axis: int | None = 0, out: Any = None, **options: Any) -> Any:
     place = _as_row if axis is None else _as_it_is
+    _refuse_overlap("np.concatenate", out, arrays)
     result = joined(np.concatenate, arrays, axis or 0, place, axis=axis, **options)
     return result if out is None else written(np.concatenate, out, result)
+
+
+def _refuse_overlap(name: str, out: Any, arrays: Any) -> None:
+    for array in arrays if out is not None else ():
+        refuse_overlap(f"{name}(..., out=)", out, array)
 
 
 def _as_it_is(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -73,7 +79,9 @@ def stack(arrays: Any, axis: int = 0, out: Any = None, **options: Any) -> Any:
         at = axis % (len(shape) + 1)
         return (*shape[:at], 1, *shape[at:])
 
-    result = joined(np.stack, list(arrays), axis, place, axis=axis, **options)
+    arrays = list(arrays)
+    _refuse_overlap("np.stack", out, arrays)
+    result = joined(np.stack, arrays, axis, place, axis=axis, **options)
     return result if out is None else written(np.stack, out, result)
 
 

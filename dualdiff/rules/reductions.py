@@ -158,7 +158,7 @@ def _short_sum(a: Dual, axis: Any) -> Any:
     value = a.value
     # Other arrays than NumPy's may know the function and not the ufunc's method.
     y = np.add.reduce(value, axis) if type(value) in ARRAYS else np.sum(value, axis)
-    return Dual(y, p.contract(a.tangent, sum_subscripts(value.ndim, axis)[0]), p)
+    return Dual(y, p.contract(a.tangent, sum_subscripts(a.ndim, axis)[0]), p)
 
 
 def _mean(y: Any, a: Any, da: Tangent, axis: Any = None, dtype: Any = None, where: Any = True) -> Tangent:

@@ -14,6 +14,8 @@ SciPy is optional: only importing one of these modules needs it.
     special.py  linalg.py  interpolate.py  stats.py
     sparse.py           systems with a constant sparse matrix: what scipy.sparse.linalg has of them
     optimize.py         its drivers: roots.py, minimization.py, least_squares.py, global_optimization.py
+    staged_derivatives.py   derivatives that solvers ask for again and again, as programs; readings.py: what a function
+                        reads; moving.py, curvature.py, integrand_programs.py: derivatives of solutions and integrals
     integrate.py        integrals; its drivers: quadrature.py, initial_values.py, lsoda.py, boundary_values.py
 """
 

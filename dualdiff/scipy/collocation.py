@@ -44,7 +44,7 @@ class CollocationSteps(Steps):
         self, rate: Rate, steps: list[Step], start: Any, close: Callable[[Any], Any] | None = None, between: Any = ()
     ) -> None:
         if close is not None:
-            steps = [part for step in steps for part in _divided(step, _parts(step, close, between))]
+            steps = [part for step in steps for part in divided(step, _parts(step, close, between))]
         super().__init__(steps, start)
         self.rate = rate
         self._jacobian = jacobian_in_y(rate.constant())
@@ -159,7 +159,7 @@ def _parts(step: Step, close: Callable[[Any], Any], between: Any) -> int:
     return int(min(np.ceil(worst**0.25), _MOST_PARTS)) if worst > 1 else 1
 
 
-def _divided(step: Step, parts: int) -> list[Step]:
+def divided(step: Step, parts: int) -> list[Step]:
     """A step as several short ones along its interpolant."""
     if parts == 1:
         return [step]

@@ -15,7 +15,6 @@ import numpy as np
 
 from ..adapting.buffers import settled
 from ..transforms import jacobian
-from ..transforms.forward import jacfwd
 from ..transforms.reverse import grad, value_and_grad
 from ..values.objects import carries, fused
 from .implicit import numbers
@@ -65,7 +64,7 @@ class Slopes:
 
     def hessian(self, x: Any) -> Any:
         found = self.second.known(x, *self.args) if self.second is not None else None
-        return numbers(jacfwd(grad(self.scalar))(x)) if found is None else found[1]
+        return numbers(jacobian.hessian(self.scalar)(x)) if found is None else found[1]
 
 
 def scalar_of(f: Callable[..., Any]) -> Callable[..., Any]:

@@ -49,9 +49,9 @@ def solve_ivp(given: dict[str, Any]) -> Any:
     the second solution, or at the first if that is long.  A ``fun`` that closes over more than numbers, arrays and
     functions, and second derivatives of one that takes no columns, cost a run with derivatives for each stage, 3 to 20
     values.  LSODA, whose own work is compiled, is followed in 7 to 20 values, `odeint` in about 20.
-    Errors: of the size of those of the solution, unless the derivative moves faster than that; "forward" controls its
-    own.  A jump of ``fun`` at a state is seen by none of them: make it an event (guide, odes).
-    Raises: ValueError where SciPy did not reach the end, or an event is no simple root.
+    Errors: of the size of those of the solution; steps that are too long for a derivative are divided.  What a jump of
+    ``fun`` at a state adds is in the derivative (guide, odes), at the cost of three evaluations for each step.
+    Raises: ValueError where SciPy did not reach the end, an event is no simple root, the solution slides along a jump.
 
     >>> import numpy as np
     >>> from dualdiff import grad
@@ -208,6 +208,11 @@ class Problem:
             begin,
             lambda: self._augmented(begin) if self.sensitivity == "forward" else self._replayed(begin, result),
             self._piece,
+            (
+                self._tolerance,
+                float(np.max(self._tolerances()[0])),
+                self.method.order if self.steps and has_stages(self.method) else 0,
+            ),
             self._stages if self.steps and has_stages(self.method) else None,
         )
 

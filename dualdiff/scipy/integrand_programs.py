@@ -9,7 +9,8 @@ those of panels.py, of plain vectors.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..values.objects import fused
 from .components import Marks, Parts
 from .moving import of_one_level, repeated_with
 from .nodes import CLOSE, CLOSE_DERIVATIVES, equal
-from .panels import MORE_CUTS, NODES, WEIGHTS, Integrand
+from .panels import MORE_CUTS, NODES, WEIGHTS, Integrand, disagree
 
 _MOST = 16  # numbers that carry derivatives
 _VALUE, _SLOPES = ("real",), (0, "slopes")
@@ -101,6 +102,16 @@ class OfVectors(Integrand):
         super().__init__(name, value, place, plain=place)  # so that panels come together
         self.marks = _OfVectors()
 
+    def _integral(self, cuts: Sequence[float]) -> Any:
+        panels = [(False, low, high) for low, high in itertools.pairwise((0.0, *cuts))]
+        panels.append((True, 0.0, 1.0 - cuts[-1]))
+        with np.errstate(all="ignore"):
+            found = self._of_panels(panels)
+            if (whole := _if_smooth(panels, found)) is not None:
+                return whole
+            self.known = dict(zip(panels, found, strict=True))
+            return super()._integral(cuts)
+
     def _of_panels(self, panels: list[tuple[bool, float, float]]) -> list[tuple[Any, Parts]]:
         nodes = [0.5 * (low + high) + 0.5 * (high - low) * NODES for _, low, high in panels]
         s = np.concatenate([1.0 - s if panel[0] else s for s, panel in zip(nodes, panels, strict=True)])
@@ -111,3 +122,11 @@ class OfVectors(Integrand):
             rows = np.array([self.value(*at) for at in zip(s.tolist(), t.tolist(), strict=True)])
         found = rows.reshape(len(panels), len(NODES), -1)
         return [(WEIGHTS @ part, {_VALUE: part[:, :1], _SLOPES: part[:, 1:]}) for part in found]
+
+
+def _if_smooth(panels: list[tuple[bool, float, float]], found: list[tuple[Any, Parts]]) -> Any:
+    """The sum over panels in each of which both rules agree at once; None otherwise."""
+    rows = np.array([np.concatenate([parts[_VALUE], parts[_SLOPES]], axis=1) for _, parts in found])
+    if not np.all(np.isfinite(rows)) or np.any(disagree(rows)):
+        return None
+    return sum(0.5 * (high - low) * total for (_, low, high), (total, _) in zip(panels, found, strict=True))

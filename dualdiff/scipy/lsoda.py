@@ -126,6 +126,7 @@ def _with_derivatives(rate: Rate, y0: Any, t: Any, y: Any, options: dict[str, An
         start,
         lambda: CollocationSteps(rate, steps, start, tolerance, times),
         lambda part, begin: CollocationSteps(rate, part, begin, tolerance, times),
+        (tolerance, float(np.max(rtol)), 0),
     )
     rows = []
     for i, (at, to) in enumerate(zip(times, moving, strict=True)):

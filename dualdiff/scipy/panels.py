@@ -145,11 +145,10 @@ class Integrand:
         """``whole`` is the integral of the plain value, as far as it is known."""
         if not np.all(np.isfinite(rows)):
             return False
-        difference = np.abs(WEIGHTS @ rows - _FEWER_WEIGHTS @ rows[1::2])
-        size, variation = np.max(np.abs(rows), axis=0), np.ptp(rows, axis=0)
-        rough = difference > _SMOOTH * variation + _ROUNDING * size
+        rough = disagree(rows)
         if not np.any(rough):
             return True
+        difference = np.abs(WEIGHTS @ rows - _FEWER_WEIGHTS @ rows[1::2])
         rough &= half * difference > np.maximum(_NOTHING * self.largest.get(key, 0.0), 1e-3 * _NOTHING * whole)
         # What cancels but for rounding: f(x / b) / b over [0, b] as a function of b.
         turns = np.sum(np.diff(np.sign(np.diff(rows, axis=0)), axis=0) != 0, axis=0)
@@ -268,6 +267,13 @@ class Integrand:
             f"towards {at:.6g} the integral of the integrand, or of a derivative of it, diverges or does not settle.\n"
             "  Remove the singularity by a change of variables",
         )
+
+
+def disagree(rows: Any) -> Any:
+    """Where the two rules differ in a panel, or in several at once; the nodes are on the last axis but one."""
+    difference = np.abs(WEIGHTS @ rows - _FEWER_WEIGHTS @ rows[..., 1::2, :])
+    size, variation = np.max(np.abs(rows), axis=-2), np.ptp(rows, axis=-2)
+    return difference > _SMOOTH * variation + _ROUNDING * size
 
 
 def _weighted(values: list[Any]) -> Any:

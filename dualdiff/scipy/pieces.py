@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..values.choices import watched
+from .accuracy import resolved, tapes_of
 from .rates import Rate, levels_in
 from .switches import Search, Switch, crossed
 from .trajectories import Step
@@ -26,6 +27,7 @@ def followed(
     start: Any,
     build: Callable[[], Any],
     make: Callable[[list[Step], Any], Any],
+    accuracy: tuple[Callable[[Any], Any], float, int],
     stages: Callable[[int], list[tuple[float, Any]]] | None = None,
 ) -> Any:
     """The trajectory from ``start``, in pieces where that is needed; ``inside(i)`` is the solution in step number i."""
@@ -34,17 +36,24 @@ def followed(
     trajectory, first = None, steps[0]
     with watched() as choices:
         slope = rate(first.t_old, start)
+    tapes = tapes_of(start, slope)
     search = Search(name, rate, steps, inside, levels_in(start, slope), stages)
     if not choices and not search.start().choices:
         with watched() as choices:
-            trajectory = build()
+            trajectory = resolved(name, rate, build(), steps, inside, start, *accuracy, tapes)
         if not choices:
             return trajectory
-    pieces = Pieces(search, start, make)
+    tolerance, rtol, _ = accuracy
+
+    def piece(part: list[Step], begin: Any) -> Any:
+        of_part = lambda i: part[i].inside
+        return resolved(name, rate, make(part, begin), part, of_part, begin, tolerance, rtol, 0, tapes)
+
+    pieces = Pieces(search, start, piece)
     for switch in search.switches():
         pieces.cross(switch)
     if not pieces.switches:
-        return build() if trajectory is None else trajectory
+        return trajectory or resolved(name, rate, build(), steps, inside, start, *accuracy, tapes)
     return pieces.ended()
 
 

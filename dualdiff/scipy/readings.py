@@ -17,7 +17,7 @@ import dis
 import functools
 import sys
 from collections.abc import Callable, Iterator
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -300,6 +300,8 @@ def read(f: Any) -> tuple[Reading, list[Any]] | None:
                 return reading, leaves
     f = _in_step(f)
     code = f.__code__
+    if f.__closure__ is not None and any(map(_holds_dual, f.__closure__)):
+        return None
     if (refused := _refused.get(id(code))) is not None and refused[1] >= _ATTEMPTS:
         return None
     if known is None and (known := _readings.get(id(code))) is not None:
@@ -317,6 +319,13 @@ def read(f: Any) -> tuple[Reading, list[Any]] | None:
     if reading.again is not None:
         _bounded(_readings)[id(code)] = [reading, *(known or ())[: _OF_ONE_CODE - 1]]
     return reading, found.leaves
+
+
+def _holds_dual(cell: CellType) -> bool:
+    try:
+        return type(cell.cell_contents) is Dual
+    except ValueError:  # not assigned yet
+        return False
 
 
 def _bounded(table: dict[int, Any]) -> dict[int, Any]:

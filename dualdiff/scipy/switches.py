@@ -61,7 +61,7 @@ class Target(NamedTuple):
     """The entry of a choice that switches: by this it is found again in another run at the same numbers."""
 
     key: Any
-    index: tuple[int, ...]
+    entry: tuple[int, ...]
     other: Any  # what is chosen on the other side
 
 
@@ -193,7 +193,7 @@ class Search:
         changed = list(_changed(a, b))
         first = changed[0][0] if changed else (a.choices or b.choices)[0]
         make = lambda targets, refusal="": Switch(i, a, b, targets, first, refusal)
-        targets = []
+        targets: list[Any] = []
         for choice, other, index in changed:
             if choice.function in _WITHOUT_WEIGHT:
                 continue
@@ -351,7 +351,7 @@ def gap(rate: Rate, t: Any, y: Any, target: Target) -> Any:
     with watched() as choices:
         rate(t, y)
     # A rule may have asked beside it for values of an outer level, with fewer derivatives.
-    found = [margin(c, target.other, target.index) for c in choices if _key(c) == target.key]
+    found = [margin(c, target.other, target.entry) for c in choices if _key(c) == target.key]
     if any(g is None for g in found):
         return None
     if not found:

@@ -26,6 +26,8 @@ from .rates import Rate, combined, levels_in
 
 # A first solution, of which only the sizes of its entries are used: its tolerance, and no control of S at all.
 _PILOT, _FREE = 1e-3, 1e200
+# Sizes that turn out smaller than this, beside those that the tolerances came from, make new ones, so many times.
+_SETTLED, _MOST_SOLUTIONS = 0.3, 12
 # At least as often as this the right-hand side is going to be called.
 _CALLS = 300
 # At so many states a program is compared with the function.
@@ -71,14 +73,24 @@ class AugmentedSteps:
         free = np.concatenate([absolute, np.full(size - n, _FREE)])
         pilot = solve(slopes, numbers(z0), max(np.max(rtol), _PILOT), free)
         sizes = np.max(np.abs(numbers(pilot(pilot.ts))), axis=1)
-        of_y, of_s = sizes[:n], sizes[n:].reshape(self.k, n)
-        share = np.where(of_y > 0, absolute / np.where(of_y > 0, of_y, 1.0), np.max(rtol))
-        scaled = np.where(of_s > 0, share * of_s, absolute).ravel()
-        whole = np.concatenate([absolute, scaled])
-        self.solution = solve(slopes, z0, rtol, whole)
+        self.solution = self._controlled(solve, slopes, z0, rtol, absolute, sizes)
         if slopes is not augmented and not self._holds(rate, slopes):
-            self.solution = solve(augmented, z0, rtol, whole)
+            self.solution = self._controlled(solve, augmented, z0, rtol, absolute, sizes)
         self.states = [start, self.at(times[1], None)]
+
+    def _controlled(self, solve: Any, slopes: Any, z0: Any, rtol: Any, absolute: Any, sizes: Any) -> Any:
+        """The solution under control of errors of S too, which are as small beside these sizes as those of y."""
+        n = self.n
+        for _ in range(_MOST_SOLUTIONS):
+            of_y, of_s = sizes[:n], sizes[n:].reshape(self.k, n)
+            share = np.where(of_y > 0, absolute / np.where(of_y > 0, of_y, 1.0), np.max(rtol))
+            scaled = np.where(of_s > 0, share * of_s, absolute).ravel()
+            solution = solve(slopes, z0, rtol, np.concatenate([absolute, scaled]))
+            sizes = np.max(np.abs(numbers(solution(solution.ts))), axis=1)
+            # Without control, S may have come out much too large, and what was allowed for it with it.
+            if np.all(sizes[n:] >= _SETTLED * of_s.ravel()):
+                break
+        return solution
 
     def _by_program(self, rate: Rate, start: Any) -> Callable[[Any, Any], Any] | None:
         """(f, J S + ∂f/∂θ θ') from one plain program for f, J and ∂f/∂θ (programs.py), where one level enters."""

@@ -254,7 +254,9 @@ class Writer(Names):
                 return [f"if {value} != {value}:", f"    {fail}"]
             if known.dtype.char not in "df":
                 return [f"if np.isnan({value}).any():", f"    {fail}"]
-            if math.prod(known.shape) <= 4096:
+            if len(known.shape) == 1 and known.shape[0] <= 4096:
+                probe = f"{value}.dot({value})"
+            elif math.prod(known.shape) <= 4096:
                 probe = f"np.vdot({value}, {value})"
             else:
                 probe = f"np.maximum.reduce({value}, axis=None)"

@@ -27,6 +27,7 @@ class Flags:
 
     def __setattr__(self, name: str, value: Any) -> None:
         array = self.array
+        array.run.before_write(array.number)
         setattr(array.example.flags, name, value)  # what a write then raises it raises while traced
         if name == "writeable" and value:
             array.run.add(Instruction("writeable", None, (Ref(array.number),), {}))

@@ -7,6 +7,7 @@ import gc
 import keyword
 import math
 import re
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -21,8 +22,9 @@ from .buffers import LARGE, Layout, laid_out
 from .compiled import Program
 from .emission import NAMES, Writer, errstate_line
 from .floats import lowered
+from .keys import overlap
 from .numba_programs import NumbaProgram, with_numba
-from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, refs
+from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, owner_of, refs
 from .simplifying import Program as Steps
 from .traced import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
 
@@ -48,13 +50,43 @@ def copied_argument(leaf: Any) -> Any:
     return copy
 
 
+def is_borrowed(leaf: Any) -> bool:
+    """Whether an argument is not copied for a run that does not write it: a large array whose bytes are in a row."""
+    if type(leaf) is not _ndarray or leaf.size < LARGE or leaf.dtype.hasobject:
+        return False
+    return bool(leaf.flags.c_contiguous or leaf.flags.f_contiguous)
+
+
+def bytes_of(leaves: list[Any]) -> list[int]:
+    """The checksum of each borrowed argument: whether something wrote it that nobody knows of."""
+    borrowed = [leaf for leaf in leaves if is_borrowed(leaf)]
+    return [zlib.crc32((leaf if leaf.flags.c_contiguous else leaf.T).view(np.uint8).data) for leaf in borrowed]
+
+
 def traced_run(
     f: Callable[..., Any], leaves: list[Any], structure: Structure
 ) -> tuple[Trace, list[int | None], Any, Structure]:
-    """Run ``f(*args, **kwargs)`` on traced values; the trace, the inputs' numbers and the leaves of the result."""
+    """Run ``f(*args, **kwargs)`` on traced values; the trace, the inputs' numbers and the leaves of the result.
+
+    Large arrays are the caller's own, as long as nobody writes them; then there is a second run, on copies.
+    """
     if active() is not None:
         raise StagingRefused("staging within a staged run")
-    trace = Trace()
+    if any(map(is_borrowed, leaves)) and not overlap(leaves):
+        trace = Trace()
+        try:
+            run = _run(trace, f, leaves, structure, True)
+            if not trace.returned:
+                return run
+        except BaseException:
+            if not trace.returned:
+                raise
+    return _run(Trace(), f, leaves, structure, False)
+
+
+def _run(
+    trace: Trace, f: Callable[..., Any], leaves: list[Any], structure: Structure, borrow: bool
+) -> tuple[Trace, list[int | None], Any, Structure]:
     traced: list[Any] = []
     arrays: dict[int, Any] = {}
     inputs: list[int | None] = []
@@ -67,9 +99,13 @@ def traced_run(
             traced.append(arrays[id(leaf)])
             inputs.append(trace.variable(arrays[id(leaf)].example))
             continue
-        example = copied_argument(leaf)
+        borrowed = borrow and is_borrowed(leaf)
+        example = leaf.view() if borrowed else copied_argument(leaf)
         number = trace.variable(example)
         trace.parameters.add(number)
+        if borrowed:
+            example.flags.writeable = False
+            trace.borrowed[number] = owner_of(leaf)
         if type(leaf) is _ndarray:  # gaps between entries may be shorter in the copy
             trace.variables[number] = trace.variables[number]._replace(strides=leaf.strides)
         kind = TracedArray if type(leaf) is _ndarray else TracedScalar if isinstance(leaf, np.generic) else TracedNumber

@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -176,6 +176,10 @@ def mapped(tree: Any, change: Callable[[Any], Any]) -> Any:
     return tree
 
 
+class Written(BaseException):
+    """A borrowed argument is about to be written, or is captured too: the run begins anew, on copies."""
+
+
 class Trace:
     """The program of one run, under construction."""
 
@@ -196,6 +200,8 @@ class Trace:
         self.seen_rows: dict[int, tuple[bool, ...] | None] = {}
         self.caught = ""  # an error that depended on values
         self.writes_arguments = False  # or copies of them that are made for that
+        self.borrowed: dict[int, Any] = {}  # arguments that are the caller's own arrays, and whose memory each is in
+        self.returned = False  # whether they must be copied after all
 
     # Variables.
 
@@ -204,9 +210,9 @@ class Trace:
         number = len(self.variables)
         if type(example) is _ndarray:
             root, offset = number, 0
-            owner = _owner(example)
+            owner = owner_of(example)
             for other, array in owners:
-                if _owner(array) is owner:
+                if owner_of(array) is owner:
                     address = example.__array_interface__["data"][0]
                     known = self.variables[other]
                     root = known.root
@@ -224,6 +230,10 @@ class Trace:
         """A captured array: a copy that nobody writes."""
         if array.dtype.hasobject:
             raise StagingRefused("an array of objects meets a traced value")
+        if self.borrowed:
+            owner = owner_of(array)
+            if any(owner is other for other in self.borrowed.values()):
+                self.give_back()  # a view of the captured array would be one of the argument
         place = array.__array_interface__["data"][0], array.shape, array.strides, array.dtype
         known = self._seen.get(place)
         if known is not None and _same(array, self.constants[known]):
@@ -233,6 +243,15 @@ class Trace:
         self._seen[place] = len(self.constants)
         self.constants.append(copy)
         return Constant(len(self.constants) - 1)
+
+    def before_write(self, number: int) -> None:
+        """An array is about to be written, or asked whether it may be."""
+        if self.borrowed and self.variables[number].root in self.borrowed:
+            self.give_back()
+
+    def give_back(self) -> NoReturn:
+        self.returned = True  # whoever catches it
+        raise Written
 
     # Recording.
 
@@ -275,7 +294,7 @@ def _heeds_warnings(trace: Trace) -> bool:
     return False
 
 
-def _owner(array: Any) -> Any:
+def owner_of(array: Any) -> Any:
     while (base := array.base) is not None:
         if type(base) is not _ndarray:
             base = getattr(base, "base", None)  # of np.lib.stride_tricks

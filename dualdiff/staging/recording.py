@@ -39,6 +39,7 @@ def recorded(
     for target in written:
         if type(target) is TracedArray:
             targets.append(target)
+            trace.before_write(target.number)
         elif type(target) is _ndarray:
             raise StagingRefused(
                 f"a plain array of shape {target.shape} is written by {name_of_call(what)}, with what is traced"

@@ -27,7 +27,7 @@ from .entrance import OTHER, entrance
 from .keys import SIMPLE, overlap, repeated, walk_call
 from .numba_programs import NumbaProgram, TooLongToCompile, alike, require_numba
 from .passes import ALL_PASSES, Options
-from .programs import copied_argument, is_dynamic, program_of
+from .programs import bytes_of, copied_argument, is_borrowed, is_dynamic, program_of
 from .record import StagingRefused, active
 from .saving import saved
 
@@ -137,6 +137,7 @@ class Staged(Transformed):
 
     def _traced(self, key: Any, leaves: list[Any], structure: Structure, args: Any, kwargs: Any) -> Any:
         with self._lock:
+            before = bytes_of(leaves) if self.check else []
             try:
                 program = program_of(self.f, leaves, structure, key, self.options, self.compile)
             except TooLongToCompile as error:
@@ -155,9 +156,16 @@ class Staged(Transformed):
                 self._programs.setdefault(key, []).insert(0, program)
                 done, result = self._attempt(program, [leaf for leaf in leaves if is_dynamic(leaf)])
                 return result if done else self._unstaged(*args, **kwargs)
-            trial = [copied_argument(leaf) for leaf in leaves if is_dynamic(leaf)]
+            trial = [
+                leaf if is_borrowed(leaf) and not program.apart else copied_argument(leaf)
+                for leaf in leaves
+                if is_dynamic(leaf)
+            ]
             again = [copied_argument(leaf) for leaf in trial] if self.compile else []  # f may write its arguments
             result = self._unstaged(*args, **kwargs)  # first, since it takes more memory
+            if not program.apart and bytes_of(leaves) != before:
+                self._give_up(key, "it writes into an array that it captures, and that is its argument too", [])
+                return result
             try:
                 found: Any = program.plain(*trial)
             except Exception as error:

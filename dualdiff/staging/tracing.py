@@ -198,6 +198,7 @@ class _Array(TracedArray):
                 "Make the array with np.zeros_like(x) or np.zeros(n, like=x)."
             )
         trace = self.run
+        trace.before_write(self.number)
         try:
             self.example[examples(index)] = examples(item)
         except Exception as error:

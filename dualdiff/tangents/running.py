@@ -6,6 +6,7 @@ Where a result has a NaN, a structural zero may have met an infinite partial: th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class Running(Perturbation):
             seeds = [(node, kinds.lift(cotangent)) for node, cotangent in seeds]
         found: list[Any] = [None] * n
         sweep = Sweep(_one if one else Dense(len(seeds[0][1]) if seeds else 0), found, bytearray(n))
-        start = 0
+        start = -1
         for node, cotangent in seeds:
             at = node.index
             if found[at] is None and type(cotangent) is _float64 and node.dtype is _FLOAT64:  # of one number, as most
@@ -97,7 +98,7 @@ class Running(Perturbation):
         nodes, found = self.nodes, sweep.found
         del found[max(start + 1, n_inputs) :]  # which no seed reaches
         take = found.pop
-        for node in reversed(nodes[n_inputs : start + 1]):
+        for node in islice(reversed(nodes), len(nodes) - 1 - start, len(nodes) - n_inputs):
             cotangent = take()
             if cotangent is not None:
                 node.pull(cotangent, sweep)

@@ -2,11 +2,11 @@
 
 arguments.py    what enters and leaves: seeds, results; argnums.py: which arguments
 evaluation.py   one evaluation: arguments in, a sweep, results out; all that a new operator needs
-refusals.py     what a transform is asked for, and what it refuses before it runs anything
+refusals.py     what a transform refuses before it runs anything; options.py: what a Jacobian is asked for
 sharing.py      the same memory in two arguments
 transformed.py  what a transform returns: a function with the name and text of the one it differentiates
 forward.py      jvp, derivative, jacfwd; columns.py: Jacobians by columns; stopping.py: stop_gradient
-recording.py    one recording of a function; rows.py: Jacobians by rows of it
+recording.py    one recording of a function, and the gradient of it; rows.py: Jacobians by rows of it
 reverse.py      grad, value_and_grad, elementwise_grad, jacrev
 linearization.py  vjp, linearize: the recording kept
 jacobian.py     by the mode that is cheaper: jacobian, hessian, hvp

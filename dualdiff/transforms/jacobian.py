@@ -14,9 +14,9 @@ from .columns import by_columns
 from .forward import along
 from .linearization import vjp
 from .options import Options
-from .recording import recorded
+from .recording import gradient_call, recorded
 from .refusals import check_function
-from .reverse import jacrev, value_and_gradient
+from .reverse import jacrev
 from .rows import RowChunk, by_rows, check_holomorphic, rows_of_jacobian
 from .transformed import P, Transformed
 
@@ -226,11 +226,11 @@ def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     check_function(f, "hvp")
     if not isinstance(primals, (tuple, list)) and not isinstance(tangents, (tuple, list)):
         primals, tangents = (primals,), (tangents,)
-    both = value_and_gradient(f, 0, "hvp")
+    gradient = gradient_call(f, 0, "hvp", False)
     try:
-        return along(lambda *args: presented(both(args, {})[1]), primals, tangents, "hvp")[1]
+        return along(lambda *args: presented(gradient(*args)), primals, tangents, "hvp")[1]
     except NoForwardRule:
         pass
     # By symmetry, the derivative of ∂₀f along v is the gradient in the first argument of the derivative along v.
-    all_arguments = value_and_gradient(f, tuple(range(len(primals))), "hvp")
-    return vjp(lambda *args: presented(all_arguments(args, {})[1]), *primals)[1](tuple(tangents))[0]
+    all_arguments = gradient_call(f, tuple(range(len(primals))), "hvp", False)
+    return vjp(lambda *args: presented(all_arguments(*args)), *primals)[1](tuple(tangents))[0]

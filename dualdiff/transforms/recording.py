@@ -1,4 +1,4 @@
-"""One recording of a function: its inputs, results and the record between them."""
+"""One recording of a function: its inputs, results and the record between them; and, of a scalar one, its gradient."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import LEAF, Structure, flatten, paths, unflatten
+from ..tangents import dtype_of
 from ..tangents.blocks import FEW_BYTES
 from ..tangents.operations import Node
 from ..tangents.tape import Tape
-from ..values.dual import Dual
+from ..values import kinds
+from ..values.dual import Dual, size_of
 from ..values.kinds import ARRAYS
 from ..values.storage import BORROWED
+from .argnums import selected
 from .arguments import (
     check_leaves,
     in_list,
@@ -163,4 +166,96 @@ def own(row: Any) -> Any:
     """A gradient that may be written into: no broadcast view of one number."""
     if type(row) in ARRAYS and not row.flags.writeable:
         return row.copy()
+    return row
+
+
+# The gradient of a function of one real number, which is all that `grad` and its kin do in a call.
+
+
+def gradient_call(
+    f: Callable[..., Any],
+    argnums: Any,
+    transform: str,
+    with_value: bool,
+    has_aux: bool = False,
+    variables: Sequence[Variable] = (),
+    weights_structure: Structure | None = None,
+    holomorphic: bool = False,
+) -> Callable[..., Any]:
+    """`grad`, or `value_and_grad`, on behalf of a transform, whose name its errors say."""
+
+    def gradient_of_f(*args: Any, **kwargs: Any) -> Any:
+        if type(argnums) is int and 0 <= argnums < len(args):
+            positions: tuple[int, ...] = (argnums,)
+        else:
+            positions = () if argnums is None else selected(argnums, len(args), transform)
+        record = recorded(f, args, kwargs, positions, transform, has_aux, variables)
+        _check_scalar(record, holomorphic, transform)
+        gradient = gradient_of(record, argnums, weights_structure)
+        if with_value:
+            y = record.y[0]
+            return ((y, record.aux), gradient) if has_aux else (y, gradient)
+        return (gradient, record.aux) if has_aux else gradient
+
+    return gradient_of_f
+
+
+def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
+    if type(record.y[0]) is np.float64 and record.structure is LEAF and not holomorphic:
+        return
+    if record.structure is not LEAF or size_of(record.y[0]) != 1:  # shapes (1,) and (1, 1) are scalars too
+        got = (
+            f"an array of shape {np.shape(record.y[0])}"
+            if record.structure is LEAF
+            else f"a result of structure {record.structure}"
+        )
+        raise TypeError(
+            f"{transform}: the function returned {got}; {transform} needs a scalar.\n"
+            "  For all partial derivatives use jacobian, for the gradient of the sum elementwise_grad, "
+            "for a weighted sum vjp."
+        )
+    kind = dtype_of(record.y[0]).kind
+    if kind == "b":
+        raise TypeError(
+            f"{transform}: the function returned a truth value, which has no gradient; {transform} needs a real scalar."
+        )
+    if holomorphic:
+        for x in record.primals:
+            if dtype_of(x).kind != "c":
+                raise TypeError(
+                    f"{transform}: holomorphic=True, but an argument has dtype {dtype_of(x)}; pass complex ones."
+                )
+    elif kind == "c":
+        raise TypeError(
+            f"{transform}: the function returned a complex number; {transform} needs a real scalar.\n"
+            "  Use grad with holomorphic=True for a holomorphic function, else differentiate its real and imaginary "
+            "parts."
+        )
+
+
+def gradient_of(record: Recording, argnums: Any, weights_structure: Structure | None = None) -> Any:
+    """The sum of all outputs, pulled back, in the structure of the arguments; frees the record."""
+    seeds = [
+        (node, np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1.0))
+        for node in record.outputs
+        if node is not None
+    ]
+    found = record.tape.pull(seeds, record.inputs, consume=True, one=True)
+    plainly = len(found) == 1 and type(argnums) is int and type(record.primals[0]) in ARRAYS
+    if plainly and found[0] is not None and record.given[0] is LEAF:  # the common case
+        return own(found[0])
+    rows = iter(
+        [_as_given(record.zeros(i) if row is None else own(row), record.primals[i]) for i, row in enumerate(found)]
+    )
+    gradient = record.laid_out(rows, argnums)
+    if weights_structure is None:
+        return gradient
+    of_weights = weights_structure.build(rows, bare=True)
+    return of_weights if argnums is None else (gradient, of_weights)
+
+
+def _as_given(row: Any, primal: Any) -> Any:
+    """The gradient of a Python float is one."""
+    if kinds.is_python_float(primal) and kinds.type_of(row) in (np.float64, np.ndarray):
+        return kinds.as_python_float(row)
     return row

@@ -1,4 +1,4 @@
-"""What a transform is asked for, and what it refuses before it runs anything."""
+"""What a transform refuses before it runs anything."""
 
 from __future__ import annotations
 

@@ -8,16 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..pytrees.trees import LEAF, Structure
+from ..pytrees.trees import Structure
 from ..tangents import dtype_of
-from ..values import kinds
-from ..values.dual import size_of
-from ..values.kinds import ARRAYS
 from .argnums import checked_argnums, selected
 from .forward import jacfwd
-from .recording import Recording, own, recorded
+from .recording import gradient_call, gradient_of, recorded
 from .refusals import check_function
 from .transformed import P, Transformed, parameters_of
 
@@ -75,12 +70,7 @@ def grad(
     """
     check_function(f, "grad")
     argnums, variables, structure = _checked(f, argnums, weights, "grad")
-    both = value_and_gradient(f, argnums, "grad", has_aux, variables, structure, holomorphic)
-
-    def gradient_of_f(*args: Any, **kwargs: Any) -> Any:
-        y, gradient = both(args, kwargs)
-        return (gradient, y[1]) if has_aux else gradient
-
+    gradient_of_f = gradient_call(f, argnums, "grad", False, has_aux, variables, structure, holomorphic)
     return Transformed(gradient_of_f, grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic)
 
 
@@ -126,39 +116,8 @@ def value_and_grad(
     """
     check_function(f, "value_and_grad")
     argnums, variables, structure = _checked(f, argnums, weights, "value_and_grad")
-    both = value_and_gradient(f, argnums, "value_and_grad", has_aux, variables, structure, holomorphic)
-
-    def value_and_gradient_of_f(*args: Any, **kwargs: Any) -> Any:
-        return both(args, kwargs)
-
-    return Transformed(
-        value_and_gradient_of_f, value_and_grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic
-    )
-
-
-def value_and_gradient(
-    f: Callable[..., Any],
-    argnums: Any,
-    transform: str,
-    has_aux: bool = False,
-    variables: Sequence[Variable] = (),
-    weights_structure: Structure | None = None,
-    holomorphic: bool = False,
-) -> Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, Any]]:
-    """`value_and_grad` of arguments in a tuple, on behalf of a transform, whose name its errors say."""
-
-    def both(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
-        if type(argnums) is int and 0 <= argnums < len(args):
-            positions: tuple[int, ...] = (argnums,)
-        else:
-            positions = () if argnums is None else selected(argnums, len(args), transform)
-        record = recorded(f, args, kwargs, positions, transform, has_aux, variables)
-        _check_scalar(record, holomorphic, transform)
-        gradient = _gradient(record, argnums, weights_structure)
-        y = record.y[0]
-        return ((y, record.aux), gradient) if has_aux else (y, gradient)
-
-    return both
+    both = gradient_call(f, argnums, "value_and_grad", True, has_aux, variables, structure, holomorphic)
+    return Transformed(both, value_and_grad, f, argnums, has_aux=has_aux, weights=weights, holomorphic=holomorphic)
 
 
 def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> Callable[P, Any]:
@@ -205,7 +164,7 @@ def elementwise_grad(f: Callable[P, Any], argnums: int | Sequence[int] = 0) -> C
                     "elementwise_grad: the function returned complex numbers; differentiate their real and "
                     "imaginary parts, or use vjp."
                 )
-        return _gradient(record, argnums)
+        return gradient_of(record, argnums)
 
     return Transformed(gradient_of_sum, elementwise_grad, f, argnums)
 
@@ -221,67 +180,6 @@ def _checked(f: Any, argnums: Any, weights: Any, transform: str) -> tuple[Any, S
     from .weights import captured
 
     return argnums, *captured(weights, argnums, transform)
-
-
-def _check_scalar(record: Recording, holomorphic: bool, transform: str) -> None:
-    if type(record.y[0]) is np.float64 and record.structure is LEAF and not holomorphic:
-        return
-    if record.structure is not LEAF or size_of(record.y[0]) != 1:  # shapes (1,) and (1, 1) are scalars too
-        got = (
-            f"an array of shape {np.shape(record.y[0])}"
-            if record.structure is LEAF
-            else f"a result of structure {record.structure}"
-        )
-        raise TypeError(
-            f"{transform}: the function returned {got}; {transform} needs a scalar.\n"
-            "  For all partial derivatives use jacobian, for the gradient of the sum elementwise_grad, "
-            "for a weighted sum vjp."
-        )
-    kind = dtype_of(record.y[0]).kind
-    if kind == "b":
-        raise TypeError(
-            f"{transform}: the function returned a truth value, which has no gradient; {transform} needs a real scalar."
-        )
-    if holomorphic:
-        for x in record.primals:
-            if dtype_of(x).kind != "c":
-                raise TypeError(
-                    f"{transform}: holomorphic=True, but an argument has dtype {dtype_of(x)}; pass complex ones."
-                )
-    elif kind == "c":
-        raise TypeError(
-            f"{transform}: the function returned a complex number; {transform} needs a real scalar.\n"
-            "  Use grad with holomorphic=True for a holomorphic function, else differentiate its real and imaginary "
-            "parts."
-        )
-
-
-def _gradient(record: Recording, argnums: Any, weights_structure: Structure | None = None) -> Any:
-    """The sum of all outputs, pulled back, in the structure of the arguments; frees the record."""
-    seeds = [
-        (node, np.ones(node.shape, node.dtype) if node.shape else node.dtype.type(1.0))
-        for node in record.outputs
-        if node is not None
-    ]
-    found = record.tape.pull(seeds, record.inputs, consume=True, one=True)
-    plainly = len(found) == 1 and type(argnums) is int and type(record.primals[0]) in ARRAYS
-    if plainly and found[0] is not None and record.given[0] is LEAF:  # the common case
-        return own(found[0])
-    rows = iter(
-        [_as_given(record.zeros(i) if row is None else own(row), record.primals[i]) for i, row in enumerate(found)]
-    )
-    gradient = record.laid_out(rows, argnums)
-    if weights_structure is None:
-        return gradient
-    of_weights = weights_structure.build(rows, bare=True)
-    return of_weights if argnums is None else (gradient, of_weights)
-
-
-def _as_given(row: Any, primal: Any) -> Any:
-    """The gradient of a Python float is one."""
-    if kinds.is_python_float(primal) and kinds.type_of(row) in (np.float64, np.ndarray):
-        return kinds.as_python_float(row)
-    return row
 
 
 @parameters_of(jacfwd)

@@ -15,7 +15,7 @@ A watch sees what is done in its own thread.
 from __future__ import annotations
 
 import contextlib
-import threading
+from _thread import get_ident  # threading has it from there, and takes its time to be imported
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -33,7 +33,7 @@ class Watch(list[Choice]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.thread = threading.get_ident()
+        self.thread = get_ident()
 
 
 WATCHES: list[Watch] = []
@@ -57,7 +57,7 @@ def watched() -> Iterator[Watch]:
 
 def note(function: Any, args: tuple[Any, ...], outcome: Any) -> None:
     """Tell the newest watch of this thread."""
-    thread = threading.get_ident()
+    thread = get_ident()
     for watch in reversed(WATCHES):
         if watch.thread == thread:
             watch.append(Choice(function, args, outcome))
