@@ -401,3 +401,56 @@ def test_results_without_the_check(f, kind):
                         staged(x)
                     continue
                 assert all(map(same, flatten(staged(x))[0], flatten(expected)[0]))
+
+
+# What tracing itself would raise, or do in another way.
+
+
+def test_refusals_that_the_function_catches():
+    scratch = np.zeros(3)
+
+    def written(x):
+        np.add(x, 1.0, out=scratch)
+        return x * 2.0
+
+    check_each_first(caught(written, Exception, lambda x: x * 0.0), (X * 0.0,), (X,), modes=["plain"])
+    for kind in (float, np.float64):
+        check_each_first(caught(lambda x: round(x) * 1.0, TypeError, lambda x: x * 0.0), (kind(0.2),), (kind(3.0),))
+        f = caught(lambda x: x * x.as_integer_ratio()[0], AttributeError, lambda x: x * 0.0)
+        check_each_first(f, (kind(0.0),), (kind(3.0),))
+
+
+def test_errors_of_what_no_result_needs():
+    check_each_first(lambda i: (i**i, i * 2)[1], (np.array([1, 2]),), (np.array([-1, 2]),), modes=["plain"])
+    check_each_first(lambda i: (X[i], i * 2)[1], (np.array([1, 2]),), (np.array([7, 2]),), modes=["plain"])
+    check_each_first(lambda x, i: (x[i], x * 2)[1], (X, np.array([1, 2])), (X, np.array([7, 2])))
+
+
+def test_an_argument_that_is_updated_by_a_buffer():
+    def f(x, update):
+        view, buffer = x[:], np.zeros(3)
+        buffer[x > 0] = 0.5
+        update(x, buffer)
+        return view * 2.0
+
+    def add(x, buffer):
+        x += buffer
+
+    def scale(x, buffer):
+        x *= buffer + 1.0
+        x -= buffer
+        x[1:] /= buffer[1:] + 1.0
+
+    for update in (add, scale):
+        staged = dd.stage(f)
+        for x in (X, -X, X * 2.0):
+            given, expected = x.copy(), x.copy()
+            assert same(staged(given, update), f(expected, update))
+            assert same(given, expected)
+        check_each_first(lambda x, update=update: f(x, update), (X,), (-X,))
+
+
+def test_products_of_complex_numbers_that_overflow():
+    numbers = (0.5 + 1j, 1e200 + 1e200j, complex(-0.0, 2.0), 3.0 - 1e300j)
+    for f in (lambda z: np.rint(z) * z, lambda z: z * z * z, lambda z: (2.0 - 1j) * z * np.conj(z)):
+        check_each_first(f, *((np.complex128(z),) for z in numbers))

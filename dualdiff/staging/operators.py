@@ -13,6 +13,7 @@ from ..adapting.calls import method
 from ..rules.matrix_entries import is_sparse
 from ..rules.sparse_operands import times
 from ..values import kinds
+from ..values.dual import Dual
 from . import tracing as tracing  # which gives them their own methods
 from .dependence import REFUSED_METHODS
 from .record import StagingRefused
@@ -32,6 +33,8 @@ def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
                     return recorded(self.run, "operator", name, apply, (self, other), {})
                 if other is not None and type(other) not in (str, bytes):  # which no number is equal to
                     raise StagingRefused(f"a traced value is compared with a {type(other).__name__}")
+            if name == "__mul__" and type(other) is Dual and _is_complex_scalar(self):
+                return np.multiply(self, other)  # as of NumPy's scalar, whose operator has other infinities
             return times(self, other) if name == "__matmul__" and is_sparse(other) else NotImplemented
         return recorded(self.run, "operator", name, apply, (self, other), {})
 
@@ -43,6 +46,10 @@ def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return forward, reflected
 
 
+def _is_complex_scalar(x: Any) -> bool:
+    return type(x) is TracedScalar and x.example.dtype.kind == "c"
+
+
 def _is_operand(other: Any) -> bool:
     kind = type(other)
     return kind in KINDS or kind is _ndarray or isinstance(other, (float, int, complex, np.generic, list, tuple))
@@ -52,6 +59,8 @@ def _in_place(name: str) -> Callable[..., Any]:
     apply = getattr(operator, name)
 
     def update(self: Any, other: Any) -> Any:
+        if hasattr(type(other), "__dual__") and _is_operand(held := other.__dual__()):
+            other = held  # a buffer of adapted code, without derivatives: else ``+`` would make another array
         if not _is_operand(other):
             return NotImplemented
         return recorded(self.run, "operator", name, apply, (self, other), {}, (self,))

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from ..errors import StagingRefused as StagingRefused
+from .. import errors
 from ..rules.edges import AT_EDGE
 from ..values import kinds
 from .places import users_line
@@ -24,6 +24,26 @@ _ndarray = np.ndarray
 SILENT = dict.fromkeys(("divide", "over", "under", "invalid"), "ignore")
 _ACTIVE = threading.local()
 _COUNTING = threading.Lock()
+
+
+class StagingRefused(errors.StagingRefused):
+    """A refusal, which the running trace keeps in mind: the function may catch it."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        trace = active()
+        if trace is not None and args and not _is_tried():
+            trace.caught = str(args[0])
+
+
+def _is_tried() -> bool:
+    """Whether the engine tries a move on a plain array first, and expects a refusal (`tangents.transposes`)."""
+    frame: Any = sys._getframe(2)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "dualdiff.tangents.transposes":
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Ref(NamedTuple):

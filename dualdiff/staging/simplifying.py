@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .record import SILENT, Instruction, Ref, Trace, Variable, mapped
+from .record import SILENT, Instruction, Ref, Trace, Variable, mapped, refs
 
 
 class Program(NamedTuple):
@@ -64,6 +64,10 @@ def may_raise(program: Program, step: Instruction) -> bool:
     """Whether an error may come of the values, where NumPy would have inf or nan."""
     if step.errstate is SILENT:  # where it is expected, and caught
         return False
+    if step.how == "get" and any(_is_integer(program.variables[number]) for number in refs(step.args[1])):
+        return True
+    if step.what in ("__pow__", np.power) and step.makes and _is_integer(program.variables[step.makes[0]]):
+        return type(step.args[1]) is not int
     if step.how == "operator" and step.what in _RAISING and type(step.out) is Ref:
         if program.variables[step.out.number].kind != "number":
             return False
@@ -73,6 +77,10 @@ def may_raise(program: Program, step: Instruction) -> bool:
         return False
     module = getattr(step.what, "__module__", None)
     return module == "math" or (module == "numpy.linalg" and step.what not in (np.linalg.det, np.linalg.norm))
+
+
+def _is_integer(variable: Variable) -> bool:
+    return variable.kind != "number" and variable.dtype.kind in "iu"
 
 
 _RAISING = frozenset({"__truediv__", "__floordiv__", "__mod__", "__pow__", "divmod"})

@@ -113,6 +113,16 @@ class _Shared(Traced):
     def __format__(self, spec: str) -> NoReturn:
         raise StagingRefused("the text of a traced value: it would be a constant of the program")
 
+    def __round__(self, ndigits: Any = None) -> NoReturn:
+        raise StagingRefused("round(x) of a traced value in code that is not adapted")
+
+    __floor__ = __ceil__ = __trunc__ = __round__
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:2] != "__" and hasattr(object.__getattribute__(self, "example"), name):
+            raise StagingRefused(f".{name} of a traced value")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __reduce__(self) -> NoReturn:
         raise StagingRefused("a traced value is pickled or copied by the copy module")
 
