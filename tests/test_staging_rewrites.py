@@ -8,8 +8,8 @@ import pytest
 
 import dualdiff as dd
 from dualdiff.staging import stage
+from dualdiff.staging.parameters import copied_argument
 from dualdiff.staging.passes import ALL, Options
-from dualdiff.staging.programs import copied_argument
 from dualdiff.staging.staged import Staged, same
 from tests.test_staging import check_calls
 

@@ -12,11 +12,11 @@
     explaining.py   why a function was not adapted, with the error that came of it
     compiled.py     compiled functions, which get arrays for buffers
     buffers.py      arrays that may come to hold Duals; buffer_protocols.py, buffer_methods.py: what they take part in
-    builtins.py     stand-ins of Python's own functions
+    builtins.py     stand-ins of Python's own functions; vectorizing.py: of np.vectorize
     creation.py     of NumPy's functions that make arrays
     iterators.py    np.nditer
-    iterations.py   roots, fixed points and minima that somebody's Python code finds
-    searches.py     searches that only compare, of which no equation is known: a warning
+    iterations.py   roots, fixed points and minima that somebody's Python code finds; loops.py: in a source
+    searches.py     searches that only compare, of which no equation is known: a warning; brackets.py: in a source
     mathematics.py  of math and cmath; statistics.py
     threads.py      of threading and concurrent.futures
     packages.py     of SciPy; solvers.py: of scipy.optimize

@@ -9,3 +9,4 @@ from . import compiled as compiled
 from . import creation as creation
 from . import iterators as iterators
 from . import mathematics as mathematics
+from . import vectorizing as vectorizing

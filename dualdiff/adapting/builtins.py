@@ -12,7 +12,6 @@ import builtins
 import functools
 import heapq
 import itertools
-import operator
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any
@@ -24,8 +23,8 @@ from ..tangents.expression import Tangent
 from ..values import kinds
 from ..values.choices import WATCHES, note
 from ..values.dual import Dual, primal
-from ..values.objects import carries, fused
-from .buffers import Buffer, plain
+from ..values.objects import carries
+from .buffers import Buffer
 from .calls import INSTANCES, PATTERN, enter, hook, method
 
 _PLAIN = frozenset({float, int, str, bool, np.float64, np.ndarray, list, tuple, dict, type(None)})
@@ -312,65 +311,3 @@ def _is_buffer(x: Any) -> bool:
 
 
 INSTANCES[functools._lru_cache_wrapper] = _cached
-
-
-def _vectorized(g: Any) -> Any:
-    """A function that np.vectorize loops over entries: viewed, its results of ``otypes`` or, as in NumPy, of the type
-    of the first entry's."""
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        viewed = hook(g.pyfunc)
-        plain_args, plain_kwargs = [plain(arg) for arg in args], {name: plain(arg) for name, arg in kwargs.items()}
-        if not (carries(args) or carries(kwargs)):
-            found = np.vectorize(viewed, g.otypes, g.__doc__, g.excluded, g.cache, g.signature)
-            return found(*plain_args, **plain_kwargs)
-        types = [] if g.otypes is None else list(g.otypes)
-
-        def entry(*args: Any, **kwargs: Any) -> Any:
-            result = viewed(*args, **kwargs)
-            several = type(result) is tuple
-            parts = result if several else (result,)
-            if not types:
-                types.extend(map(_type_of, parts))
-            return tuple(map(_Entry, parts)) if several else _Entry(result)
-
-        if g.signature:
-            objects = np.vectorize(viewed, None, None, g.excluded, False, g.signature)
-        else:
-            objects = np.vectorize(entry, "O" * len(types) or None, None, g.excluded, g.cache)
-        result = objects(*plain_args, **plain_kwargs)
-        several = type(result) is tuple
-        parts = result if several else (result,)
-        if not g.signature:
-            parts = [_ENTRIES(part) for part in parts]
-        parts = [_of_type(part, types[i] if types else None) for i, part in enumerate(parts)]
-        return tuple(parts) if several else parts[0]
-
-    return call
-
-
-class _Entry:
-    """What the function returned for one entry: an object to NumPy, which then asks nothing of it."""
-
-    __slots__ = ("result",)
-
-    def __init__(self, result: Any) -> None:
-        self.result = result
-
-
-_ENTRIES = np.frompyfunc(operator.attrgetter("result"), 1, 1)
-
-
-def _type_of(entry: Any) -> np.dtype[Any]:
-    value = primal(fused(entry))
-    return getattr(value, "dtype", None) or np.asarray(value).dtype
-
-
-def _of_type(result: Any, kind: str | None) -> Any:
-    whole = fused(result)
-    if type(whole) is not Dual and isinstance(whole, np.ndarray) and whole.dtype == object:
-        whole = np.array(whole.tolist())
-    return whole if kind is None or whole.dtype == kind else whole.astype(kind)
-
-
-INSTANCES[np.vectorize] = _vectorized

@@ -9,7 +9,7 @@ passes.py     the same in fewer calls; the passes themselves: memory.py, arithme
               rows.py (single_rows.py, known_signs.py)
 emission.py   the same as text; names.py: of functions and literals; floats.py: in Python's floats
 loops.py, kernels.py, expressions.py, numba_programs.py    compiled: `compile="numba"`
-programs.py   from one run to one compiled program
+programs.py   from one run to one compiled program; parameters.py: its arguments
 entrance.py   how a call that is like the one before it comes to its program
 staged.py     `stage`: which program is for which arguments; the unstaged function where none is
 """

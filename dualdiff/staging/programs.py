@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import builtins
 import gc
-import keyword
 import math
-import re
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +11,7 @@ import numpy as np
 
 from .. import adapting
 from ..errors import name_of_user_function
-from ..pytrees.trees import Structure, flatten, paths
+from ..pytrees.trees import Structure, flatten
 from ..transforms.transformed import Transformed
 from . import passes, places
 from .buffers import LARGE, Layout, laid_out
@@ -24,43 +20,12 @@ from .emission import NAMES, Writer, errstate_line
 from .floats import lowered
 from .keys import overlap
 from .numba_programs import NumbaProgram, with_numba
+from .parameters import argument_names, copied_argument, identifier, is_borrowed, is_dynamic
 from .record import Constant, Instruction, Ref, StagingRefused, Trace, activate, active, owner_of, refs
 from .simplifying import Program as Steps
 from .traced import KINDS, TracedArray, TracedNumber, TracedScalar, arguments
 
 _ndarray = np.ndarray
-_DYNAMIC = (np.ndarray, np.generic)
-
-
-def is_dynamic(leaf: Any) -> bool:
-    """Whether an argument is an input of the program; ints, bools, strings and the like are part of its key."""
-    kind = type(leaf)
-    return kind is _ndarray or kind is float or kind is complex or isinstance(leaf, np.generic)
-
-
-def copied_argument(leaf: Any) -> Any:
-    """An argument for a run of its own, laid out as the caller's."""
-    if type(leaf) is not _ndarray:
-        return leaf
-    from ..values.storage import copied
-
-    copy = copied(leaf)
-    if not leaf.flags.writeable:
-        copy.flags.writeable = False
-    return copy
-
-
-def is_borrowed(leaf: Any) -> bool:
-    """Whether an argument is not copied for a run that does not write it: a large array whose bytes are in a row."""
-    if type(leaf) is not _ndarray or leaf.size < LARGE or leaf.dtype.hasobject:
-        return False
-    return bool(leaf.flags.c_contiguous or leaf.flags.f_contiguous)
-
-
-def bytes_of(leaves: list[Any]) -> list[int]:
-    """The checksum of each borrowed argument: whether something wrote it that nobody knows of."""
-    borrowed = [leaf for leaf in leaves if is_borrowed(leaf)]
-    return [zlib.crc32((leaf if leaf.flags.c_contiguous else leaf.T).view(np.uint8).data) for leaf in borrowed]
 
 
 def traced_run(
@@ -165,8 +130,8 @@ def _compiled(
     program = Steps(trace, steps, parameters, outputs)
     layout = laid_out(program, "nest" in options.names, "reuse" in options.names)
     saves = _written_arguments(trace, steps, parameters)
-    name = _identifier(name_of_user_function(f), "program")
-    names = _argument_names(f, structure, inputs)
+    name = identifier(name_of_user_function(f), "program")
+    names = argument_names(f, structure, inputs)
     writer = Writer(trace.variables, trace.constants, names)
     body, whole = written(writer, program, layout, result_structure)
     head = f"def {name}({', '.join(names[number] for number in parameters)}):"
@@ -357,39 +322,3 @@ def _variable(shape: Any, dtype: Any, number: int) -> Any:
 def _written_arguments(trace: Trace, steps: list[Instruction], parameters: list[int]) -> tuple[int, ...]:
     roots = {trace.variables[number].root for step in steps for number in step.written}
     return tuple(i for i, number in enumerate(parameters) if number in roots)
-
-
-def _identifier(name: str, otherwise: str) -> str:
-    name = name.rpartition(".")[2]
-    return name if name.isidentifier() and not keyword.iskeyword(name) else otherwise
-
-
-# What a program may call something of its own.
-_NAMES_OF_PROGRAMS = frozenset({*dir(builtins), *NAMES, "probe", "status", "block", "start", "args", "scalars"})
-_OF_PROGRAMS = re.compile(r"\d.*|[KCF].*|(v|out|run|cluster)\d+.*|scipy_.*|.*_(block|in_numpy)?")
-
-
-def _argument_names(f: Any, structure: Structure, inputs: list[int | None]) -> dict[int, str]:
-    """The names of a program's parameters: the user's own where they are names."""
-    import inspect
-
-    try:
-        known = list(inspect.signature(f).parameters)
-    except (TypeError, ValueError):
-        known = []
-    places = paths(structure, "")
-    names: dict[int, str] = {}
-    used = set(_NAMES_OF_PROGRAMS)
-    for number, place in zip(inputs, places, strict=True):
-        if number is None:
-            continue
-        group, rest = place[1:2], place[3:]
-        parts = [part.strip("'\"") for part in rest.replace("]", "").replace(".", "[").split("[") if part]
-        if group == "0" and parts and parts[0].isdigit() and int(parts[0]) < len(known):
-            parts[0] = known[int(parts[0])]
-        name = _identifier("_".join(parts) if parts else "x", f"x{number}")
-        if name in used or _OF_PROGRAMS.fullmatch(name):
-            name = next(name for i in range(len(places) + 1) if (name := f"x{number + i}") not in used)
-        used.add(name)
-        names[number] = name
-    return names

@@ -26,8 +26,9 @@ from .emission import Miss, NotANumber
 from .entrance import OTHER, entrance
 from .keys import SIMPLE, overlap, repeated, walk_call
 from .numba_programs import NumbaProgram, TooLongToCompile, alike, require_numba
+from .parameters import bytes_of, copied_argument, is_borrowed, is_dynamic
 from .passes import ALL_PASSES, Options
-from .programs import bytes_of, copied_argument, is_borrowed, is_dynamic, program_of
+from .programs import program_of
 from .record import StagingRefused, active
 from .saving import saved
 
