@@ -28,7 +28,7 @@ from .trajectories import Step
 _WORSE, _WORSE_IF_COARSE, _OF_HIGH_ORDER, _IMPLICIT, _COARSE, _CUBIC = 20.0, 2.0, 8.0, 50.0, 0.1, 10.0
 # Two trajectories agree to so many times rtol; a division that has come to so many steps is given up.
 _AGREE, _MOST_STEPS = 2.0, 50_000
-_FEW, _PROBES, _FAST = 6, 3, 2.0
+_FEW, _PROBES, _FAST, _ROUNDING = 6, 3, 2.0, 1e-12
 
 
 def resolved(
@@ -154,11 +154,13 @@ def _ratio(e: Any, s: Any, y: Any, tapes: dict[int, int]) -> float:
         if type(x) is Dual:
             _read(x, signs[:, : len(x)] * weights, (), found, tapes)
     worst = 0.0
+    # What is no more than rounding beside the others says nothing.
+    least = _ROUNDING * max((float(np.max(scale, initial=0.0)) for scale in of_s.values()), default=0.0)
     for key, value in of_e.items():
         scale = of_s.get(key, 0.0)
         if not np.all(np.isfinite(value)) or np.shape(scale) != np.shape(value):
             continue
-        beside = np.where(value > 0, value / np.where(scale > 0, scale, 1e-300), 0.0)
+        beside = np.where(value > least, value / np.where(scale > 0, scale, 1e-300), 0.0)
         worst = max(worst, float(np.max(beside, initial=0.0)))
     return min(worst, 1.0)
 
