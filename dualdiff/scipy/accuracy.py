@@ -20,8 +20,8 @@ from .. import errors
 from ..values.dual import Dual
 from .collocation import CollocationSteps, divided
 from .implicit import numbers
+from .movement import pulled
 from .rates import Rate, combined
-from .switches import pulled
 from .trajectories import Step
 
 # S is resolved well enough if it is as well as y, but for this factor, or if its error is below the tolerance.

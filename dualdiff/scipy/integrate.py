@@ -5,7 +5,8 @@ Integrals of functions are differentiable in their limits, their arguments and w
 both on the sums of panels.py and nodes.py.  So are the solvers of differential equations:
 
     initial_values.py   solve_ivp; its right-hand side: rates.py, constants.py, programs.py; its steps, with
-                        derivatives: trajectories.py, collocation.py, columns.py, variational.py
+                        derivatives: trajectories.py, collocation.py, columns.py, variational.py; accuracy.py divides
+                        them; where it jumps: switches.py, margins.py, movement.py, pieces.py
     lsoda.py            odeint
     boundary_values.py  solve_bvp
 

@@ -20,8 +20,6 @@ Source: Hairer, Nørsett, Wanner, Solving Ordinary Differential Equations I, sec
 
 from __future__ import annotations
 
-import collections
-import heapq
 import itertools
 import math
 from collections.abc import Callable, Iterator
@@ -31,13 +29,13 @@ import numpy as np
 
 from .. import errors
 from ..tangents.dense import Dense
-from ..tangents.running import Sweep
 from ..transforms.forward import jvp
 from ..values.choices import Choice, watched
 from ..values.dual import Dual
 from ..values.levels import innermost
-from ..values.objects import fused
 from .implicit import Solution, numbers, with_derivatives
+from .margins import ABSENT, ORDER, WITHOUT_WEIGHT, key_of, margin, outcome_of, plain_choice
+from .movement import alike, moves
 from .rates import Rate, carried_to, combined, jacobian_of_one_sweep, levels_in
 
 # A switch is known to so much of a step, or of the time: rounding hides the rest.
@@ -149,7 +147,7 @@ class Search:
         try:
             with watched() as choices:
                 self.rate(t, seeded)
-            return Sample(float(t), y, [_plain(choice) for choice in choices], tuple(map(_outcome, choices)))
+            return Sample(float(t), y, [plain_choice(choice) for choice in choices], tuple(map(outcome_of, choices)))
         finally:
             for p in perturbations:
                 p.live = False
@@ -160,7 +158,7 @@ class Search:
             return []
         rows = []
         for point in points:
-            gaps = [margin(choice, choice.outcome) for choice in point.choices if choice.function in _ORDER]
+            gaps = [margin(choice, choice.outcome) for choice in point.choices if choice.function in ORDER]
             rows.append(np.concatenate([np.ravel(gap).astype(float) for gap in gaps]) if gaps else np.zeros(0))
         if any(len(row) != len(rows[0]) for row in rows):
             return []
@@ -198,13 +196,13 @@ class Search:
         make = lambda targets, refusal="": Switch(i, a, b, targets, first, refusal)
         targets: list[Any] = []
         for choice, other, index in changed:
-            if choice.function in _WITHOUT_WEIGHT:
+            if choice.function in WITHOUT_WEIGHT:
                 continue
-            forth, back = Target(_key(choice), index, other.outcome), Target(_key(other), index, choice.outcome)
+            forth, back = Target(key_of(choice), index, other.outcome), Target(key_of(other), index, choice.outcome)
             if forth[:2] in [target[:2] for target, _, _ in targets]:
                 continue
             slopes = self._slope(forth, a), self._slope(back, b)
-            if _ABSENT in slopes:  # a rule's own, of a nested run
+            if ABSENT in slopes:  # a rule's own, of a nested run
                 continue
             if slopes[0] is not None and slopes[1] is not None:
                 targets.append((forth, *slopes))
@@ -232,8 +230,8 @@ class Search:
         def g(t: Any) -> Any:
             found = gap(self.rate, t, carried_to(self.rate, at.t, at.y, t), target)
             if found is not None and innermost([found]) is not innermost([t]):
-                found = _ABSENT  # a rule's own, asked for values of an outer level
-            if found is None or found is _ABSENT:
+                found = ABSENT  # a rule's own, asked for values of an outer level
+            if found is None or found is ABSENT:
                 special.append(found)
                 return 0.0 * t
             return found
@@ -249,15 +247,15 @@ def crossed(name: str, rate: Rate, switch: Switch, y: Any, first: bool) -> Any:
     if switch.refusal or first:
         with watched() as choices:
             rate(a.t, y)
-        outcomes = {_key(choice) for choice, _, _ in _changed(a, b)}
-        moving = [choice for choice in choices if _key(choice) in outcomes or (not outcomes)]
+        outcomes = {key_of(choice) for choice, _, _ in _changed(a, b)}
+        moving = [choice for choice in choices if key_of(choice) in outcomes or (not outcomes)]
         if any(moves(arg) for choice in moving for arg in choice.args):
             why = switch.refusal or "it begins where it jumps, so to the two sides its derivatives differ"
             raise errors.no_solution(name, _JUMPS.format(a.t, _said(switch.first), why))
         return combined(b.y, [(1.0, y)])
     times = [_time(rate, a, y, target, slope) for target, slope, _ in switch.targets]
     t = times[0]
-    if not all(_alike(t, other) for other in times[1:]):
+    if not all(alike(t, other) for other in times[1:]):
         why = "several of its comparisons switch at once, and each at another time when a parameter moves"
         raise errors.no_solution(name, _JUMPS.format(a.t, _said(switch.first), why))
     there = carried_to(rate, a.t, y, t)
@@ -295,70 +293,17 @@ def _text(x: Any) -> str:
 
 # Choices, and g.
 
-_ABSENT: Any = object()  # in place of g, where its choice is not made
-
-_ORDER = frozenset(
-    {np.greater, np.greater_equal, np.less, np.less_equal, np.maximum, np.minimum, np.fmax, np.fmin}
-)  # fmt: skip
-_TURNED = {np.less: np.greater, np.less_equal: np.greater_equal}
-# Of x alone: it crosses a number.
-_OF_ONE = frozenset(
-    {
-        np.sign, np.heaviside, np.floor, np.ceil, np.trunc, np.rint, np.round, np.around, np.fix, np.signbit, np.modf,
-        np.frexp, round, math.floor, math.ceil, math.trunc, math.modf, math.frexp, np.absolute, np.fabs,
-    }
-)  # fmt: skip
-_OF_QUOTIENT = frozenset({np.remainder, np.fmod, np.floor_divide, np.divmod})
-_OF_POSITION = frozenset({np.argmax, np.argmin})
-# True at single points only, or of numbers that are none.
-_WITHOUT_WEIGHT = frozenset(
-    {np.equal, np.not_equal, np.array_equal, np.array_equiv, bool, np.isnan, np.isinf, np.isfinite, np.count_nonzero}
-)
-_OF_TABLE = frozenset({np.interp, np.searchsorted, np.digitize})
-
-
-def margin(choice: Choice, other: Any, index: Any = ()) -> Any:
-    """g, which passes a constant where this entry of the choice changes to what ``other`` has; None: not known."""
-    f, outcome = choice.function, choice.outcome
-    args = [fused(arg) for arg in choice.args if not isinstance(arg, dict)]
-    entry = lambda x: np.broadcast_to(x, np.shape(outcome))[index] if index else x
-    if f in _ORDER:
-        a, b = args[::-1] if f in _TURNED else args
-        return entry(a) - entry(b)
-    if f in _OF_ONE:
-        return entry(args[0])
-    if f in _OF_QUOTIENT:
-        return entry(args[0]) / entry(args[1])
-    if f is np.arctan2:
-        beside = 0 in (np.asarray(outcome)[index], np.asarray(other)[index])
-        return entry(args[1]) if beside else entry(args[0])
-    if f is np.copysign:
-        return entry(args[1])
-    if f in _OF_POSITION and len(choice.args) == 1 and not index:
-        x = np.reshape(args[0], -1)
-        i, j = sorted((int(outcome), int(other)))
-        return x[i] - x[j]
-    if f is np.argsort and np.ndim(args[0]) == 1 and len(args) == 1 and index:
-        i, j = sorted((int(outcome[index]), int(other[index])))
-        return args[0][i] - args[0][j]
-    if f in _OF_TABLE and len(args) > 1:
-        x, knots = args[:2] if f is not np.searchsorted else args[1::-1]
-        one, two = (int(np.asarray(found)[index]) for found in (outcome, other))
-        knot = max(one, two) if f is np.interp else min(one, two)
-        return entry(x) - knots[knot]
-    return None
-
 
 def gap(rate: Rate, t: Any, y: Any, target: Target) -> Any:
     """g at a state with derivatives, its number taken off; None if it is not known."""
     with watched() as choices:
         rate(t, y)
     # A rule may have asked beside it for values of an outer level, with fewer derivatives.
-    found = [margin(c, target.other, target.entry) for c in choices if _key(c) == target.key]
+    found = [margin(c, target.other, target.entry) for c in choices if key_of(c) == target.key]
     if any(g is None for g in found):
         return None
     if not found:
-        return _ABSENT
+        return ABSENT
     g = np.reshape(max(found, key=levels_in), ())
     return g - numbers(g)
 
@@ -368,41 +313,9 @@ def _time(rate: Rate, at: Sample, y: Any, target: Target, slope: float) -> Any:
 
     def g(t: Any) -> Any:
         found = gap(rate, t, carried_to(rate, at.t, y, t), target)
-        return 0.0 if found is None or found is _ABSENT else found
+        return 0.0 if found is None or found is ABSENT else found
 
     return combined(at.t, [(1.0, with_derivatives(g, Solution(at.t, slope)))])
-
-
-def _plain(choice: Choice) -> Choice:
-    return Choice(choice.function, tuple(_numbers(arg) for arg in choice.args), choice.outcome)
-
-
-def _numbers(arg: Any) -> Any:
-    return arg if isinstance(arg, dict) else numbers(arg)
-
-
-def _outcome(choice: Choice) -> Any:
-    outcome = (
-        np.asarray(choice.outcome)
-        if not isinstance(choice.outcome, tuple)
-        else np.concatenate([np.ravel(x) for x in choice.outcome] or [np.zeros(0)])
-    )
-    return choice.function, outcome.shape, outcome.tobytes()
-
-
-def _key(choice: Choice) -> Any:
-    if choice.function in _TURNED and len(choice.args) == 2:  # which of the two is asked depends on what they carry
-        choice = Choice(_TURNED[choice.function], choice.args[::-1], choice.outcome)
-    values = tuple(_bytes(arg) for arg in choice.args)
-    return (*_outcome(choice), values)
-
-
-def _bytes(arg: Any) -> Any:
-    try:
-        values = np.asarray(_numbers(arg))
-        return values.tobytes() if values.dtype.kind == "c" else values.astype(float).tobytes()
-    except (TypeError, ValueError):
-        return repr(type(arg))
 
 
 def _changed(a: Sample, b: Sample) -> Any:
@@ -413,64 +326,3 @@ def _changed(a: Sample, b: Sample) -> Any:
         different = np.not_equal(one.outcome, other.outcome)
         for index in np.argwhere(different):
             yield one, other, tuple(index.tolist())
-
-
-# Whether derivatives of numbers vanish, or are the same.
-
-
-def derivatives_of(x: Any) -> list[Any]:
-    """Of every level, plain: the directions that it carries, or what it gives back to all that its tape began with."""
-    found: list[Any] = []
-    x = fused(x)
-    while type(x) is Dual:
-        p: Any = x.perturbation
-        tangent = p.current(x.tangent)
-        if p.mode == "forward":
-            found.append(np.ravel(numbers(p.block_of(tangent))))
-        else:
-            nodes = p.nodes if isinstance(p.nodes, list) else []  # Variables have no list: back to what has no sources
-            count = next((i for i, node in enumerate(nodes) if any(True for _ in node.sources())), len(nodes))
-            back = pulled(p, tangent, np.ones((1, *np.shape(x))), count)
-            found += [np.ravel(numbers(block)) for _, block in back]
-        x = x.value
-    return found
-
-
-def pulled(p: Any, node: Any, block: Any, begin: int) -> list[tuple[int, Any]]:
-    """What comes back, from a node of a tape, to nodes that it had before it came to ``begin`` of them."""
-    with np.errstate(all="ignore"):
-        if isinstance(p.nodes, list):
-            sweep = Sweep(Dense(len(block)), [None] * len(p.nodes), bytearray(len(p.nodes)))
-            sweep.send(node, block)
-            p._run_back(sweep, node.index, begin)
-            return [(i, cotangent) for i, cotangent in enumerate(sweep.found) if cotangent is not None]
-        found: Any = collections.defaultdict(lambda: None)
-        sweep = Sweep(Dense(len(block)), found, collections.defaultdict(bool))
-        sweep.send(node, block)
-        pending, seen = [(-node.index, node)], {node.index}
-        while pending:
-            _, at = heapq.heappop(pending)
-            parents = list(at.sources())
-            if at.index < begin or not parents:
-                continue
-            if (cotangent := found.pop(at.index, None)) is not None:
-                at.pull(cotangent, sweep)
-            for parent in parents:
-                if parent.index not in seen:
-                    seen.add(parent.index)
-                    heapq.heappush(pending, (-parent.index, parent))
-        return [(i, cotangent) for i, cotangent in sorted(found.items()) if cotangent is not None]
-
-
-def moves(x: Any) -> bool:
-    return not isinstance(x, dict) and any(bool(np.any(part != 0)) for part in derivatives_of(x))
-
-
-def _alike(a: Any, b: Any) -> bool:
-    of_a, of_b = derivatives_of(a), derivatives_of(b)
-    if len(of_a) != len(of_b):
-        return not moves(a) and not moves(b)
-    size = max((float(np.max(np.abs(part), initial=0.0)) for part in of_a), default=0.0)
-    return all(
-        np.shape(p) == np.shape(q) and np.all(np.abs(p - q) <= 1e-8 * size) for p, q in zip(of_a, of_b, strict=True)
-    )
