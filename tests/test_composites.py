@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 import dualdiff as dd
 from dualdiff.errors import UnsupportedFunction
 from dualdiff.table import RULES
-from dualdiff.tangents import Like
 from dualdiff.tangents.dense import Dense
 
 
@@ -39,7 +38,7 @@ def test_bincount_and_its_transpose_are_adjoint():
     RULES[np.bincount]([3, 1, 3, 0], dd.Dual(np.ones(4), t, Recording(2)), minlength=6)
     ((apply, transpose, like),) = maps
 
-    assert like == Like((6,), np.dtype(float))
+    assert (like.shape, like.dtype) == ((6,), np.dtype(float))
     assert_allclose(np.sum(apply(t) * c), np.sum(t * transpose(c)))
 
 

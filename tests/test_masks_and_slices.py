@@ -6,7 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
 from dualdiff.rules.forms import Gather
-from dualdiff.tangents import maps, sweep
+from dualdiff.tangents import maps, transposes
 from tests.agreement import agrees
 
 
@@ -32,7 +32,7 @@ def test_rolling_triangles_and_diagonals_in_every_mode_and_nested(call):
 def test_rolling_triangles_and_diagonals_gather_nothing_by_positions(patched):
     """Their tangents are laid out by slices and masks, in both modes."""
     patched(Gather, "__call__", lambda *_: pytest.fail("gathered"), never=True)
-    patched((maps, sweep), "positions_of", lambda *_: pytest.fail("positions"), never=True)
+    patched((maps, transposes), "positions_of", lambda *_: pytest.fail("positions"), never=True)
     x = np.random.default_rng(0).standard_normal((4, 4))
 
     def f(x):
