@@ -11,6 +11,7 @@ w, by running the record of the solution back: random signs take the place of ma
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -122,14 +123,18 @@ def _against_neighbours(t: Any) -> Any:
     """
     n = len(t)
     h = np.abs(np.diff(t))
-    places = [(i, i + np.array([-2, -1, 1, 2])) for i in range(2, n - 2)]
-    places += [(i, np.arange(i - 4, i)) for i in range(4, n) if i >= n - 2 or h[i - 1] > _FAST * h[i - 2]]
-    W = np.zeros((len(places), n))
-    for row, (i, others) in zip(W, places, strict=True):
-        nodes = t[others]
-        for k, a in zip(others, nodes, strict=True):
-            row[k] = -np.prod([(t[i] - b) / (a - b) for b in nodes if b != a])
-        row[i] = 1.0
+    between = np.arange(2, n - 2)
+    behind = np.array([i for i in range(4, n) if i >= n - 2 or h[i - 1] > _FAST * h[i - 2]], int)
+    at = np.concatenate([between, behind])
+    others = np.concatenate([between[:, None] + [-2, -1, 1, 2], behind[:, None] + [-4, -3, -2, -1]])
+    nodes, itself = t[others], np.eye(4, dtype=bool)
+    # Lagrange's polynomials: of each node the product over the three others.
+    above = np.where(itself, 1.0, (t[at, None] - nodes)[:, None, :])
+    below = np.where(itself, 1.0, nodes[:, :, None] - nodes[:, None, :])
+    rows = np.arange(len(at))
+    W = np.zeros((len(at), n))
+    W[rows[:, None], others] = -np.prod(above / below, axis=2)
+    W[rows, at] = 1.0
     return W
 
 
@@ -166,7 +171,12 @@ def _ratio(e: Any, s: Any, y: Any, tapes: dict[int, int]) -> float:
 
 
 def _signs(s: Any) -> Any:
-    return np.random.default_rng(0).choice([-1.0, 1.0], (_PROBES, 2 * len(s), s.shape[1]))
+    return _signs_of(*s.shape)
+
+
+@functools.lru_cache(maxsize=8)
+def _signs_of(length: int, n: int) -> Any:
+    return np.random.default_rng(0).choice([-1.0, 1.0], (_PROBES, 2 * length, n))
 
 
 def _read(x: Any, w: Any, key: tuple[Any, ...], found: dict[Any, Any], tapes: dict[int, int]) -> None:
