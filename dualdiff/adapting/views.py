@@ -58,7 +58,7 @@ def _planned(
         return Plan(namespace, None, reason="no source: defined by exec or eval, or in an interactive session")
     flags = code.co_flags & _FUTURE
     asserting = _rewritten_by_pytest(namespace)
-    for whole in STATEMENTS:
+    for whole in tuple(STATEMENTS):
         if (
             whole.is_of(lines, code, namespace)
             and (plan := whole.plan_of(code, namespace, hooks, asserting)) is not None
