@@ -131,9 +131,9 @@ def _hull(values: list[Any]) -> tuple[Any, Any] | None:
         low = high = values[0]
         for value in values[1:]:
             low, high = np.minimum(low, value), np.maximum(high, value)
-    except ValueError:
+        return (low, high) if np.all(np.isfinite(low) & np.isfinite(high)) else None
+    except (ValueError, TypeError, OverflowError):  # of other shapes, or ints beyond all floats
         return None
-    return (low, high) if np.all(np.isfinite(low) & np.isfinite(high)) else None
 
 
 # What was found, kept until it is known whether an equation gives the derivative; see iterations.py.
