@@ -26,7 +26,7 @@ from .rates import Rate, combined
 from .trajectories import Step
 
 # S is resolved well enough if it is as well as y, but for this factor, or if its error is below the tolerance.
-_WORSE, _WORSE_IF_COARSE, _OF_HIGH_ORDER, _IMPLICIT, _COARSE, _CUBIC = 20.0, 2.0, 8.0, 50.0, 0.1, 10.0
+_WORSE, _WORSE_IF_COARSE, _OF_HIGH_ORDER, _IMPLICIT, _COARSE, _CUBIC = 20.0, 5.0, 8.0, 50.0, 0.1, 10.0
 # Two trajectories agree to so many times rtol; a division that has come to so many steps is given up.
 _AGREE, _MOST_STEPS = 2.0, 50_000
 _FEW, _PROBES, _FAST, _ROUNDING = 6, 3, 2.0, 1e-12
