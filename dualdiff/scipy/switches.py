@@ -163,13 +163,12 @@ class Search:
         if any(len(row) != len(rows[0]) for row in rows):
             return []
         M = np.array(rows)
-        found = []
-        for k in np.flatnonzero(np.all(M > 0, axis=0) | np.all(M < 0, axis=0)):
-            d, c, b, a = coefficients = _COEFFICIENTS @ M[:, k]
-            for x in np.roots([3 * a, 2 * b, c]) if a or b else ():
-                if np.isreal(x) and 0 < x.real < 1 and np.polyval(coefficients[::-1], x.real) * d < 0:
-                    found.append(float(t_old + h * x.real))
-        return found
+        d, c, b, a = coefficients = _COEFFICIENTS @ M[:, np.all(M > 0, axis=0) | np.all(M < 0, axis=0)]
+        with np.errstate(all="ignore"):  # where the derivative 3 a x² + 2 b x + c has fewer roots
+            q = -(b + np.copysign(np.sqrt(b * b - 3 * a * c), b))
+            x = np.stack([q / (3 * a), c / q])
+            turns = (x > 0) & (x < 1) & (np.polyval(coefficients[::-1], x) * d < 0)
+        return [float(time) for time in t_old + h * x[turns]]
 
     def _first_between(self, i: int, inside: Any, a: Sample, b: Sample) -> tuple[Sample, Switch | None]:
         """The first place from a to b where another choice is made, the point behind it, and what it is."""
