@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import dualdiff as dd
+from benchmarks.nist import mgh09, misra1a, thurber
 from benchmarks.staged import enso, gauss1, lanczos1
 from dualdiff.staging import rows, stage
 from dualdiff.staging.passes import ALL, Options
@@ -14,18 +15,6 @@ from tests.test_staging_rewrites import agree
 
 AT_EDGE = np.array([0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -3.7, 1e-310, -5e-324, 40.0])
 FAR_OUT = np.array([np.inf, -np.inf, np.nan, 1e308, -1e308, 0.0, 1.0, 1e200, -0.0, 5e-324])
-
-
-def misra1a(b, x):
-    return b[0] * (1 - np.exp(-b[1] * x))
-
-
-def thurber(b, x):
-    return (b[0] + b[1] * x + b[2] * x**2 + b[3] * x**3) / (1 + b[4] * x + b[5] * x**2 + b[6] * x**3)
-
-
-def mgh09(b, x):
-    return b[0] * (x**2 + x * b[1]) / (x**2 + x * b[2] + b[3])
 
 
 MODELS = {misra1a: 2, thurber: 7, mgh09: 4, lanczos1: 6, gauss1: 8, enso: 9}

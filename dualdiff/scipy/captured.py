@@ -156,7 +156,7 @@ _UNCHANGING = (
     np.dtype,
 )  # fmt: skip
 _LIBRARIES = frozenset({"numpy", "scipy", "dualdiff"})
-_WRITERS = frozenset(
+WRITERS = frozenset(
     {
         "append",
         "extend",
@@ -184,7 +184,7 @@ def _what_it_does(code: CodeType) -> tuple[frozenset[str], bool, bool]:
         if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
             names.add(step.argval)
         assigns = assigns or step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_ATTR", "DELETE_ATTR")
-        writes = writes or step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE") or step.argval in _WRITERS
+        writes = writes or step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE") or step.argval in WRITERS
     for inner in code.co_consts:
         if isinstance(inner, CodeType):
             more, and_writes, and_assigns = _what_it_does(inner)

@@ -24,15 +24,12 @@ import numpy as np
 
 from ..adapting.buffers import plain as plain_buffer
 from ..values.dual import Dual
-from .captured import over_numbers, written_names
+from .captured import WRITERS, over_numbers, written_names
 from .implicit import numbers
 
 Build = Callable[[Iterator[Any]], Any]
 
 _CONSTANT = (int, bool, str, bytes, type(None), np.ufunc)
-_WRITERS = frozenset(
-    {"append", "extend", "insert", "pop", "popitem", "remove", "clear", "update", "setdefault", "fill"}
-)
 # Functions by which a name is read that stands nowhere in the code.
 _SEEING_MORE = frozenset({"eval", "exec", "globals", "locals", "vars", "getattr", "__import__", "open", "input"})
 _LIBRARIES = frozenset({"numpy", "scipy", "dualdiff", "math"})
@@ -165,7 +162,7 @@ def _global_names(code: CodeType) -> tuple[frozenset[str], bool, bool]:
         elif instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_NAME", "IMPORT_NAME", "STORE_ATTR"):
             beyond = True
         writes = writes or instruction.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE")
-        writes = writes or instruction.argval in _WRITERS
+        writes = writes or instruction.argval in WRITERS
     for inner in code.co_consts:
         if type(inner) is CodeType:
             more, and_writes, and_beyond = _global_names(inner)
