@@ -45,10 +45,9 @@ gc.disable()  # what is collected stays
 
 
 def pytest_collection_finish():
-    """What was collected stays to the end: the garbage collector need not look at it again and again."""
-    gc.enable()
-    gc.collect()
+    """What was collected stays to the end: the garbage collector need not look at it, now or again and again."""
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 20, 20)
 
 
