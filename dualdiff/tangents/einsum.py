@@ -39,7 +39,7 @@ def sum_axes(subscripts: str) -> int | tuple[int, ...]:
 
 
 class _Contraction:
-    """``einsum(subscripts, tangent, operand)`` as transposes, reshapes and one ``matmul``.
+    """``einsum(subscripts, tangent, operand)`` as transposes, reshapes and one product of matrices.
 
     Letters fall into five groups: batch (in all three terms), summed (in both inputs only), free in the tangent,
     free in the operand, and those that one input has alone, which are summed before the product.
@@ -71,7 +71,7 @@ class _Contraction:
         plan = self.plans.get((tangent.shape, operand.shape))
         if plan is None:
             plan = self._plan(tangent.shape, operand.shape)
-        in_place, (tangent_axes, tangent_shape), (operand_axes, operand_shape), product_shape, axes = plan
+        product_of, in_place, (tangent_axes, tangent_shape), (operand_axes, operand_shape), product_shape, axes = plan
         if tangent_axes is not None:
             tangent = tangent.transpose(tangent_axes)
         if tangent_shape is not None:
@@ -80,7 +80,7 @@ class _Contraction:
             operand = operand.transpose(operand_axes)
         if operand_shape is not None:
             operand = operand.reshape(operand_shape)
-        product = np.matmul(operand, tangent) if in_place else np.matmul(tangent, operand)
+        product = product_of(operand, tangent) if in_place else product_of(tangent, operand)
         if product_shape is not None:
             product = product.reshape(product_shape)
         return product if axes is None else product.transpose(axes)
@@ -109,6 +109,7 @@ class _Contraction:
             axes = _axes(batch + "\0" + free + operand_free, "\0" + self.target)
         blocks.settle_allocator(8 * math.prod(product))
         plan = (
+            np.multiply if n_summed == 1 else np.matmul,  # a column times a row costs BLAS twice as much
             in_place,
             (left[0], _new_shape(tangent, *left)),
             (right[0], _new_shape(operand, *right)),
