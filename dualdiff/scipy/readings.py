@@ -2,13 +2,13 @@
 
 A program of a function (`dualdiff.stage`) is right as long as the function reads what it read.  `opened` takes a
 function apart to numbers and arrays and builds it again from others, so that they become arguments of a program, which
-serves all functions made from the same code: a closure that is made anew in each call of a fit is not traced anew.
-What a global name holds is a constant of a program and part of the key that it is kept by.
+serves all functions made from the same code: a closure that is made anew in each call of a fit is not traced anew, nor
+is a function of a module whose numbers are others now.  All else is part of the key that a program is kept by.
 
     opened(f)     the key, the numbers and how f is built from others; None where not all that it reads is known
     read(f)       the same, known again at little cost where it is what it was, object by object
 
-Nothing is assumed to stay: names, cells and defaults are looked up, and arrays among the globals compared, each time.
+Nothing is assumed to stay: names, cells and defaults are looked up each time.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ _CONSTANT = (int, bool, str, bytes, type(None), np.ufunc)
 # Functions by which a name is read that stands nowhere in the code.
 _SEEING_MORE = frozenset({"eval", "exec", "globals", "locals", "vars", "getattr", "__import__", "open", "input"})
 _LIBRARIES = frozenset({"numpy", "scipy", "dualdiff", "math"})
-_LARGEST_GLOBAL = 1000
 
 
 class _Closed(Exception):
@@ -115,19 +114,28 @@ def _open_function(f: FunctionType, leaves: list[Any], inside: list[Any]) -> tup
         raise _Closed from None
     if _global_names(f.__code__)[1] and any(map(_has_container, (*held, *(f.__defaults__ or ())))):
         raise _Closed  # it may keep there what another call finds
-    parts = [_open(part, leaves, inside) for part in (*held, f.__defaults__, f.__kwdefaults__)]
-    constants = tuple((name, _global(f.__globals__[name], inside)) for name in _names(f.__code__, f.__globals__))
-
     code, namespace, name = f.__code__, f.__globals__, f.__name__  # not f, which holds its numbers
+    named: list[Any] = []
+    replaced: dict[str, Build] = {}  # the global names that hold numbers, or functions of them
+    for of_global in _names(code, namespace):
+        known = len(leaves)
+        key, built = _open(namespace[of_global], leaves, inside)
+        named.append((of_global, key))
+        if len(leaves) > known:
+            replaced[of_global] = built
+    parts = [_open(part, leaves, inside) for part in (*held, f.__defaults__, f.__kwdefaults__)]
     builds = [build for _, build in parts]
 
     def build(rest: Iterator[Any]) -> Any:
+        found = {of_global: build(rest) for of_global, build in replaced.items()}
         *cells, defaults, kwdefaults = [build(rest) for build in builds]
-        made = FunctionType(code, namespace, name, defaults, tuple(map(_cell, cells)) or None)
+        made = FunctionType(
+            code, namespace | found if found else namespace, name, defaults, tuple(map(_cell, cells)) or None
+        )
         made.__kwdefaults__ = kwdefaults
         return made
 
-    return (f.__code__, *(key for key, _ in parts), constants), build
+    return (f.__code__, tuple(named), *(key for key, _ in parts)), build
 
 
 def _has_container(x: Any) -> bool:
@@ -136,17 +144,6 @@ def _has_container(x: Any) -> bool:
 
 def _cell(held: Any) -> Any:
     return (lambda: held).__closure__[0]  # type: ignore[index]
-
-
-def _global(x: Any, inside: list[Any]) -> Any:
-    """A key of what a global name holds, numbers and all: it is a constant of a program."""
-    if _has_container(x):
-        raise _Closed  # it may be what the function fills
-    leaves: list[Any] = []
-    key, _ = _open(x, leaves, inside)
-    if any(type(leaf) is Dual or np.size(leaf) > _LARGEST_GLOBAL for leaf in leaves):
-        raise _Closed
-    return key, tuple(np.asarray(leaf).tobytes() for leaf in leaves)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -176,6 +173,8 @@ def _names(code: CodeType, values: dict[str, Any]) -> list[str]:
     if beyond:
         raise _Closed
     found = sorted(name for name in names if name in values)
+    if any(_has_container(values[name]) for name in found):
+        raise _Closed  # it may be what the function fills
     if writes and any(isinstance(values[name], np.ndarray) for name in found):
         raise _Closed
     return found
@@ -184,7 +183,7 @@ def _names(code: CodeType, values: dict[str, Any]) -> list[str]:
 # Known again.
 
 _ABSENT = object()
-_SAME, _NUMBER, _BYTES, _FUNCTION, _ITEMS, _NAMED = range(6)
+_SAME, _NUMBER, _FUNCTION, _ITEMS, _NAMED = range(5)
 
 
 class Reading:
@@ -198,7 +197,7 @@ class Reading:
         self.known_by: dict[Any, Any] = {}  # what is kept by the key: see staged_derivatives.py
         self.again: Callable[[FunctionType, list[Any]], bool] | None
         try:
-            self.again = _Part(f, False).again
+            self.again = _Part(f).again
         except _Closed:
             self.again = None
 
@@ -206,18 +205,16 @@ class Reading:
 class _Part:
     """A function by its code and the checks of all that it reads."""
 
-    def __init__(self, f: FunctionType, of_global: bool) -> None:
+    def __init__(self, f: FunctionType) -> None:
         if f.__kwdefaults__ or f.__dict__:
             raise _Closed
         self.code, self.globals = f.__code__, f.__globals__
-        self.of_global = of_global
-        names = _global_names(f.__code__)[0]
-        held = {name: f.__globals__.get(name, _ABSENT) for name in names}
-        checks = {name: _check(x, True) for name, x in held.items()}
+        held = {name: f.__globals__.get(name, _ABSENT) for name in sorted(_global_names(f.__code__)[0])}
+        checks = {name: _check(x) for name, x in held.items()}
         self.same = tuple((name, check[1]) for name, check in checks.items() if check[0] == _SAME)
         self.others = tuple((name, check) for name, check in checks.items() if check[0] != _SAME)
-        self.cells = tuple(_check(cell.cell_contents, of_global) for cell in f.__closure__ or ())
-        self.defaults = None if f.__defaults__ is None else _check(f.__defaults__, of_global)
+        self.cells = tuple(_check(cell.cell_contents) for cell in f.__closure__ or ())
+        self.defaults = None if f.__defaults__ is None else _check(f.__defaults__)
 
     def again(self, f: FunctionType, leaves: list[Any]) -> bool:
         if f.__code__ is not self.code or f.__globals__ is not self.globals or f.__kwdefaults__ or f.__dict__:
@@ -241,18 +238,18 @@ class _Part:
         return _passes(f.__defaults__, self.defaults, leaves)
 
 
-def _check(x: Any, of_global: bool) -> tuple[Any, ...]:
+def _check(x: Any) -> tuple[Any, ...]:
     kind = type(x)
     if kind is np.ndarray:
-        return (_BYTES, x.tobytes(), x.shape, x.dtype) if of_global else (_NUMBER, kind, x.shape, x.dtype)
+        return _NUMBER, kind, x.shape, x.dtype
     if kind is float or isinstance(x, np.generic):
-        return (_SAME, x) if of_global else (_NUMBER, kind)
+        return _NUMBER, kind
     if kind is FunctionType and not _of_a_library(x):
-        return _FUNCTION, _Part(_in_step(x), of_global)
+        return _FUNCTION, _Part(_in_step(x))
     if kind is tuple or kind is list:
-        return _ITEMS, kind, tuple([_check(part, of_global) for part in x])
+        return _ITEMS, kind, tuple([_check(part) for part in x])
     if kind is dict:
-        return _NAMED, tuple(x), tuple([_check(part, of_global) for part in x.values()])
+        return _NAMED, tuple(x), tuple([_check(part) for part in x.values()])
     if x is _ABSENT or isinstance(x, _CONSTANT) or _of_a_library(x):
         return _SAME, x
     raise _Closed
@@ -271,9 +268,7 @@ def _passes(x: Any, check: tuple[Any, ...], leaves: list[Any]) -> bool:
         return type(x) is FunctionType and bool(check[1].again(_in_step(x), leaves))
     if how == _ITEMS:
         return type(x) is check[1] and _all_pass(x, check[2], leaves)
-    if how == _NAMED:
-        return type(x) is dict and tuple(x) == check[1] and _all_pass(list(x.values()), check[2], leaves)
-    return type(x) is np.ndarray and x.shape == check[2] and x.dtype == check[3] and x.tobytes() == check[1]
+    return type(x) is dict and tuple(x) == check[1] and _all_pass(list(x.values()), check[2], leaves)  # _NAMED
 
 
 def _all_pass(items: Any, checks: tuple[Any, ...], leaves: list[Any]) -> bool:
