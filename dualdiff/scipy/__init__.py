@@ -10,13 +10,26 @@ On plain arrays each is SciPy's own function; SciPy makes every value, the rule 
 The solvers in ``optimize`` take exact derivatives by themselves, and their solutions are differentiable.
 SciPy is optional: only importing one of these modules needs it.
 
-    forms.py            how a function of SciPy is given a rule
-    special.py  linalg.py  interpolate.py  stats.py
-    sparse.py           systems with a constant sparse matrix: what scipy.sparse.linalg has of them
-    optimize.py         its drivers: roots.py, minimization.py, least_squares.py, global_optimization.py
-    staged_derivatives.py   derivatives that solvers ask for again and again, as programs; readings.py: what a function
-                        reads; moving.py, curvature.py, integrand_programs.py: derivatives of solutions and integrals
-    integrate.py        integrals; its drivers: quadrature.py, initial_values.py, lsoda.py, boundary_values.py
+Modules by SciPy's names, and what stands behind each:
+
+    special
+    linalg          linear_systems, spectra, matrix_functions, matrix_equations, structured_matrices
+    interpolate     bsplines, cubic_interpolants, piecewise_polynomials, bivariate_splines
+    stats           distributions, multivariate
+    sparse          sparse_systems: matrices whose entries carry derivatives
+    integrate       of samples; quadrature, cubature: panels, nodes, components, integrand_programs
+                    initial_values, lsoda: rates, trajectories, columns, collocation, variational
+                        where a right-hand side chooses: switches, margins, pieces; accuracy: are the steps short enough
+                    boundary_values
+    optimize        roots, minimization, constraints, least_squares, curve_fitting, global_optimization
+                    implicit, curvature, moving, movement: the derivative of a solution from its equations
+
+What all of them are made with:
+
+    forms           a function that is given a rule
+    drivers         a solver that is given derivatives, and what it returns: results
+    callbacks       the user's functions as a solver calls them; on plain numbers: captured, constants
+    programs, staged_derivatives    the same as programs; readings, codes: what a function reads and does
 """
 
 from __future__ import annotations

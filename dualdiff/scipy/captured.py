@@ -14,14 +14,12 @@ written to; where that, or anything else, raises, `Watched` returns to the funct
 
 from __future__ import annotations
 
-import dis
 import functools
 import sys
 from collections.abc import Callable, Iterator
 from types import (
     BuiltinFunctionType,
     CellType,
-    CodeType,
     FunctionType,
     MethodDescriptorType,
     MethodWrapperType,
@@ -32,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from ..values.dual import Dual, primal
+from .codes import effects, written_names
 
 
 def on_numbers(f: Any) -> Any:
@@ -124,11 +123,11 @@ def _remembers(f: FunctionType, seen: set[int] | None = None) -> bool:
     if id(f) in seen:
         return False
     seen.add(id(f))
-    names, writes, assigns = _what_it_does(f.__code__)
-    if assigns:
+    does = effects(f.__code__)
+    if does.assigns or not written_names(f.__code__).isdisjoint(f.__code__.co_freevars):
         return True
-    reached = [*_held(f), *(f.__globals__[name] for name in names if name in f.__globals__)]
-    return any(_may_keep(held, writes, seen) for held in reached)
+    reached = [*_held(f), *(f.__globals__[name] for name in does.reads if name in f.__globals__)]
+    return any(_may_keep(held, does.fills, seen) for held in reached)
 
 
 def _may_keep(held: Any, writes: bool, seen: set[int]) -> bool:
@@ -156,48 +155,6 @@ _UNCHANGING = (
     np.dtype,
 )  # fmt: skip
 _LIBRARIES = frozenset({"numpy", "scipy", "dualdiff"})
-WRITERS = frozenset(
-    {
-        "append",
-        "extend",
-        "insert",
-        "pop",
-        "popitem",
-        "remove",
-        "clear",
-        "update",
-        "setdefault",
-        "add",
-        "discard",
-        "fill",
-    }
-)
-
-
-@functools.lru_cache(maxsize=1024)
-def _what_it_does(code: CodeType) -> tuple[frozenset[str], bool, bool]:
-    """The global names that a function, or one inside it, reads; whether it writes into anything; whether it assigns
-    names that are not its own, or attributes.
-    """
-    names, writes, assigns = set(), False, bool(written_names(code) & set(code.co_freevars))
-    for step in dis.get_instructions(code):
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            names.add(step.argval)
-        assigns = assigns or step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_ATTR", "DELETE_ATTR")
-        writes = writes or step.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE") or step.argval in WRITERS
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            more, and_writes, and_assigns = _what_it_does(inner)
-            names, writes = names | more, writes or and_writes
-            assigns = assigns or and_assigns
-    return frozenset(names), writes, assigns
-
-
-@functools.lru_cache(maxsize=1024)
-def written_names(code: CodeType) -> frozenset[str]:
-    """The names of enclosing functions that a function, or one inside it, assigns."""
-    names = {i.argval for i in dis.get_instructions(code) if i.opname in ("STORE_DEREF", "DELETE_DEREF")}
-    return frozenset(names).union(*(written_names(c) for c in code.co_consts if type(c) is CodeType))
 
 
 def over_numbers(f: Any) -> Any:

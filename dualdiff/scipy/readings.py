@@ -13,7 +13,6 @@ Nothing is assumed to stay: names, cells and defaults are looked up each time.
 
 from __future__ import annotations
 
-import dis
 import functools
 import sys
 from collections.abc import Callable, Iterator
@@ -24,14 +23,13 @@ import numpy as np
 
 from ..adapting.buffers import plain as plain_buffer
 from ..values.dual import Dual
-from .captured import WRITERS, over_numbers, written_names
+from .captured import over_numbers
+from .codes import effects, written_names
 from .implicit import numbers
 
 Build = Callable[[Iterator[Any]], Any]
 
 _CONSTANT = (int, bool, str, bytes, type(None), np.ufunc)
-# Functions by which a name is read that stands nowhere in the code.
-_SEEING_MORE = frozenset({"eval", "exec", "globals", "locals", "vars", "getattr", "__import__", "open", "input"})
 _LIBRARIES = frozenset({"numpy", "scipy", "dualdiff", "math"})
 
 
@@ -112,7 +110,7 @@ def _open_function(f: FunctionType, leaves: list[Any], inside: list[Any]) -> tup
         held = [cell.cell_contents for cell in f.__closure__ or ()]
     except ValueError:  # not assigned yet
         raise _Closed from None
-    if _global_names(f.__code__)[1] and any(map(_has_container, (*held, *(f.__defaults__ or ())))):
+    if effects(f.__code__).fills and any(map(_has_container, (*held, *(f.__defaults__ or ())))):
         raise _Closed  # it may keep there what another call finds
     code, namespace, name = f.__code__, f.__globals__, f.__name__  # not f, which holds its numbers
     named: list[Any] = []
@@ -146,36 +144,14 @@ def _cell(held: Any) -> Any:
     return (lambda: held).__closure__[0]  # type: ignore[index]
 
 
-@functools.lru_cache(maxsize=1024)
-def _global_names(code: CodeType) -> tuple[frozenset[str], bool, bool]:
-    """The names that a function, or one inside it, reads from its module; whether it writes into anything; whether it
-    assigns what is not its own, or sees more than it names.
-    """
-    names, writes, beyond = set(), False, False
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            beyond = beyond or instruction.argval in _SEEING_MORE
-            names.add(instruction.argval)
-        elif instruction.opname in ("STORE_GLOBAL", "DELETE_GLOBAL", "STORE_NAME", "IMPORT_NAME", "STORE_ATTR"):
-            beyond = True
-        writes = writes or instruction.opname in ("STORE_SUBSCR", "DELETE_SUBSCR", "STORE_SLICE")
-        writes = writes or instruction.argval in WRITERS
-    for inner in code.co_consts:
-        if type(inner) is CodeType:
-            more, and_writes, and_beyond = _global_names(inner)
-            names |= more
-            writes, beyond = writes or and_writes, beyond or and_beyond
-    return frozenset(names), writes, beyond
-
-
 def _names(code: CodeType, values: dict[str, Any]) -> list[str]:
-    names, writes, beyond = _global_names(code)
-    if beyond:
+    does = effects(code)
+    if does.assigns or does.sees_more:
         raise _Closed
-    found = sorted(name for name in names if name in values)
+    found = sorted(name for name in does.reads if name in values)
     if any(_has_container(values[name]) for name in found):
         raise _Closed  # it may be what the function fills
-    if writes and any(isinstance(values[name], np.ndarray) for name in found):
+    if does.fills and any(isinstance(values[name], np.ndarray) for name in found):
         raise _Closed
     return found
 
@@ -209,7 +185,7 @@ class _Part:
         if f.__kwdefaults__ or f.__dict__:
             raise _Closed
         self.code, self.globals = f.__code__, f.__globals__
-        held = {name: f.__globals__.get(name, _ABSENT) for name in sorted(_global_names(f.__code__)[0])}
+        held = {name: f.__globals__.get(name, _ABSENT) for name in sorted(effects(f.__code__).reads)}
         checks = {name: _check(x) for name, x in held.items()}
         self.same = tuple((name, check[1]) for name, check in checks.items() if check[0] == _SAME)
         self.others = tuple((name, check) for name, check in checks.items() if check[0] != _SAME)
