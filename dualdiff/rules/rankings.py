@@ -6,16 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from ..table import RULES
+from ..table import RULES, Rule
 from ..values.choices import WATCHES, note
 from ..values.dual import Dual, primal
 from ..values.objects import carries, fused
 
 
-class _Ranking:
-    """The rule of a function that chooses by rank, in front of the rule itself."""
+class Ranking(Rule):
+    """The rule of a function that chooses by rank: who watches is told, and the rule does the rest."""
 
-    function: Any
+    def __init__(self, rule: Rule) -> None:
+        super().__init__(rule.function)
+        self.rule = rule
+        self.form, self.names, self.active = rule.form, rule.names, rule.active
+        self.bound, self.tangent = rule.bound, rule.tangent  # type: ignore[method-assign]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if WATCHES and args and carries(args[0]):
@@ -26,17 +30,13 @@ class _Ranking:
                     note(position, (a,), position(primal(a)))
                 else:
                     note(np.argsort, (a,), np.argsort(primal(a), axis=None))
-        return super().__call__(*args, **kwargs)  # type: ignore[misc]
+        return self.rule(*args, **kwargs) if kwargs else self.rule.plain_call(*args)
 
 
 _POSITIONS: dict[Any, Any] = {np.max: np.argmax, np.min: np.argmin, np.amax: np.argmax, np.amin: np.argmin}
 
 
 def ranking(*functions: Any) -> None:
-    """Let the rules of these functions, which are in the table, note the order that they find."""
+    """Let the rules of these functions, which are in the table, tell of the order that they find."""
     for function in functions:
-        rule = RULES[function]
-        if not isinstance(rule, _Ranking):
-            kind = type(rule)
-            rule.__class__ = type(kind.__name__, (_Ranking, kind), {"__module__": kind.__module__})
-            rule.plain_call = rule.__call__
+        RULES[function] = Ranking(RULES[function])
