@@ -4,7 +4,7 @@
     two-body                 state transition matrix of 200 RK4 steps          beside central differences
     least_squares, ...       SciPy to the end, with its defaults and as `dualdiff.scipy` calls it: evaluations and time
     root, fsolve, ...        the same of small problems, of plain numbers
-    ridge, argmin            the derivative of a minimum in its data           beside one plain solve
+    ridge, argmin            the derivative of a minimum in its data           beside one plain solve, ours and SciPy's
     quad in a parameter      the derivative of an integral                     beside one plain integral
 
 Every answer is checked first: derivatives against extrapolated differences, solutions against SciPy's.  All that is in
@@ -13,6 +13,7 @@ one row takes turns.  Where `dualdiff.stage` exists, gradients are measured stag
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -334,8 +335,11 @@ def solved(name: str, rounds: int) -> Row:
 # Derivatives of solutions.
 
 
-def ridge(n: int, rounds: int) -> Row:
-    """The gradient of a validation loss in the logarithm of the penalty, through the fit of n weights."""
+def ridge(n: int, rounds: int, by_scipy: bool = False) -> Row:
+    """The gradient of a validation loss in the logarithm of the penalty, through the fit of n weights.
+
+    Beside one plain solve of our own, which has exact gradients, or of SciPy's with its defaults.
+    """
     from dualdiff.scipy import optimize
 
     rng = np.random.default_rng(2)
@@ -346,8 +350,8 @@ def ridge(n: int, rounds: int) -> Row:
     def loss(w, log_penalty):
         return np.sum((A @ w - y) ** 2) + np.exp(log_penalty) * np.sum(w * w)
 
-    def validation(log_penalty):
-        w = optimize.minimize(lambda w: loss(w, log_penalty), np.zeros(n), method="L-BFGS-B", tol=1e-12).x
+    def validation(log_penalty, module=optimize):
+        w = module.minimize(lambda w: loss(w, log_penalty), np.zeros(n), method="L-BFGS-B", tol=1e-12).x
         return np.sum((B @ w - z) ** 2)
 
     def exact(log_penalty):
@@ -356,18 +360,22 @@ def ridge(n: int, rounds: int) -> Row:
 
     true = dd.derivative(exact)(1.0)
     error = abs(dd.grad(validation)(1.0) - true) / abs(true)
-    seconds = times(rounds, [lambda: dd.grad(validation)(1.0), lambda: validation(1.0)])
+    beside = _scipy("optimize") if by_scipy else optimize
+    seconds = times(rounds, [lambda: dd.grad(validation)(1.0), lambda: validation(1.0, beside)])
     # At the weights that SciPy stops at.
     measured = dict(zip(("ours", "beside"), seconds, strict=True))
-    return Row("ridge", f"{n} weights", "one solve", measured, error, 1.5, tolerance=AS_SCIPY)
+    return Row("ridge", f"{n} weights", _SOLVE[by_scipy], measured, error, 1.5, tolerance=AS_SCIPY)
 
 
-def argmin(n: int, rounds: int) -> Row:
+_SOLVE = ("one solve", "one of SciPy's")
+
+
+def argmin(n: int, rounds: int, by_scipy: bool = False) -> Row:
     """The Jacobian of a minimum in n parameters of its objective."""
     from dualdiff.scipy import optimize
 
-    def minimum(a):
-        return optimize.minimize(lambda x: np.sum((x - a) ** 2 + 0.1 * np.cosh(x)) + x[0] * x[1], np.zeros(n)).x
+    def minimum(a, module=optimize):
+        return module.minimize(lambda x: np.sum((x - a) ** 2 + 0.1 * np.cosh(x)) + x[0] * x[1], np.zeros(n)).x
 
     a = np.linspace(0.5, 1.5, n)
     x, coupling = minimum(a), np.zeros((n, n))
@@ -377,10 +385,10 @@ def argmin(n: int, rounds: int) -> Row:
         x = x - np.linalg.solve(H, 2 * (x - a) + 0.1 * np.sinh(x) + coupling @ x)
     exact = 2.0 * np.linalg.inv(np.diag(2.0 + 0.1 * np.cosh(x)) + coupling)
     error = float(np.max(np.abs(dd.jacfwd(minimum)(a) - exact)) / np.max(exact))
-    seconds = times(rounds, [lambda: dd.jacfwd(minimum)(a), lambda: minimum(a)])
-    return Row(
-        "argmin", f"{n} parameters", "one solve", dict(zip(("ours", "beside"), seconds, strict=True)), error, 1.5
-    )
+    beside = _scipy("optimize") if by_scipy else optimize
+    seconds = times(rounds, [lambda: dd.jacfwd(minimum)(a), lambda: minimum(a, beside)])
+    measured = dict(zip(("ours", "beside"), seconds, strict=True))
+    return Row("argmin", f"{n} parameters", _SOLVE[by_scipy], measured, error, 1.5)
 
 
 def integral(n: int, rounds: int) -> Row:
@@ -411,5 +419,7 @@ FIGURES: dict[str, tuple[Callable[[int, int], Row], int, int]] = {  # name: (run
     "two-body": (two_body, 200, 20),
     "ridge": (ridge, 50, 10),
     "argmin": (argmin, 10, 5),
+    "ridge of SciPy": (functools.partial(ridge, by_scipy=True), 50, 10),
+    "argmin of SciPy": (functools.partial(argmin, by_scipy=True), 10, 5),
     "quad": (integral, 3, 2),
 }
