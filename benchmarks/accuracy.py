@@ -100,10 +100,14 @@ def grid(*axes: Iterable[float]) -> list[tuple[float, ...]]:
 # One point.
 
 
+def digits(args: tuple[float, ...]) -> int:
+    return DIGITS + 3 * int(max(abs(math.log10(abs(x))) if x else 0.0 for x in args))
+
+
+@functools.lru_cache(maxsize=4)  # all derivatives at a point share their evaluations
 def partials(truth: Callable[..., Any], args: tuple[float, ...], mp: Any) -> Callable[[tuple[int, ...]], Any]:
-    """∂ᵏ of ``truth`` at ``args`` along any arguments, by central differences; evaluations are shared."""
+    """∂ᵏ of ``truth`` at ``args`` along any arguments, by central differences at `digits` of ``args``."""
     # A step is small beside the distance from 0, where poles are, and beside 1, for functions that oscillate.
-    mp.dps = DIGITS + 3 * int(max(abs(math.log10(abs(x))) if x else 0.0 for x in args))
     exact = [mp.mpf(x) for x in args]
     steps = [mp.mpf(10) ** STEP * min(abs(x) or 1, 1) for x in exact]
 
@@ -135,6 +139,7 @@ def error_at(case: Case, args: tuple[Any, ...], which: tuple[int, ...], mp: Any)
     """The error beyond the condition; inf for a lost derivative; or a word for why the point does not count."""
     plain = tuple(float(x) for x in args)
     limits = np.finfo(args[0].dtype)
+    mp.dps = digits(plain)
     try:
         if case.slope:
             d = partials(case.truth[which[0]], plain, mp)
@@ -187,12 +192,12 @@ def swept(
         n = len(case.points[0])
         active = [i for i in range(n) if not case.slope or case.truth[i] is not None]
         wholes = [(i,) for i in active] + [(i, j) for i in active for j in active if j >= i or case.slope]
-        for which in wholes:
-            if len(which) not in orders:
-                continue
+        chosen = [which for which in wholes if len(which) in orders]
+        errors = [[error_at(case, args, which, mp) for which in chosen] for args in narrow]
+        for i, which in enumerate(chosen):
             worst, at, counts = 0.0, (), {"points": 0, "beyond": 0, "lost": 0, "wrong value": 0}
-            for args in narrow:
-                error = error_at(case, args, which, mp)
+            for args, of_args in zip(narrow, errors, strict=True):
+                error = of_args[i]
                 if isinstance(error, str):
                     counts[error] = counts.get(error, 0) + 1
                     continue

@@ -88,7 +88,7 @@ def beside_autograd(problem: Problem, rounds: int) -> Figure:
 
 # Memory.
 
-N, N_OF_JACOBIAN = 200_000, 5_000  # entries: so many that what is kept beside arrays does not count
+N, N_OF_JACOBIAN, N_OF_CHAIN = 200_000, 5_000, 10**6  # entries: so many that what is kept beside arrays does not count
 
 
 def steps(x):
@@ -184,7 +184,7 @@ def import_of_dualdiff(rounds: int) -> Figure:
 
 FIGURES: dict[str, Callable[[int], Figure]] = {
     "jvp of rosenbrock": ratio_to_value(overhead.jvp_of_rosenbrock(10), 4.5),
-    "jvp of chain": lambda rounds: ratio_to_hand(overhead.jvp_of_chain(10**6), 1.5)(rounds),
+    "jvp of chain": lambda rounds: ratio_to_hand(overhead.jvp_of_chain(N_OF_CHAIN), 1.5)(rounds),
     "jacfwd of layers": ratio_to_hand(overhead.jacobian_of_layers("jacfwd", 100), 3.0),
     "grad of rosenbrock": ratio_to_value(overhead.gradient_of_rosenbrock(10), 8.0),
     "grad of long rosenbrock": ratio_to_hand(overhead.gradient_of_rosenbrock(10**5), 4.0),

@@ -260,8 +260,9 @@ def test_derivatives_are_exact_to_rounding_at_some_points_of_the_sweep(case):
     moderate = [args for args in case.points if all(1e-35 < abs(x) < 1e35 for x in args)]
     step = max(1, len(moderate) // count)
     points = moderate[len(case.name) % step :: step][:count]
-    for dtype in ("float64", "float32")[: 1 if slow else 2]:
-        for row in accuracy.swept(case, dtype, SWEPT, points, orders=(1,) if slow else (1, 2)):
+    # In float32 at half of them: what it adds is the type, the formulas being the same.
+    for dtype, some in [("float64", points), ("float32", points[::2])][: 1 if slow else 2]:
+        for row in accuracy.swept(case, dtype, SWEPT, some, orders=(1,) if slow else (1, 2)):
             assert row.passed, f"{row.function} {row.derivative} {row.dtype}: {row.worst:.1e} at {row.at}"
 
 

@@ -16,6 +16,7 @@ from dualdiff.transforms import columns as by_columns
 from dualdiff.transforms import compare
 from dualdiff.transforms import rows as by_rows
 from dualdiff.transforms.jacobian import mode_for_sizes
+from dualdiff.transforms.mode_report import Mode, ModeReport
 
 
 def rosenbrock(x):
@@ -106,7 +107,7 @@ def test_auto_that_is_not_recommended_is_said(sweeps):
 
 
 def test_jacobian_that_would_take_too_long_is_measured_in_part(sweeps):
-    report = dd.compare_modes(rosenbrock, np.linspace(0.5, 1.5, 40_000), seconds=0.01)
+    report = dd.compare_modes(rosenbrock, np.linspace(0.5, 1.5, 15_000), seconds=0.01)
     forward, reverse, differences = report.modes
 
     assert forward.note.startswith("estimated from 1 and 2 sweeps of ") and differences.note.startswith(
@@ -246,6 +247,16 @@ def test_modes_as_fast_as_each_other_leave_the_choice_to_memory(clock):
     assert report.recommended == report.auto == "rev"
     assert "same time within 10 %" in report.why and "times the memory" in report.why
     assert "here pass" not in str(report)
+
+
+@pytest.mark.parametrize(("memory", "said"), [(2e6, ", with 4 times the memory"), (1e6, "")])
+def test_a_faster_mode_that_takes_more_memory_says_so(memory, said):
+    given = ("forward", 3.0, 5e5), ("reverse", 1.0, memory), ("differences", 9.0, 0.0)
+    modes = [Mode(name, "", time, taken, 0.0) for name, time, taken in given]
+    report = ModeReport("f", 1.0, modes, n_inputs=60, n_outputs=1, tolerance=1e-9)
+
+    assert report.recommended == "rev"
+    assert report.why == f"reverse mode was 3 times faster than forward mode{said}"
 
 
 def test_mode_that_cannot_be_used_is_a_row_with_the_reason():

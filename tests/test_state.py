@@ -1,6 +1,5 @@
 """Threads, and interrupts at any point: no gradient is lost, and the session goes on."""
 
-import gc
 import signal
 import subprocess
 import sys
@@ -132,7 +131,8 @@ def test_an_interrupt_at_any_bytecode_leaves_a_usable_session(kind):
     # A trace function can raise where no signal arrives: between the end of a with-block and the call of its __exit__.
     # What NumPy's error state is after that says nothing; the next test has real signals.
     work, errors = INTERRUPTED[kind], np.geterr()
-    work()
+    for _ in range(3):  # what is done at the first calls of a function, whose view is remembered at the second
+        work()
     total = interrupted_at(10**9, work)
     assert total > 50
     for n in range(1, total, max(1, total // 50)):
@@ -148,8 +148,7 @@ def test_an_interrupt_at_any_bytecode_leaves_a_usable_session(kind):
 
 
 def survive_signals(kind):
-    """Signals at a hundred moments of ``work``, in a process of their own, where nothing else is interrupted."""
-    gc.disable()
+    """Signals at a hundred moments of ``work``."""
     work, errors = INTERRUPTED[kind], np.geterr()
     work()  # what is done once for each function
     start = time.perf_counter()
@@ -167,16 +166,17 @@ def survive_signals(kind):
         signal.setitimer(signal.ITIMER_REAL, 0)
         assert np.geterr() == errors, kind
         assert_array_equal(dd.grad(lambda: np.sum(W * W), argnums=None, weights=[W])()[0], 2 * X)
-    assert interrupts > 50
+    assert interrupts > 50, kind
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="a timer that interrupts")
-@pytest.mark.parametrize("kind", INTERRUPTED)
-def test_a_signal_leaves_the_error_state_and_the_weights_as_they_were(kind):
-    command = f"from tests.test_state import survive_signals; survive_signals({kind!r}); print('survived')"
+def test_a_signal_leaves_the_error_state_and_the_weights_as_they_were():
+    """In a process of their own, where nothing else is interrupted."""
+    command = "from tests.test_state import INTERRUPTED, survive_signals; import gc; gc.disable()\n"
+    command += "for kind in INTERRUPTED: survive_signals(kind); print(kind)"
     root = Path(__file__).parent.parent
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, cwd=root, check=False)
-    assert done.stdout == "survived\n", done.stderr
+    assert done.stdout.splitlines() == list(INTERRUPTED), done.stderr
 
 
 IMPORT = """
@@ -240,7 +240,7 @@ print("interrupts", count)
 @pytest.mark.long
 def test_an_interrupted_import_can_be_repeated():
     done = subprocess.run(
-        [sys.executable, "-c", IMPORT.replace("{step}", "397")],
+        [sys.executable, "-c", IMPORT],
         capture_output=True,
         text=True,
         timeout=300,

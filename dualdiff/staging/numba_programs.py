@@ -14,7 +14,7 @@ import math
 import re
 import threading
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from types import FunctionType
 from typing import Any
 
@@ -254,8 +254,16 @@ def _number(names: dict[int, str], name: str) -> int:
 
 # Compiling.
 
+_OPTIONS: dict[str, Any] = {"error_model": "numpy", "nogil": True, "no_cfunc_wrapper": True}  # nobody calls it from C
+
 
 def jitted(kernel: Kernel) -> Any:
+    return _jitted(kernel.name, re.sub(r"  # .*", "", kernel.text), tuple(kernel.parameters))
+
+
+# Numba takes a tenth of a second and more for each, and threads, copies and functions staged again write the same text.
+@lru_cache(maxsize=256)
+def _jitted(name: str, text: str, parameters: tuple[tuple[str, ...], ...]) -> Any:
     import numba
     from numba import types
 
@@ -268,16 +276,16 @@ def jitted(kernel: Kernel) -> Any:
         _, axes, layout, access = parameter
         return array(kind, int(axes), layout, readonly=access == "readonly")
 
-    filename = f"<compiled {kernel.name} {id(kernel)}>"
-    linecache.cache[filename] = (len(kernel.text), None, kernel.text.splitlines(True), filename)
+    filename = f"<compiled {name} {hash(text)}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(True), filename)
     namespace: dict[str, Any] = {
         "np": np,
         "math": math,
-        **({"pairwise": _pairwise()} if "pairwise(" in kernel.text else {}),
+        **({"pairwise": _pairwise()} if "pairwise(" in text else {}),
     }
-    exec(compile(kernel.text, filename, "exec"), namespace)
-    signature = tuple(map(type_of, kernel.parameters))
-    return numba.njit(signature, error_model="numpy", nogil=True)(namespace[kernel.name])
+    exec(compile(text, filename, "exec"), namespace)
+    signature = tuple(map(type_of, parameters))
+    return numba.njit(signature, **_OPTIONS)(namespace[name])
 
 
 def pairwise(a, start, n, step):  # type: ignore[no-untyped-def]
@@ -316,7 +324,7 @@ def _pairwise() -> Any:
 
     namespace: dict[str, Any] = {}  # in which it finds itself, compiled
     function = FunctionType(pairwise.__code__, namespace, "pairwise")
-    namespace["pairwise"] = numba.njit(error_model="numpy", nogil=True)(function)
+    namespace["pairwise"] = numba.njit(**{**_OPTIONS, "no_cpython_wrapper": True})(function)
     return namespace["pairwise"]
 
 
