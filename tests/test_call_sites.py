@@ -8,6 +8,7 @@ code does.
 import gc
 import math
 import types
+import weakref
 
 import numpy as np
 import pytest
@@ -287,11 +288,18 @@ def test_functions_and_classes_that_are_made_anew_leave_nothing_behind():
     assert len(calls.SEEN) == size
 
 
-def test_a_remembered_function_that_has_gone():
-    for k in range(50):
+def test_functions_of_exec_go_and_others_come_in_their_place():
+    known, made, places = len(calls.PLANS.known), [], set()
+    for k in range(600):
         space = {"math": math, "k": float(k)}
         exec("def g(x): return x * k", space)
         g = space["g"]
         assert [dd.derivative(lambda x, g=g: g(x) + math.sin(x))(0.0) for _ in range(3)] == [k + 1.0] * 3
+        made.append(weakref.ref(g))
+        places.add(id(g))
         del g, space
-        gc.collect()
+        if k % 200 == 199:
+            gc.collect()
+    assert sum(f() is not None for f in made) < 300
+    assert len(places) < len(made)  # so that one was remembered where another is now
+    assert len(calls.PLANS.known) < known + 600

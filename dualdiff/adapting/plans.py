@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -63,24 +64,39 @@ class InView(Plan):
         return self.around[key_of(f.__code__)](f, f)
 
 
+_MOST_PASSING = 256
+
+
 class ByCode:
-    """Plans by code object, forgotten with it."""
+    """Plans by code object, forgotten with it.
+
+    A plan keeps the globals that it was made for, and these their functions.  Of globals that are no module's, which
+    ``exec`` had, the last plans are kept: else none of them would ever go.
+    """
 
     def __init__(self) -> None:
         self._plans: dict[int, Plan] = {}
         self.known = self._plans
         self._alive: dict[int, weakref.ref[CodeType]] = {}
+        self._passing: OrderedDict[int, None] = OrderedDict()
         self.get = self._plans.get
 
     def put(self, code: CodeType, plan: Plan) -> None:
         key = id(code)
 
-        def forget(_: Any, plans: Any = self._plans, alive: Any = self._alive) -> None:
-            plans.pop(key, None)
-            alive.pop(key, None)
+        def forget(_: Any = None, of: Any = (self._plans, self._alive, self._passing)) -> None:
+            for kept in of:
+                kept.pop(key, None)
 
+        forget()
         self._alive[key] = weakref.ref(code, forget)
         self._plans[key] = plan
+        if not _of_a_module(plan.of):
+            self._passing[key] = None
+            if len(self._passing) > _MOST_PASSING:
+                oldest, _ = self._passing.popitem(last=False)
+                self._plans.pop(oldest)
+                self._alive.pop(oldest)
 
     def leave(self, code: CodeType, plan: Plan, outermost: bool = True) -> None:
         """Views, and the functions in them, are not viewed again; those that iterate are still looked at."""
@@ -92,6 +108,11 @@ class ByCode:
     def clear(self) -> None:
         self._plans.clear()
         self._alive.clear()
+        self._passing.clear()
+
+
+def _of_a_module(namespace: dict[str, Any]) -> bool:
+    return getattr(sys.modules.get(str(namespace.get("__name__"))), "__dict__", None) is namespace
 
 
 def inner_of(code: CodeType) -> list[CodeType]:
