@@ -18,7 +18,7 @@ from ..adapting.buffers import settled
 from ..transforms import forward, jacobian
 from ..transforms.reverse import value_and_grad
 from ..values.objects import carries, fused
-from .captured import arguments_on_numbers, on_numbers
+from .captured import arguments_on_numbers, holds_what_ended, keeps, on_numbers
 from .curvature import value_and_gradient
 from .implicit import numbers
 from .staged_derivatives import InOneSolve, staged_where_it_pays
@@ -77,6 +77,18 @@ class Watched:
     def carries_at(self, x: Any) -> bool:
         return self.carried or (self.entered and carries(self.whole.f(x, *self.whole.args, **self.whole.kwargs)))
 
+    def left_at(self, solution: Callable[[], Any], x: Any, differentiated: bool) -> None:
+        """Run a function that keeps something once more, at the solution, in the shape of ``x``.
+
+        A residual notes an intermediate result, in a list, an attribute or a name outside, which is read when the
+        solver has returned.  What the last of its runs on plain numbers left there would have no derivative; what a
+        differentiation left there, one that has ended.
+        """
+        given = self.f, self.args, self.kwargs
+        if keeps(*given) and (differentiated or holds_what_ended(*given)):
+            at = solution()
+            self._run(np.reshape(at, np.shape(x)) if np.shape(at) != np.shape(x) else at)
+
     def scalar(self, x: Any) -> Any:
         """The one number that ``f`` returns, in whatever shape."""
         y = self.call(x)
@@ -115,15 +127,25 @@ def differentiated(
 
     That is known where one of the functions (of plain numbers) returned one, or ``certainly``.  Where one may have been
     left out, an error of `made` counts only if a derivative comes out of that function at ``x``.
+    What the functions keep of their runs is of the solution afterwards, with its derivatives (`Watched.left_at`).
     """
-    if not (certainly or any(g.carried or g.entered for g in functions)):
-        return plain_result
-    try:
-        return made()
-    except Exception:
-        if certainly or any(g.carries_at(x) for g in functions):
-            raise
-        return plain_result
+    found = plain_result
+    if certainly or any(g.carried or g.entered for g in functions):
+        try:
+            found = made()
+        except Exception:
+            if certainly or any(g.carries_at(x) for g in functions):
+                raise
+    for g in functions:
+        g.whole.left_at(lambda: _solution_in(found), x, found is not plain_result)
+    return found
+
+
+def _solution_in(found: Any) -> Any:
+    for name in ("x", "root"):
+        if hasattr(found, name):
+            return getattr(found, name)
+    return found[0] if isinstance(found, tuple) else found
 
 
 def differentiable(derivative: Callable[[Any], Any], x: Any) -> bool:
