@@ -5,11 +5,12 @@ import types
 
 import numpy as np
 import pytest
+import scipy.integrate
 import scipy.optimize
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
-from dualdiff.scipy import optimize
+from dualdiff.scipy import integrate, optimize
 
 SOLVERS = {
     "brentq": lambda o, F: o.brentq(F, 0.5, 9.0),
@@ -135,3 +136,42 @@ def test_what_is_kept_of_an_array_of_unknowns_is_in_the_shape_that_the_solver_us
         return kept["X"]
 
     assert_allclose(dd.jacfwd(product)(2.0), 1.5 * 2.0**0.5 * np.array([[1.0, 2.0], [3.0, 4.0]]), rtol=1e-10)
+
+
+@pytest.mark.parametrize("module", [scipy.integrate, integrate], ids=["scipy", "dualdiff"])
+@pytest.mark.parametrize("method", ["RK45", "DOP853", "Radau", "BDF", "LSODA", "odeint"])
+def test_what_a_right_hand_side_keeps_is_of_the_end(method, module):
+    """k y(1) = k exp(-k) is kept."""
+
+    def flow(k):
+        kept = {}
+
+        def right(t, y):
+            kept["flow"] = k * y[0]
+            return [-kept["flow"]]
+
+        if method == "odeint":
+            module.odeint(right, [1.0], [0.0, 1.0], tfirst=True, rtol=1e-9, atol=1e-11)
+        else:
+            module.solve_ivp(right, (0.0, 1.0), [1.0], method, rtol=1e-8, atol=1e-10)
+        return kept["flow"]
+
+    for transform in (dd.derivative, dd.grad):
+        assert_allclose(transform(flow)(1.3), -0.3 * np.exp(-1.3), rtol=1e-5)
+    assert np.shape(flow(1.3)) == ()
+
+
+def test_what_is_kept_where_an_event_ends_the_solution_moves_with_it():
+    def flow(k):
+        kept = {}
+
+        def right(t, y):
+            kept["t"] = t
+            return -k * y
+
+        half = lambda t, y: y[0] - 0.5
+        half.terminal = True
+        integrate.solve_ivp(right, (0.0, 5.0), [1.0], events=half, rtol=1e-8, atol=1e-10)
+        return kept["t"]
+
+    assert_allclose(dd.derivative(flow)(1.3), -np.log(2.0) / 1.3**2, rtol=1e-6)
