@@ -15,6 +15,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from .. import errors
+from ..values.choices import MADE
 from ..values.levels import duals_in
 from ..values.objects import carries
 from .buffers import settled, stripped_of
@@ -43,8 +44,11 @@ def _solver(original: Any, own: Any, reason: str) -> Callable[..., Any]:
         found: Any = [args, kwargs]
         if not carries(found) and not any(map(_limits_carry, (*args, *kwargs.values()))):
             plain_args, plain_kwargs = changed(original, _watched, args, kwargs)
+            before = MADE[0]
             try:
-                return original(*plain_args, **plain_kwargs)
+                solution = original(*plain_args, **plain_kwargs)
+                if MADE[0] == before or own is None:  # else a derivative may decide what a function returns
+                    return solution
             except _Entered as entered:
                 found = entered.value
         if own is None:

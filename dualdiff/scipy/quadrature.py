@@ -51,7 +51,7 @@ def quad(given: dict[str, Any]) -> Any:
         found = scipy.integrate.quad(constant, **options)
     elif not (given["complex_func"] or given["full_output"]):
         found = found[:2]
-    if not (constant.carried or constant is not f or carries([a, b, points, wvar])):
+    if not (constant.carried or constant.compared or constant is not f or carries([a, b, points, wvar])):
         return found
     if len(whole) > 3:
         raise errors.no_solution("quad", " ".join(str(whole[3]).split()))

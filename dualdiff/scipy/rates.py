@@ -25,6 +25,7 @@ from ..errors import StagingRefused
 from ..tangents.dense import Dense
 from ..transforms.forward import jacfwd
 from ..transforms.sparse import sparse_jacobian
+from ..values.choices import MADE
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
@@ -65,6 +66,7 @@ class Rate:
 
     def plain(self, t: Any, y: Any) -> Any:
         """What SciPy calls: plain numbers as the user's function returns them, in whatever shape."""
+        before = MADE[0]
         if self._as_written is not None:
             try:
                 k = self._as_written(t, y, *self.constant_args)
@@ -75,6 +77,7 @@ class Rate:
         if carries(k):
             self.carried = True
             return numbers(k)
+        self.carried = self.carried or MADE[0] != before  # what it compares may make it jump
         return k
 
     def number(self, t: Any, y: Any) -> Any:
