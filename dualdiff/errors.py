@@ -215,7 +215,7 @@ def escaped(dual: Any) -> EscapedDual:
         "its derivative has no meaning any more.\n"
         "  Return what you need from the function (has_aux=True hands out extra results), "
         "or keep  dualdiff.stop_gradient(x)  instead of x.\n"
-        "  A work array that a solver's function fills each time is made within that function, not around it."
+        "  A work array that a function fills each time must be filled, all of it, before it is read as a whole."
     )
 
 

@@ -204,9 +204,11 @@ def turn(buffer: Buffer, perturbation: Any) -> None:
     root.tangent, root.perturbation = perturbation.zeros(memory), perturbation
     root.__class__ = Dual  # type: ignore[assignment]
     if shared is None:
-        storage.anchor(root)  # type: ignore[arg-type]
-        return
-    root.tangent = perturbation.as_buffer(root.tangent, memory)
+        shared = storage.anchor(root)  # type: ignore[arg-type]
+    else:
+        root.tangent = perturbation.as_buffer(root.tangent, memory)
+    if type(memory) is _ndarray:
+        shared.before, shared.plain_again = {perturbation: memory.copy()}, Buffer
     for view in shared.living()[1:]:
         _follow(view, shared, memory)
 

@@ -21,7 +21,7 @@ import numpy as np
 from ..rules.call import wrapped
 from ..tangents.expression import Tangent
 from ..values import kinds
-from ..values.choices import WATCHES, note
+from ..values.choices import decided
 from ..values.dual import Dual, primal
 from ..values.objects import carries
 from .buffers import Buffer
@@ -120,8 +120,7 @@ def int_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
     if type(x) in _PLAIN or not is_dual(x):
         return int(x)
     whole = int(plain_value(x))
-    if WATCHES:
-        note(np.trunc, (x,), whole)
+    decided(np.trunc, (x,), whole)
     return whole
 
 
@@ -129,8 +128,7 @@ def int_(x: Any = NOT_GIVEN, /, *args: Any, **kwargs: Any) -> Any:
 def round_(*args: Any, **kwargs: Any) -> Any:
     if args and type(args[0]) not in _PLAIN and is_dual(args[0]):
         y = round(plain_value(args[0]), *args[1:], **kwargs)
-        if WATCHES:
-            note(round, args[:1], y)
+        decided(round, args[:1], y)
         return y
     return round(*args, **kwargs)
 

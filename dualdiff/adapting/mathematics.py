@@ -16,7 +16,7 @@ import numpy as np
 from ..rules.call import wrapped
 from ..tangents.expression import Tangent
 from ..values import kinds
-from ..values.choices import WATCHES, note
+from ..values.choices import WATCHES, decided, note
 from ..values.dual import Dual
 from ..values.objects import carries
 from .buffers import plain
@@ -123,8 +123,8 @@ def _asked(module: Any, *names: str) -> None:
     def enter_one(original: Any) -> None:
         def function(*args: Any, **kwargs: Any) -> Any:
             y = kinds.call(original, *map(_asked_of, args), **{key: _asked_of(arg) for key, arg in kwargs.items()})
-            if WATCHES and any(map(_is_active, args)):
-                note(original, args, y)
+            if any(map(_is_active, args)):
+                decided(original, args, y)
             return y
 
         function.__name__ = original.__name__

@@ -15,8 +15,9 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from .. import errors
+from ..values.choices import MADE
 from ..values.levels import duals_in
-from ..values.objects import carries
+from ..values.objects import carries, fused
 from .buffers import settled, stripped_of
 from .calls import enter, hook
 from .handing import HANDED_ON, changed, handed, is_callable
@@ -34,6 +35,13 @@ def enter_solvers(package: ModuleType, ours: ModuleType) -> None:
             if name in ours.REASONS:
                 reason += f": {ours.REASONS[name]}"
             enter(original, _solver(original, getattr(ours, name) if name in ours.__all__ else None, reason))
+    enter(package.LinearConstraint, functools.partial(_of_arrays, package.LinearConstraint))
+
+
+def _of_arrays(constraint: Any, *args: Any, **kwargs: Any) -> Any:
+    """A constraint whose matrix and limits may be lists of scalars that carry derivatives, as of numbers."""
+    part = lambda x: fused(x) if carries(x) else x
+    return constraint(*map(part, args), **{name: part(x) for name, x in kwargs.items()})
 
 
 def _solver(original: Any, own: Any, reason: str) -> Callable[..., Any]:
@@ -43,8 +51,11 @@ def _solver(original: Any, own: Any, reason: str) -> Callable[..., Any]:
         found: Any = [args, kwargs]
         if not carries(found) and not any(map(_limits_carry, (*args, *kwargs.values()))):
             plain_args, plain_kwargs = changed(original, _watched, args, kwargs)
+            before = MADE[0]
             try:
-                return original(*plain_args, **plain_kwargs)
+                solution = original(*plain_args, **plain_kwargs)
+                if MADE[0] == before or own is None:  # else a derivative may decide what a function returns
+                    return solution
             except _Entered as entered:
                 found = entered.value
         if own is None:

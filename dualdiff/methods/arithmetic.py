@@ -19,7 +19,7 @@ from ..rules.sparse_operands import operated
 from ..rules.ufuncs import Elementwise
 from ..table import RULES
 from ..values import entries, foreign, storage
-from ..values.choices import MADE, WATCHES, note
+from ..values.choices import MADE, WATCHES, decided, note
 from ..values.dual import Dual, is_array, primal
 from ..values.levels import value_of
 from ..values.objects import fused, stripped
@@ -140,8 +140,7 @@ def _whole_quotient() -> tuple[Callable[..., Any], Callable[..., Any]]:
 
     def quotient(a: Any, b: Any) -> Any:
         whole = stripped(a) // stripped(b)
-        if WATCHES:
-            note(np.floor_divide, (a, b), whole)
+        decided(np.floor_divide, (a, b), whole)
         return whole
 
     return forward, reflected
@@ -160,8 +159,7 @@ def _round(self: Dual, ndigits: int | None = None) -> Any:
 
 
 def _noted(function: Any, x: Any, outcome: Any) -> Any:
-    if WATCHES:
-        note(function, (x,), outcome)
+    decided(function, (x,), outcome)
     return outcome
 
 

@@ -14,7 +14,7 @@ from ..rules.without_derivatives import Passive
 from ..table import RULES
 from ..tangents.expression import Tangent
 from ..values import entries
-from ..values.choices import WATCHES, note
+from ..values.choices import decided
 from ..values.dual import Dual, is_array, primal
 from ..values.levels import innermost
 from ..values.objects import fused, stripped
@@ -85,8 +85,7 @@ def _astype(
         )
     if np.dtype(dtype).kind not in "fc":
         whole = np.asarray(primal(self)).astype(dtype, order, casting, subok, copy)
-        if WATCHES:
-            note(np.trunc, (self,), whole)
+        decided(np.trunc, (self,), whole)
         return whole
     if not copy and self.dtype == dtype:
         return self

@@ -17,8 +17,9 @@ import numpy as np
 from ..adapting.buffers import settled
 from ..transforms import forward, jacobian
 from ..transforms.reverse import value_and_grad
+from ..values.choices import MADE
 from ..values.objects import carries, fused
-from .captured import arguments_on_numbers, on_numbers
+from .captured import arguments_on_numbers, holds_what_ended, keeps, on_numbers
 from .curvature import value_and_gradient
 from .implicit import numbers
 from .staged_derivatives import InOneSolve, staged_where_it_pays
@@ -30,21 +31,25 @@ NOT_DIFFERENTIABLE = (TypeError, ValueError, AttributeError, NotImplementedError
 class Watched:
     """``f`` with its further arguments: `call` where the user's values live, the object itself on plain numbers.
 
-    ``carried`` says that a result carried a derivative, ``entered`` that one was left out of what f holds or is given.
+    ``carried`` says that a result carried a derivative, ``entered`` that one was left out of what f holds or is given,
+    ``compared`` that f compared or rounded what carries one: where that comes out otherwise, its results may jump.
     """
 
     def __init__(self, f: Callable[..., Any], args: Any = (), kwargs: Any = None) -> None:
         self.f = f
         self.args = tuple(args) if isinstance(args, (tuple, list)) else (args,)
         self.kwargs = kwargs or {}
-        self.carried = self.entered = False
+        self.carried = self.entered = self.compared = False
         self.whole = self  # and of what was left out
 
     def call(self, x: Any) -> Any:
         return fused(settled(self._run(x)))
 
     def __call__(self, x: Any, *rest: Any) -> Any:
+        before = MADE[0]
         y = self._run(x, *rest)
+        if MADE[0] != before:
+            self.compared = True
         if type(y) is np.float64 or type(y) is float:
             return y
         y = settled(y)
@@ -74,8 +79,24 @@ class Watched:
             g.entered, g.whole = True, self
         return g
 
-    def carries_at(self, x: Any) -> bool:
-        return self.carried or (self.entered and carries(self.whole.f(x, *self.whole.args, **self.whole.kwargs)))
+    def depends_at(self, x: Any) -> bool:
+        """Whether a derivative comes out of the function at ``x``, or decides there what does."""
+        if self.carried or not (self.entered or self.compared):
+            return self.carried
+        before = MADE[0]
+        return carries(self.whole.f(x, *self.whole.args, **self.whole.kwargs)) or MADE[0] != before
+
+    def left_at(self, solution: Callable[[], Any], x: Any, differentiated: bool) -> None:
+        """Run a function that keeps something once more, at the solution, in the shape of ``x``.
+
+        A residual notes an intermediate result, in a list, an attribute or a name outside, which is read when the
+        solver has returned.  What the last of its runs on plain numbers left there would have no derivative; what a
+        differentiation left there, one that has ended.
+        """
+        given = self.f, self.args, self.kwargs
+        if keeps(*given) and (differentiated or holds_what_ended(*given)):
+            at = solution()
+            self._run(np.reshape(at, np.shape(x)) if np.shape(at) != np.shape(x) else at)
 
     def scalar(self, x: Any) -> Any:
         """The one number that ``f`` returns, in whatever shape."""
@@ -114,16 +135,26 @@ def differentiated(
     """``made()``, a solver's result with derivatives; the plain one where nothing carries any.
 
     That is known where one of the functions (of plain numbers) returned one, or ``certainly``.  Where one may have been
-    left out, an error of `made` counts only if a derivative comes out of that function at ``x``.
+    left out, or was compared only, an error of `made` counts if the function depends on it at ``x``.
+    What the functions keep of their runs is of the solution afterwards, with its derivatives (`Watched.left_at`).
     """
-    if not (certainly or any(g.carried or g.entered for g in functions)):
-        return plain_result
-    try:
-        return made()
-    except Exception:
-        if certainly or any(g.carries_at(x) for g in functions):
-            raise
-        return plain_result
+    found = plain_result
+    if certainly or any(g.carried or g.entered or g.compared for g in functions):
+        try:
+            found = made()
+        except Exception:
+            if certainly or any(g.depends_at(x) for g in functions):
+                raise
+    for g in functions:
+        g.whole.left_at(lambda: _solution_in(found), x, found is not plain_result)
+    return found
+
+
+def _solution_in(found: Any) -> Any:
+    for name in ("x", "root"):
+        if hasattr(found, name):
+            return getattr(found, name)
+    return found[0] if isinstance(found, tuple) else found
 
 
 def differentiable(derivative: Callable[[Any], Any], x: Any) -> bool:

@@ -113,6 +113,63 @@ def _numbers(held: Any) -> Any:
     return value
 
 
+def keeps(f: Any, args: Any = (), kwargs: Any = None) -> bool:
+    """Whether a function may keep anything that carries a derivative: as `_remembers`, or in an array that it fills."""
+    if type(f) is functools.partial:
+        return keeps(f.func, (*f.args, *args), f.keywords | (kwargs or {}))
+    if type(f) is not FunctionType:
+        return not isinstance(f, (BuiltinFunctionType, np.ufunc, type(np.stack)))
+    if _remembers(f):
+        return True
+    reached: dict[int, Any] = {}
+    pending = [f, *args, *(kwargs or {}).values()]
+    while pending:
+        held = pending.pop()
+        if id(held) not in reached:
+            reached[id(held)] = held
+            pending += _held(held) if type(held) is FunctionType else held if type(held) is tuple else ()
+    writes = any(_what_it_does(g.__code__)[1] for g in reached.values() if type(g) is FunctionType)
+    return writes and any(map(_to_be_filled, reached.values()))
+
+
+def holds_what_ended(f: Any, args: Any = (), kwargs: Any = None) -> bool:
+    """Whether a function sees a Dual of a transform that has returned; True if there is too much to look at."""
+    pending, seen = [f, *args, *(kwargs or {}).values()], set()
+    while pending:
+        held = pending.pop()
+        kind = type(held)
+        if kind is Dual:
+            if not held.perturbation.live:
+                return True
+            continue
+        if isinstance(held, _UNCHANGING) or kind is ModuleType or id(held) in seen:
+            continue
+        seen.add(id(held))
+        if len(seen) > _MOST_SEEN:
+            return True
+        if kind is FunctionType:
+            names = _what_it_does(held.__code__)[0]
+            pending += [*_held(held), *(held.__globals__[name] for name in names if name in held.__globals__)]
+        elif kind is dict:
+            pending += held.values()
+        elif isinstance(held, (list, tuple, set)):
+            pending += held
+        elif not (isinstance(held, type) and _of_a_library(held)):
+            pending += [*vars(held).values()] if hasattr(held, "__dict__") else []
+            pending += [getattr(held, name) for name in ("__self__", "__func__") if hasattr(held, name)]
+    return False
+
+
+_MOST_SEEN = 1000
+
+
+def _to_be_filled(held: Any) -> bool:
+    """A container, or an array that was made where derivatives are: only such may come to hold one."""
+    if type(held) is Dual:
+        return held.storage is not None and not held.storage.borrowed
+    return type(held) in _CONTAINERS or hasattr(type(held), "__dual__")
+
+
 def _remembers(f: FunctionType, seen: set[int] | None = None) -> bool:
     """Whether a function may keep anything from one call to the next: what a plain run leaves there has no derivative.
 
@@ -139,13 +196,20 @@ def _may_keep(held: Any, writes: bool, seen: set[int]) -> bool:
     if type(held) is BuiltinFunctionType:  # kept.append
         return not isinstance(held.__self__, ModuleType)
     if isinstance(held, (FunctionType, ModuleType, type)):
-        module = held.__name__ if type(held) is ModuleType else getattr(held, "__module__", None) or ""
-        package = module.partition(".")[0]
-        around = package == "dualdiff" and type(held) is FunctionType and held.__closure__  # a function of the user's
-        if package in _LIBRARIES | sys.stdlib_module_names - {"__main__"} and not around:
+        around = type(held) is FunctionType and held.__closure__ and _package(held) == "dualdiff"  # one of the user's
+        if _of_a_library(held) and not around:
             return False
         return _remembers(held, seen) if type(held) is FunctionType else True
     return not (isinstance(held, _UNCHANGING) or hasattr(type(held), "__dual__"))
+
+
+def _package(held: Any) -> str:
+    module = held.__name__ if type(held) is ModuleType else getattr(held, "__module__", None) or ""
+    return module.partition(".")[0]
+
+
+def _of_a_library(held: Any) -> bool:
+    return _package(held) in _LIBRARIES | sys.stdlib_module_names - {"__main__"}
 
 
 _CONTAINERS = (list, dict, set)

@@ -97,7 +97,8 @@ def curve_fit(
         return popt, pcov, information("curve_fit", found[2], r), *found[3:]
 
     seen = Watched(lambda p: f(x, *p))
-    seen.carried, seen.entered = g.carried, g.entered
+    seen.carried, seen.entered, seen.compared = g.carried, g.entered, g.compared
+    seen.whole = Watched(lambda p: _residual(f, xdata, ydata, None, nan_policy == "omit")(p))
     certainly = carries([xdata, ydata, sigma, bounds, kwargs]) or limits_carry(bounds)
     found = differentiated(found, made, [seen], found[0], certainly)
     return found if full_output else found[:2]

@@ -73,6 +73,8 @@ def solved(given: dict[str, Any], supply: bool) -> Any:
     problem = Problem(given, supply)
     result = problem.by_scipy()
     if not problem.carries():
+        if len(result.t):
+            problem.rate.left_at(result.t[-1], result.y[:, -1], differentiated=False)
         return result
     if not result.success:
         raise errors.no_solution("solve_ivp", f"SciPy did not reach the end ({result.message})")
@@ -165,6 +167,7 @@ class Problem:
             for time, root, state in flat:  # the last on the way ended it
                 if (time - at) * (self.end - self.start) >= 0:
                     at, ends[1] = time, (root, state)
+        self.rate.left_at(*ends[1], differentiated=True)
         if self.t_eval is None:
             (t[0], y[0]), (t[-1], y[-1]) = ends
             inner = range(1, len(t) - 1)

@@ -31,9 +31,9 @@ Integral = Callable[..., Any]
 
 def slopes(
     name: str, f: Any, args: tuple[Any, ...], alone: Callable[[Any], Any], integral: Integral, agrees: Any
-) -> tuple[Any, Any] | None:
-    """(c, θ); ``alone`` is f of plain numbers, ``integral(name, F, cuts, kind)`` the sum, and ``agrees(y)`` says
-    whether its value is SciPy's.
+) -> tuple[Any, Any, bool] | None:
+    """(c, θ), and whether f chooses; ``alone`` is f of plain numbers, ``integral(name, F, cuts, kind)`` the sum, and
+    ``agrees(y)`` says whether its value is SciPy's.
     """
     moving = of_one_level(f, args)
     if moving is None or not 0 < moving.numbers.size <= _MOST:
@@ -74,7 +74,7 @@ def slopes(
         y = integral(name, lambda x: at_all(x) if np.ndim(x) else at(x), MORE_CUTS, OfVectors)
     except (ValueError, _Otherwise):  # what it says is said of each derivative that was asked for
         return None
-    return (y[1:], moving.theta) if np.all(np.isfinite(y)) and agrees(y[0]) else None
+    return (y[1:], moving.theta, known.chooses) if np.all(np.isfinite(y)) and agrees(y[0]) else None
 
 
 def value_twice(f: Callable[..., Any], x: Any) -> tuple[Any, Any]:

@@ -2,7 +2,8 @@
 
 Integrals of functions are differentiable in their limits, their arguments and whatever the integrand closes over:
 ``fixed_quad`` here, ``quad`` in quadrature.py, ``dblquad``, ``tplquad``, ``nquad`` and ``quad_vec`` in cubature.py,
-both on the sums of panels.py and nodes.py.  So are the solvers of differential equations:
+both on the sums of panels.py and nodes.py; standing.py looks for jumps at ends that do not move with them.  So are the
+solvers of differential equations:
 
     initial_values.py   solve_ivp; its right-hand side: rates.py, constants.py, programs.py; its steps, with
                         derivatives: trajectories.py, collocation.py, columns.py, variational.py; accuracy.py divides

@@ -72,10 +72,13 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
         if not success:
             raise errors.no_solution("odeint", f"SciPy did not reach the end ({report['message']})")
         y = _with_derivatives(rate, y0, t, y, options)
+        rate.left_at(t[-1], y[-1], differentiated=True)
         report = {
             name: Withheld("odeint", name) if isinstance(v, np.ndarray) and v.dtype.kind == "f" else v
             for name, v in report.items()
         }
+    elif success:
+        rate.left_at(times[-1], y[-1], differentiated=False)
     return (y, report) if full_output else y
 
 

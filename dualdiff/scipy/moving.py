@@ -27,6 +27,7 @@ from ..tangents.dense import Dense
 from ..tangents.running import Running
 from ..tangents.single import Single
 from ..transforms.forward import jacfwd
+from ..values.choices import MADE
 from ..values.dual import Dual
 from .implicit import numbers
 from .readings import Build, opened
@@ -106,6 +107,7 @@ class Moved:
         self.staged = Silent(both, variants=2)
         self.enter: dict[type, Any] = {}
         self.uses, self.over = 0, False
+        self.chooses = False  # whether anything is compared or rounded that carries a derivative
         self.of_arrays = True  # whether points may come as an array of them: for integrands
 
     def __call__(self, moving: Moving, x: Any) -> tuple[Any, Any] | None:
@@ -117,7 +119,9 @@ class Moved:
                 return found
             if enter is None and len(self.staged._programs) >= KINDS:
                 return None
+            before = MADE[0]
             program = self.staged.program(*args)
+            self.chooses = self.chooses or MADE[0] != before
             self.over = bool(program.saves or program.apart)  # it writes into what it closes over
             if self.over:
                 return None

@@ -18,7 +18,10 @@ import numpy as np
 import scipy.integrate
 
 from .. import errors
+from ..values.choices import MADE
+from ..values.dual import Dual
 from ..values.objects import carries, fused
+from . import standing
 from .callbacks import Watched, plain
 from .constants import without_derivatives
 from .drivers import always, driver
@@ -37,7 +40,8 @@ def quad(given: dict[str, Any]) -> Any:
     Cost: beside SciPy's, 21 values of the integrand for each panel, three panels where it is smooth, about 40 for a
     singular end.  One that takes an array of nodes is run once for several panels with derivatives, and once at each
     node without, to be compared; any other is run at each node with derivatives.
-    Raises: ValueError where the integrand is not smooth between the points, or the integral of a derivative diverges;
+    Raises: ValueError where the integrand is not smooth between the points, where it jumps at one of them that does not
+    move with the jump (standing.py), or the integral of a derivative diverges;
     UnsupportedFunction for ``weight="cauchy"``, and ``"cos"`` or ``"sin"`` over an infinite range.
     """
     given = dict(given)
@@ -51,7 +55,7 @@ def quad(given: dict[str, Any]) -> Any:
         found = scipy.integrate.quad(constant, **options)
     elif not (given["complex_func"] or given["full_output"]):
         found = found[:2]
-    if not (constant.carried or constant is not f or carries([a, b, points, wvar])):
+    if not (constant.carried or constant.compared or constant is not f or carries([a, b, points, wvar])):
         return found
     if len(whole) > 3:
         raise errors.no_solution("quad", " ".join(str(whole[3]).split()))
@@ -64,7 +68,9 @@ def quad(given: dict[str, Any]) -> Any:
         run = lambda name, F, cuts, kind: integral(name, F, a, b, points, cuts, None, kind)
         by_program = slopes("quad", f.f, f.args, constant.number, run, lambda y: agree(y, found))
     if by_program is not None:
-        c, theta = by_program
+        c, theta, chooses = by_program
+        if chooses:
+            standing.check("quad", f.alike, (a, *_inner(a, b, points), b))
         return _completed(c @ theta, found, given)
     alone = _weighted(constant.number, numbers(a), numbers(b), given["weight"], plain(wvar))
     alone = None if given["complex_func"] or isinstance(alone, _OfDistances) else alone
@@ -174,14 +180,25 @@ def integral(
 
     ``plain`` is the integrand on plain numbers, if arrays of nodes may be tried (nodes.py); ``kind`` looks at it.
     """
-    ends = [numbers(a), numbers(b)]
-    if not np.all(np.isfinite(ends)):
-        return _infinite(name, f, a, b, cuts, plain, kind)
-    low, high = min(ends), max(ends)
+    before = MADE[0]
+    if np.all(np.isfinite([numbers(a), numbers(b)])):
+        ends = [a, *_inner(a, b, points), b]
+        pieces = [_piece(name, f, left, right, cuts, plain, kind) for left, right in itertools.pairwise(ends)]
+        y = sum(pieces[1:], pieces[0])
+    else:
+        ends = [a, b]
+        y = _infinite(name, f, a, b, cuts, plain, kind)
+    # A kink counts in second derivatives, and is made without a choice whose result is plain: abs, maximum.
+    if (MADE[0] != before or type(getattr(y, "value", None)) is Dual) and not isinstance(f, _OfDistances):
+        standing.check(name, f, ends)
+    return y
+
+
+def _inner(a: Any, b: Any, points: Any) -> list[Any]:
+    """Points between the limits, in the order of these."""
+    low, high = sorted((numbers(a), numbers(b)))
     inner = [] if points is None else [p for p in _entries(points) if low < numbers(p) < high]
-    inner.sort(key=numbers, reverse=bool(ends[0] > ends[1]))
-    pieces = [_piece(name, f, left, right, cuts, plain, kind) for left, right in itertools.pairwise([a, *inner, b])]
-    return sum(pieces[1:], pieces[0])
+    return sorted(inner, key=numbers, reverse=bool(numbers(a) > numbers(b)))
 
 
 def _piece(name: str, f: Any, left: Any, right: Any, cuts: Sequence[float], plain: Any, kind: type[Integrand]) -> Any:

@@ -25,12 +25,13 @@ from ..errors import StagingRefused
 from ..tangents.dense import Dense
 from ..transforms.forward import jacfwd
 from ..transforms.sparse import sparse_jacobian
+from ..values.choices import MADE
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
 from ..values.storage import may_be_seen_elsewhere
 from .callbacks import NOT_DIFFERENTIABLE, differentiable
-from .captured import through
+from .captured import holds_what_ended, keeps, through
 from .constants import touches_no_container, without_derivatives
 from .implicit import numbers
 from .programs import Linearised
@@ -65,6 +66,7 @@ class Rate:
 
     def plain(self, t: Any, y: Any) -> Any:
         """What SciPy calls: plain numbers as the user's function returns them, in whatever shape."""
+        before = MADE[0]
         if self._as_written is not None:
             try:
                 k = self._as_written(t, y, *self.constant_args)
@@ -75,12 +77,19 @@ class Rate:
         if carries(k):
             self.carried = True
             return numbers(k)
+        self.carried = self.carried or MADE[0] != before  # what it compares may make it jump
         return k
 
     def number(self, t: Any, y: Any) -> Any:
         """The same as an array of the shape of ``y``."""
         k = np.ravel(self.plain(t, y[:, None])) if self.vectorized else np.asarray(self.plain(t, y))
         return k if k.shape == y.shape else np.broadcast_to(k, y.shape)
+
+    def left_at(self, t: Any, y: Any, differentiated: bool) -> None:
+        """What the function keeps of its runs is of the end of the solution afterwards, as of `Watched.left_at`."""
+        given = self.as_given, self.args
+        if keeps(*given) and (differentiated or holds_what_ended(*given)):
+            self.fun(t, y[:, None] if self.vectorized else y, *self.args)
 
     def constant(self) -> Rate:
         """The same with plain numbers in place of what it closes over, where these can be reached."""

@@ -58,6 +58,8 @@ def opened(x: Any) -> Opened | None:
 def _open(x: Any, leaves: list[Any], inside: list[Any]) -> tuple[Any, Build]:
     x = plain_buffer(x)
     kind = type(x)
+    if kind is Dual and not x.perturbation.live:  # a work array, to be filled again
+        raise _Closed
     if kind is float or kind is np.ndarray or kind is Dual or isinstance(x, np.generic):
         dtype = np.asarray(numbers(x)).dtype
         if dtype.kind not in "fbiu":

@@ -3,6 +3,7 @@
     dual.py          Dual: a value and its tangent
     indexing.py      what an index takes of it
     storage.py       buffers written in place, and the views that must see it
+    refilling.py     work arrays that are filled again by another transform
     levels.py        to which differentiation an operation belongs
     objects.py       "does this carry a derivative?"; object arrays and lists of Duals
     entries.py       what NumPy asks of the entries of such arrays, and when its answer would be wrong

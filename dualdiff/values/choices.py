@@ -37,7 +37,8 @@ class Watch(list[Choice]):
 
 
 WATCHES: list[Watch] = []
-# How many comparisons, signs and the like there were so far: a search (adapting/searches.py) asks whether any was made.
+# How many comparisons, roundings and the like there were so far, whose results are plain: a search
+# (adapting/searches.py) and a solver (scipy/) ask whether any was made.
 MADE = [0]
 
 
@@ -53,6 +54,13 @@ def watched() -> Iterator[Watch]:
             if WATCHES[i] is watch:
                 del WATCHES[i]
                 break
+
+
+def decided(function: Any, args: tuple[Any, ...], outcome: Any) -> None:
+    """Of a function whose result is plain: count it, and tell who watches."""
+    MADE[0] += 1
+    if WATCHES:
+        note(function, args, outcome)
 
 
 def note(function: Any, args: tuple[Any, ...], outcome: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from . import kinds, storage
+from . import kinds, refilling, storage
 from .dual import Dual, is_array
 from .objects import fused
 
@@ -26,7 +26,7 @@ def is_basic(index: Any) -> bool:
 def _get(self: Dual, index: Any) -> Dual:
     perturbation = self.perturbation
     if not perturbation.live:
-        raise errors.escaped(self)
+        return refilling.read(self, index)
     whole = self.value
     value = whole[index]
     if type(index) is slice and type(whole) is _ndarray:  # the common view
@@ -57,7 +57,8 @@ def _get(self: Dual, index: Any) -> Dual:
 
 def _set(self: Dual, index: Any, item: Any) -> None:
     if not self.perturbation.live:
-        raise errors.escaped(self)
+        refilling.write(self, index, item)
+        return
     storage.write(self, index, fused(item))
 
 

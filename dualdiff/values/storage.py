@@ -37,7 +37,10 @@ BORROWED = "borrowed"  # who shares a Dual: see Dual.shares
 class Storage:
     """One buffer and everybody who sees it, parents before their views."""
 
-    __slots__ = ("aliases", "borrowed", "crowded", "exports", "sealed", "shared", "writes")
+    __slots__ = (
+        *("aliases", "before", "borrowed", "crowded", "exports", "plain_again", "refilled", "sealed", "shared"),
+        "writes",
+    )
 
     def __init__(self, root: Dual, borrowed: bool) -> None:
         self.aliases = [weakref.ref(root)]
@@ -47,6 +50,11 @@ class Storage:
         self.exports: list[Callable[[], Any]] = []  # object arrays that np.asarray made of it
         self.crowded = 64  # number of aliases at which the dead are removed
         self.writes = 0  # on a tape, since there are views
+        # Of an array that was plain: its numbers before each perturbation was written, how it becomes plain again, and
+        # what it is now that they have ended (refilling.py).
+        self.before: dict[Any, Any] | None = None
+        self.plain_again: Any = None
+        self.refilled: tuple[Any, Any] | None = None
 
     def living(self) -> list[Dual]:
         aliases = [(alias, dual) for alias in self.aliases if (dual := alias()) is not None]
@@ -245,6 +253,8 @@ def _lift_whole(storage: Storage, perturbation: Any) -> None:
     """Make every alias a Dual of an inner level whose value is what it was."""
     root = storage.living()[0]
     Dual = type(root)
+    if storage.before is not None and _in_memory(root.value):
+        storage.before[perturbation] = kinds.innermost(root.value).copy()
     outer = Dual(root.value, root.tangent, root.perturbation)
     root.value, root.tangent, root.perturbation = outer, perturbation.zeros(outer), perturbation
     storage.writes = 0

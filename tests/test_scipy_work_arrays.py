@@ -1,0 +1,169 @@
+"""Arrays that are made around a solver's function and filled by it in each of its runs."""
+
+import numpy as np
+import pytest
+import scipy.integrate
+import scipy.optimize
+from numpy.testing import assert_allclose
+
+import dualdiff as dd
+from dualdiff.scipy import integrate, optimize
+
+
+def by_brentq(o, a):
+    w = np.zeros(2)
+
+    def F(x):
+        w[0] = x**3
+        w[1] = a
+        return w[0] - w[1]
+
+    return o.brentq(F, 0.0, 3.0)
+
+
+def by_newton(o, a):
+    w = np.zeros(2)
+
+    def F(x):
+        w[:] = 0.0
+        w[0] += x**3
+        w[0] -= a
+        return w[0] + w[1]
+
+    return o.newton(F, 1.0)
+
+
+def by_fsolve(o, a):
+    r = np.zeros(3)  # r[2] is 0 once and for all
+
+    def F(u):
+        r[0] = u[0] ** 3 - a
+        r[1] = u[0] - u[1]
+        return np.cumsum(r)[:2]
+
+    return o.fsolve(F, [1.0, 1.0])[1]
+
+
+def by_root_with_a_jacobian(o, a):
+    r, J = np.empty(2), np.empty((2, 2))
+
+    def F(u):
+        r[0], r[1] = u[0] ** 3 - a, u[0] - u[1]
+        return r.copy()
+
+    def dF(u):
+        J[0, 0], J[0, 1] = 3.0 * u[0] ** 2, 0.0
+        J[1] = [1.0, -1.0]
+        return J
+
+    return o.root(F, [1.0, 1.0], jac=dF).x[1]
+
+
+def by_views(o, a):
+    A = np.zeros((2, 2))
+    first, second = A
+
+    def F(u):
+        first[0] = u[0] ** 3
+        first[1] = -a
+        second[:] = u
+        second[1] *= -1.0
+        return np.sum(A, axis=1)
+
+    return o.fsolve(F, [1.0, 1.0])[1]
+
+
+def by_minimize(o, a):
+    g = np.zeros(3)
+
+    def f(x):
+        for k in range(3):
+            g[k] = (x[k] - (k + 1.0) * np.cbrt(a)) ** 2
+        return np.sum(g)
+
+    return o.minimize(f, np.zeros(3)).x[0]
+
+
+def by_least_squares(o, a):
+    r = np.zeros(4)
+
+    def residual(x):
+        for k in range(4):
+            r[k] = (k + 1.0) * (x[0] - np.cbrt(a))
+        return r.copy()
+
+    return o.least_squares(residual, [1.0], xtol=1e-14).x[0]
+
+
+@pytest.mark.parametrize("module", [scipy.optimize, optimize], ids=["scipy", "dualdiff"])
+@pytest.mark.parametrize(
+    "solve", [by_brentq, by_newton, by_fsolve, by_root_with_a_jacobian, by_views, by_minimize, by_least_squares]
+)
+def test_a_work_array_of_an_equation(solve, module):
+    """x³ = a."""
+    f = lambda a: solve(module, a)
+    for _ in range(2):
+        for transform in (dd.derivative, dd.grad):
+            assert_allclose(transform(f)(2.0), 2.0 ** (-2 / 3) / 3.0, rtol=1e-8)
+            assert_allclose(transform(transform(f))(2.0), -(2.0 ** (-5 / 3)) * 2.0 / 9.0, rtol=1e-7)
+
+
+@pytest.mark.parametrize("method", ["RK45", "Radau", "LSODA", "odeint"])
+@pytest.mark.parametrize("module", [scipy.integrate, integrate], ids=["scipy", "dualdiff"])
+def test_a_work_array_of_a_right_hand_side(method, module):
+    """y″ = −k y, whose third component rests."""
+
+    def end(k):
+        dy = np.zeros(3)
+
+        def right(t, y):
+            dy[0] = y[1]
+            dy[1] = -k * y[0]
+            return dy.copy()
+
+        start = [1.0, 0.0, 5.0]
+        if method == "odeint":
+            return module.odeint(right, start, [0.0, 1.0], tfirst=True, rtol=1e-9, atol=1e-11)[-1, 0]
+        return module.solve_ivp(right, (0.0, 1.0), start, method, rtol=1e-7, atol=1e-9).y[0, -1]
+
+    for transform in (dd.derivative, dd.grad):
+        assert_allclose(transform(end)(2.0), -np.sin(np.sqrt(2.0)) / (2.0 * np.sqrt(2.0)), rtol=1e-5)
+
+
+def test_a_work_array_is_what_it_was_filled_with_last():
+    def f(a):
+        w = np.zeros(3)
+
+        def F(x):
+            w[0] = x**2
+            w[1] = a * x
+            return w[0] - a
+
+        optimize.brentq(F, 0.0, 9.0)
+        w[2] = 7.0 * a
+        return w
+
+    assert_allclose(dd.jacfwd(f)(2.0), [1.0, 1.5 * 2.0**0.5, 7.0], rtol=1e-10)
+    assert_allclose(dd.jacrev(f)(2.0), [1.0, 1.5 * 2.0**0.5, 7.0], rtol=1e-10)
+
+
+KEPT: dict[str, object] = {}
+
+
+def filled(x, entries):
+    w = KEPT.setdefault("w", np.zeros(2))
+    for i in entries:
+        w[i] = (i + 2.0) * x
+    return w
+
+
+@pytest.mark.parametrize("transform", [dd.derivative, dd.grad])
+def test_what_an_ended_transform_left_in_an_array_is_overwritten_and_never_read(transform):
+    KEPT.clear()
+    for _ in range(3):
+        assert transform(lambda x: np.prod(filled(x, (0, 1))))(2.0) == 24.0
+    for read in (lambda w: w[1], np.sum, lambda w: w * 2.0, lambda w: w[:], lambda w: w[0:1]):
+        with pytest.raises(dd.EscapedDual):
+            transform(lambda x, read=read: np.sum(read(filled(x, (0,)))))(3.0)
+    assert transform(lambda x: filled(x, (0,))[0])(3.0) == 2.0
+    assert transform(lambda x: np.prod(filled(x, (1, 0))))(1.0) == 12.0
