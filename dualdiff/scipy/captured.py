@@ -128,7 +128,7 @@ def keeps(f: Any, args: Any = (), kwargs: Any = None) -> bool:
         if id(held) not in reached:
             reached[id(held)] = held
             pending += _held(held) if type(held) is FunctionType else held if type(held) is tuple else ()
-    writes = any(_what_it_does(g.__code__)[1] for g in reached.values() if type(g) is FunctionType)
+    writes = any(effects(g.__code__).fills for g in reached.values() if type(g) is FunctionType)
     return writes and any(map(_to_be_filled, reached.values()))
 
 
@@ -148,7 +148,7 @@ def holds_what_ended(f: Any, args: Any = (), kwargs: Any = None) -> bool:
         if len(seen) > _MOST_SEEN:
             return True
         if kind is FunctionType:
-            names = _what_it_does(held.__code__)[0]
+            names = effects(held.__code__).reads
             pending += [*_held(held), *(held.__globals__[name] for name in names if name in held.__globals__)]
         elif kind is dict:
             pending += held.values()
