@@ -50,20 +50,23 @@ def test_cubic_spline_along_an_axis_with_boundary_values():
 def test_cubic_spline_of_few_points_and_periodic_ones(n):
     check(lambda x, y: ip.CubicSpline(x, y)(OUT), X[:n], Y[:n])
     check(lambda x, y: ip.CubicSpline(x, y, bc_type="natural")(OUT), X[:n], Y[:n])
-    check(lambda x, y, p: ip.CubicSpline(x, closed(y), bc_type="periodic")(p), X[:n], Y[: n - 1], OUT)
-    check(lambda x, y: ip.CubicSpline(x, closed(y), bc_type="periodic")(OUT), X[:n], YS[0, : n - 1])
+    check(lambda x, y, p: ip.CubicSpline(x, closed(y), bc_type="periodic")(p), X[:n], YS[0, : n - 1], OUT)
 
 
-@pytest.mark.parametrize("nu", [1, 2, 3, 4])
-def test_derivatives_of_a_spline_by_nu_and_by_derivative(nu):
-    check(lambda x, y, p: ip.CubicSpline(x, y)(p, nu), X, Y, P)
-    check(lambda x, y, p: ip.CubicSpline(x, y).derivative(nu)(p), X, Y, P)
+def test_derivatives_of_a_spline_by_nu_and_by_derivative():
+    def all_orders(x, y, p):
+        spline = ip.CubicSpline(x, y)
+        return [(spline(p, nu), spline.derivative(nu)(p)) for nu in (1, 2, 3, 4)]
+
+    check(all_orders, X, Y, P)
 
 
 def test_antiderivative_and_integral_of_a_spline():
-    check(lambda x, y, p: ip.CubicSpline(x, y).antiderivative()(p), X, Y, P)
-    check(lambda x, y, p: ip.CubicSpline(x, y).antiderivative(3)(p), X, Y, P)
-    check(lambda x, y, a, b: ip.CubicSpline(x, y).integrate(a, b), X, Y, 0.3, 4.1)
+    def integrals(x, y, p, a, b):
+        spline = ip.CubicSpline(x, y)
+        return spline.antiderivative()(p), spline.antiderivative(3)(p), spline.integrate(a, b)
+
+    check(integrals, X, Y, P, 0.3, 4.1)
     check(lambda x, y, a, b: ip.CubicSpline(x, y).integrate(a, b), X, YS[0], 4.3, -1.0)
     for a, b in ((0.3, 14.0), (2.0, -14.0)):
         check(lambda x, y, a, b: ip.CubicSpline(x, closed(y), bc_type="periodic").integrate(a, b), X, Y[:8], a, b)
@@ -110,16 +113,20 @@ def test_bspline_in_knots_coefficients_and_points(k):
     t, c = np.cumsum(rng.uniform(0.2, 0.6, k + 10)), rng.uniform(-1, 1, 9)
     a, b = t[k] + 0.11, t[9] - 0.12
     p = np.linspace(a, b, 4).reshape(2, 2) + 0.01
-    for nu in {0, 1, k, k + 1}:
-        check(lambda t, c, p: ip.BSpline(t, c, k)(p, nu), t, c, p)
-    check(lambda t, c, p: ip.BSpline(t, c, k, axis=1)(p), t, YS, p)
-    check(lambda t, c, p: ip.BSpline(t, c, k, extrapolate="periodic")(p + 7), t, c, p)
-    check(lambda t, c, p: ip.BSpline(t, c, k).antiderivative(2)(p), t, c, p)
-    for extrapolate in (True, False, "periodic"):
-        check(lambda t, c, a, b: ip.BSpline(t, c, k).integrate(a, b, extrapolate), t, c, a, b)
-    check(lambda t, c, a, b: ip.BSpline(t, c, k, axis=1).integrate(a, b), t, YS, b, a)
+
+    def at_points(t, c, p):
+        spline = ip.BSpline(t, c, k)
+        around = ip.BSpline(t, c, k, extrapolate="periodic")(p + 7)
+        orders = [spline(p, nu) for nu in {0, 1, k, k + 1}]
+        return orders, around, spline.antiderivative(2)(p), spline.derivative()(p) if k else None
+
+    def between(t, c, a, b):
+        return [ip.BSpline(t, c, k).integrate(a, b, extrapolate) for extrapolate in (True, False, "periodic")]
+
+    check(at_points, t, c, p)
+    check(between, t, c, a, b)
+    check(lambda t, c, a, b, p: ((s := ip.BSpline(t, c, k, axis=1))(p), s.integrate(a, b)), t, YS, b, a, p)
     if k:
-        check(lambda t, c, p: ip.BSpline(t, c, k).derivative()(p), t, c, p)
         check(lambda t, c, a, b: ip.BSpline(t, c, k).integrate(a, b, False), t, c, b + 0.3, a - 0.3)
 
 
@@ -145,15 +152,19 @@ KINDS = ["linear", "nearest", "nearest-up", "previous", "next", "zero", "slinear
 @pytest.mark.parametrize("kind", KINDS)
 def test_interp1d_in_points_values_knots_and_fill(kind):
     shuffled = rng.permutation(9)
-    check(lambda x, y, p: ip.interp1d(x, y, kind)(p), X, Y, P)
-    check(lambda x, y, p: ip.interp1d(x, y, kind, axis=1)(p), X, YS, P)
-    check(lambda x, y, p: ip.interp1d(x, y, kind, axis=-2)(p), X, YS * (1 + 1j), P[0, 0])
     check(lambda x, y, p: ip.interp1d(x, y, kind)(p), X[shuffled], Y[shuffled], P)
+    check(lambda x, y, p: ip.interp1d(x, y, kind, axis=1)(p), X, YS, P)
+    if kind in ("linear", "nearest", "quadratic", "cubic"):
+        check(lambda x, y, p: ip.interp1d(x, y, kind, fill_value="extrapolate")(p), X, Y, OUT)
+
+
+@pytest.mark.parametrize("kind", ["linear", "nearest", "previous", "cubic"])
+def test_complex_values_and_what_fills_of_each_way_to_interpolate(kind):
+    """A line, a value that is copied, from one side, a spline: around them, all kinds are one program."""
+    check(lambda x, y, p: ip.interp1d(x, y, kind, axis=-2)(p), X, YS * (1 + 1j), P[0, 0])
     pair = lambda f: (f, 2 * f)
     check(lambda x, y, f: ip.interp1d(x, y, kind, bounds_error=False, fill_value=pair(f))(OUT), X, Y, np.float64(0.3))
     check(lambda y, f: ip.interp1d(X, y, kind, bounds_error=False, fill_value=f, axis=1)(OUT), YS, YS[:, 0])
-    if kind in ("linear", "nearest", "quadratic", "cubic"):
-        check(lambda x, y, p: ip.interp1d(x, y, kind, fill_value="extrapolate")(p), X, Y, OUT)
 
 
 @pytest.mark.parametrize("method", ["linear", "nearest"])

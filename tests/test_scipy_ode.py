@@ -11,7 +11,7 @@ import dualdiff as dd
 from dualdiff.scipy import columns, integrate, optimize, trajectories
 
 METHODS = ("RK23", "RK45", "DOP853", "Radau", "BDF", "LSODA")
-Q = np.array([0.7, 0.3, 2.0, 1.5])
+Q = np.array([0.7, 0.3, 1.3, 1.5])
 
 
 # A linear equation with a closed form: y' = t - k y, y(a) = y0.
@@ -33,28 +33,24 @@ def linear(q, method, rtol=1e-7, **options):
 OUTPUTS = {
     "at the end": (lambda q, m: linear(q, m).y[:, -1], lambda q: np.stack([closed(q, q[2])])),
     "at times": (
-        lambda q, m: linear(q, m, t_eval=[0.4, 1.0, 2.0]).y[0],
-        lambda q: np.stack([closed(q, t) for t in (0.4, 1.0, 2.0 + 0 * q[2])]),
+        lambda q, m: linear(q, m, t_eval=[0.4, 1.0, 1.3]).y[0],
+        lambda q: np.stack([closed(q, t) for t in (0.4, 1.0, 1.3 + 0 * q[2])]),
     ),
     "at times that move": (
         lambda q, m: linear(q, m, t_eval=[q[1], q[1] + 0.3 * q[0], q[2]]).y[0],
         lambda q: np.stack([closed(q, t) for t in (q[1], q[1] + 0.3 * q[0], q[2])]),
     ),
-    "dense": (
-        lambda q, m: linear(q, m, dense_output=True).sol([0.5, 1.9])[0],
-        lambda q: np.stack([closed(q, t) for t in (0.5, 1.9)]),
+    "dense, also at a time that moves": (
+        lambda q, m: (lambda sol: np.stack([*sol([0.5, 1.2])[0], sol(0.5 * q[2] * q[0])[0]]))(
+            linear(q, m, dense_output=True).sol
+        ),
+        lambda q: np.stack([closed(q, t) for t in (0.5, 1.2, 0.5 * q[2] * q[0])]),
     ),
-    "dense at a time that moves": (
-        lambda q, m: linear(q, m, dense_output=True).sol(0.4 * q[2] * q[0]),
-        lambda q: np.stack([closed(q, 0.4 * q[2] * q[0])]),
-    ),
-    "an event": (
-        lambda q, m: linear(q, m, events=lambda t, y: t * q[0] - 0.9).t_events[0],
-        lambda q: np.stack([0.9 / q[0]]),
-    ),
-    "the state at an event": (
-        lambda q, m: linear(q, m, events=[lambda t, y: t * q[0] - 0.9]).y_events[0][0],
-        lambda q: np.stack([closed(q, 0.9 / q[0])]),
+    "an event and the state there": (
+        lambda q, m: (lambda r: np.stack([r.t_events[0][0], r.y_events[0][0, 0]]))(
+            linear(q, m, events=lambda t, y: t * q[0] - 0.8)
+        ),
+        lambda q: np.stack([0.8 / q[0], closed(q, 0.8 / q[0])]),
     ),
 }
 
@@ -93,15 +89,16 @@ def robertson(t, y, p):
 
 
 PROBLEMS = {
-    "predators": (predators, 5.0, [1.0, 2.0], np.array([1.1, 0.4, 0.7]), "DOP853"),
-    "robertson": (robertson, 40.0, [1.0, 0.0, 0.0], np.array([0.04, 1e4, 3e7]), "Radau"),
+    "predators": (predators, 5.0, [1.0, 2.0], np.array([1.1, 0.4, 0.7])),
+    "robertson": (robertson, 40.0, [1.0, 0.0, 0.0], np.array([0.04, 1e4, 3e7])),
 }
 
 
 @functools.cache
 def tight_jacobian(name):
-    f, end, y0, p, method = PROBLEMS[name]
-    at = lambda p: scipy.integrate.solve_ivp(f, (0, end), y0, method, args=(p,), rtol=1e-11, atol=1e-14).y[:, -1]
+    f, end, y0, p = PROBLEMS[name]
+    tight = {"tfirst": True, "rtol": 1e-11, "atol": 1e-14, "mxstep": 10_000}
+    at = lambda p: scipy.integrate.odeint(f, y0, (0, end), args=(p,), **tight)[-1]
     columns = []
     for h in np.diag(1e-3 * p):
         columns.append((8 * (at(p + h) - at(p - h)) - (at(p + 2 * h) - at(p - 2 * h))) / (12 * h.sum()))
@@ -113,25 +110,23 @@ def tight_jacobian(name):
     [("predators", method) for method in METHODS] + [("robertson", method) for method in ("Radau", "BDF", "LSODA")],
 )
 def test_errors_are_within_thirty_tolerances(name, method):
-    f, end, y0, p, _ = PROBLEMS[name]
+    f, end, y0, p = PROBLEMS[name]
     expected = tight_jacobian(name)
     size = np.max(np.abs(expected), axis=0)
     for rtol in (1e-4, 1e-6):
         options = {"rtol": rtol, "atol": rtol * 1e-3}
         at = lambda p, **more: integrate.solve_ivp(f, (0, end), y0, method, args=(p,), **(options | more)).y[:, -1]
-        for found in (
-            dd.jacfwd(at)(p),
-            dd.jacrev(at)(p),
-            dd.jacfwd(lambda p, at=at: at(p, sensitivity="forward"))(p),
-            dd.jacrev(lambda p, at=at: at(p, sensitivity="adjoint"))(p),
-        ):
+        of_sensitivities = dd.jacfwd(lambda p, at=at: at(p, sensitivity="forward"))(p)
+        # The adjoint takes the steps of any gradient, and the way back through them.
+        back = at if rtol == 1e-4 else lambda p, at=at: at(p, sensitivity="adjoint")
+        for found in (dd.jacfwd(at)(p), dd.jacrev(back)(p), of_sensitivities):
             assert np.max(np.abs(found - expected) / size) < 30 * rtol
 
 
 @pytest.mark.parametrize("method", ["RK23", "RK45", "DOP853"])
 def test_replay_is_the_derivative_of_the_steps_taken(method):
     """With the same steps, differences agree with it far below the error of either."""
-    f, end, y0, p, _ = PROBLEMS["predators"]
+    f, end, y0, p = PROBLEMS["predators"]
     fixed = {"rtol": 1e3, "atol": 1e3, "max_step": 0.25, "first_step": 0.25}
     at = lambda p: integrate.solve_ivp(f, (0, end), y0, method, t_eval=[1.1, end], args=(p,), **fixed).y
     h = 1e-3
@@ -176,7 +171,7 @@ OPTIONS = {
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("name", OPTIONS)
 def test_results_are_scipys_bit_for_bit(name, method):
-    f, end, y0, p, _ = PROBLEMS["predators"]
+    f, end, y0, p = PROBLEMS["predators"]
     given = {"t_span": (0, end), "y0": y0, "method": method, "args": (p,)} | OPTIONS[name]
     if method in ("Radau", "BDF", "LSODA"):
         given["jac"] = lambda t, y, p: np.array([[p[0] - p[1] * y[1], -p[1] * y[0]], [p[1] * y[1], p[1] * y[0] - p[2]]])
@@ -213,7 +208,7 @@ def test_results_are_scipys_bit_for_bit(name, method):
 
 
 def test_exact_jacobians_replace_differences_and_those_given_are_kept():
-    f, end, y0, p, _ = PROBLEMS["robertson"]
+    f, end, y0, p = PROBLEMS["robertson"]
     count = 0
 
     def counted(t, y, p):
@@ -336,15 +331,20 @@ def thrown(p, **options):
 def test_a_terminal_event_has_a_time_a_state_and_a_hessian():
     p = np.array([2.0, 9.81])
     time, speed = (lambda p: np.sqrt(2 * p[0] / p[1])), (lambda p: -np.sqrt(2 * p[0] * p[1]))
+
+    def times(p, **options):
+        r = thrown(p, **options)
+        return np.stack([r.t_events[0][0], r.t[-1], r.t_events[0][-1]])
+
+    def speeds(p, **options):
+        r = thrown(p, dense_output=True, **options)
+        return np.stack([r.y[1, -1], r.y_events[0][0, 1], r.sol(r.t[-1])[1]])
+
     for method in METHODS:
-        for f in (lambda r: r.t_events[0][0], lambda r: r.t[-1], lambda r: r.t_events[0][-1]):
-            of = lambda p, f=f, method=method: f(thrown(p, method=method))
-            for transform in (dd.grad, dd.jacfwd):
-                assert_allclose(transform(of)(p), dd.grad(time)(p), rtol=1e-6)
-        for f in (lambda r: r.y[1, -1], lambda r: r.y_events[0][0, 1], lambda r: r.sol(r.t[-1])[1]):
-            of = lambda p, f=f, method=method: f(thrown(p, method=method, dense_output=True))
-            for transform in (dd.grad, dd.jacfwd):
-                assert_allclose(transform(of)(p), dd.grad(speed)(p), rtol=1e-6)
+        for f, exact in ((times, time), (speeds, speed)):
+            of = lambda p, f=f, method=method: f(p, method=method)
+            for transform in (dd.jacrev, dd.jacfwd):
+                assert_allclose(transform(of)(p), np.tile(dd.grad(exact)(p), (3, 1)), rtol=1e-6)
     assert_allclose(dd.hessian(lambda p: thrown(p).t[-1])(p), dd.hessian(time)(p), rtol=1e-6)
 
 
@@ -461,7 +461,7 @@ def test_many_parameters_in_one_gradient():
 @pytest.mark.parametrize("method", METHODS)
 def test_few_runs_of_a_function_that_takes_columns_are_enough(method):
     """Beside SciPy's own, some for all stages together, and for collocation the numbers at three points a step."""
-    f, end, y0, p, _ = PROBLEMS["predators"]
+    f, end, y0, p = PROBLEMS["predators"]
     count = 0
 
     def counted(t, y, p):
@@ -479,13 +479,13 @@ def test_few_runs_of_a_function_that_takes_columns_are_enough(method):
 
 
 def test_a_fit_of_a_differential_equation_is_a_function_of_its_data():
-    f, end, y0, p, _ = PROBLEMS["predators"]
-    t = np.linspace(0.5, end, 6)
-    model = lambda p: integrate.solve_ivp(f, (0, end), y0, "DOP853", t, args=(p,), rtol=1e-9, atol=1e-9).y
+    f, _, y0, p = PROBLEMS["predators"]
+    t = np.linspace(0.5, 2.0, 4)
+    model = lambda p: integrate.solve_ivp(f, (0, 2.0), y0, "DOP853", t, args=(p,), rtol=1e-9, atol=1e-9).y
     data = model(p)
 
     def fitted(data):
-        return optimize.least_squares(lambda p: np.ravel(model(p) - data), 1.1 * p, xtol=1e-12).x
+        return optimize.least_squares(lambda p: np.ravel(model(p) - data), 1.02 * p, xtol=1e-12).x
 
     A = dd.jacfwd(model)(p).reshape(-1, 3)  # at a perfect fit, the pseudo-inverse
     found = dd.jacrev(fitted)(data).reshape(3, -1)
@@ -519,7 +519,7 @@ def test_odeint_has_the_derivatives_of_the_closed_form():
 
 
 def test_odeint_takes_and_returns_what_scipys_does():
-    f, _, y0, p, _ = PROBLEMS["predators"]
+    f, _, y0, p = PROBLEMS["predators"]
     t = np.linspace(0, 3, 5)
     jac = lambda y, t, p: dd.jacfwd(f, 1)(t, y, p)
     g = lambda y, t, p: f(t, y, p)
@@ -550,7 +550,7 @@ def test_odeint_of_a_number_and_of_repeated_times():
 
 
 def test_odeint_of_a_stiff_system_gets_a_jacobian_that_helps():
-    f, end, y0, p, _ = PROBLEMS["robertson"]
+    f, end, y0, p = PROBLEMS["robertson"]
     for more, func in (
         ({}, lambda y, t, p: f(t, y, p)),
         ({"tfirst": True}, f),
@@ -681,9 +681,14 @@ def test_results_of_boundary_value_problems_are_scipys():
 
 
 COLUMNS = {
-    "takes columns": (predators, np.array([1.1, 0.4, 0.7]), [1.0, 2.0], True),
+    "takes columns": (
+        lambda t, y, p: np.array([p[0] * y[0] - p[1] * y[0] * y[1], p[1] * y[0] * y[1] - 0.7 * y[1]]),
+        np.array([1.1, 0.4]),
+        [1.0, 2.0],
+        True,
+    ),
     "a list with a constant": (lambda t, y, p: [-p * y[0] * np.sin(t), 1.0], np.array(1.3), [1.0, 2.0], True),
-    "a vector of parameters": (lambda t, y, b: np.tanh(y) + b - y, np.zeros(3), [1.0, 2.0, 3.0], False),
+    "a vector of parameters": (lambda t, y, b: np.tanh(y) + b - y, np.zeros(2), [1.0, 2.0], False),
     "a sum over states": (lambda t, y, p: -p * y / np.sum(y), np.array(1.3), [1.0, 2.0, 3.0], False),
     "a mean that is conserved": (
         lambda t, y, p: np.array([-p * y[0] * y[1] / y.mean(), (p * y[0] / y.mean() - 1) * y[1], y[1]]),
@@ -693,6 +698,8 @@ COLUMNS = {
     ),
     "a choice by the time": (lambda t, y, p: -p * y if t < 0.5 else p * y, np.array(1.3), [1.0, 2.0], False),
 }
+# Of these the accuracy is looked at as well, and steps may be divided; with the large rtol of the others none are.
+RESOLVED = ("takes columns", "a choice by the time")
 
 
 def one_by_one(self, *args, **kwargs):
@@ -703,8 +710,8 @@ def one_by_one(self, *args, **kwargs):
 @pytest.mark.parametrize("name", COLUMNS)
 def test_stages_at_once_and_one_by_one_have_the_same_derivatives(name, method, patched):
     f, p, y0, works = COLUMNS[name]
-    options = {"t_eval": [0.7, 2.0], "max_step": 0.4}
-    run = lambda p: integrate.solve_ivp(f, (0, 2), y0, method, args=(p,), **options).y
+    options = {"t_eval": [0.4, 1.2], "max_step": 0.25, "rtol": 1e-3 if name in RESOLVED else 0.2}
+    run = lambda p: integrate.solve_ivp(f, (0, 1.2), y0, method, args=(p,), **options).y
     used = {"derivatives": 0} if works else {"by_program": 0}  # columns, or a program from the second use on
 
     def watch(way):

@@ -86,13 +86,13 @@ SEVERAL = {
         0.7,
     ),
     "many values": (
-        lambda a: [np.sum(integrate.quad_vec(lambda x: np.array([x**a, a * x]), 0, a)[0])],
-        lambda a: a ** (a + 1) / (a + 1) + a**3 / 2,
+        lambda a: [np.sum(integrate.quad_vec(lambda x: np.array([np.exp(-a * x), a * x]), 0, a)[0])],
+        lambda a: (1 - mpmath.exp(-a * a)) / a + a**3 / 2,
         0.7,
     ),
     "many singular values": (
-        lambda a: [np.sum(integrate.quad_vec(lambda x: x ** (np.array([-0.5, -0.25, 0.0]) * a), 0, 1)[0])],
-        lambda a: 1 / (1 - a / 2) + 1 / (1 - a / 4) + 1,
+        lambda a: [np.sum(integrate.quad_vec(lambda x: x ** (np.array([-0.5, 0.0]) * a), 0, 1)[0])],
+        lambda a: 1 / (1 - a / 2) + 1,
         0.7,
     ),
     "one value of quad_vec, to infinity": (
@@ -117,6 +117,7 @@ def test_an_integral_has_the_derivatives_of_its_closed_form(name):
     assert_allclose(f(a), value, rtol=1e-7)
     assert_allclose([D(f)(a), dd.grad(f)(a)], first, rtol=1e-9)
     assert_allclose([D(D(f))(a), dd.grad(D(f))(a)], second, rtol=1e-8, atol=1e-9)
+    # Once more, which is often enough for a program.
     assert dd.jvp(f, (a,), (1.0,))[0] == dd.value_and_grad(f)(a)[0] == f(a)
 
 

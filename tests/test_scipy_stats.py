@@ -47,35 +47,42 @@ def test_every_distribution_is_tested():
 def test_densities_in_all_arguments(name):
     d, shapes = of(name)
     x = LOC + SCALE * np.array(POINTS.get(name, [0.4, 1.3]))
-    check(d.logpdf, x, *shapes, LOC, SCALE)
-    check(d.pdf, x, *shapes, LOC, SCALE)
+    check(lambda *args: (d.logpdf(*args), d.pdf(*args)), x, *shapes, LOC, SCALE)
 
 
 @pytest.mark.parametrize("name", CONTINUOUS)
-@pytest.mark.parametrize("method", ["cdf", "sf", "logcdf", "logsf", "ppf", "isf"])
-def test_integrals_and_quantiles_in_all_arguments_that_have_a_formula(name, method):
+@pytest.mark.parametrize("methods", [("cdf", "sf", "logcdf", "logsf"), ("ppf", "isf")], ids=" ".join)
+def test_integrals_and_quantiles_in_all_arguments_that_have_a_formula(name, methods):
     d, shapes = of(name)
     x = LOC + SCALE * np.array(POINTS.get(name, [0.4, 1.3]))
-    if method in ("ppf", "isf"):
+    if "ppf" in methods:
         x = np.array([0.2, 0.7])
-    f = getattr(d, method)
+    f = lambda *args: [getattr(d, method)(*args) for method in methods]
     if shapes and d.formulas["cdf"] is None:
-        with pytest.raises(UnsupportedFunction, match=f"{method} has no derivative in its argument {d.shapes[0]!r}"):
-            dd.jacfwd(lambda shape: f(x, shape, *shapes[1:]))(shapes[0])
+        for method in methods:
+            text = f"{method} has no derivative in its argument {d.shapes[0]!r}"
+            with pytest.raises(UnsupportedFunction, match=text):
+                dd.jacfwd(lambda shape, m=method: getattr(d, m)(x, shape, *shapes[1:]))(shapes[0])
         check(lambda x, loc, scale: f(x, *shapes, loc, scale), x, LOC, SCALE)
     else:
         check(f, x, *shapes, LOC, SCALE)
 
 
 @pytest.mark.parametrize("name", COUNTS)
-@pytest.mark.parametrize("method", ["logpmf", "pmf", "cdf", "sf", "logcdf", "logsf"])
-def test_probabilities_of_counts(name, method):
-    d, f, k = getattr(stats, name), getattr(getattr(stats, name), method), np.array([0, 1, 2, 4, 7, 2.5, -1])
-    k = k[np.isfinite(f(k, *COUNTS[name]))]  # no differences of infinities
-    fixed = len(d.whole) + (name == "nbinom" and "pmf" not in method)
+@pytest.mark.parametrize("methods", [("logpmf", "pmf"), ("cdf", "sf", "logcdf", "logsf")], ids=" ".join)
+def test_probabilities_of_counts(name, methods):
+    d, k = getattr(stats, name), np.array([0, 1, 2, 4, 7, 2.5, -1])
+    functions = [getattr(d, method) for method in methods]
+    pairs = [(f, k[np.isfinite(f(k, *COUNTS[name]))]) for f in functions]  # no differences of infinities
+    fixed = len(d.whole) + (name == "nbinom" and "pmf" not in methods)
     passive, active = COUNTS[name][:fixed], COUNTS[name][fixed:]
-    check(lambda *shapes: f(k, *passive, *shapes), *(np.float64(shape) for shape in active))
-    check(lambda *shapes: f(k[:, None] + 1, *passive, *shapes, loc=1), *(np.full(2, shape) for shape in active))
+
+    def of_numbers_and_arrays(*shapes):
+        rows = [np.stack([shape, shape]) for shape in shapes]
+        of_numbers = [f(k, *passive, *shapes) for f, k in pairs]
+        return of_numbers, [f(k[:, None] + 1, *passive, *rows, loc=1) for f, k in pairs]
+
+    check(of_numbers_and_arrays, *(np.float64(shape) for shape in active))
 
 
 def test_beta_binomial_probabilities():

@@ -155,9 +155,7 @@ def _ratio(e: Any, s: Any, y: Any, tapes: dict[int, int]) -> float:
     signs = _signs(s)
     of_e: dict[Any, Any] = {}
     of_s: dict[Any, Any] = {}
-    for found, x in ((of_e, e), (of_s, s)):
-        if type(x) is Dual:
-            _read(x, signs[:, : len(x)] * weights, (), found, tapes)
+    _read([(x, signs[:, : len(x)] * weights, found) for x, found in ((e, of_e), (s, of_s))], (), tapes)
     worst = 0.0
     # What is no more than rounding beside the others says nothing.
     least = _ROUNDING * max((float(np.max(scale, initial=0.0)) for scale in of_s.values()), default=0.0)
@@ -179,25 +177,48 @@ def _signs_of(length: int, n: int) -> Any:
     return np.random.default_rng(0).choice([-1.0, 1.0], (_PROBES, 2 * length, n))
 
 
-def _read(x: Any, w: Any, key: tuple[Any, ...], found: dict[Any, Any], tapes: dict[int, int]) -> None:
-    """Sizes of the derivatives of x, of all levels: of forward mode over all times, else those of ⟨w, x⟩."""
-    p: Any = x.perturbation
-    tangent = p.current(x.tangent)
+def _read(parts: list[tuple[Any, Any, dict[Any, Any]]], key: tuple[Any, ...], tapes: dict[int, int]) -> None:
+    """Sizes of the derivatives of each x, of all levels: of forward mode over all times, else those of ⟨w, x⟩.
+
+    ``parts`` are x, w and where its sizes go; those of one tape come from one sweep back through it.
+    """
+    parts = [part for part in parts if type(part[0]) is Dual]
+    if not parts:
+        return
+    p: Any = parts[0][0].perturbation
+    if any(x.perturbation is not p for x, _, _ in parts):
+        for part in parts:
+            _read([part], key, tapes)
+        return
+    tangents = [p.current(x.tangent) for x, _, _ in parts]
     if p.mode == "forward":
-        block = p.block_of(tangent)
-        found[(*key, p.level)] = np.max(np.abs(numbers(block)), axis=1)
-        if type(block) is Dual:
-            for i in range(len(block)):
-                _read(block[i], w, (*key, p.level, i), found, tapes)
+        directions = [p.block_of(tangent) for tangent in tangents]
+        for block, (_, _, found) in zip(directions, parts, strict=True):
+            found[(*key, p.level)] = np.max(np.abs(numbers(block)), axis=1)
+        for i in range(len(directions[0])):
+            inner = [
+                (block[i], w, found)
+                for block, (_, w, found) in zip(directions, parts, strict=True)
+                if type(block) is Dual
+            ]
+            _read(inner, (*key, p.level, i), tapes)
     else:
-        for node, cotangent in pulled(p, tangent, w, tapes.get(p.level, 0)):
-            flat: Any = np.reshape(cotangent, (len(w), -1))
-            found[(*key, p.level, node)] = np.max(np.abs(numbers(flat)), axis=0)
-            if type(flat) is Dual and flat.shape[1]:
-                own = np.ones((len(w), *flat.shape)) / flat.size
-                _read(flat, own, (*key, p.level, node), found, tapes)
-    if type(x.value) is Dual:
-        _read(x.value, w, (*key, "value"), found, tapes)
+        rows = [slice(i * _PROBES, (i + 1) * _PROBES) for i in range(len(parts))]
+        seeds = []
+        for tangent, (_, w, _), own in zip(tangents, parts, rows, strict=True):
+            block = np.zeros((len(parts) * _PROBES, *w.shape[1:]))
+            block[own] = w
+            seeds.append((tangent, block))
+        for node, cotangent in pulled(p, seeds, tapes.get(p.level, 0)):
+            flat: Any = np.reshape(cotangent, (len(cotangent), -1))
+            inner = []
+            for own, (_, _, found) in zip(rows, parts, strict=True):
+                found[(*key, p.level, node)] = np.max(np.abs(numbers(flat[own])), axis=0)
+                if type(flat) is Dual and flat.shape[1]:
+                    alike = np.ones((_PROBES, _PROBES, flat.shape[1])) / (_PROBES * flat.shape[1])
+                    inner.append((flat[own], alike, found))
+            _read(inner, (*key, p.level, node), tapes)
+    _read([(x.value, w, found) for x, w, found in parts], (*key, "value"), tapes)
 
 
 def tapes_of(*xs: Any) -> dict[int, int]:

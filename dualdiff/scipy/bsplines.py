@@ -34,6 +34,8 @@ def evaluate(t: Any, c: Any, k: int, points: Any, nu: int, extrapolate: Any, axi
 
     dᵢ ← q (dᵢ − dᵢ₋₁) / (tᵢ₊q − tᵢ),          q = k, k − 1, ...,     once for each derivative;
     dᵢ ← (1 − α) dᵢ₋₁ + α dᵢ,  α = (x − tᵢ) / (tᵢ₊q − tᵢ),  q = k − nu, ..., 1,      and the value is d_m.
+
+    Each line is taken for all i = m − q + 1, ..., m at once.
     """
     if nu > k:
         return None
@@ -45,18 +47,18 @@ def evaluate(t: Any, c: Any, k: int, points: Any, nu: int, extrapolate: Any, axi
     x, knots, ndim = stripped(points), stripped(t), np.ndim(c) - 1
     m = np.clip(np.searchsorted(knots, x, side="right") - 1, k, n - 1)
     points = spread(points, ndim)
-    # Entry i of these belongs to number m - k + i of the spline.
-    near = [spread(np.take(t, m - k + i), ndim) for i in range(2 * k + 1)]
-    d = [np.take(c, m - k + i, axis=0) for i in range(k + 1)]
+    # Row i of these belongs to number m - k + i of the spline.
+    place = np.add.outer(np.arange(2 * k + 1) - k, m)
+    near, d = spread(np.take(t, place), ndim), np.take(c, place[: k + 1], axis=0)
     for q in range(k, 0, -1):
-        for i in range(k, k - q, -1):
-            width = near[i + q] - near[i]
-            if q > k - nu:
-                d[i] = float(q) * (d[i] - d[i - 1]) / width
-            else:
-                alpha = (points - near[i]) / width
-                d[i] = (1.0 - alpha) * d[i - 1] + alpha * d[i]
-    result = d[k]
+        left = near[k - q + 1 : k + 1]
+        width = near[k + 1 : k + q + 1] - left
+        if q > k - nu:
+            d = float(q) * (d[1:] - d[:-1]) / width
+        else:
+            alpha = (points - left) / width
+            d = (1.0 - alpha) * d[:-1] + alpha * d[1:]
+    result = d[0]
     if not extrapolate:
         result = undefined_where(result, spread((x < knots[k]) | (x > knots[n]), ndim))
     return on_axis(result, np.ndim(x), axis)

@@ -27,24 +27,29 @@ def derivatives_of(x: Any) -> list[Any]:
         else:
             nodes = p.nodes if isinstance(p.nodes, list) else []  # Variables have no list: back to what has no sources
             count = next((i for i, node in enumerate(nodes) if any(True for _ in node.sources())), len(nodes))
-            back = pulled(p, tangent, np.ones((1, *np.shape(x))), count)
+            back = pulled(p, [(tangent, np.ones((1, *np.shape(x))))], count)
             found += [np.ravel(numbers(block)) for _, block in back]
         x = x.value
     return found
 
 
-def pulled(p: Any, node: Any, block: Any, begin: int) -> list[tuple[int, Any]]:
-    """What comes back, from a node of a tape, to nodes that it had before it came to ``begin`` of them."""
+def pulled(p: Any, seeds: list[tuple[Any, Any]], begin: int) -> list[tuple[int, Any]]:
+    """What comes back, from blocks at nodes of a tape, to nodes that it had before it came to ``begin`` of them."""
+    k = len(seeds[0][1])
     with np.errstate(all="ignore"):
         if isinstance(p.nodes, list):
-            sweep = Sweep(Dense(len(block)), [None] * len(p.nodes), bytearray(len(p.nodes)))
-            sweep.send(node, block)
-            p._run_back(sweep, node.index, begin)
+            sweep = Sweep(Dense(k), [None] * len(p.nodes), bytearray(len(p.nodes)))
+            for node, block in seeds:
+                sweep.send(node, block)
+            p._run_back(sweep, max(node.index for node, _ in seeds), begin)
             return [(i, cotangent) for i, cotangent in enumerate(sweep.found) if cotangent is not None]
         found: Any = collections.defaultdict(lambda: None)
-        sweep = Sweep(Dense(len(block)), found, collections.defaultdict(bool))
-        sweep.send(node, block)
-        pending, seen = [(-node.index, node)], {node.index}
+        sweep = Sweep(Dense(k), found, collections.defaultdict(bool))
+        for node, block in seeds:
+            sweep.send(node, block)
+        seen = {node.index: node for node, _ in seeds}
+        pending = [(-index, node) for index, node in seen.items()]
+        heapq.heapify(pending)
         while pending:
             _, at = heapq.heappop(pending)
             parents = list(at.sources())
@@ -54,7 +59,7 @@ def pulled(p: Any, node: Any, block: Any, begin: int) -> list[tuple[int, Any]]:
                 at.pull(cotangent, sweep)
             for parent in parents:
                 if parent.index not in seen:
-                    seen.add(parent.index)
+                    seen[parent.index] = parent
                     heapq.heappush(pending, (-parent.index, parent))
         return [(i, cotangent) for i, cotangent in sorted(found.items()) if cotangent is not None]
 

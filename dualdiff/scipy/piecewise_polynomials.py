@@ -46,17 +46,18 @@ def on_axis(result: Any, points_ndim: int, axis: int) -> Any:
 
 
 def integral(antiderivative: Any, a: Any, b: Any, start: Any, stop: Any, periodic: bool) -> Any:
-    """F(b) − F(a); of a periodic function, F(t) is that of a whole number of periods and of the rest."""
+    """F(b) − F(a), with F taken at all points in one call; of a periodic function, F(t) is that of a whole number of
+    periods and of the rest.
+    """
     a, b = double(a), double(b)
     if not periodic:
-        return antiderivative(b) - antiderivative(a)
+        at_a, at_b = antiderivative(np.stack([a, b]))
+        return at_b - at_a
     period = stop - start
-    one_period = antiderivative(stop) - antiderivative(start)
-
-    def whole(t: Any) -> Any:
-        return np.floor_divide(t - start, period) * one_period + antiderivative(start + np.remainder(t - start, period))
-
-    return whole(b) - whole(a)
+    rests = [start + np.remainder(t - start, period) for t in (a, b)]
+    at_start, at_stop, at_a, at_b = antiderivative(np.stack([start, stop, *rests]))
+    whole = [np.floor_divide(t - start, period) for t in (a, b)]
+    return (whole[1] - whole[0]) * (at_stop - at_start) + at_b - at_a
 
 
 # Evaluation, differentiation, integration.

@@ -77,7 +77,7 @@ def interpolant(method: Any, step: Step, rate: Rate) -> Callable[[Any], Any]:
     def inside(t: Any) -> Any:
         x = (np.asarray(t) - step.t_old) / h
         if issubclass(method, DOP853):
-            weights = np.stack([eighth_order(method, one) for one in np.ravel(x)], axis=1)
+            weights = eighth_order(method, np.ravel(x))
         else:
             weights = method.P @ np.ravel(x) ** np.arange(1, method.P.shape[1] + 1)[:, None]
         y = step.y_old[:, None] + h * (K.T @ weights)
@@ -233,14 +233,17 @@ class RungeKuttaSteps(Steps):
         return self._extended[i]
 
 
-def eighth_order(method: Any, x: float) -> Any:
-    """The weights of the slopes of DOP853, by Horner's rule in x and 1 - x as in SciPy's interpolant."""
+def eighth_order(method: Any, x: Any) -> Any:
+    """The weights of the slopes of DOP853 at x, by Horner's rule in x and 1 - x as in SciPy's interpolant.
+
+    For n times, n columns.
+    """
     D = method.D
     n = D.shape[1]
     first, last, increment = np.eye(n)[0], np.eye(n)[method.n_stages], np.zeros(n)
     increment[: method.n_stages] = method.B
     rows = [increment, first - increment, 2 * increment - (last + first), *D]
-    total = np.zeros(n)
+    total: Any = 0.0
     for i, row in enumerate(reversed(rows)):
-        total = (total + row) * (x if i % 2 == 0 else 1 - x)
+        total = (total + (row[:, None] if np.ndim(x) else row)) * (x if i % 2 == 0 else 1 - x)
     return total
