@@ -56,12 +56,6 @@ def on_dask(array):
     return da.from_array(array, chunks=4) if array.ndim else da.from_array(array)
 
 
-@pytest.mark.long
-def test_typical_programs_on_dask():
-    with dask.config.set(scheduler="synchronous"):  # threads only add to the time
-        assert check_value_type(on_dask) == []
-
-
 @pytest.fixture
 def computations():
     """How often Dask calculates."""
@@ -73,6 +67,20 @@ def computations():
 
     with dask.config.set(scheduler=scheduler):
         yield counted
+
+
+@pytest.mark.long
+def test_typical_programs_on_dask(computations):
+    """Each result is calculated once, when it is asked for, and nothing before."""
+    asked_for = []
+
+    def back(lazy):
+        asked_for.append(lazy)
+        return lazy.compute()
+
+    assert check_value_type(on_dask, back) == []
+    assert all(isinstance(lazy, da.Array) for lazy in asked_for)
+    assert len(computations) == len(asked_for) > 24 * 5
 
 
 LOSSES = {
@@ -152,11 +160,25 @@ def test_structural_zeros_of_dask_arrays_are_zero(computations):
     }
     columns, buffer = dd.jacfwd(np.sqrt)(on_dask(x)), dd.grad(written)(on_dask(x))
     assert not computations
+    assert_runs_once(lambda f: dd.jvp(f, (on_dask(x),), (on_dask(v),)))
+    assert_runs_once(lambda f: dd.jacfwd(f)(on_dask(x)))
 
     for mode, lazy in found.items():
         assert_allclose(lazy.compute(), [0.0, 0.25, 0.5], err_msg=mode)
     assert_allclose(columns.compute(), np.diag([np.inf, 0.25, 0.5]))
     assert_allclose(buffer.compute(), dd.grad(written)(x))
+
+
+def assert_runs_once(transform):
+    """With supports from the start, not after a sweep of which nothing can be known."""
+    runs = []
+
+    def counted(x):
+        runs.append(x)
+        return np.sqrt(x)
+
+    transform(counted)
+    assert len(runs) == 1
 
 
 def test_check_value_type_sees_a_wrong_number_and_names_what_is_refused():
