@@ -43,11 +43,10 @@ def test_pattern_of_every_rule_holds_the_jacobian(sample):
     if name_of(sample.function).startswith(tuple(f"np.{name}" for name in LOCAL)):
         return
     rng = np.random.default_rng(0)
-    for _ in range(2):
-        other = [arg * rng.uniform(0.9, 1.1, np.shape(arg)) if np.asarray(arg).dtype.kind == "f" else arg
-                 for arg in sample.args]  # fmt: skip
-        moved = dense(sample.f, other, sizes)
-        assert not ((moved != 0) & ~np.isnan(moved) & ~pattern).any()
+    other = [arg * rng.uniform(0.9, 1.1, np.shape(arg)) if np.asarray(arg).dtype.kind == "f" else arg
+             for arg in sample.args]  # fmt: skip
+    moved = dense(sample.f, other, sizes)
+    assert not ((moved != 0) & ~np.isnan(moved) & ~pattern).any()
 
 
 A = np.diag(np.ones(5)) - np.diag(np.ones(4), 1)
