@@ -167,6 +167,19 @@ def test_structural_zeros_of_dask_arrays_are_zero(computations):
     assert_allclose(buffer.compute(), dd.grad(written)(x))
 
 
+def test_ties_of_dask_arrays_are_shared_whether_there_are_any_or_not(computations):
+    weights = np.array([1.0, 2.0, 4.0])
+    for x in (np.array([0.5, 0.2, 0.9]), np.array([0.4, 0.2, 0.9])):
+        f = lambda x: np.sum(np.maximum(x, 0.5) * weights)
+        gradient = dd.grad(f)(on_dask(x))
+        pushed = dd.jvp(f, (on_dask(x),), (on_dask(weights),))[1]
+        assert not computations
+        expected = weights * np.where(x == 0.5, 0.5, x > 0.5)
+        assert_allclose(gradient.compute(), expected, rtol=1e-14)
+        assert_allclose(pushed.compute(), np.sum(expected * weights), rtol=1e-14)
+        computations.clear()
+
+
 def assert_runs_once(transform):
     """With supports from the start, not after a sweep of which nothing can be known."""
     runs = []
