@@ -136,4 +136,4 @@ def tangent_block(leaf: Any, perturbation: Perturbation) -> Any:
     if type(leaf) is not Dual or leaf.perturbation is not perturbation:
         return perturbation.block_of(tangent_of(leaf, perturbation))
     block = perturbation.block_of(leaf.tangent)
-    return blocks.copied(block) if leaf.shares else block
+    return blocks.duplicate(block) if leaf.shares else block

@@ -155,7 +155,7 @@ def _one_sweep(
         for leaf in leaves:
             if type(leaf) is Dual and leaf.perturbation is perturbation:
                 # Two results that share a tangent are two arrays for the user.
-                ydot.append(blocks.copied(_direction(leaf)) if leaf.shares is True else _direction(leaf))
+                ydot.append(blocks.duplicate(_direction(leaf)) if leaf.shares is True else _direction(leaf))
             else:
                 ydot.append(perturbation.direction_of(tangent_of(leaf, perturbation)))
         return unflatten(structure, y), unflatten(structure, ydot, bare=True), *aux
@@ -183,7 +183,7 @@ def _direction(result: Dual) -> Any:
     p = result.perturbation
     tangent = result.tangent if type(p) is Single else p.direction_of(result.tangent)
     borrowed = result.shares is BORROWED or (result.storage is not None and result.storage.borrowed)
-    return blocks.copied(tangent) if borrowed else tangent
+    return blocks.duplicate(tangent) if borrowed else tangent
 
 
 def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation, transform: str) -> Any:
