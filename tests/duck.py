@@ -1,6 +1,15 @@
-"""A minimal array type: it speaks NumPy's protocols, records the calls, and refuses to become an ndarray."""
+"""A minimal array type: it speaks NumPy's protocols, counts the calls, and refuses to become an ndarray."""
 
 import numpy as np
+
+
+class Calls:
+    """The number of calls, by one attribute: every Duck holds it, and is looked through for a Dual at each door."""
+
+    __slots__ = ("number",)
+
+    def __init__(self):
+        self.number = 0
 
 
 class Duck(np.lib.mixins.NDArrayOperatorsMixin):
@@ -28,11 +37,11 @@ class Duck(np.lib.mixins.NDArrayOperatorsMixin):
         return self._wrap(self.array[unwrapped(index)])
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        self.calls.append(ufunc)
+        self.calls.number += 1
         return self._wrap(getattr(ufunc, method)(*unwrapped(inputs), **unwrapped(kwargs)))
 
     def __array_function__(self, function, types, args, kwargs):
-        self.calls.append(function)
+        self.calls.number += 1
         return self._wrap(function(*unwrapped(args), **unwrapped(kwargs)))
 
     def _wrap(self, result):
@@ -64,10 +73,10 @@ class Duck(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def unwrapped(tree):
-    if isinstance(tree, Duck):
+    if type(tree) is Duck:
         return tree.array
     if isinstance(tree, (list, tuple)):
-        return type(tree)(unwrapped(item) for item in tree)
+        return type(tree)([unwrapped(item) for item in tree])
     if isinstance(tree, dict):
         return {key: unwrapped(item) for key, item in tree.items()}
     return tree

@@ -1,5 +1,7 @@
 """Sparse matrices whose entries carry derivatives, made in adapted functions by SciPy's own names."""
 
+import functools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -59,29 +61,39 @@ def dense(make):
     return lambda x: make(x).toarray()
 
 
+def jacobians_by_differences(f, x):
+    """Of each of the results of ``f``."""
+    columns = [derivative_at_zero(lambda t, e=e: f(x + t * e), 1e-2, enough=1e-10) for e in np.eye(len(x))]
+    return [np.stack(of_one, axis=-1) for of_one in zip(*columns, strict=True)]
+
+
 def jacobian_by_differences(f, x):
-    return np.stack([derivative_at_zero(lambda t, e=e: [f(x + t * e)], 1e-2)[0] for e in np.eye(len(x))], axis=-1)
+    return jacobians_by_differences(lambda x: [f(x)], x)[0]
 
 
 @pytest.mark.parametrize("name", MADE)
 def test_entries_and_products(name):
     make = MADE[name]
-    plain = make(X)
-    b = B[: plain.shape[1]]
+    b = B[: make(X).shape[1]]
     wide = np.outer(b, [1.0, 2.0])
-    for f in (
-        lambda x: make(x).toarray(),
-        lambda x: make(x) @ b,
-        lambda x: make(x) @ wide,
-        lambda x: b @ make(x),
-        lambda x: make(x).dot(b),
-        lambda x: make(x).T @ (b * x[0]),
-        lambda x: make(x) @ x[: len(b)],
-    ):
+    products = (
+        lambda A, x: A @ b,
+        lambda A, x: A @ wide,
+        lambda A, x: b @ A,
+        lambda A, x: A.dot(b),
+        lambda A, x: A.T @ (b * x[0]),
+        lambda A, x: A @ x[: len(b)],
+    )
+    functions = (lambda x: make(x).toarray(), *(lambda x, g=g: g(make(x), x) for g in products))
+
+    def of_the_dense_array(x):
+        A = make(x).toarray()
+        return A, *(g(A, x) for g in products)
+
+    for f, expected in zip(functions, jacobians_by_differences(of_the_dense_array, X), strict=True):
         y, _ = dd.jvp(f, (X,), (X,))
         assert_array_equal(y, f(X))
         assert type(y) is np.ndarray
-        expected = jacobian_by_differences(f, X)
         for jacobian in (dd.jacfwd, dd.jacrev):
             assert_allclose(jacobian(f)(X), expected, rtol=1e-8, atol=1e-9)
     f = lambda x: np.sum(np.sin(make(x) @ b) ** 2)
@@ -100,26 +112,45 @@ SOLVERS = {
 }
 
 
+RIGHT_SIDES = {
+    "constant": lambda x: B,
+    "of x": lambda x: B * x[:3],
+    "columns": lambda x: np.outer(B, x[:2]),
+}
+
+
+def squares(f):
+    return lambda x: np.sum(f(x) ** 2)
+
+
+@functools.cache
+def of_the_dense_system(matrix, right):
+    """Jacobian by differences, Jacobian, and Hessian of squares, of NumPy's solution of the plain dense system."""
+    make, side = MADE[matrix], RIGHT_SIDES[right]
+    g = lambda x: np.linalg.solve(make(x).toarray(), side(x))
+    return jacobian_by_differences(g, X), dd.jacfwd(g)(X), dd.hessian(squares(g))(X)
+
+
 @pytest.mark.filterwarnings("ignore:.*:scipy.sparse.SparseEfficiencyWarning")
 @pytest.mark.parametrize("name", SOLVERS)
 @pytest.mark.parametrize("matrix", ["csc_array", "csr_matrix", "scaled", "product", "diags csc"])
 def test_systems_of_equations(name, matrix):
     make, solve = MADE[matrix], SOLVERS[name]
-    for f, g in (
-        (lambda x: solve(make(x), B), lambda x: np.linalg.solve(make(x).toarray(), B)),
-        (lambda x: solve(make(x), B * x[:3]), lambda x: np.linalg.solve(make(x).toarray(), B * x[:3])),
-    ):
+    for right in ("constant", "of x"):
+        f = lambda x, side=RIGHT_SIDES[right]: solve(make(x), side(x))
+        differences, expected, curvature = of_the_dense_system(matrix, right)
         assert_array_equal(dd.jvp(f, (X,), (X,))[0], f(X))
-        for jacobian in (dd.jacfwd, dd.jacrev):
-            assert_allclose(jacobian(f)(X), jacobian_by_differences(f, X), rtol=1e-7, atol=1e-9)
-            assert_allclose(jacobian(f)(X), jacobian(g)(X), rtol=1e-9, atol=1e-12)
-        square = lambda h: lambda x: np.sum(h(x) ** 2)
-        assert_allclose(dd.hessian(square(f))(X), dd.hessian(square(g))(X), rtol=1e-8, atol=1e-10)
-        assert_allclose(dd.jacrev(dd.grad(square(f)))(X), dd.hessian(square(g))(X), rtol=1e-8, atol=1e-10)
+        assert_allclose(f(X), np.linalg.solve(make(X).toarray(), RIGHT_SIDES[right](X)), rtol=1e-12)
+        for jacobian in (dd.jacfwd(f)(X), dd.jacrev(f)(X)):
+            assert_allclose(jacobian, differences, rtol=1e-7, atol=1e-9)
+            assert_allclose(jacobian, expected, rtol=1e-9, atol=1e-12)
+        assert_allclose(dd.hessian(squares(f))(X), curvature, rtol=1e-8, atol=1e-10)
+        assert_allclose(dd.jacrev(dd.grad(squares(f)))(X), curvature, rtol=1e-8, atol=1e-10)
     if name in ("spsolve", "splu", "splu T"):
-        f = lambda x: solve(make(x), np.outer(B, x[:2]))
-        assert_allclose(dd.jacrev(f)(X), jacobian_by_differences(f, X), rtol=1e-7, atol=1e-9)
-        assert_allclose(dd.jacfwd(f)(X), dd.jacrev(f)(X), rtol=1e-10, atol=1e-13)
+        f = lambda x: solve(make(x), RIGHT_SIDES["columns"](x))
+        backwards = dd.jacrev(f)(X)
+        assert_allclose(backwards, of_the_dense_system(matrix, "columns")[0], rtol=1e-7, atol=1e-9)
+        assert_allclose(dd.jacfwd(f)(X), backwards, rtol=1e-10, atol=1e-13)
 
 
 def test_factors_that_scipy_made_outside_solve_inside():

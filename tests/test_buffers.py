@@ -4,14 +4,16 @@ import copy
 import gc
 import warnings
 import weakref
+import zlib
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 import dualdiff as dd
 from dualdiff.adapting.buffers import Buffer
 from dualdiff.testing import derivative_at_zero
+from tests.closeness import assert_allclose
 from tests.laws import law
 from tests.samples import of_their_form
 
@@ -57,7 +59,9 @@ def test_every_rule_gives_the_same_through_buffers(sample):
         y_plain, pullback = dd.vjp(sample.f, *sample.args)
         seed = ones_like(y_plain)
         cotangents = pullback(seed)
-        for through in (written_before, viewed_before_written, row_of_a_larger_one):
+        ways = (written_before, viewed_before_written, row_of_a_larger_one)
+        backwards = in_turn(ways, 1, sample)
+        for through in ways:
 
             def f(*args, through=through):
                 return sample.f(*[through(arg) for arg in args])
@@ -67,8 +71,21 @@ def test_every_rule_gives_the_same_through_buffers(sample):
                 assert_allclose(one, other, rtol=1e-13)
             for one, other in zip(leaves(found_dot), leaves(ydot), strict=True):
                 assert_allclose(one, other, rtol=1e-12, atol=1e-13)
-            for one, other in zip(dd.vjp(f, *sample.args)[1](seed), cotangents, strict=True):
-                assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+            if through in backwards:
+                for one, other in zip(dd.vjp(f, *sample.args)[1](seed), cotangents, strict=True):
+                    assert_allclose(one, other, rtol=1e-11, atol=1e-12)
+
+
+def in_turn(ways, number, sample):
+    """So many of the ways to get at a buffer, others for other samples; all of them where the result may be a view.
+
+    What a rule makes of a buffer depends on how one came by it only if the result is a view of the buffer again.
+    """
+    args = [arg.copy() for arg in sample.args]
+    if any(np.may_share_memory(leaf, arg) for leaf in leaves(sample.f(*args)) for arg in args):
+        return ways
+    start = zlib.crc32(str(sample).encode())
+    return [ways[(start + i) % len(ways)] for i in range(number)]
 
 
 def leaves(tree):
@@ -417,7 +434,7 @@ def test_before_and_after_a_dual_is_written_a_rule_is_right_or_raises(sample):
                 right, right_dot = dd.jvp(expected, (arg,), (direction,))
             except (TypeError, ValueError):  # no derivative in this argument alone
                 continue
-            for view in VIEWS:
+            for view in in_turn(VIEWS, 2, sample):
 
                 def f(x, i=i, view=view, f=sample.f, args=sample.args):
                     buffer = np.zeros(x.shape, x.dtype)

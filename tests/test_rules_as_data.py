@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
 
 import dualdiff as dd
 from dualdiff.errors import name_of
@@ -11,6 +10,7 @@ from dualdiff.table import RULES, Rule
 from dualdiff.tangents.expression import Tangent
 from dualdiff.values.dual import Dual
 from dualdiff.values.levels import duals_in, innermost
+from tests.closeness import assert_allclose
 from tests.laws import each_rule
 from tests.samples import samples_of
 

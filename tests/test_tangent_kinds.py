@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 
 import dualdiff.tangents.pattern
 from dualdiff.tangents import Like, Perturbation
@@ -18,6 +18,7 @@ from dualdiff.tangents.dense import Careful, Dense
 from dualdiff.tangents.single import CarefulSingle, Single
 from dualdiff.tangents.structural_zeros import Supported
 from dualdiff.tangents.tape import Renewing, Tape
+from tests.closeness import assert_allclose
 from tests.laws import together
 from tests.tangent_operations import OPERATIONS
 

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse
-from numpy.testing import assert_allclose
 
 import dualdiff as dd
 from dualdiff.scipy import columns, interpolate, linalg, sparse
+from dualdiff.table import RULES
 from dualdiff.tangents import MINUS_ONE, ONE, blocks, like_of
 from dualdiff.tangents.dense import Dense
 from dualdiff.transforms.arguments import seeded
+from tests.closeness import assert_allclose
 from tests.laws import law
 from tests.samples import load_all
 from tests.test_tangent_kinds import bits
@@ -157,7 +158,8 @@ def places_of_linear_maps():
     for path in sorted(package.rglob("*.py")):
         if path.parent.name == "tangents":
             continue  # the interface itself
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if "map(" in text else ():
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("map", "linear_map"):
                 yield f"{path.parent.name}/{path.name}", node.lineno, node.end_lineno
 
@@ -180,8 +182,15 @@ def test_operations_of_functions_of_scipy_obey_the_laws(f, args):
 
 
 def test_every_linear_map_of_the_package_is_reached():
-    reached = []
-    for _, f, args in [*SCIPY, *((str(sample), sample.f, sample.args) for sample in load_all())]:
+    missing = set(places_of_linear_maps())
+    assert len(missing) > 15
+    by_hand_first = sorted(load_all(), key=lambda sample: RULES[sample.function].form == "elementwise")
+    for _, f, args in [*SCIPY, *((None, sample.f, sample.args) for sample in by_hand_first)]:
+        if not missing:
+            return
+        reached = []
         run(NotingKind(reached), f, args)
-    for file, first, last in places_of_linear_maps():
-        assert any(file == path and first <= line <= last for path, line in reached), f"{file}:{first} was not reached"
+        for file, first, last in list(missing):
+            if any(file == path and first <= line <= last for path, line in reached):
+                missing.remove((file, first, last))
+    assert not missing, "these were not reached"

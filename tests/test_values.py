@@ -13,7 +13,7 @@ import dualdiff as dd
 from dualdiff.errors import name_of
 from dualdiff.table import RULES
 from dualdiff.testing import check_value_type
-from tests.duck import Duck, unwrapped
+from tests.duck import Calls, Duck, unwrapped
 from tests.samples import load_all
 
 pytestmark = pytest.mark.filterwarnings("ignore:The .* function is not implemented by Dask:FutureWarning")
@@ -38,28 +38,20 @@ COUNTS = ("scipy.special.beta-", "scipy.special.betaln-", "scipy.special.poch-",
 @pytest.mark.parametrize("part", range(8))
 def test_derivatives_on_an_array_that_refuses_conversion(part):
     """In every mode at the first sample of each rule, in reverse mode at the others (in jvp at all: test_rules.py)."""
-    everything, number = chosen_samples(), 0
+    everything, calls = chosen_samples(), Calls()
+    duck = lambda array: Duck(np.asarray(array), calls)
     of_each = {id(sample) for sample in {sample.function: sample for sample in reversed(everything)}.values()}
     for sample in everything[part::8]:
         if sample.second:
-            calls = []  # short ones: each Duck holds them, and is looked through for a Dual
-            duck = lambda array, calls=calls: Duck(np.asarray(array), calls)
             modes = ("jacfwd", "vjp", "jvp of jvp", "jvp of vjp") if id(sample) in of_each else ("vjp",)
             program = (str(sample), sample.f, tuple(map(np.asarray, sample.args)))
             refused = check_value_type(duck, unwrapped, [program], modes=modes, rtol=1e-8)
             assert [line for line in refused if not line.startswith(COUNTS)] == []
-            number += len(calls)
-    assert number > 5000
+    assert calls.number > 5000
 
 
 def on_dask(array):
     return da.from_array(array, chunks=4) if array.ndim else da.from_array(array)
-
-
-@pytest.mark.long
-def test_typical_programs_on_dask():
-    with dask.config.set(scheduler="synchronous"):  # threads only add to the time
-        assert check_value_type(on_dask) == []
 
 
 @pytest.fixture
@@ -73,6 +65,20 @@ def computations():
 
     with dask.config.set(scheduler=scheduler):
         yield counted
+
+
+@pytest.mark.long
+def test_typical_programs_on_dask(computations):
+    """Each result is calculated once, when it is asked for, and nothing before."""
+    asked_for = []
+
+    def back(lazy):
+        asked_for.append(lazy)
+        return lazy.compute()
+
+    assert check_value_type(on_dask, back) == []
+    assert all(isinstance(lazy, da.Array) for lazy in asked_for)
+    assert len(computations) == len(asked_for) > 24 * 5
 
 
 LOSSES = {
@@ -152,11 +158,38 @@ def test_structural_zeros_of_dask_arrays_are_zero(computations):
     }
     columns, buffer = dd.jacfwd(np.sqrt)(on_dask(x)), dd.grad(written)(on_dask(x))
     assert not computations
+    assert_runs_once(lambda f: dd.jvp(f, (on_dask(x),), (on_dask(v),)))
+    assert_runs_once(lambda f: dd.jacfwd(f)(on_dask(x)))
 
     for mode, lazy in found.items():
         assert_allclose(lazy.compute(), [0.0, 0.25, 0.5], err_msg=mode)
     assert_allclose(columns.compute(), np.diag([np.inf, 0.25, 0.5]))
     assert_allclose(buffer.compute(), dd.grad(written)(x))
+
+
+def test_ties_of_dask_arrays_are_shared_whether_there_are_any_or_not(computations):
+    weights = np.array([1.0, 2.0, 4.0])
+    for x in (np.array([0.5, 0.2, 0.9]), np.array([0.4, 0.2, 0.9])):
+        f = lambda x: np.sum(np.maximum(x, 0.5) * weights)
+        gradient = dd.grad(f)(on_dask(x))
+        pushed = dd.jvp(f, (on_dask(x),), (on_dask(weights),))[1]
+        assert not computations
+        expected = weights * np.where(x == 0.5, 0.5, x > 0.5)
+        assert_allclose(gradient.compute(), expected, rtol=1e-14)
+        assert_allclose(pushed.compute(), np.sum(expected * weights), rtol=1e-14)
+        computations.clear()
+
+
+def assert_runs_once(transform):
+    """With supports from the start, not after a sweep of which nothing can be known."""
+    runs = []
+
+    def counted(x):
+        runs.append(x)
+        return np.sqrt(x)
+
+    transform(counted)
+    assert len(runs) == 1
 
 
 def test_check_value_type_sees_a_wrong_number_and_names_what_is_refused():

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..tangents.expression import Tangent, normalized
-from ..values.dual import Dual
+from ..values.dual import Dual, size_of
 from ..values.kinds import ARRAYS
 from .extrema import same_as
 from .reducing import as_mask, selected
@@ -22,7 +22,7 @@ def _flattened(a: Any, da: Tangent, axis: Any) -> tuple[Any, Tangent, int]:
     if axis is None or np.ndim(a) == 0:
         if axis is not None:
             normalized(operator.index(axis), 1)
-        n = np.size(a)
+        n = size_of(a)
         return np.reshape(a, (n,)), da.move(lambda block: block.reshape(block.shape[0], n), (n,)), 0
     return a, da, normalized(operator.index(axis), np.ndim(a))
 

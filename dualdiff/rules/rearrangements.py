@@ -18,7 +18,7 @@ from ..table import RULES
 from ..tangents import blocks
 from ..tangents.expression import Tangent, normalized
 from ..values import storage as shared
-from ..values.dual import Dual, is_array, may_share_memory, primal
+from ..values.dual import Dual, is_array, is_lazy, may_share_memory, primal, size_of
 from ..values.kinds import ARRAYS
 from ..values.levels import innermost
 from ..values.objects import fused
@@ -41,7 +41,7 @@ def reshape(x: Any, shape: Any = None, order: str = "C", *, newshape: Any = None
         order = "F" if flags.f_contiguous and not flags.c_contiguous else "C"
     if any(n < 0 for n in shape):  # the length that NumPy is to work out
         rest = math.prod(n for n in shape if n >= 0)
-        shape = tuple((np.size(x) // rest if rest else 0) if n < 0 else n for n in shape)
+        shape = tuple((size_of(x) // rest if rest else 0) if n < 0 else n for n in shape)
     if order == "F":
         return lambda block: _reversed(_reversed(block).reshape(block.shape[0], *shape[::-1]))
     return Once(lambda block: block.reshape(block.shape[0], *shape))
@@ -197,7 +197,8 @@ def copy(a: Any, order: Any = "K", subok: Any = False) -> Any:
     a = fused(a)
     perturbation = innermost((a,))
     assert perturbation is not None
-    y = np.copy(a.value, order=order, subok=subok)
+    # Dask lacks np.copy: it would calculate the array and hand out what NumPy copies.
+    y = a.value.copy() if is_lazy(primal(a)) else np.copy(a.value, order=order, subok=subok)
     return Dual(y, perturbation.rearrange((a.tangent,), lambda block: block.copy(), y), perturbation)
 
 

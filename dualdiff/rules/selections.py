@@ -12,7 +12,7 @@ from ..table import RULES, register
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values.choices import WATCHES, note
-from ..values.dual import Dual, primal
+from ..values.dual import Dual, is_lazy, primal
 from ..values.levels import innermost, value_of
 from ..values.objects import carries
 from .call import number, perturbation_of, written
@@ -46,7 +46,8 @@ class Selecting(Elementwise):
 
     def _combined(self, y: Any, a: Any, b: Any, active: list[tuple[int, Any]], perturbation: Perturbation) -> Any:
         terms = [(self.partials[i](y, a, b), tangent) for i, tangent in active]
-        if self.ties and np.count_nonzero(tied := np.equal(a, b)):
+        # Of a lazy array it is not known whether there are any.
+        if self.ties and (is_lazy(primal(tied := np.equal(a, b))) or np.count_nonzero(tied)):
             terms.append((tied, perturbation.combine([(0.5, tangent) for _, tangent in active], y)))
         return perturbation.combine(terms, y)
 

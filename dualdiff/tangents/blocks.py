@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..values.dual import is_lazy
 from ..values.indexing import is_basic
 from ..values.kinds import ARRAYS, as_array
 
@@ -190,3 +191,8 @@ def _is_bool(part: Any) -> bool:
     return isinstance(part, (bool, np.bool_)) or (
         isinstance(part, np.ndarray) and part.dtype == bool and part.ndim == 0
     )
+
+
+def duplicate(array: Any) -> Any:
+    """What ``np.copy`` makes of an array; Dask lacks it, and would calculate the array for NumPy to copy."""
+    return array.copy() if is_lazy(array) else np.copy(array, order="K")

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..values import kinds
-from ..values.dual import has_nan
+from ..values.dual import has_nan, is_lazy
 from ..values.kinds import ARRAYS, PYTHON_NUMBERS
+from ..values.kinds import innermost as plain
 from . import Perturbation, blocks
 from .dense import Careful, Dense, as_block, real_part, warn_outer
 from .single import Single
@@ -65,23 +66,27 @@ class Running(Perturbation):
         found: list[Any] = [None] * n
         sweep = Sweep(_one if one else Dense(len(seeds[0][1]) if seeds else 0), found, bytearray(n))
         start = -1
+        lazy = False
         for node, cotangent in seeds:
             at = node.index
             if found[at] is None and type(cotangent) is _float64 and node.dtype is _FLOAT64:  # of one number, as most
                 found[at] = cotangent
             else:
                 sweep.send(node, cotangent)
+                lazy = lazy or (type(cotangent) is not np.ndarray and is_lazy(plain(cotangent)))
             if at > start:
                 start = at
         if self.careful:
             for _, cotangent in seeds:
                 warn_outer(cotangent)
-            blocks.silently(self._run_back, sweep, start, len(inputs))
-        else:
-            self._run_back(sweep, start, len(inputs))
+        if not lazy:
+            if self.careful:
+                blocks.silently(self._run_back, sweep, start, len(inputs))
+            else:
+                self._run_back(sweep, start, len(inputs))
         result = found  # all that is left of it
         for cotangent in result:
-            if cotangent is not None and has_nan(cotangent):
+            if lazy or (cotangent is not None and has_nan(cotangent)):  # of a lazy one it is not known
                 result = blocks.silently(self._pull_on_support, seeds, inputs, one)
                 break
         if consume:
@@ -118,8 +123,10 @@ class Running(Perturbation):
 
     def push(self, seeds: Sequence[tuple[Node, Any]], outputs: Sequence[Node], k: int) -> list[Any]:
         """Tangents of ``outputs`` (None for zero) from those of the inputs, oldest node first."""
-        found = self._run_forward(seeds, outputs, Careful(k) if self.careful else Dense(k))
-        if any(block is not None and has_nan(block) for block in found):
+        found: list[Any] | None = None
+        if not any(is_lazy(plain(block)) for _, block in seeds):
+            found = self._run_forward(seeds, outputs, Careful(k) if self.careful else Dense(k))
+        if found is None or any(block is not None and has_nan(block) for block in found):
             # A structural zero may have met an infinite partial: see structural_zeros.py.
             from .structural_zeros import repeated
 

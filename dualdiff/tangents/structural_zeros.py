@@ -107,7 +107,8 @@ class Supported(Dense):
 
     def rearrange(self, tangents: tuple[Any, ...], move: Callable[..., Any], like: Any) -> Marked:
         moved = move(*(tangent.block for tangent in tangents))
-        if len(tangents) == 1 and np.may_share_memory(plain(moved), plain(tangents[0].block)):
+        shown = plain(moved)
+        if len(tangents) == 1 and not is_lazy(shown) and np.may_share_memory(shown, plain(tangents[0].block)):
             return Marked(moved, move(tangents[0].support))  # a view: what is written through it is reached
         # As numbers: a move may join them with zeros of its own.
         return Marked(moved, move(*(tangent.support * 1.0 for tangent in tangents)) != 0)

@@ -13,8 +13,8 @@ from ..tangents.blocks import settle_allocator
 from ..tangents.dense import Dense
 from ..tangents.einsum import BIG
 from ..tangents.structural_zeros import repeated
-from ..values.dual import has_nan, is_array, primal, size_of
-from ..values.kinds import ARRAYS, OTHERS
+from ..values.dual import has_nan, is_array, is_lazy, primal, size_of
+from ..values.kinds import ARRAYS, OTHERS, innermost
 from .argnums import selected
 from .evaluation import Arguments, Results, tangent_block
 from .options import DEFAULT, Options
@@ -74,16 +74,18 @@ class Chunk:
 def swept(given: Arguments, start: int, stop: int) -> Results:
     """Blocks of the results along the unit directions ``start`` to ``stop``."""
     k = stop - start
-    found = _swept(given, Dense(k), start, stop)
-    if any(map(has_nan, found.leaves)):
-        # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
-        def again(supported: Dense) -> tuple[list[Any], Any]:
-            results = _swept(given, supported, start, stop)
-            return results.leaves, results.aux
+    if not any(is_lazy(innermost(leaf)) for leaf in given.leaves):
+        found = _swept(given, Dense(k), start, stop)
+        if not any(map(has_nan, found.leaves)):
+            return found
 
-        blocks, aux = repeated(k, again)
-        return Results(blocks, found.structure, aux)
-    return found
+    # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
+    def again(supported: Dense) -> tuple[list[Any], Any]:
+        results = _swept(given, supported, start, stop)
+        return results.leaves, results
+
+    blocks, results = repeated(k, again)
+    return Results(blocks, results.structure, results.aux)
 
 
 def _swept(given: Arguments, perturbation: Dense, start: int, stop: int) -> Results:

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import Structure, flatten, paths
-from ..tangents import Perturbation
+from ..tangents import Perturbation, blocks
 from ..values.dual import Dual, primal, size_of
 from .arguments import (
     check_leaves,
@@ -136,4 +136,4 @@ def tangent_block(leaf: Any, perturbation: Perturbation) -> Any:
     if type(leaf) is not Dual or leaf.perturbation is not perturbation:
         return perturbation.block_of(tangent_of(leaf, perturbation))
     block = perturbation.block_of(leaf.tangent)
-    return np.copy(block, order="K") if leaf.shares else block
+    return blocks.duplicate(block) if leaf.shares else block

@@ -12,12 +12,12 @@ import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import flatten, paths, tree_map, unflatten
-from ..tangents import Perturbation, dtype_of
+from ..tangents import Perturbation, blocks, dtype_of
 from ..tangents.blocks import FEW_BYTES
 from ..tangents.single import Single
 from ..values import kinds
-from ..values.dual import Dual, has_nan
-from ..values.kinds import ARRAYS
+from ..values.dual import Dual, has_nan, is_lazy
+from ..values.kinds import ARRAYS, innermost
 from ..values.storage import BORROWED
 from .argnums import checked_argnums, selected
 from .arguments import (
@@ -104,17 +104,24 @@ def along(f: Any, primals: Any, tangents: Any, transform: str, has_aux: bool = F
         )
     if not primals:
         raise TypeError(f"{transform}: there are no primals, nothing to differentiate: {transform}(f, (x,), (v,)).")
-    result = _one_sweep(Single(), f, primals, tangents, transform, has_aux)
-    ydot = result[1]
-    if ydot != ydot if type(ydot) is _float64 else _any_nan(ydot):
-        # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
+    if any(map(_is_lazy, primals)):  # whether there is a NaN is not to be known
         result = _repeated_sweep(f, primals, tangents, transform, has_aux)
+    else:
+        result = _one_sweep(Single(), f, primals, tangents, transform, has_aux)
+        ydot = result[1]
+        if ydot != ydot if type(ydot) is _float64 else _any_nan(ydot):
+            # A structural zero may have met an infinite partial: see tangents/structural_zeros.py.
+            result = _repeated_sweep(f, primals, tangents, transform, has_aux)
     return result if type(result[0]) in _PLAIN and not has_aux else presented(result)
 
 
 _ndarray = np.ndarray
 _float64 = np.float64
 _PLAIN = frozenset({np.ndarray, np.float64, float})
+
+
+def _is_lazy(x: Any) -> bool:
+    return type(x) not in _PLAIN and is_lazy(innermost(x))
 
 
 def _any_nan(tree: Any) -> bool:
@@ -148,7 +155,7 @@ def _one_sweep(
         for leaf in leaves:
             if type(leaf) is Dual and leaf.perturbation is perturbation:
                 # Two results that share a tangent are two arrays for the user.
-                ydot.append(np.copy(_direction(leaf), order="K") if leaf.shares is True else _direction(leaf))
+                ydot.append(blocks.duplicate(_direction(leaf)) if leaf.shares is True else _direction(leaf))
             else:
                 ydot.append(perturbation.direction_of(tangent_of(leaf, perturbation)))
         return unflatten(structure, y), unflatten(structure, ydot, bare=True), *aux
@@ -176,7 +183,7 @@ def _direction(result: Dual) -> Any:
     p = result.perturbation
     tangent = result.tangent if type(p) is Single else p.direction_of(result.tangent)
     borrowed = result.shares is BORROWED or (result.storage is not None and result.storage.borrowed)
-    return np.copy(tangent, order="K") if borrowed else tangent
+    return blocks.duplicate(tangent) if borrowed else tangent
 
 
 def _with_tangent(x: Any, v: Any, i: int, perturbation: Perturbation, transform: str) -> Any:

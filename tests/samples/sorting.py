@@ -33,7 +33,7 @@ for _f in (np.median, np.nanmedian):
     sample(_f, lambda x, f=_f: f(x), apart(3, 4))
     sample(_f, lambda x, f=_f: f(x, axis=0), apart(3, 4))
     sample(_f, lambda x, f=_f: f(x, axis=(-1, 0), keepdims=True), apart(3, 2, 4))
-    sample(_f, lambda x, f=_f: f(x, axis=1, overwrite_input=True), apart(3, 5))
+    sample(_f, lambda x, f=_f: f(x.copy(), axis=1, overwrite_input=True), apart(3, 5))
     sample(_f, lambda x, f=_f: f(x, axis=0, out=np.zeros(4, like=x, dtype=x.dtype)), apart(3, 4), duck=False)
     sample(_f, lambda x, f=_f: f(x), ())
     sample(_f, lambda x, f=_f: f(x, axis=1), apart(0, 3))
