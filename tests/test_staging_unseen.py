@@ -457,6 +457,25 @@ def test_products_of_complex_numbers_that_overflow():
         check_each_first(f, *((np.complex128(z),) for z in numbers))
 
 
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        lambda names: names[0] == "a",
+        lambda names: names[1] != "a",
+        lambda names: "a" == names[0],
+        lambda names: names[0] in ("b", "a"),
+        lambda names: names[0] in (None, b"a"),
+        lambda names: (names == "a").any(),
+    ],
+)
+def test_comparisons_with_entries_of_an_array_of_texts(chosen):
+    f = lambda x, names: x * (2.0 if chosen(names) else 3.0)
+    for kind in ("U1", "S1"):
+        calls = [(X, np.array(list(names), kind)) for names in ("bc", "ab", "ba", "cc")]
+        check_each_first(f, *calls, modes=["plain"])
+        check_each_first(dd.grad(lambda x, names: np.sum(f(x, names))), *calls, modes=["plain"])
+
+
 # Functions of the user's that NumPy calls, and what goes where the record does not see it.
 
 
