@@ -462,7 +462,7 @@ def test_products_of_complex_numbers_that_overflow():
     [
         lambda names: names[0] == "a",
         lambda names: names[1] != "a",
-        lambda names: "a" == names[0],
+        lambda names: names.item(0) == "a",
         lambda names: names[0] in ("b", "a"),
         lambda names: names[0] in (None, b"a"),
         lambda names: (names == "a").any(),
@@ -597,3 +597,19 @@ def test_errors_of_results_that_are_not_used(call, values):
     calls = [(X, X, b) for b in values]
     check_each_first(f, *calls, modes=["plain"])
     check_each_first(dd.grad(f), *calls, modes=["plain"])
+
+
+def test_values_that_a_function_keeps_for_its_next_call():
+    for kept in ([], {}):
+
+        def f(x, kept=kept):
+            last = kept.get("x", x) if type(kept) is dict else (kept[-1] if kept else x)
+            kept.update(x=x) if type(kept) is dict else kept.append(x)
+            return x * 2.0 + last
+
+        with pytest.raises(dd.StagingRefused, match="keeps values of one call for another"):
+            dd.stage(f)(X)
+
+    f = caught(lambda x: x[int(x[0])], IndexError, lambda x: x[0])
+    with pytest.warns(dd.NotStaged, match=r"x\[i\] raised IndexError, which was caught"):
+        assert dd.stage(f)(X + 7.0) == X[0] + 7.0

@@ -84,6 +84,8 @@ def _out_place(function: Any) -> int | None:
 def name_of_call(what: Any) -> str:
     if type(what) is tuple:
         return f"{name_of_call(what[0])}.{what[1]}"
+    if what is None:
+        return "x[i]"
     return what if isinstance(what, str) else getattr(what, "__name__", str(what))
 
 
