@@ -613,3 +613,49 @@ def test_values_that_a_function_keeps_for_its_next_call():
     f = caught(lambda x: x[int(x[0])], IndexError, lambda x: x[0])
     with pytest.warns(dd.NotStaged, match=r"x\[i\] raised IndexError, which was caught"):
         assert dd.stage(f)(X + 7.0) == X[0] + 7.0
+
+
+def with_first_entry(array, item):
+    array[0] = item
+    return array
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, flag: np.linalg.svd(np.outer(x, x[:2]), full_matrices=flag)[0].shape[1] * x,
+        lambda x, flag: np.sum(x, keepdims=flag).ndim * x,
+        lambda x, flag: np.average(x, returned=flag)[0] if flag else np.average(x, returned=flag) * x,
+        lambda x, flag: (with_first_entry(np.nan_to_num(x, copy=flag), 9.0), x * 1.0),
+        lambda x, flag: (with_first_entry((y := x * 1.0).astype(float, copy=flag), 9.0), y * 2.0),
+        lambda x, flag: (with_first_entry(np.linalg.matrix_power(y := x[:, None] * x, 2 - flag), 9.0), y * 2.0),
+    ],
+)
+def test_options_that_are_traced(call):
+    check_each_first(call, *((X + k, np.bool_(flag)) for k, flag in enumerate((1, 0, 1))), modes=["plain"])
+
+
+def test_shapes_and_dtypes_of_named_results():
+    eigenvalues = lambda x: np.linalg.eig(np.array([[x[0], x[1]], [x[2], 0.0]])).eigenvalues
+    f = lambda x: x * (2.0 if eigenvalues(x).dtype.kind == "c" else 3.0)
+    check_each_first(f, (X,), (np.abs(X),), (np.array([0.1, -2.0, 2.0]),), modes=["plain"])
+    counted = lambda x: x * np.unique_counts(np.round(x)).counts.size
+    check_each_first(counted, (X,), (X * 0.0,), (X * 9.0,), modes=["plain"])
+
+
+def test_arrays_that_numpys_functions_may_overwrite():
+    def f(x, write):
+        y = x * 2.0
+        before = y * 1.0
+        write(y)
+        return before, y * np.arange(len(x))
+
+    mixed, sorted_ = np.array([3.0, np.nan, 1.0, 2.0, 0.5]), np.arange(5.0)
+    for write in (
+        lambda y: np.median(y, overwrite_input=True),
+        lambda y: np.nanmedian(y, 0, None, True),
+        lambda y: np.percentile(y, 30.0, overwrite_input=True),
+        lambda y: np.nan_to_num(y, copy=False),
+        lambda y: np.nan_to_num(y, False, 7.0),
+    ):
+        check_each_first(lambda x, write=write: f(x, write), (sorted_,), (mixed,), (sorted_[::-1] * 1.0,))

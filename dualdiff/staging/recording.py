@@ -38,8 +38,16 @@ def recorded(
     """Run a call on the examples, and write it down."""
     given = arguments(trace, tuple(args))
     named = arguments(trace, dict(kwargs)) if kwargs else {}
-    if how == "call":
-        _refuse_functions(what, args, kwargs)
+    ufunc = what[0] if type(what) is tuple else what
+    if isinstance(ufunc, np.ufunc) and ufunc not in RULES and PythonLoop.made(ufunc):
+        raise StagingRefused(f"NumPy calls {name_of_call(what)}, a function in Python")
+    if how in ("call", "method") and not isinstance(what, np.ufunc):
+        if how == "call":
+            _refuse_functions(what, args, kwargs)
+        for option in inputs_of((tuple(args[1:]), dict(kwargs))):
+            # Whether it copies, returns more than one result, and the like.
+            if _is_truth(option.example):
+                guarded(option, bool(option.example), "bool")
     targets = []
     for target in written:
         if type(target) is TracedArray:
@@ -82,10 +90,7 @@ def recorded(
 
 def _refuse_functions(what: Any, args: Any, kwargs: Any) -> None:
     """Refuse a function of the user's that NumPy calls: it would see examples, and may keep them, or change later."""
-    ufunc = what[0] if type(what) is tuple else what
-    if isinstance(ufunc, np.ufunc):
-        if ufunc not in RULES and PythonLoop.made(ufunc):
-            raise StagingRefused(f"NumPy calls {name_of_call(what)}, a function in Python")
+    if type(what) is tuple:
         return
     for item in (*args, *kwargs.values()):
         for function in item if type(item) in (list, tuple) else (item,):
@@ -229,11 +234,13 @@ _OF_NUMPY = (TracedArray, TracedScalar, _ndarray, np.float64)
 
 
 def _takes_counts(how: str, what: Any, args: Any, kwargs: Any) -> bool:
-    """Whether a whole number or a truth value is given that may be an axis, a length or an option."""
+    """Whether a whole number is given that may be an axis or a length."""
     if how not in ("call", "method") or isinstance(what, np.ufunc):
         return False
     for given in inputs_of((tuple(args[1:]), dict(kwargs))):
-        if np.asarray(given.example).dtype.kind in "iu" or _is_truth(given.example):
+        if np.asarray(given.example).dtype.kind in "iu":
+            if what is np.linalg.matrix_power:  # the first of which is the matrix itself
+                guarded(given, int(given.example), "int")
             return True
     # Of the first a number in it: a shape.
     first = args[0] if args and how == "call" else None
