@@ -582,3 +582,56 @@ def test_results_whose_class_takes_more_than_their_items():
         assert type(adapted) is type(plain)
         assert adapted == plain
         assert vars(adapted) == vars(plain)
+
+
+DATA = np.arange(12.0).reshape(3, 4) ** 1.5
+# Methods of plain arrays that write into ``out``, by position and by name.
+INTO = {
+    "mean": lambda out: DATA.mean(0, None, out),
+    "mean by name": lambda out: DATA.mean(axis=0, out=out),
+    "var": lambda out: DATA.var(0, None, out, 1),
+    "std": lambda out: DATA.std(0, out=out),
+    "round": lambda out: DATA[1].round(1, out),
+    "cumsum": lambda out: DATA[2].cumsum(out=out),
+    "cumprod": lambda out: DATA[1].cumprod(0, None, out),
+    "take": lambda out: DATA[1].take([3, 0, 1, 1], 0, out),
+    "compress": lambda out: DATA[2].compress([1, 1, 1, 1], 0, out),
+    "choose": lambda out: np.array([0, 1, 1, 0]).choose(DATA[0], DATA[1], out=out),
+    "choose of a list": lambda out: np.array([0, 1, 1, 0]).choose([DATA[0], DATA[1]], out=out),
+}
+
+
+@pytest.mark.parametrize("name", INTO)
+def test_methods_of_plain_arrays_write_into_buffers(name):
+    write = INTO[name]
+
+    def fresh(x):
+        out = np.zeros(4)
+        write(out)
+        return np.sum(out * x) + np.sum(x**2)
+
+    def holds_a_derivative(x):
+        out = np.zeros(4)
+        out[0] = x[1]
+        result = write(out)
+        return np.sum(out * x) + np.sum(result * x**2)
+
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    for f in (fresh, holds_a_derivative):
+        assert dd.adapt(f)(x) == f(x)
+        expected = [derivative_at_zero(lambda t, e=e, f=f: f(x + t * e), 1e-2)[0] for e in np.eye(4)]
+        for transform in (dd.grad, dd.jacfwd, lambda f: dd.stage(dd.grad(f))):
+            assert_allclose(transform(f)(x), expected, rtol=1e-8)
+
+
+def test_a_mean_into_a_buffer_by_code_that_is_not_adapted_is_refused():
+    for name in ("mean", "var", "std"):
+        into = dd.as_written(lambda out, name=name: getattr(DATA, name)(0, out=out))
+
+        def f(x, into=into):
+            out = np.zeros(4)
+            into(out)
+            return np.sum(out * x)
+
+        with pytest.raises(TypeError, match=r"a plain array cannot write into this out="):
+            dd.grad(f)(np.ones(4))

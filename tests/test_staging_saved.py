@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -83,3 +84,69 @@ def test_saved_constants_keep_their_bits(tmp_path):
     function = next(item for name, item in vars(loaded(path)).items() if inspect.isfunction(item))
     for x in (X, -X):
         assert all(map(same, function(x), f(x)))
+
+
+def of(module):
+    """The function of a saved module."""
+    return getattr(module, module.__doc__.partition(":")[0])
+
+
+def test_source_and_module_are_of_the_way_that_the_arguments_take(tmp_path):
+    def branches(x):
+        if x[0] > 1.0:
+            x[1] = 5.0  # so that other arguments would be seen afterwards
+            return x * 2.0
+        return x * 3.0 if x[0] > 0.0 else x * 4.0
+
+    staged = dd.stage(branches)
+    points = [np.full(3, 0.5), np.full(3, -0.5), np.full(3, 1.5)]
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        for number in order:
+            x = points[number].copy()
+            path = staged.save(tmp_path / f"way_{number}.py", x)
+            assert np.array_equal(x, points[number])
+            module = loaded(path)
+            assert same(of(module)(x), branches(points[number].copy()))
+            for other in order:
+                if other != number:
+                    with pytest.raises(module.Miss):
+                        of(module)(points[other].copy())
+            assert staged.source(points[number]) == staged.source(points[number].copy())
+    assert len({staged.source(x) for x in points}) == 3
+    few = dd.stage(branches, variants=1)
+    few(points[0].copy())
+    assert few.source(points[0]) == staged.source(points[0])
+    for x in points[1:]:
+        with pytest.raises(dd.StagingRefused):
+            few.source(x)
+
+
+class Pair(NamedTuple):
+    first: object
+    second: object
+
+
+def test_results_of_a_module_are_in_the_containers_of_the_function(tmp_path):
+    for i, f in enumerate([
+        lambda x: {"a": x[1:], "b": [None, x[0], (), {}], 3: "text"},
+        lambda x: (None, x * 2.0),
+        lambda x: None,
+        lambda x: [[], {"n": None, "m": 2.0}],
+    ]):  # fmt: skip
+        found, expected = of(loaded(dd.stage(f).save(tmp_path / f"containers_{i}.py", X)))(X), f(X)
+        assert flatten(found)[1].same_as(flatten(expected)[1])
+        assert all(map(same, flatten(found)[0], flatten(expected)[0]))
+    for f in (lambda x: Pair(x, x * 2.0), lambda x: [None, Pair(x, 1.0)]):
+        assert same(flatten(dd.stage(f)(X))[0][0], X)
+        with pytest.raises(dd.StagingRefused, match="containers of other classes"):
+            dd.stage(f).save(tmp_path / "pair.py", X)
+
+
+def test_arguments_of_a_module_that_are_named_like_numpy(tmp_path):
+    module = loaded(dd.stage(lambda np, scales: np * scales[0]).save(tmp_path / "positional.py", X, [2.0]))
+    assert same(of(module)(X, [3.0]), X * 3.0)
+    with pytest.raises(dd.StagingRefused, match="named np"):
+        dd.stage(lambda x, **options: x * options["np"]).save(tmp_path / "named.py", X, np=2.0)
+    records = np.zeros(3, [("a", float), ("b", int)])
+    with pytest.raises(dd.StagingRefused, match="records"):
+        dd.stage(lambda r: r["a"] * 2.0).save(tmp_path / "records.py", records)

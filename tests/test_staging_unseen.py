@@ -1,6 +1,7 @@
 """What a record of NumPy's calls does not hold, and a function may depend on all the same."""
 
 import fractions
+import io
 import math
 import warnings
 
@@ -454,3 +455,207 @@ def test_products_of_complex_numbers_that_overflow():
     numbers = (0.5 + 1j, 1e200 + 1e200j, complex(-0.0, 2.0), 3.0 - 1e300j)
     for f in (lambda z: np.rint(z) * z, lambda z: z * z * z, lambda z: (2.0 - 1j) * z * np.conj(z)):
         check_each_first(f, *((np.complex128(z),) for z in numbers))
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        lambda names: names[0] == "a",
+        lambda names: names[1] != "a",
+        lambda names: names.item(0) == "a",
+        lambda names: names[0] in ("b", "a"),
+        lambda names: names[0] in (None, b"a"),
+        lambda names: (names == "a").any(),
+    ],
+)
+def test_comparisons_with_entries_of_an_array_of_texts(chosen):
+    f = lambda x, names: x * (2.0 if chosen(names) else 3.0)
+    for kind in ("U1", "S1"):
+        calls = [(X, np.array(list(names), kind)) for names in ("bc", "ab", "ba", "cc")]
+        check_each_first(f, *calls, modes=["plain"])
+        check_each_first(dd.grad(lambda x, names: np.sum(f(x, names))), *calls, modes=["plain"])
+
+
+# Functions of the user's that NumPy calls, and what goes where the record does not see it.
+
+
+def multiples(x):
+    y = 0.0 * x
+    for k in range(1, 4):
+        y = y + np.piecewise(x, [x > 0.0], [lambda t: t * k, 0.0])
+    return y
+
+
+def first_of_each(call):
+    def f(x):
+        seen = []
+
+        def function(t, *rest):
+            seen.append(t[0])
+            return None if rest else t * 2.0
+
+        return call(x, function) * seen[-1]
+
+    return f
+
+
+def stored(write, read):
+    def f(x):
+        file = io.BytesIO()
+        write(file, x)
+        file.seek(0)
+        return read(file) * x[0]
+
+    return f
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        multiples,
+        first_of_each(lambda x, function: np.piecewise(x, [x < 99.0], [function])),
+        first_of_each(lambda x, function: np.apply_along_axis(function, 0, x)),
+        first_of_each(lambda x, function: np.pad(x, 1, function)),
+        lambda x: x * np.frompyfunc(lambda a, b: a + b, 2, 1).reduce(x),
+        stored(np.save, np.load),
+        stored(np.savetxt, np.loadtxt),
+        stored(lambda file, x: np.savez(file, x=x), lambda file: np.load(file)["x"]),
+    ],
+)
+def test_functions_that_numpy_calls_and_files(f):
+    points = [(-np.abs(X),), (X,), (X[::-1].copy() + 0.25,), (-X,)]
+    check_each_first(f, *points, modes=["plain"])
+    slope = dd.grad(lambda w, x: np.sum(w * np.sum(f(x))))
+    check_each_first(slope, *[(X, *point) for point in points], modes=["plain"])
+
+
+# Whole numbers that are axes, lengths and options.
+
+CUBE = np.arange(6.0).reshape(1, 2, 3, 1) + 0.5
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, n: np.sum(x, axis=n),
+        lambda x, n: x.max(n),
+        lambda x, n: np.add.reduce(x, n),
+        lambda x, n: np.concatenate([x, x], axis=n),
+        lambda x, n: np.stack([x, x], axis=n),
+        lambda x, n: np.diff(x, n - 1, axis=2),
+        lambda x, n: np.fft.fft(x, n, axis=2).real,
+        lambda x, n: np.linalg.norm(x, axis=n),
+        lambda x, n: np.reshape(x.T, (n, -1)),
+        lambda x, n: x.mean(axis=1, keepdims=n > 2),
+        lambda x, n: np.count_nonzero(x > 2.0, axis=n) * x[0, 0],
+        lambda x, n: np.concatenate([x] * 2, axis=np.argmax(np.array([0.0, n, 1.0, 2.5]))),
+    ],
+)
+def test_axes_and_lengths_that_are_traced(call):
+    def f(x, n):
+        y = call(x, n)
+        return np.ones(y.shape) * y.shape[-1] * np.sum(x), y * float(y.size)
+
+    for of in (np.int64, np.array):
+        check_each_first(f, *((CUBE + k, of(k)) for k in (2, 3, 2)), modes=["plain"])
+        slope = dd.grad(lambda w, x, n: sum(np.sum(np.sum(w) * part) for part in f(x, n)))
+        check_each_first(slope, *((X, CUBE + k, of(k)) for k in (2, 3)), modes=["plain"])
+
+
+# Errors that are caught, of calls whose results are not used.
+
+PLACES = (0, 5, 1, -7)
+
+
+@pytest.mark.parametrize(
+    ("call", "values"),
+    [
+        (lambda x, b: 2 * math.floor(b) * b, (1.5, -1e308)),
+        (lambda x, b: float(2 * math.floor(b)), (1.5, 1e308)),
+        (lambda x, b: divmod(1.0, b), (1.5, 0.0)),
+        (lambda x, b: np.quantile(x, b), (0.5, 1.5)),
+        (lambda x, b: np.percentile(x, 10.0 * b), (0.5, -1.5)),
+        (lambda x, b: np.digitize(x, np.array([0.0, b, 1.0])), (0.5, 1.5, -1.0)),
+        (lambda x, b: np.average(x, weights=x * 0.0 + b), (0.5, 0.0)),
+        (lambda x, b: x.take(b), map(np.int64, PLACES)),
+        (lambda x, b: np.take(x, b), map(np.array, PLACES)),
+        (lambda x, b: np.choose(b, [1.0, 2.0]), map(np.array, PLACES)),
+        (lambda x, b: (x * 1.0).__setitem__(b, 3.0), map(np.array, PLACES)),
+        (lambda x, b: np.add.at(x * 1.0, b, 3.0), map(np.array, PLACES)),
+        (lambda x, b: np.put(x * 1.0, b, 3.0), map(np.array, PLACES)),
+        (lambda x, b: np.unravel_index(b, (3,)), map(np.array, PLACES)),
+    ],
+)
+def test_errors_of_results_that_are_not_used(call, values):
+    def f(w, x, b):
+        try:
+            call(x, b)
+        except (ValueError, IndexError, ArithmeticError):
+            return np.sum(w * 3.0)
+        return np.sum(w * 2.0)
+
+    calls = [(X, X, b) for b in values]
+    check_each_first(f, *calls, modes=["plain"])
+    check_each_first(dd.grad(f), *calls, modes=["plain"])
+
+
+def test_values_that_a_function_keeps_for_its_next_call():
+    for kept in ([], {}):
+
+        def f(x, kept=kept):
+            last = kept.get("x", x) if type(kept) is dict else (kept[-1] if kept else x)
+            kept.update(x=x) if type(kept) is dict else kept.append(x)
+            return x * 2.0 + last
+
+        with pytest.raises(dd.StagingRefused, match="keeps values of one call for another"):
+            dd.stage(f)(X)
+
+    f = caught(lambda x: x[int(x[0])], IndexError, lambda x: x[0])
+    with pytest.warns(dd.NotStaged, match=r"x\[i\] raised IndexError, which was caught"):
+        assert dd.stage(f)(X + 7.0) == X[0] + 7.0
+
+
+def with_first_entry(array, item):
+    array[0] = item
+    return array
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, flag: np.linalg.svd(np.outer(x, x[:2]), full_matrices=flag)[0].shape[1] * x,
+        lambda x, flag: np.sum(x, keepdims=flag).ndim * x,
+        lambda x, flag: np.average(x, returned=flag)[0] if flag else np.average(x, returned=flag) * x,
+        lambda x, flag: (with_first_entry(np.nan_to_num(x, copy=flag), 9.0), x * 1.0),
+        lambda x, flag: (with_first_entry((y := x * 1.0).astype(float, copy=flag), 9.0), y * 2.0),
+        lambda x, flag: (with_first_entry(np.linalg.matrix_power(y := x[:, None] * x, 2 - flag), 9.0), y * 2.0),
+    ],
+)
+def test_options_that_are_traced(call):
+    check_each_first(call, *((X + k, np.bool_(flag)) for k, flag in enumerate((1, 0, 1))), modes=["plain"])
+
+
+def test_shapes_and_dtypes_of_named_results():
+    eigenvalues = lambda x: np.linalg.eig(np.array([[x[0], x[1]], [x[2], 0.0]])).eigenvalues
+    f = lambda x: x * (2.0 if eigenvalues(x).dtype.kind == "c" else 3.0)
+    check_each_first(f, (X,), (np.abs(X),), (np.array([0.1, -2.0, 2.0]),), modes=["plain"])
+    counted = lambda x: x * np.unique_counts(np.round(x)).counts.size
+    check_each_first(counted, (X,), (X * 0.0,), (X * 9.0,), modes=["plain"])
+
+
+def test_arrays_that_numpys_functions_may_overwrite():
+    def f(x, write):
+        y = x * 2.0
+        before = y * 1.0
+        write(y)
+        return before, y * np.arange(len(x))
+
+    mixed, sorted_ = np.array([3.0, np.nan, 1.0, 2.0, 0.5]), np.arange(5.0)
+    for write in (
+        lambda y: np.median(y, overwrite_input=True),
+        lambda y: np.nanmedian(y, 0, None, True),
+        lambda y: np.percentile(y, 30.0, overwrite_input=True),
+        lambda y: np.nan_to_num(y, copy=False),
+        lambda y: np.nan_to_num(y, False, 7.0),
+    ):
+        check_each_first(lambda x, write=write: f(x, write), (sorted_,), (mixed,), (sorted_[::-1] * 1.0,))

@@ -6,6 +6,7 @@ the one that was written, or a view of one, which is remembered with the call th
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,8 @@ def of_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) ->
                 turn(target, perturbation)
     given = [plain(arg) for arg in inputs]
     options = {name: tuple(map(plain, arg)) if name == "out" else plain(arg) for name, arg in kwargs.items()}
+    if outputs and method == "reduce" and sys._getframe(1).f_globals.get("__name__", "").endswith("_core._methods"):
+        _refuse_divided(sys._getframe(1).f_code.co_name)
     result = getattr(ufunc, method)(*given, **options)
     for output in outputs:
         if type(output) is Buffer and output.value is result:
@@ -36,6 +39,16 @@ def of_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) ->
     if type(result) is tuple:
         return tuple(_owner_of(part, outputs) for part in result)
     return result if outputs else buffered(result)
+
+
+def _refuse_divided(caller: str) -> None:
+    """``a.mean(out=buffer)`` in code that is not adapted: NumPy divides what is written if that is its own array."""
+    name = {"_mean": "mean", "_var": "var"}.get(caller)
+    if name is not None:
+        raise TypeError(
+            f"the method {name} (or std) of a plain array cannot write into this out=, in code that is not adapted.\n"
+            f"  Write np.{name}(a, ..., out=out) for a.{name}(..., out=out)."
+        )
 
 
 def of_function(self: Any, function: Any, types: Any, args: Any, kwargs: Any) -> Any:

@@ -289,6 +289,26 @@ method(_ndarray, "astype", _astype)
 method(_ndarray, "dot", _dot)
 
 
+def _into_buffers(name: str, function: Any) -> None:
+    """A method with ``out=``, into a buffer: in C it takes arrays of NumPy's own, or divides its sums elsewhere."""
+
+    def call(owner: Any, *args: Any, **kwargs: Any) -> Any:
+        if any(type(arg) in _HOLDING for arg in (*args, *kwargs.values())):
+            return function(owner, *args, **kwargs)
+        return getattr(owner, name)(*args, **kwargs)
+
+    method(_ndarray, name, call)
+
+
+_HOLDING = frozenset({Buffer, Dual})
+for _name in ("argmax", "argmin", "cumprod", "cumsum", "mean", "round", "std", "take", "var"):
+    _into_buffers(_name, getattr(np, _name))
+_into_buffers("compress", lambda owner, condition, *args, **kwargs: np.compress(condition, owner, *args, **kwargs))
+_into_buffers(
+    "choose", lambda a, *given, **kwargs: np.choose(a, given if len(given) > 1 else given[0], **kwargs)
+)  # fmt: skip
+
+
 # Iteration over entries, which takes a buffer's memory for as long as it runs.
 
 

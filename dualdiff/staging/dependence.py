@@ -62,9 +62,14 @@ def written_by(function: Any, args: Any, kwargs: Any) -> list[Any]:
     found = outputs_of(kwargs)
     if (rule is not None and rule.form == "writing") or function in _WRITERS:
         found += [*args[:1], *(kwargs[name] for name in ("a", "arr", "dst") if name in kwargs)]
-    place = _out_place(function)
+    place = _place(function, "out")
     if place is not None and len(args) > place and args[place] is not None:
         found.append(args[place])
+    for name, writes in (("overwrite_input", True), *((("copy", False),) if function is np.nan_to_num else ())):
+        place = _place(function, name)
+        given = args[place] if place is not None and len(args) > place else kwargs.get(name)
+        if given is not None and bool(given) is writes:
+            found += args[:1]
     return found
 
 
@@ -72,18 +77,20 @@ _WRITERS = frozenset({np.copyto, np.put, np.place, np.putmask, np.fill_diagonal,
 
 
 @cache
-def _out_place(function: Any) -> int | None:
-    """Where ``out`` stands among the positional arguments of a function."""
+def _place(function: Any, name: str) -> int | None:
+    """Where a parameter stands among the positional arguments of a function."""
     try:
         names = list(inspect.signature(function).parameters)
     except (TypeError, ValueError):
         return None
-    return names.index("out") if "out" in names else None
+    return names.index(name) if name in names else None
 
 
 def name_of_call(what: Any) -> str:
     if type(what) is tuple:
         return f"{name_of_call(what[0])}.{what[1]}"
+    if what is None:
+        return "x[i]"
     return what if isinstance(what, str) else getattr(what, "__name__", str(what))
 
 

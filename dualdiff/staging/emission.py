@@ -263,6 +263,8 @@ class Writer(Names):
             return [f"probe = {probe}", "if probe != probe:", f"    {fail}"]
         if step.what == "shape":
             condition = f"{value}.shape != {step.args[1]!r} or {value}.dtype != {step.args[2].str!r}"
+            if len(step.args) > 3:
+                condition += f" or {value}.strides != {step.args[3]!r}"
         elif step.what == "type":
             condition = f"type({value}) is not {self.literal(step.args[1]).text}"
         else:

@@ -29,7 +29,8 @@ def _binary(name: str) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: Any, other: Any) -> Any:
         if not _is_operand(other):
             if name in ("__eq__", "__ne__") and leaves_alone((other,)):
-                if type(self) is TracedArray and (other is None or type(other) in (str, bytes)):
+                is_text = type(self) is not TracedNumber and self.example.dtype.kind in "SUT"
+                if (type(self) is TracedArray or is_text) and (other is None or type(other) in (str, bytes)):
                     return recorded(self.run, "operator", name, apply, (self, other), {})
                 if other is not None and type(other) not in (str, bytes):  # which no number is equal to
                     raise StagingRefused(f"a traced value is compared with a {type(other).__name__}")

@@ -176,7 +176,7 @@ def _holds(step: Instruction, args: Any) -> bool:
     if step.what == "nonzero":
         return bool(np.all(value[list(args[1])] != 0))
     if step.what == "shape":
-        return bool(value.shape == args[1] and value.dtype == args[2])
+        return bool((value.shape, value.dtype, value.strides)[: len(args) - 1] == args[1:])
     if step.what == "type":
         return type(value) is args[1]
     return int(value) == args[1]

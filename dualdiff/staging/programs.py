@@ -235,6 +235,8 @@ def result_text(writer: Writer, structure: Structure, outputs: list[Any], texts:
         if part.container is dict:
             texts = dict(zip(part.names, [build(child) for child in part.children], strict=True))
             return "{" + ", ".join(f"{name!r}: {texts[name]}" for name in part.example) + "}"
+        if part.container is _NONE:
+            return "None"
         items = ", ".join(map(build, part.children))
         if part.container is list:
             return f"[{items}]"
@@ -248,8 +250,11 @@ def result_text(writer: Writer, structure: Structure, outputs: list[Any], texts:
 def _is_plain(structure: Structure) -> bool:
     if structure.container is None:
         return True
-    named = structure.container is not dict or all(type(name) is str for name in structure.names)
-    return structure.container in (tuple, list, dict) and named and all(map(_is_plain, structure.children))
+    named = structure.container is not dict or all(type(name) in (str, int) for name in structure.names)
+    return structure.container in (tuple, list, dict, _NONE) and named and all(map(_is_plain, structure.children))
+
+
+_NONE = type(None)
 
 
 def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:

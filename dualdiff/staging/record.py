@@ -257,7 +257,10 @@ class Trace:
 
     def add(self, instruction: Instruction) -> None:
         if self.ended:
-            raise StagingRefused("a traced value was used after its run had ended")
+            raise StagingRefused(
+                "a traced value was used after its run had ended: the function keeps values of one call for another, "
+                "in a cache or a list of its own; return them instead, or stage it without that"
+            )
         if threading.get_ident() != self.thread:
             raise StagingRefused("a traced value was used in another thread")
         if warnings.filters is not self.filters and _heeds_warnings(self):
@@ -275,7 +278,7 @@ class Trace:
     def raised(self, name: str, error: Exception) -> None:
         """An error came of a call with these values; it may not with others, whether or not it is caught."""
         if not isinstance(error, TypeError):  # of what kind the arguments are, which does not change
-            self.caught = f"{name} raised a {type(error).__name__}, which was caught"
+            self.caught = f"{name} raised {type(error).__name__}, which was caught"
 
     def line(self) -> str:
         """The user's line that is running, in the backward part the one that recorded the operation."""

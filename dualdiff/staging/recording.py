@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 import numpy as np
 
 from ..rules.edges import AT_EDGE
+from ..table import RULES
+from ..values.objects import PythonLoop
 from .dependence import BY_OTHERS, BY_VALUE, OF_ARRAYS, WRITING_METHODS, name_of_call
 from .record import Instruction, Ref, StagingRefused, Trace, active
 from .traced import (
@@ -35,6 +38,16 @@ def recorded(
     """Run a call on the examples, and write it down."""
     given = arguments(trace, tuple(args))
     named = arguments(trace, dict(kwargs)) if kwargs else {}
+    ufunc = what[0] if type(what) is tuple else what
+    if isinstance(ufunc, np.ufunc) and ufunc not in RULES and PythonLoop.made(ufunc):
+        raise StagingRefused(f"NumPy calls {name_of_call(what)}, a function in Python")
+    if how in ("call", "method") and not isinstance(what, np.ufunc):
+        if how == "call":
+            _refuse_functions(what, args, kwargs)
+        for option in inputs_of((tuple(args[1:]), dict(kwargs))):
+            # Whether it copies, returns more than one result, and the like.
+            if _is_truth(option.example):
+                guarded(option, bool(option.example), "bool")
     targets = []
     for target in written:
         if type(target) is TracedArray:
@@ -53,6 +66,8 @@ def recorded(
         if not AT_EDGE.get():  # where it is expected, and changes nothing
             trace.raised(name_of_call(what), error)
         raise
+    if result is None and not targets:
+        raise StagingRefused(f"{name_of_call(what)} puts values where the program would not")
     for target in targets:
         if result is target.example:
             out: Any = target
@@ -62,13 +77,33 @@ def recorded(
     instruction = Instruction(how, what, given, named, _out(out), tuple([target.number for target in targets]))
     trace.add(instruction)
     _fix_views(how, what, args, kwargs, out)
-    if _depends_on_values(how, what, args, kwargs):
+    counted = _takes_counts(how, what, args, kwargs)
+    if counted or _depends_on_values(how, what, args, kwargs):
         for made in inputs_of(out):
             if type(made) is TracedArray:
-                trace.add(Instruction("guard", "shape", (Ref(made.number), made.example.shape, made.example.dtype), {}))
+                asked = (Ref(made.number), made.example.shape, made.example.dtype)
+                trace.add(Instruction("guard", "shape", (*asked, made.example.strides) if counted else asked, {}))
             else:
                 trace.add(Instruction("guard", "type", (Ref(made.number), type(made.example)), {}))
     return out
+
+
+def _refuse_functions(what: Any, args: Any, kwargs: Any) -> None:
+    """Refuse a function of the user's that NumPy calls: it would see examples, and may keep them, or change later."""
+    if type(what) is tuple:
+        return
+    for item in (*args, *kwargs.values()):
+        for function in item if type(item) in (list, tuple) else (item,):
+            if callable(function) and not _is_numpys(function):
+                raise StagingRefused(f"{name_of_call(what)} calls {name_of_call(function)}, a function in Python")
+
+
+def _is_numpys(function: Any) -> bool:
+    if isinstance(function, np.ufunc):
+        return not PythonLoop.made(function)
+    if type(function) in (FunctionType, BuiltinFunctionType, type(np.sum)):
+        return str(function.__module__).partition(".")[0] == "numpy"
+    return isinstance(function, type) or type(function) in KINDS
 
 
 _SINGLE = (np.generic, float, int, complex)  # what is in no array's memory
@@ -196,6 +231,26 @@ def _copied(array: Any, order: str) -> Any:
 
 
 _OF_NUMPY = (TracedArray, TracedScalar, _ndarray, np.float64)
+
+
+def _takes_counts(how: str, what: Any, args: Any, kwargs: Any) -> bool:
+    """Whether a whole number is given that may be an axis or a length."""
+    if how not in ("call", "method") or isinstance(what, np.ufunc):
+        return False
+    for given in inputs_of((tuple(args[1:]), dict(kwargs))):
+        if np.asarray(given.example).dtype.kind in "iu":
+            if what is np.linalg.matrix_power:  # the first of which is the matrix itself
+                guarded(given, int(given.example), "int")
+            return True
+    # Of the first a number in it: a shape.
+    first = args[0] if args and how == "call" else None
+    return any(
+        not np.ndim(given.example) and np.asarray(given.example).dtype.kind in "iu" for given in inputs_of(first)
+    )
+
+
+def _is_truth(example: Any) -> bool:
+    return not np.ndim(example) and np.asarray(example).dtype == bool
 
 
 def _depends_on_values(how: str, what: Any, args: Any, kwargs: Any) -> bool:

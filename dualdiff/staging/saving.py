@@ -25,6 +25,11 @@ def saved(
             f"the program calls what cannot be imported without this package ({', '.join(foreign[:3])}); "
             "pickle the staged function instead"
         )
+    if not program.whole:
+        raise StagingRefused(
+            "the result is in containers of other classes than tuple, list and dict, which a module that needs NumPy "
+            "alone cannot make; pickle the staged function instead"
+        )
     # What its entries alone do not tell, a length of 0 or another order, is kept as it is.
     large = {
         name: array
@@ -85,8 +90,10 @@ def _of_leaves(program: Any, signature: list[str], args: tuple[Any, ...], kwargs
     text = text.replace(f"def {program.name}(", f"def {inner}(").replace(
         f"{program.name}_in_numpy(", f"{inner}_in_numpy("
     )
-    names = signature[: len(args)]
+    names = [name if name not in ("np", inner) else f"{name}_" for name in signature[: len(args)]]
     names += [f"x{i}" for i in range(len(names), len(args))]
+    if "np" in kwargs:
+        raise StagingRefused("an argument is named np, as NumPy is in a module")
     checks = Checks()
     for name, arg in (*zip(names, args, strict=True), *((name, kwargs[name]) for name in sorted_keys(kwargs))):
         checks.of(arg, name)
@@ -116,6 +123,8 @@ class Checks:
 
     def of(self, arg: Any, name: str) -> None:
         kind = type(arg)
+        if kind is np.ndarray and arg.dtype.kind == "V":
+            raise StagingRefused("an array of records is among the arguments, which a module cannot check")
         if kind is np.ndarray:
             layout = f"{name}.strides != {arg.strides!r}"
             if 1 in arg.shape or 0 in arg.shape:  # of such axes any stride will do

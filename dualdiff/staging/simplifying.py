@@ -64,19 +64,53 @@ def may_raise(program: Program, step: Instruction) -> bool:
     """Whether an error may come of the values, where NumPy would have inf or nan."""
     if step.errstate is SILENT:  # where it is expected, and caught
         return False
-    if step.how == "get" and any(_is_integer(program.variables[number]) for number in refs(step.args[1])):
-        return True
-    if step.what in ("__pow__", np.power) and step.makes and _is_integer(program.variables[step.makes[0]]):
+    how, what = step.how, step.what
+    if how in ("get", "set"):
+        return _has_integers(program, step.args[1])
+    if what in ("__pow__", np.power) and step.makes and _is_integer(program.variables[step.makes[0]]):
         return type(step.args[1]) is not int
-    if step.how == "operator" and step.what in _RAISING and type(step.out) is Ref:
-        if program.variables[step.out.number].kind != "number":
+    if how == "operator":
+        if any(program.variables[number].kind != "number" for number in step.makes):
             return False
+        if what not in _RAISING:
+            return _converts_an_int(program, step)
         other = step.args[1]
-        return step.what == "__pow__" or type(other) is Ref or not other
-    if step.how != "call" or type(step.what) is tuple:
+        return what == "__pow__" or type(other) is Ref or not other
+    if how == "method":
+        return what in _TAKING and _has_integers(program, step.args)
+    if how != "call":
         return False
-    module = getattr(step.what, "__module__", None)
-    return module == "math" or (module == "numpy.linalg" and step.what not in (np.linalg.det, np.linalg.norm))
+    if type(what) is tuple:
+        return what[1] in ("at", "reduceat") and _has_integers(program, step.args[1:])
+    if what in (float, complex):
+        return _converts_an_int(program, step)
+    if what in _AT_PLACES:
+        return _has_integers(program, (step.args, step.kwargs))
+    module = getattr(what, "__module__", None)
+    return what in _OF_VALUES or module == "math" or (module == "numpy.linalg" and what not in _SAFE)
+
+
+# Functions that take whole numbers as places or counts, of which some are none; and those that ask more of numbers.
+_TAKING = frozenset({"take", "choose", "item", "put", "repeat", "partition", "argpartition"})
+_AT_PLACES = frozenset(
+    {np.take, np.choose, np.take_along_axis, np.unravel_index, np.ravel_multi_index, np.put, np.put_along_axis,
+     np.searchsorted, np.partition, np.argpartition}
+)  # fmt: skip
+_OF_VALUES = frozenset(
+    {np.percentile, np.quantile, np.nanpercentile, np.nanquantile, np.digitize, np.average, np.nanargmax,
+     np.nanargmin, np.polyfit}
+)  # fmt: skip
+_SAFE = frozenset({np.linalg.det, np.linalg.norm})
+
+
+def _has_integers(program: Program, tree: Any) -> bool:
+    return any(_is_integer(program.variables[number]) for number in refs(tree))
+
+
+def _converts_an_int(program: Program, step: Instruction) -> bool:
+    """Whether one of Python's ints becomes a float, for which it may be too large."""
+    whole = any(program.variables[number].dtype is int for number in step.reads)
+    return whole and any(program.variables[number].dtype is not int for number in step.makes)
 
 
 def _is_integer(variable: Variable) -> bool:

@@ -221,20 +221,34 @@ class Staged(Transformed):
         key = self._key(args, kwargs)
         if key is None:
             raise StagingRefused("an argument is no number, array, string or None")
-        if key not in self._programs:
-            if key not in self._refused:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", errors.NotStaged)
-                    args, kwargs = tuple(map_copied(args)), dict(zip(kwargs, map_copied(kwargs.values()), strict=True))
-                    self(*args, **kwargs)
-                    key = self._key(args, kwargs)  # gaps between entries may be shorter in a copy
-            if key not in self._programs and key not in self._refused:
-                raise StagingRefused("a nan came up in the run that was to be written down; try other arguments")
+        found = self._holding(key, args, kwargs)
+        if found is None and key not in self._refused:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", errors.NotStaged)
+                args, kwargs = copied_call(args, kwargs)
+                given, named = copied_call(args, kwargs)  # which the function may write
+                self(*given, **named)
+                key = self._key(args, kwargs)  # gaps between entries may be shorter in a copy
+                found = self._holding(key, args, kwargs)
+        if found is None:
             if key in self._refused:
                 raise StagingRefused(f"{errors.name_of_user_function(self.f)} is not staged: {self._refused[key]}.")
-        if key not in self._programs:
-            raise StagingRefused("a nan came up, for which the unstaged function runs")
-        return self._programs[key][0]
+            raise StagingRefused("a nan came up in the run that was to be written down; try other arguments")
+        return found
+
+    def _holding(self, key: Any, args: Any, kwargs: Any) -> Program | None:
+        """The program whose guards hold for these arguments."""
+        for program in self._programs.get(key, ()):
+            leaves: list[Any] = []
+            walk_call(*copied_call(args, kwargs), [], leaves)
+            try:
+                program.plain(*leaves)
+            except NotANumber:  # for which the function runs
+                return program
+            except Exception:  # a guard that fails, or an error that the function itself may raise
+                continue
+            return program
+        return None
 
     def _key(self, args: Any, kwargs: Any) -> Any:
         parts: list[Any] = []
@@ -271,15 +285,18 @@ class Staged(Transformed):
         return Programs(program for variants in self._programs.values() for program in variants)
 
 
-def map_copied(trees: Any) -> list[Any]:
-    copies = []
-    made: dict[int, Any] = {}  # an array that is given twice stays one
-    for tree in trees:
+def copied_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arguments of a call with copies of their arrays; an array that is given twice stays one."""
+    made: dict[int, Any] = {}
+
+    def copied(tree: Any) -> Any:
         leaves, structure = flatten(tree)
         for leaf in leaves:
-            made.setdefault(id(leaf), copied_argument(leaf))
-        copies.append(structure.build(iter([made[id(leaf)] for leaf in leaves]), bare=True))
-    return copies
+            if id(leaf) not in made:
+                made[id(leaf)] = copied_argument(leaf)
+        return structure.build(iter([made[id(leaf)] for leaf in leaves]), bare=True)
+
+    return tuple(map(copied, args)), {name: copied(arg) for name, arg in kwargs.items()}
 
 
 def stage(f: Callable[P, Any], *, variants: int = 8, check: bool = True, compile: str | None = None) -> Staged:

@@ -109,7 +109,7 @@ def inputs_of(tree: Any) -> Iterator[Traced]:
     kind = type(tree)
     if kind in KINDS:
         yield tree
-    elif kind is tuple or kind is list:
+    elif isinstance(tree, (tuple, list)):  # also the named ones that NumPy's functions return
         for item in tree:
             yield from inputs_of(item)
     elif kind is dict:
