@@ -17,7 +17,7 @@ import numpy as np
 from ..adapting.buffers import settled
 from ..transforms import forward, jacobian
 from ..transforms.reverse import value_and_grad
-from ..values.choices import MADE
+from ..values.choices import MADE, decides
 from ..values.objects import carries, fused
 from .captured import arguments_on_numbers, holds_what_ended, keeps, on_numbers
 from .curvature import value_and_gradient
@@ -48,8 +48,8 @@ class Watched:
     def __call__(self, x: Any, *rest: Any) -> Any:
         before = MADE[0]
         y = self._run(x, *rest)
-        if MADE[0] != before:
-            self.compared = True
+        if MADE[0] != before and not self.compared:
+            self.compared = decides(lambda: self._run(x, *rest))
         if type(y) is np.float64 or type(y) is float:
             return y
         y = settled(y)
@@ -83,8 +83,8 @@ class Watched:
         """Whether a derivative comes out of the function at ``x``, or decides there what does."""
         if self.carried or not (self.entered or self.compared):
             return self.carried
-        before = MADE[0]
-        return carries(self.whole.f(x, *self.whole.args, **self.whole.kwargs)) or MADE[0] != before
+        run = lambda: self.whole.f(x, *self.whole.args, **self.whole.kwargs)
+        return carries(run()) or decides(run)
 
     def left_at(self, solution: Callable[[], Any], x: Any, differentiated: bool) -> None:
         """Run a function that keeps something once more, at the solution, in the shape of ``x``.

@@ -25,7 +25,7 @@ from ..errors import StagingRefused
 from ..tangents.dense import Dense
 from ..transforms.forward import jacfwd
 from ..transforms.sparse import sparse_jacobian
-from ..values.choices import MADE
+from ..values.choices import MADE, decides
 from ..values.dual import Dual
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
@@ -67,18 +67,21 @@ class Rate:
     def plain(self, t: Any, y: Any) -> Any:
         """What SciPy calls: plain numbers as the user's function returns them, in whatever shape."""
         before = MADE[0]
-        if self._as_written is not None:
-            try:
-                k = self._as_written(t, y, *self.constant_args)
-            except NOT_DIFFERENTIABLE:
-                self._as_written = None
-        if self._as_written is None:
-            k = self.constant_fun(t, y, *self.constant_args)
+        k = self._plain(t, y)
         if carries(k):
             self.carried = True
             return numbers(k)
-        self.carried = self.carried or MADE[0] != before  # what it compares may make it jump
+        if MADE[0] != before and not self.carried:
+            self.carried = decides(lambda: self._plain(t, y))  # which may make it jump
         return k
+
+    def _plain(self, t: Any, y: Any) -> Any:
+        if self._as_written is not None:
+            try:
+                return self._as_written(t, y, *self.constant_args)
+            except NOT_DIFFERENTIABLE:
+                self._as_written = None
+        return self.constant_fun(t, y, *self.constant_args)
 
     def number(self, t: Any, y: Any) -> Any:
         """The same as an array of the shape of ``y``."""

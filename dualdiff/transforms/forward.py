@@ -16,8 +16,8 @@ from ..tangents import Perturbation, blocks, dtype_of
 from ..tangents.blocks import FEW_BYTES
 from ..tangents.single import Single
 from ..values import kinds
-from ..values.dual import Dual, has_nan, is_lazy
-from ..values.kinds import ARRAYS, innermost
+from ..values.dual import Dual, has_nan, is_lazy, primal
+from ..values.kinds import ARRAYS
 from ..values.storage import BORROWED
 from .argnums import checked_argnums, selected
 from .arguments import (
@@ -121,7 +121,7 @@ _PLAIN = frozenset({np.ndarray, np.float64, float})
 
 
 def _is_lazy(x: Any) -> bool:
-    return type(x) not in _PLAIN and is_lazy(innermost(x))
+    return type(x) not in _PLAIN and is_lazy(primal(x))
 
 
 def _any_nan(tree: Any) -> bool:

@@ -16,8 +16,11 @@ from __future__ import annotations
 
 import contextlib
 from _thread import get_ident  # threading has it from there, and takes its time to be imported
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+
+from .dual import Dual
+from .objects import carries
 
 
 class Choice(NamedTuple):
@@ -70,3 +73,25 @@ def note(function: Any, args: tuple[Any, ...], outcome: Any) -> None:
         if watch.thread == thread:
             watch.append(Choice(function, args, outcome))
             return
+
+
+def decides(run: Callable[[], Any]) -> bool:
+    """Whether anything is decided in a call by what carries a derivative from outside of it.
+
+    Not by a derivative that the call itself takes: that has ended when it returns.
+    """
+    with watched() as choices:
+        run()
+    for choice in choices:
+        note(*choice)  # to whom watches outside
+    return any(_of_outside(arg) for choice in choices for arg in choice.args)
+
+
+def _of_outside(arg: Any) -> bool:
+    if type(arg) is not Dual:
+        return carries(arg)
+    while type(arg) is Dual:
+        if arg.perturbation.live:
+            return True
+        arg = arg.value
+    return False

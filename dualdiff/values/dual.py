@@ -206,7 +206,7 @@ def is_array(value: Any) -> bool:
 
 def is_lazy(value: Any) -> bool:
     """Whether an array is not calculated yet."""
-    return hasattr(value, "__dask_graph__")
+    return hasattr(type(value), "__dask_graph__")
 
 
 def has_nan(block: Any) -> bool:
