@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import scipy
 import scipy.integrate
 import scipy.optimize
 from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
+import dualdiff.scipy
 from dualdiff.scipy import integrate, optimize
 
 
@@ -109,3 +111,27 @@ def test_steps_at_points_of_an_integral_leave_what_does_not_move():
     f = lambda a: integrate.quad(closure(a), 0.0, 1.0, points=[a])[0]
 
     assert_array_equal(np.round([dd.derivative(f)(0.4), dd.grad(f)(0.4)], 12), -1.0)
+
+
+def slope(x):
+    """A derivative that the function takes itself, of something that compares and rounds."""
+    return dd.derivative(lambda z: z * z if z > 0.25 else (0.5 - np.floor(z)) * z)(x)
+
+
+WITH_INNER_DERIVATIVES = {
+    "root of a step": lambda m: m.optimize.brentq(lambda x: slope(x) - 0.6, 0.0, 1.0),
+    "minimum at a kink": lambda m: m.optimize.minimize(
+        lambda x: abs(slope(x[0]) - 0.5), [0.3], method="Nelder-Mead", options={"maxiter": 5}
+    ).x,
+    "integral over a jump": lambda m: m.integrate.quad(slope, 0.0, 1.0, limit=3)[0],
+    "solution": lambda m: m.integrate.solve_ivp(lambda t, y: -slope(y[0]) * np.ones(1), (0, 1), [1.0]).y,
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", WITH_INNER_DERIVATIVES)
+def test_a_derivative_that_a_function_takes_itself_decides_nothing_outside(name):
+    solve = WITH_INNER_DERIVATIVES[name]
+    assert_allclose(solve(dualdiff.scipy), solve(scipy), rtol=1e-6)
+    _, slope_of_y = dd.jvp(lambda a: solve(dualdiff.scipy) * a, (2.0,), (1.0,))
+    assert_allclose(slope_of_y, solve(scipy), rtol=1e-6)
