@@ -6,7 +6,7 @@ recording.py  a call, run and written down
 record.py     what was written down
 places.py     the user's line of each call, of the backward part too
 passes.py     the same in fewer calls; the passes themselves: memory.py, arithmetic.py, signs.py, stacks.py, blocks.py,
-              rows.py (single_rows.py, known_signs.py)
+              rows.py (single_rows.py, known_signs.py), silence.py
 emission.py   the same as text; names.py: of functions and literals; floats.py: in Python's floats
 loops.py, kernels.py, expressions.py, numba_programs.py    compiled: `compile="numba"`
 programs.py   from one run to one compiled program; parameters.py: its arguments

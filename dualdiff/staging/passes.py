@@ -23,14 +23,15 @@ from .memory import copies, fills, stores, updates, views
 from .record import Constant, Instruction, Ref, Trace, Variable, refs
 from .rows import rows
 from .signs import signs
+from .silence import gathered
 from .simplifying import Program, changed, finished, may_raise, without_result
 from .stacks import stacks
 
 _ndarray = np.ndarray
 _FOLDED = 2**25  # bytes of the largest constant that folding makes
 ALL = frozenset(
-    {"fold", "views", "copies", "stores", "identities", "common", "stacks", "rows", "signs", "dead", "direct", "nest",
-     "reuse", "blocks", "floats"}
+    {"fold", "views", "copies", "stores", "identities", "common", "stacks", "rows", "signs", "silence", "dead",
+     "direct", "nest", "reuse", "blocks", "floats"}
 )  # fmt: skip
 
 
@@ -272,6 +273,7 @@ _PASSES: list[tuple[str, Callable[[Program], Program]]] = [
     ("signs", signs),
     ("stores", updates),
     ("dead", dead),
+    ("silence", gathered),
     ("direct", direct),
     ("blocks", in_blocks),
 ]

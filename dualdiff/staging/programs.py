@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,7 @@ from ..errors import name_of_user_function
 from ..pytrees.trees import Structure, flatten
 from ..transforms.transformed import Transformed
 from . import passes, places
-from .buffers import LARGE, Layout, laid_out
+from .buffers import Layout, is_large, laid_out
 from .compiled import Program
 from .emission import NAMES, Writer, errstate_line
 from .floats import lowered
@@ -216,7 +215,7 @@ def written(writer: Writer, program: Steps, layout: Layout, structure: Structure
         dying = [
             writer.name(number)
             for number in last.get(i, ())
-            if number not in parameters and number not in writer.inline and _is_large(variables[number])
+            if number not in parameters and number not in writer.inline and is_large(variables[number])
         ]
         if dying:
             lines.append(f"{indent}del {', '.join(sorted(dying))}")
@@ -281,10 +280,6 @@ def last_uses(program: Steps, layout: Layout) -> dict[int, list[int]]:
         if number not in moved:
             by_position.setdefault(at, []).append(number)
     return by_position
-
-
-def _is_large(variable: Any) -> bool:
-    return variable.kind == "array" and math.prod(variable.shape) >= LARGE
 
 
 def with_separate_results(
