@@ -32,9 +32,7 @@ from .results import Withheld, with_value
 from .trajectories import RungeKuttaSteps, has_stages, interpolant, recording
 from .variational import AugmentedSteps
 
-METHODS: dict[str, type[OdeSolver]] = {
-    "RK23": RK23, "RK45": RK45, "DOP853": DOP853, "Radau": Radau, "BDF": BDF, "LSODA": LSODA,
-}  # fmt: skip
+METHODS: dict[str, type[OdeSolver]] = {one.__name__: one for one in (RK23, RK45, DOP853, Radau, BDF, LSODA)}
 SENSITIVITIES = ("replay", "forward", "adjoint")
 
 
