@@ -659,3 +659,23 @@ def test_arrays_that_numpys_functions_may_overwrite():
         lambda y: np.nan_to_num(y, False, 7.0),
     ):
         check_each_first(lambda x, write=write: f(x, write), (sorted_,), (mixed,), (sorted_[::-1] * 1.0,))
+
+
+@pytest.mark.parametrize("read", [np.genfromtxt, np.loadtxt])
+def test_a_file_that_is_read_for_an_array_like_the_argument(read, tmp_path):
+    path = tmp_path / "numbers.txt"
+    f = lambda x: read(path, like=x) * x + read(io.BytesIO(b"1.5 2 3"), like=x)
+    g = dd.jacfwd(f)
+    path.write_text("1 2 3", encoding="utf-8")
+    staged = dd.stage(g)
+    with pytest.warns(dd.NotStaged, match=f"{read.__name__} reads a file"):
+        found = staged(np.ones(3))
+    assert same(found, g(np.ones(3)))
+    path.write_text("4 5 6", encoding="utf-8")
+    assert same(staged(np.ones(3)), g(np.ones(3)))
+
+
+def test_lists_of_numbers_become_arrays_like_the_argument():
+    f = lambda x: np.array([1.0, 2.0], like=x) * x + np.asarray([x[1], 3.0], like=x)
+    check_each_first(f, (np.ones(2),), (np.array([-0.5, 2.0]),))
+    assert "np" in dd.stage(dd.jacrev(f)).source(np.ones(2))

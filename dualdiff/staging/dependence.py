@@ -28,11 +28,13 @@ def refuse_values(trace: Trace, function: Any, args: Any) -> None:
     if function is np.min_scalar_type and not np.ndim(args[0]):
         raise StagingRefused("np.min_scalar_type of a traced number: the dtype would be a constant of the program")
     if function is np.shares_memory or function is np.may_share_memory:
-        roots = [trace.variables[x.number].root if type(x) is not _ndarray else -1 for x in args[:2]]
-        if roots[0] != roots[1] and all(root < 0 or root in trace.parameters for root in roots):
+        arrays = [x for x in args[:2] if type(x) is _ndarray or hasattr(x, "number")]  # a list has memory of its own
+        roots = [trace.variables[x.number].root if type(x) is not _ndarray else -1 for x in arrays]
+        if len(roots) == 2 and roots[0] != roots[1] and all(root < 0 or root in trace.parameters for root in roots):
             raise StagingRefused(f"np.{function.__name__} of arguments, of which others may share other memory")
 
 
+READING = frozenset({np.fromfile, np.loadtxt, np.genfromtxt})  # which find something else in a file, another time
 # Functions whose result has another shape or type for other values.
 BY_VALUE = frozenset(
     {

@@ -15,7 +15,7 @@ import numpy as np
 from ..rules.edges import AT_EDGE
 from ..table import RULES
 from ..values.objects import PythonLoop
-from .dependence import BY_OTHERS, BY_VALUE, OF_ARRAYS, WRITING_METHODS, name_of_call
+from .dependence import BY_OTHERS, BY_VALUE, OF_ARRAYS, READING, WRITING_METHODS, name_of_call
 from .record import Instruction, Ref, StagingRefused, Trace, active
 from .traced import (
     KINDS,
@@ -44,6 +44,8 @@ def recorded(
     if how in ("call", "method") and not isinstance(what, np.ufunc):
         if how == "call":
             _refuse_functions(what, args, kwargs)
+            if what in READING and not (args and isinstance(args[0], (list, tuple))):
+                raise StagingRefused(f"{name_of_call(what)} reads a file")
         for option in inputs_of((tuple(args[1:]), dict(kwargs))):
             # Whether it copies, returns more than one result, and the like.
             if _is_truth(option.example):
