@@ -679,3 +679,10 @@ def test_lists_of_numbers_become_arrays_like_the_argument():
     f = lambda x: np.array([1.0, 2.0], like=x) * x + np.asarray([x[1], 3.0], like=x)
     check_each_first(f, (np.ones(2),), (np.array([-0.5, 2.0]),))
     assert "np" in dd.stage(dd.jacrev(f)).source(np.ones(2))
+
+
+@pytest.mark.parametrize("f", [np.sum, np.mean, np.prod, np.max])
+def test_reductions_of_a_number_have_the_type_that_they_have_unstaged(f):
+    check_each_first(f, (np.array(0.7),), (np.array(-2.0),))
+    y, pullback = dd.vjp(f, np.array(0.7))
+    assert type(y) is type(pullback(np.float64(1.3))[0]) is np.float64

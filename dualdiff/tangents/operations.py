@@ -295,9 +295,8 @@ class Contract(Node):
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         parent = self.parent
-        if (
-            self.operand is None and type(cotangent) is _float64 and not self.shape
-        ):  # of the sum of all entries, as most
+        # Of the sum of all entries, as most.
+        if self.operand is None and type(cotangent) is _float64 and not self.shape and parent.shape:
             whole = np.empty(parent.shape, cotangent.dtype)
             whole[...] = cotangent
             sweep.pass_on(parent, whole)
