@@ -15,6 +15,7 @@ written to; where that, or anything else, raises, `Watched` returns to the funct
 from __future__ import annotations
 
 import functools
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from types import (
@@ -133,7 +134,10 @@ def keeps(f: Any, args: Any = (), kwargs: Any = None) -> bool:
 
 
 def holds_what_ended(f: Any, args: Any = (), kwargs: Any = None) -> bool:
-    """Whether a function sees a Dual of a transform that has returned; True if there is too much to look at."""
+    """Whether a function sees a Dual of a transform that has returned, of long containers among what came last.
+
+    True if there is too much to look at.
+    """
     pending, seen = [f, *args, *(kwargs or {}).values()], set()
     while pending:
         held = pending.pop()
@@ -151,9 +155,11 @@ def holds_what_ended(f: Any, args: Any = (), kwargs: Any = None) -> bool:
             names = effects(held.__code__).reads
             pending += [*_held(held), *(held.__globals__[name] for name in names if name in held.__globals__)]
         elif kind is dict:
-            pending += held.values()
-        elif isinstance(held, (list, tuple, set)):
-            pending += held
+            pending += itertools.islice(reversed(held.values()), _MOST_SEEN)
+        elif isinstance(held, (list, tuple)):
+            pending += held[-_MOST_SEEN:]
+        elif isinstance(held, set):
+            pending += itertools.islice(held, _MOST_SEEN)
         elif not (isinstance(held, type) and _of_a_library(held)):
             pending += [*vars(held).values()] if hasattr(held, "__dict__") else []
             pending += [getattr(held, name) for name in ("__self__", "__func__") if hasattr(held, name)]
