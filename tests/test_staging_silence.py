@@ -72,7 +72,7 @@ def test_results_and_warnings_are_those_of_the_unstaged_transform(f, transform):
             assert shown == messages
 
 
-@pytest.mark.parametrize("f", [quotients, bells], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("f", [layers, quotients, bells], ids=lambda f: f.__name__)
 def test_the_state_of_errors_changes_once(f):
     together = Staged(dd.jacrev(f)).source(B)
     apart = Staged(dd.jacrev(f), options=Options(ALL - {"silence"})).source(B)

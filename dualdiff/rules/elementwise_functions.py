@@ -19,7 +19,6 @@ from ..tangents.expression import Tangent
 from ..values import kinds
 from ..values.choices import WATCHES, note
 from ..values.dual import Dual, primal
-from ..values.kinds import ARRAYS
 from .edges import quietly
 from .forms import elementwise, tangent_rule
 from .ufuncs import REAL_LINE, Elementwise, over_hypotenuse, with_partials
@@ -142,8 +141,12 @@ def sech_squared(x: Any) -> Any:
     if np.iscomplexobj(x):
         e = np.exp(-2 * np.where(np.real(x) < 0, -x, x))  # of the sign that does not overflow
         return 4 * e / ((1 + e) * (1 + e))
-    y = quietly(np.cosh, x)  # whose overflow gives the right 0, beyond 710
-    if type(y) in ARRAYS:
+    return quietly(_inverse_square_of_cosh, x)  # whose overflow gives the right 0, beyond 710
+
+
+def _inverse_square_of_cosh(x: Any) -> Any:
+    y = np.cosh(x)
+    if type(y) is np.ndarray:
         np.reciprocal(y, out=y)
         return np.multiply(y, y, out=y)
     y = 1 / y
