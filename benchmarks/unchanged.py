@@ -29,6 +29,7 @@ import inspect
 import io
 import linecache
 import pkgutil
+import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -250,7 +251,11 @@ def main(arguments: list[str] | None = None) -> int:
     installed = [name for name in PACKAGES if importlib.util.find_spec(name) is not None]
     for package in installed if given.all else given.packages:
         counts: Counter[str] = Counter()
-        with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()), np.errstate(all="ignore"):
+        with contextlib.ExitStack() as around:
+            around.enter_context(contextlib.chdir(around.enter_context(tempfile.TemporaryDirectory())))  # for caches
+            around.enter_context(contextlib.redirect_stderr(io.StringIO()))
+            around.enter_context(np.errstate(all="ignore"))
+            around.enter_context(warnings.catch_warnings())
             warnings.simplefilter("ignore")
             for call in calls(package):
                 kind, evidence = judged(call)
