@@ -8,6 +8,7 @@ Source: Kierzenka & Shampine, A BVP solver based on residual control and the MAT
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +19,11 @@ import scipy.sparse.linalg
 
 from .. import errors
 from ..adapting import adapt, as_written
+from ..tangents.dense import Dense
 from ..transforms.forward import jacfwd
+from ..values.choices import decides, watched
+from ..values.dual import Dual
+from ..values.levels import value_of
 from ..values.objects import carries, fused
 from .callbacks import Watched, differentiable, plain
 from .captured import through
@@ -26,6 +31,7 @@ from .constants import touches_no_container, without_derivatives
 from .drivers import driver
 from .implicit import numbers
 from .interpolate import PPoly
+from .margins import outcome_of
 from .rates import combined, levels_in
 from .results import completed, with_value
 from .sparse import splu
@@ -38,7 +44,7 @@ def solve_bvp(given: dict[str, Any]) -> Any:
     """``fun_jac`` and ``bc_jac`` are supplied, exactly, unless they are given.
 
     Cost: beside SciPy's, a few steps of Newton's method on its last mesh, one of them with derivatives.
-    Raises: ValueError where SciPy did not converge, or the solution is not isolated.
+    Raises: ValueError where SciPy did not converge, the solution is not isolated, or ``fun`` jumps on its way.
 
     >>> import numpy as np
     >>> from dualdiff import grad
@@ -72,7 +78,8 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
         tried = [f if touches_no_container(f) or not callable(f) else as_written(f) for f in stripped.values()]
         options |= _exact(tried[0], tried[1], options)
     result = scipy.integrate.solve_bvp(fun, bc, **options)
-    if not (entered or fun.carried or bc.carried or carries((given["x"], given["S"]))):
+    depends = any(f.carried or f.compared for f in (fun, bc))
+    if not (entered or depends or carries((given["x"], given["S"]))):
         return result
     if not result.success:
         raise errors.no_solution("solve_bvp", f"SciPy did not converge ({result.message})")
@@ -83,6 +90,7 @@ def _solved(given: dict[str, Any], supply: bool) -> Any:
     )
     constant = Collocation(fun.f, bc.f, result, with_parameters, result.x, options["S"])
     y, p, f = moving.solution(*constant.polished())
+    _refuse_jumps(moving, result, levels_in(y, p, f))
     found = {"x": moving.x, "y": y, "yp": f} | ({"p": p} if with_parameters else {})
     whole = completed("solve_bvp", result, found)
     c = _spline(moving.x, y, f)
@@ -143,6 +151,44 @@ def jacobians_of_bc(bc: Callable[..., Any], parameters: bool) -> Callable[[Any, 
     return at
 
 
+def _refuse_jumps(moving: Collocation, result: Any, levels: int) -> None:
+    """Refuse a jump of ``fun`` between two nodes, where it chooses by what moves: the equations do not see it move.
+
+    Of second derivatives a kink as well.
+    """
+
+    def seen(x: Any, y: Any) -> tuple[Any, Any]:
+        """The choices there, and f with its derivative along one direction of the state."""
+        p = Dense(1)
+        try:
+            with watched() as choices:
+                f = moving.of_state(x, Dual(y, p.seed(np.ones((1, *y.shape), y.dtype)), p))
+            slope = f.tangent if type(f) is Dual and f.perturbation is p else np.zeros(np.shape(f))
+            found = [numbers(value_of(f, p)), numbers(p.block_of(slope) if type(f) is Dual else slope)]
+            return tuple(map(outcome_of, choices)), found[: max(levels, 1)]
+        finally:
+            p.live = False
+
+    at = lambda x: seen(np.array([x]), result.sol(np.array([x])))
+    if not (seen(result.x, result.y)[0] if levels else decides(lambda: moving.of_state(result.x, result.y))):
+        return
+    for left, right in itertools.pairwise((x, at(x)) for x in result.x):
+        near = 1e-10 * (right[0] - left[0])
+        while left[1][0] != right[1][0] and right[0] - left[0] > near:
+            x = 0.5 * (left[0] + right[0])
+            middle = x, at(x)
+            left, right = (middle, right) if middle[1][0] == left[1][0] else (left, middle)
+        if left[1][0] == right[1][0]:
+            continue
+        for what, before, after in zip(("`fun`", "the derivative of `fun`"), left[1][1], right[1][1], strict=False):
+            if np.max(np.abs(after - before)) > 1e-6 * max(np.max(np.abs(before)), np.max(np.abs(after))):
+                raise errors.no_solution(
+                    "solve_bvp",
+                    f"{what} jumps at x = {right[0]:.6g} by what it chooses there, and that place moves with the "
+                    "parameters.\n  Solve the two sides as one system with the place as an unknown (p)",
+                )
+
+
 def _nodes(x: Any, mesh: Any) -> Any:
     """SciPy's mesh, its ends where the user's are."""
     if x is None:
@@ -164,6 +210,11 @@ class Collocation:
     def parts(self, z: Any) -> tuple[Any, Any]:
         n, m = self.n, self.m
         return np.reshape(z[: n * m], (m, n)).T, z[n * m :]
+
+    def of_state(self, x: Any, y: Any) -> Any:
+        """``fun`` with the parameters of the solution."""
+        p = [numbers(self.z[self.n * self.m :])] if self.parameters else []
+        return fused(self.fun(x, y, *p))
 
     def rate(self, x: Any, y: Any, p: Any) -> Any:
         f = fused(self.fun(x, y, *([p] if self.parameters else [])))
