@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import dualdiff as dd
+from dualdiff.pytrees.trees import flatten
 from dualdiff.staging import stage
 from dualdiff.staging.parameters import copied_argument
 from dualdiff.staging.passes import ALL, Options
@@ -324,3 +325,16 @@ def test_sums_of_negative_zeros_begin_as_numpys(f):
     points = [np.array(x) for x in ([1.0, 2.0, 3.0], [-0.0, -0.0, -0.0], [0.0, 0.0, 0.0], [-1.0, -2.0, -3.0])]
     for transform in (f, dd.value_and_grad(f), lambda x: dd.jvp(f, (x,), (x,))):
         check_calls(transform, *((x,) for x in points))
+
+
+@pytest.mark.parametrize("factor", [np.ones(()), np.full((), 2.0)])
+@pytest.mark.parametrize("x", [np.float64(1.17), np.array(1.17)])
+def test_a_product_with_a_constant_of_no_dimension_is_a_scalar(x, factor):
+    def f(x, v):
+        y = np.where(True, x, np.zeros_like(x))
+        return y, y * factor, factor * y, dd.jvp(lambda x: np.where(x > 0, x, 0.0) * factor, (x,), (v,))
+
+    staged = stage(f)
+    found, expected = staged(x, x), f(x, x)
+    assert staged.programs
+    assert all(map(same, flatten(found)[0], flatten(expected)[0]))

@@ -28,6 +28,8 @@ def identities(program: Program) -> Program:
     }
 
     def number_in(item: Any, out: Variable, other: Any) -> float | None:
+        if out.kind != "array":  # a product of arrays of no dimension is a scalar
+            return None
         if type(item) is Ref and item.number in filled and type(other) is Ref:
             variable = program.variables[other.number]
             alike = (variable.kind, variable.shape, variable.dtype) == ("array", out.shape, out.dtype)
