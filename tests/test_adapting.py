@@ -873,3 +873,17 @@ def test_the_table_lists_stand_ins():
     )  # fmt: skip
     assert "math.erf" in done.stdout
     assert "stand-in" in done.stdout
+
+
+@pytest.mark.parametrize("make", [float, np.float64, np.array])
+def test_a_vectorized_function_of_a_number_is_an_array_of_no_dimension(make):
+    def f(x):
+        y = np.vectorize(lambda q: float(q) * 2.0, otypes=[float])(x)
+        y[()] = y[()] * y
+        return y * 1.0
+
+    x = make(1.5)
+    assert type(np.vectorize(float, otypes=[float])(x)) is np.ndarray
+    for y, slope in (dd.jvp(f, (x,), (make(1.0),)), dd.value_and_grad(f)(x)):
+        assert (float(y), float(slope)) == (9.0, 12.0)
+    assert type(dd.jvp(lambda x: np.vectorize(float, otypes=[float])(x), (x,), (make(1.0),))[0]) is np.ndarray

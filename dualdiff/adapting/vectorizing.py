@@ -69,6 +69,8 @@ def _of_type(result: Any, kind: str | None) -> Any:
     whole = fused(result)
     if type(whole) is not Dual and isinstance(whole, np.ndarray) and whole.dtype == object:
         whole = np.array(whole.tolist())
+    if np.ndim(whole) == 0:
+        whole = np.reshape(whole, ())  # an array of no dimension, as NumPy's
     return whole if kind is None or whole.dtype == kind else whole.astype(kind)
 
 
