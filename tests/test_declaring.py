@@ -169,6 +169,58 @@ def test_a_function_rearranges():
     assert f(np.arange(4)).tolist() == [0, 2, 1, 3]
 
 
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.concatenate([[7.0, 1.0], opaque(x), [2.5, np.nan]]),  # constants that could be positions
+        lambda x: float(opaque(x)[2]),
+        lambda x: [opaque(x)[0], opaque(x)[::-2]],
+        lambda x: np.pad(opaque(x).reshape(2, 2), 1, constant_values=1.0),
+        lambda x: np.where(opaque(x) > -5.0, x, 0.0),
+    ],
+)
+def test_what_a_function_does_not_copy_is_constant(f):
+    x, V = np.array([0.7, -1.3, 2.1, 0.4]), np.eye(4)
+    plain = lambda x: np.concatenate([np.ravel(part) for part in f(x)]) if isinstance(f(x), list) else np.ravel(f(x))
+    expected = np.transpose([np.nan_to_num(plain(x + v)) - np.nan_to_num(plain(x)) for v in V])
+    g = dd.rules.rearranging(f)
+    flat = lambda x: np.concatenate([np.ravel(part) for part in g(x)]) if isinstance(f(np.ones(4)), list) else g(x)
+    for transform in (dd.jacfwd, dd.jacrev):
+        assert_allclose(transform(flat)(x).reshape(-1, 4), expected, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [np.sort, np.abs, np.cumsum, np.max, np.negative, lambda x: np.where(x > 0, x, 0.0), lambda x: x % 1.0]
+    + [lambda x: 2.0 * x, lambda x: x + 1.0, lambda x: x[x > 0.0]],
+)
+def test_what_does_more_than_rearrange_is_refused(f):
+    g = dd.rules.rearranging(lambda x: f(opaque(x)))
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(dd.UnsupportedFunction, match="does not only move entries here"):
+            transform(g)(np.array([0.7, -1.3, 2.1, 0.4]))
+
+
+def test_partials_of_arguments_by_name_and_of_their_defaults():
+    def scaled(x, y=2.0, *, scale=1.0):
+        return opaque(x) ** 2 * opaque(y) * scale
+
+    f = dd.rules.elementwise(scaled, lambda r, x, y: 2 * x * y, lambda r, x, y: x**2)
+    x = np.array([0.7, -1.3])
+    for call, expected in (
+        (lambda x: f(x), 4 * x),
+        (lambda x: f(x=x), 4 * x),
+        (lambda x: f(3.0, y=x), [9.0, 9.0]),
+        (lambda x: f(y=x, x=x), 3 * x**2),
+    ):
+        for transform in (dd.jacfwd, dd.jacrev):
+            assert_allclose(transform(call)(x), np.diag(expected))
+    for call in (lambda x: f(x, x, scale=3.0), lambda x: f(x, 2.0, scale=x), lambda x: f(x, scale=1.0)):
+        with pytest.raises(dd.UnsupportedFunction, match="the first 2 arguments alone; it is called with scale here"):
+            dd.jacfwd(call)(x)
+    assert f(2.0, 3.0, scale=2.0) == 24.0
+
+
 def test_passive_and_refused_functions():
     count = dd.rules.passive(lambda x: float(np.sum(opaque(x) > 0)))
     assert_allclose(dd.grad(lambda x: count(x) * np.sum(x))(X), np.full((2, 2), 3.0))

@@ -6,6 +6,7 @@ function cannot see a Dual coming, so a stand-in is returned, to be called in it
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from .. import errors, table
 from ..table import RULES, Rule
 from ..tangents import Trivial
+from ..values.dual import primal
 from ..values.objects import PythonLoop
 from . import forms, without_derivatives
 from .stand_ins import ByFormula, standing_in
@@ -55,9 +57,39 @@ def elementwise(
 
     def make(named: Any) -> Rule:
         own = tuple(unknown(named, _argument(partials, i)) if p is None else p for i, p in enumerate(partials))
-        return Elementwise(named, own, domain, complex_rule, edge)
+        form = Elementwise if isinstance(function, np.ufunc) else _OfFunction
+        return form(named, own, domain, complex_rule, edge)
 
     return _declared(function, make)
+
+
+class _OfFunction(Elementwise):
+    """Of a function that is no ufunc: arguments may have names and defaults, and may be options of no partial."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return super().__call__(*self._with_partials(args, kwargs))
+
+    def _with_partials(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments in the order of the partials, which know no others."""
+        n = len(self.partials)
+        others = [*args[n:], *kwargs]
+        if kwargs or len(args) != n:
+            try:
+                bound = inspect.signature(self.function).bind(*args, **kwargs)
+            except ValueError:  # a function in C may not say what it takes
+                pass
+            else:
+                others = list(bound.arguments)[n:]
+                bound.apply_defaults()
+                args = bound.args[:n]
+                others += [name for name in bound.kwargs if name in kwargs and name not in others]
+        if others or len(args) != n:
+            raise errors.UnsupportedFunction(
+                f"{_name(self.function)} has a rule of {n} partials, which know the first {n} arguments alone; it is "
+                f"called with {', '.join(map(str, others)) or len(args)} here.\n"
+                "  Declare it with dualdiff.rules.tangent_rule or composite, which take options by name."
+            )
+        return args
 
 
 def tangent_rule(function: _Function) -> Callable[[_Function], _Function]:
@@ -104,7 +136,9 @@ def composite(function: _Function, active: str | None = None) -> Callable[[_Func
 def rearranging(function: _Function, data: tuple[int, ...] = (0,)) -> _Function:
     """Say that every entry of the result is one entry of the arguments at the places ``data``, or a constant.
 
-    Nothing else has to be said: the function itself moves an array of positions.  Returns the function to call.
+    Nothing else has to be said: the function itself moves arrays of positions, two of them, which tell copies from
+    constants.  Where an entry of the result is not that of the argument (sorted, or negative ones made 0: the places
+    depend on the numbers), the call raises.  Returns the function to call.
 
     >>> import numpy as np
     >>> import dualdiff as dd
@@ -114,7 +148,45 @@ def rearranging(function: _Function, data: tuple[int, ...] = (0,)) -> _Function:
     >>> dd.grad(lambda x: interleaved(x)[1] * x[0])(np.array([1.0, 2.0, 3.0, 4.0]))
     array([3., 0., 1., 0.])
     """
-    return _declared(function, lambda named: forms.Rearranging(named, data))
+    return _declared(function, lambda named: _TriedRearranging(named, data))
+
+
+class _TriedRearranging(forms.Rearranging):
+    """That of a function whose places, and which entries are constants, have to be found out and may be wrong."""
+
+    def moved(self, y: Any, given: list[Any], places: Any, named: dict[str, Any]) -> Any:
+        flat = np.concatenate([np.ravel(primal(part)) for part in given])
+        data = [place for i, place in enumerate(places) if i in self.data]
+        data += [place for name, place in named.items() if name in self.data]
+        all_known = all(np.any(place) or not np.size(place) for place in data)  # what is no Dual has 0 everywhere
+        shift = lambda place: np.where(place > 0, place + flat.size, 0)
+        once = self.function(*places, **named)
+        again = self.function(
+            *(shift(place) if i in self.data else place for i, place in enumerate(places)),
+            **{name: shift(place) if name in self.data else place for name, place in named.items()},
+        )
+        return self._tried(y, once, again, flat, all_known)
+
+    def _tried(self, y: Any, once: Any, again: Any, flat: Any, all_known: bool) -> Any:
+        if isinstance(y, (list, tuple)):
+            return type(y)([self._tried(*parts, flat, all_known) for parts in zip(y, once, again, strict=True)])
+        once, again, values = np.asarray(once), np.asarray(again), np.asarray(primal(y))
+        if once.shape == again.shape == values.shape:
+            copied = (again != once) & ((again == again) | (once == once))
+            found = np.where(copied, once, 0).astype(np.intp)
+            if not np.any(copied & ((again - once != flat.size) | (found < 1) | (found > flat.size))):
+                known = copied | all_known | (once != 0)
+                meant = np.where(copied, flat[found - 1], once) if flat.size else once
+                same = np.array_equal(
+                    meant[known].astype(values.dtype), values[known], equal_nan=values.dtype.kind in "fc"
+                )
+                if same:
+                    return found
+        raise errors.UnsupportedFunction(
+            f"{_name(self.function)} is declared with dualdiff.rules.rearranging, and does not only move entries here: "
+            "where they go depends on their numbers, or they are changed.\n"
+            "  Declare it with dualdiff.rules.tangent_rule or composite."
+        )
 
 
 def passive(function: _Function) -> _Function:
