@@ -167,3 +167,46 @@ def test_what_an_ended_transform_left_in_an_array_is_overwritten_and_never_read(
             transform(lambda x, read=read: np.sum(read(filled(x, (0,)))))(3.0)
     assert transform(lambda x: filled(x, (0,))[0])(3.0) == 2.0
     assert transform(lambda x: np.prod(filled(x, (1, 0))))(1.0) == 12.0
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda w: w.reshape(2, 2),
+        lambda w: w.reshape(2, 2).T[1],
+        lambda w: np.moveaxis(w.reshape(1, 2, 2), 0, 2)[::-1],
+        lambda w: np.expand_dims(w[1:], 1).ravel()[1:],
+        lambda w: w.real,
+    ],
+)
+def test_a_view_of_any_kind_follows_a_work_array_that_is_filled_again(view):
+    V = view(np.arange(4))  # which entries it shows
+
+    def program(x):
+        w = np.zeros(4)
+        v = view(w)
+
+        def energy(u):
+            for i in range(4):
+                w[i] = u[i] * x[i]
+            v[...] *= u[0]
+            return np.sum(w**2) + np.sum(v * x[3])
+
+        first = dd.grad(energy)(2.0 * x)
+        return first + dd.jacfwd(energy)(x)
+
+    def by_hand(x):
+        def gradient(u):
+            seen = np.isin(np.arange(4), V)
+            w = u * x * np.where(seen, u[0], 1.0)
+            slope = 2.0 * w + np.where(seen, x[3], 0.0)
+            g = slope * x * np.where(seen, u[0], 1.0)
+            g[0] += np.sum(np.where(seen, slope * u * x, 0.0))
+            return g
+
+        return gradient(2.0 * x) + gradient(x)
+
+    x = np.array([0.7, -1.3, 2.1, 0.4])
+    expected = np.transpose([np.imag(by_hand(x + 1e-30j * v)) / 1e-30 for v in np.eye(4)])
+    for transform in (dd.jacfwd, dd.jacrev):
+        assert_allclose(transform(program)(x), expected, rtol=1e-12)
