@@ -400,9 +400,9 @@ def _worked(x):
 
 
 def _overwritten(x):
-    x *= 1.0
-    x += 0.0
-    return x
+    y = x.copy()
+    x[...] = 0.0
+    return y
 
 
 def _of_custom_jvp(f):
@@ -439,7 +439,8 @@ def test_what_a_rule_returns_shares_no_memory(make, f):
 
     M = np.eye(3)[::-1] if f is _viewed else np.eye(3)
     expected = 3 * (np.diag(x) @ M + np.diag(M @ x)) + M @ np.diag(2 * x)
-    np.testing.assert_allclose(program(x), 3 * (M @ x) * x + M @ x**2, rtol=1e-14)
+    if f is not _overwritten:
+        np.testing.assert_allclose(program(x), 3 * (M @ x) * x + M @ x**2, rtol=1e-14)
     transforms = [dd.jacrev, dd.jacobian]
     transforms += [] if make is _of_custom_vjp else [dd.jacfwd]
     transforms += [] if f is _worked else [lambda f: dd.stage(dd.jacrev(f))]

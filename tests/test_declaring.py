@@ -221,6 +221,109 @@ def test_partials_of_arguments_by_name_and_of_their_defaults():
     assert f(2.0, 3.0, scale=2.0) == 24.0
 
 
+WORK = np.zeros(3)
+
+
+def filled(x):
+    WORK[...] = x
+    return WORK
+
+
+def overwritten(x):
+    y = x.copy()
+    x[...] = 0
+    return y
+
+
+@pytest.mark.parametrize("f", [lambda x: x, lambda x: x[:], filled, overwritten])
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda f: dd.rules.elementwise(f, lambda y, x: 1.0),
+        lambda f: dd.rules.tangent_rule(f)(lambda y, x, *, dx: dx),
+        lambda f: dd.rules.composite(f)(lambda x: 1.0 * x),
+        dd.rules.rearranging,
+    ],
+    ids=["elementwise", "tangent_rule", "composite", "rearranging"],
+)
+def test_results_of_declared_functions_share_no_memory(declare, f):
+    function, x = declare(lambda x: f(x)), np.array([0.7, -1.3, 2.1])
+
+    def program(x):
+        first = function(x)
+        second = function(x * x)
+        first *= 3.0
+        return first * x + second
+
+    for transform in (dd.jacfwd, dd.jacrev, lambda f: dd.jacfwd(dd.grad(lambda x: np.sum(f(x))))):
+        given = x.copy()
+        expected = 8.0 * np.eye(3) if "lambda" in transform.__name__ else np.diag(8.0 * x)
+        assert_allclose(transform(program)(given), expected)
+        assert given.tolist() == x.tolist()
+    if f is not overwritten:
+        assert_allclose(program(x.copy()), 4.0 * x**2)
+    assert_allclose(dd.jvp(program, (x,), (x,))[0], 4.0 * x**2)
+
+
+def test_what_a_passive_function_returns_is_its_own():
+    same, x = dd.rules.passive(lambda x: x), X.copy()
+
+    def program(x):
+        y = same(x)
+        y *= 3.0
+        return y * x
+
+    assert_allclose(dd.jvp(program, (x,), (np.ones_like(X),))[1], 3.0 * X)
+    assert x.tolist() == X.tolist()
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (np.sum, r"an array of shape \(\) and dtype float64 of arguments of shape \(2, 2\)"),
+        (lambda x: np.outer(x, x), r"shape \(4, 4\)"),
+        (lambda x: np.floor(x).astype(int), "dtype int64"),
+        (lambda x: (x, x), "a tuple"),
+        (lambda x: [[1.0, 2.0], [3.0, 4.0]], "a list"),
+    ],
+)
+def test_what_is_not_elementwise_is_refused(f, words):
+    g = dd.rules.elementwise(lambda x: f(opaque(x)), lambda y, x: 1.0)
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(dd.UnsupportedFunction, match=words):
+            transform(g)(X)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (lambda y, x, *, dx: dx.sum(), r"a tangent of shape \(\), and the function an array of shape \(2, 2\)"),
+        (lambda y, x, *, dx: dx[None], r"a tangent of shape \(1, 2, 2\)"),
+        (lambda y, x, *, dx: 2 * x, "ndarray"),
+        (lambda y, x, *, dx: (2 * x * dx,), "tuple"),
+    ],
+)
+def test_a_rule_that_returns_no_tangent_of_the_result_is_refused(rule, words):
+    g = dd.rules.tangent_rule(lambda x: opaque(x) ** 2)(rule)
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(TypeError, match=f"its rule returned {words}"):
+            transform(g)(X)
+
+
+def test_a_rule_of_fewer_tangents_than_results_is_refused():
+    g = dd.rules.tangent_rule(lambda x: (opaque(x) ** 2, 3.0))(lambda y, x, *, dx: (2 * x * dx,))
+    with pytest.raises(TypeError, match="its rule returned tuple, and the function 2 results"):
+        dd.jacfwd(lambda x: g(x)[0])(X)
+
+
+@pytest.mark.parametrize("formula", [lambda x: np.sum(x**2), lambda x: x[:1] ** 2, lambda x: x[None] ** 2])
+def test_a_formula_of_another_shape_is_refused(formula):
+    g = dd.rules.composite(lambda x: opaque(x) ** 2)(formula)
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(ValueError, match=r"the formula of a composite gives shape .*, the function \(2, 2\)"):
+            transform(g)(X)
+
+
 def test_passive_and_refused_functions():
     count = dd.rules.passive(lambda x: float(np.sum(opaque(x) > 0)))
     assert_allclose(dd.grad(lambda x: count(x) * np.sum(x))(X), np.full((2, 2), 3.0))

@@ -6,6 +6,7 @@ function cannot see a Dual coming, so a stand-in is returned, to be called in it
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +15,12 @@ import numpy as np
 
 from .. import errors, table
 from ..table import RULES, Rule
-from ..tangents import Trivial
+from ..tangents import Trivial, like_of
+from ..tangents.expression import Tangent
 from ..values.dual import primal
 from ..values.objects import PythonLoop
 from . import forms, without_derivatives
+from .call import number
 from .stand_ins import ByFormula, standing_in
 from .ufuncs import REAL_LINE, Elementwise, unknown
 
@@ -67,7 +70,20 @@ class _OfFunction(Elementwise):
     """Of a function that is no ufunc: arguments may have names and defaults, and may be options of no partial."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return super().__call__(*self._with_partials(args, kwargs))
+        return self.operate(self._checked, *map(number, self._with_partials(args, kwargs)))
+
+    def _checked(self, *args: Any) -> Any:
+        y, shape = self.function(*args), np.broadcast_shapes(*map(np.shape, args))
+        made = like_of(y)
+        if made.shape != shape or made.dtype.kind not in "fc":
+            what = f"an array of shape {made.shape} and dtype {made.dtype}"
+            raise errors.UnsupportedFunction(
+                f"{_name(self.function)} is declared with dualdiff.rules.elementwise, and returned "
+                f"{f'a {type(y).__name__}' if made.dtype == object else what} of arguments of shape {shape}.\n"
+                "  An elementwise function returns an array of that shape, of real or complex numbers; declare another "
+                "with dualdiff.rules.tangent_rule or composite, one that gives whole numbers as passive."
+            )
+        return y
 
     def _with_partials(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in the order of the partials, which know no others."""
@@ -111,7 +127,37 @@ def tangent_rule(function: _Function) -> Callable[[_Function], _Function]:
     array([[-1.,  1.],
            [ 1., -1.]])
     """
-    return lambda rule: _declared(function, lambda named: forms.TangentRule(named, rule))
+    return lambda rule: _declared(function, lambda named: forms.TangentRule(named, _giving_tangents(named, rule)))
+
+
+def _giving_tangents(function: _Function, rule: _Function) -> _Function:
+    """A rule, and a helpful error where it returns no tangent of the shape of the result."""
+
+    def check(y: Any, dy: Any) -> None:
+        if isinstance(y, (list, tuple)):
+            if dy is not None and not (isinstance(dy, (list, tuple)) and len(dy) == len(y)):
+                raise _no_tangent(f"{type(dy).__name__}, and the function {len(y)} results")
+            for parts in zip(y, dy or (), strict=False):
+                check(*parts)
+        elif dy is not None and type(dy) is not Tangent:
+            raise _no_tangent(f"{type(dy).__name__}")
+        elif dy is not None and dy.handle is not None and dy.shape != np.shape(y):
+            raise _no_tangent(f"a tangent of shape {dy.shape}, and the function an array of shape {np.shape(y)}")
+
+    def _no_tangent(what: str) -> TypeError:
+        return TypeError(
+            f"{_name(function)}: its rule returned {what}.\n"
+            "  A tangent_rule returns the tangent of each result, of its shape: sums of products of da with constants, "
+            "da[...], da.sum(), da.reshape(), A @ da, da.map(apply, transpose); or None where it is zero."
+        )
+
+    @functools.wraps(rule)
+    def checked(y: Any, /, *args: Any, **kwargs: Any) -> Any:
+        dy = rule(y, *args, **kwargs)
+        check(y, dy)
+        return dy
+
+    return checked
 
 
 def composite(function: _Function, active: str | None = None) -> Callable[[_Function], _Function]:
@@ -222,7 +268,7 @@ def _declared(function: Any, make: Callable[[Any], Rule]) -> _Function:
             "needs no rule.\n  To give it one, declare the Python function instead."
         )
     if not dispatches(function):
-        return standing_in(function, make)
+        return standing_in(function, make, unknown=True)
     known = table.find(function)
     if function not in _before:  # it is if a notebook's cell runs again
         if known is not None and known.form != "refused":

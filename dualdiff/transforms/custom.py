@@ -14,11 +14,10 @@ import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import Structure, flatten, unflatten
-from ..rules.call import wrapped
+from ..rules.call import owned, wrapped
 from ..tangents import Perturbation
 from ..tangents.expression import Tangent
 from ..values.dual import Dual
-from ..values.kinds import ARRAYS
 from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
 
@@ -67,21 +66,6 @@ def arguments_of(
     perturbation = innermost(leaves)
     assert perturbation is not None
     return unflatten(structure, leaves), leaves, structure, perturbation
-
-
-def owned(x: Any) -> Any:
-    """Arrays with memory of their own: a function may return its argument, a view of it, or a work array.
-
-    A rule's result has another derivative than the array whose memory it would share, so neither may see what is
-    written into the other; nor where nothing is differentiated, which has the same values.
-    """
-    if isinstance(x, np.ndarray):
-        return x.copy("K")
-    if type(x) is Dual or type(x) in ARRAYS:
-        return x.copy()
-    if type(x) in (tuple, list):
-        return type(x)(map(owned, x))
-    return {key: owned(item) for key, item in x.items()} if type(x) is dict else x
 
 
 def given(leaves: list[Any], perturbation: Perturbation) -> list[Any]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import adapting, errors
 from ..pytrees.trees import Structure, flatten, unflatten
+from ..rules.call import owned
 from ..tangents import Perturbation
 from ..values.dual import Dual, primal
 from ..values.levels import value_of
@@ -23,7 +24,6 @@ from .custom import (
     in_adapted_code,
     is_number,
     leaf_dtype,
-    owned,
     run_rule,
     with_tangent,
 )

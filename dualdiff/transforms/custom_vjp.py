@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import adapting, errors
 from ..pytrees.trees import flatten, unflatten
+from ..rules.call import owned
 from ..tangents import Like
 from ..values.dual import Dual, primal
 from ..values.levels import value_of
@@ -22,7 +23,6 @@ from .custom import (
     given,
     in_adapted_code,
     leaf_dtype,
-    owned,
     run_rule,
     with_tangent,
 )

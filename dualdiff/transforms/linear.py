@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..rules.call import wrapped
+from ..rules.call import owned, wrapped
 from ..tangents import Like, Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
 from ..values.levels import duals_in, innermost
 from ..values.objects import carries, fused
 from .arguments import presented
-from .custom import owned
 from .refusals import check_function
 
 # How far apart the two sides of a law may be, of their size: a solver that iterates is linear only so far.
