@@ -469,3 +469,26 @@ def test_results_in_containers_share_no_memory_either():
     for transform in (dd.jacfwd, dd.jacrev):
         np.testing.assert_allclose(transform(program)(x), [[2 * x[0] * x[1], x[0] ** 2], [x[1] ** 2, 2 * x[0] * x[1]]])
     np.testing.assert_array_equal(x, [0.5, 2.0])
+
+
+@pytest.mark.parametrize("tangent", ["zero", object(), {1.0}])
+def test_a_tangent_that_is_no_number_is_not_taken_for_zero(tangent):
+    @dd.custom_jvp
+    def doubled(x):
+        return 2.0 * x
+
+    doubled.defjvp(lambda primals, tangents: (2.0 * primals[0], tangent))
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises((TypeError, ValueError), match="ydot of type"):
+            transform(doubled)(3.0)
+
+
+def test_results_beside_the_numbers_have_no_tangent():
+    @dd.custom_jvp
+    def labelled(x):
+        return x**2, "label", 3
+
+    labelled.defjvp(lambda p, t: ((p[0] ** 2, "label", 3), (2.0 * p[0] * t[0], "label", 0)))
+    for transform in (dd.jacfwd, dd.jacrev):
+        assert transform(lambda x: labelled(x)[0])(2.0) == 4.0
+    assert labelled(2.0) == (4.0, "label", 3)

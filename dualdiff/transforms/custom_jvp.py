@@ -133,7 +133,8 @@ class custom_jvp:
             # What is differentiated, as copies that the rule may write into; the rest as it is in the call itself.
             values = [owned(x) if type(leaf) is Dual else x for x, leaf in zip(plain, leaves, strict=True)]
             pair = self._pair(rule, unflatten(structure, values), unflatten(structure, tangents, bare=True))
-            return [np.asarray(primal(fused_leaf(leaf))) for leaf in flatten(pair[1])[0]]
+            found = (primal(fused_leaf(leaf)) for leaf in flatten(pair[1])[0])
+            return [np.asarray(leaf) for leaf in found if is_number(leaf)]
 
         with np.errstate(all="ignore"):
             results = ydot(list(map(_copied, r))), ydot(list(map(_copied, s))), ydot(both)
@@ -156,6 +157,12 @@ class custom_jvp:
                 f"for y of shape {np.shape(y)}; they are the same."
             )
         if not is_number(ydot):
+            if is_number(y):
+                raise TypeError(
+                    f"the rule of a custom_jvp function returned ydot of type {type(ydot).__name__} for y of type "
+                    f"{type(primal(y)).__name__}; a tangent is an array of numbers.\n"
+                    "  An array of another package lost it, if its operators do not leave Duals to NumPy's protocols."
+                )
             return owned(y)
         zero = primal(ydot)
         if np.any((zero != 0) & (zero == zero)):  # a constant, or something added to a tangent
