@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy._core.overrides import array_function_dispatch
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
@@ -292,6 +293,72 @@ def test_what_is_not_elementwise_is_refused(f, words):
     for transform in (dd.jacfwd, dd.jacrev):
         with pytest.raises(dd.UnsupportedFunction, match=words):
             transform(g)(X)
+
+
+@pytest.mark.parametrize(
+    ("partial", "words"),
+    [
+        (lambda y, x: np.outer(x, x), r"partial 0 returned an array of shape \(4, 4\)"),
+        (lambda y, x: x[None], r"partial 0 returned an array of shape \(1, 2, 2\)"),
+        (lambda y, x: None, "partial 0 returned a NoneType"),
+        (lambda y, x: "2 x", "partial 0 returned a str"),
+        (lambda y, x: np.multiply(x, 2.0, out=x), "read-only"),
+        (lambda y, x: np.multiply(x, 2.0, out=y), "read-only"),
+    ],
+)
+def test_what_is_no_partial_is_refused(partial, words):
+    g, x = dd.rules.elementwise(lambda x: opaque(x) ** 2, partial), X.copy()
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises((TypeError, ValueError), match=words):
+            transform(g)(x)
+    assert x.tolist() == X.tolist()
+
+
+def test_partials_may_be_numbers_and_lists():
+    for partial in (lambda y, x: [[2 * a for a in row] for row in x], lambda y, x: 2 * x):
+        g = dd.rules.elementwise(lambda x: opaque(x) ** 2, partial)
+        derivatives_agree(g, np.square, X)
+    assert dd.grad(dd.rules.elementwise(lambda x: 2.0 * opaque(x), lambda y, x: 2))(X[0, 0]) == 2.0
+
+
+@array_function_dispatch(lambda a: (a,))
+def same_array(a):
+    return a
+
+
+@array_function_dispatch(lambda a: (a,))
+def emptied(a):
+    y = a.copy()
+    a[...] = 0.0
+    return y
+
+
+@pytest.mark.parametrize("function", [same_array, emptied])
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda f: dd.rules.elementwise(f, dd.rules.ONE),
+        lambda f: dd.rules.tangent_rule(f)(lambda y, a, *, da: da),
+        lambda f: dd.rules.composite(f)(lambda a: 1.0 * a),
+        dd.rules.rearranging,
+    ],
+    ids=["elementwise", "tangent_rule", "composite", "rearranging"],
+)
+def test_functions_that_dispatch_leave_the_caller_s_array_alone(declare, function):
+    declare(function)
+
+    def program(x):
+        y = function(x)
+        y *= 3.0
+        return y * x
+
+    try:
+        x = np.array([0.7, -1.3])
+        for transform in (dd.jacfwd, dd.jacrev):
+            assert_allclose(transform(program)(x), np.diag([4.2, -7.8]))
+            assert x.tolist() == [0.7, -1.3]
+    finally:
+        dd.rules.withdraw(function)
 
 
 @pytest.mark.parametrize(

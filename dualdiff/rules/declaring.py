@@ -18,10 +18,10 @@ from ..table import RULES, Rule
 from ..tangents import Trivial, like_of
 from ..tangents.expression import Tangent
 from ..values.dual import primal
-from ..values.objects import PythonLoop
+from ..values.objects import PythonLoop, fused
 from . import forms, without_derivatives
 from .call import number
-from .stand_ins import ByFormula, standing_in
+from .stand_ins import ByFormula, on_copies, standing_in
 from .ufuncs import REAL_LINE, Elementwise, unknown
 
 _Function = Callable[..., Any]
@@ -59,11 +59,45 @@ def elementwise(
     domain = (REAL_LINE,) * len(partials)
 
     def make(named: Any) -> Rule:
-        own = tuple(unknown(named, _argument(partials, i)) if p is None else p for i, p in enumerate(partials))
+        own = tuple(
+            unknown(named, _argument(partials, i)) if p is None else _checked_partial(named, i, p) if callable(p) else p
+            for i, p in enumerate(partials)
+        )
         form = Elementwise if isinstance(function, np.ufunc) else _OfFunction
         return form(named, own, domain, complex_rule, edge)
 
     return _declared(function, make)
+
+
+def _checked_partial(function: _Function, place: int, partial: _Function) -> _Function:
+    """A partial, which may not write into what it is given, and a helpful error where it returns none."""
+
+    @functools.wraps(partial)
+    def checked(y: Any, /, *args: Any) -> Any:
+        found = fused(partial(_shown(y), *map(_shown, args)))
+        if isinstance(found, (list, tuple)):
+            found = np.asarray(found)
+        shape, dtype = np.shape(found), like_of(found).dtype
+        spread = len(shape) <= np.ndim(y) and all(
+            n in (1, m) for n, m in zip(reversed(shape), reversed(np.shape(y)), strict=False)
+        )
+        if dtype.kind not in "fciub" or not spread:
+            what = f"a {type(found).__name__}" if spread else f"an array of shape {shape}"
+            raise TypeError(
+                f"{_name(function)}: partial {place} returned {what}, for a result of shape {np.shape(y)}.\n"
+                "  A partial returns one number for each entry of the result: its derivative by that argument."
+            )
+        return found
+
+    return checked
+
+
+def _shown(value: Any) -> Any:
+    """What a rule may read and not write: the result, or the caller's array."""
+    if type(value) is np.ndarray:
+        value = value.view()
+        value.flags.writeable = False
+    return value
 
 
 class _OfFunction(Elementwise):
@@ -153,7 +187,8 @@ def _giving_tangents(function: _Function, rule: _Function) -> _Function:
 
     @functools.wraps(rule)
     def checked(y: Any, /, *args: Any, **kwargs: Any) -> Any:
-        dy = rule(y, *args, **kwargs)
+        shown = tuple(map(_shown, y)) if type(y) is tuple else _shown(y)
+        dy = rule(shown, *map(_shown, args), **{name: _shown(arg) for name, arg in kwargs.items()})
         check(y, dy)
         return dy
 
@@ -274,7 +309,7 @@ def _declared(function: Any, make: Callable[[Any], Rule]) -> _Function:
         if known is not None and known.form != "refused":
             raise ValueError(f"{_name(function)} has a rule already")
         _before[function] = known
-    RULES[function] = make(function)
+    RULES[function] = make(function if isinstance(function, np.ufunc) else on_copies(function))
     return function
 
 

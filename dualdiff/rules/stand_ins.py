@@ -53,19 +53,19 @@ def standing_in(
         function.__module__ = described_by.__module__  # messages name the function that was called
         text = described_by.__doc__ or ""
         function.__doc__ = f"As ``{plain.__module__}.{plain.__name__}``, with derivatives.\n\n    {text}"
-    rule = function.rule = make(_on_copies(function) if unknown else function)  # type: ignore[attr-defined]
+    rule = function.rule = make(on_copies(function) if unknown else function)  # type: ignore[attr-defined]
     return function
 
 
-def _on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function on copies of its arguments, which are the caller's, and which the rule reads again."""
+def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function on copies of its arguments, which are the caller's and which the rule reads again, for a copy."""
 
     @functools.wraps(function)
-    def on_copies(*args: Any, **kwargs: Any) -> Any:
+    def apart(*args: Any, **kwargs: Any) -> Any:
         own = lambda arg: owned(arg) if isinstance(arg, np.ndarray) else arg
-        return function(*map(own, args), **{name: own(arg) for name, arg in kwargs.items()})
+        return owned(function(*map(own, args), **{name: own(arg) for name, arg in kwargs.items()}))
 
-    return on_copies
+    return apart
 
 
 class ByFormula(Composite):
