@@ -391,6 +391,29 @@ def test_a_formula_of_another_shape_is_refused(formula):
             transform(g)(X)
 
 
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda a: dd.rules.elementwise(lambda x: np.sin(a * x), lambda y, x: np.cos(x)),
+        lambda a: dd.rules.elementwise(lambda x: np.sin(2.0 * x), lambda y, x: a * np.cos(a * x)),
+        lambda a: dd.rules.tangent_rule(lambda x: np.sin(a * x))(lambda y, x, *, dx: dx),
+    ],
+)
+def test_closing_over_a_value_with_a_derivative_is_refused(declare):
+    for transform in (dd.derivative, dd.grad):
+        with pytest.raises(dd.UnsupportedFunction, match="closes over a value that carries a derivative"):
+            transform(lambda a: declare(a)(a))(1.3)
+
+
+def test_an_argument_of_an_outer_derivative_is_not_captured():
+    partials = (lambda r, x, y: y * np.cos(x * y), lambda r, x, y: x * np.cos(x * y))
+    sine = dd.rules.elementwise(lambda x, y: np.sin(opaque(x) * opaque(y)), *partials)
+    inner = lambda a: dd.grad(lambda b: sine(a, b) * b)(2.0)
+    assert_allclose(inner(1.3), np.sin(2.6) + 2.6 * np.cos(2.6))
+    for transform in (dd.grad, dd.derivative):
+        assert_allclose(transform(inner)(1.3), 4 * np.cos(2.6) - 5.2 * np.sin(2.6))
+
+
 def test_passive_and_refused_functions():
     count = dd.rules.passive(lambda x: float(np.sum(opaque(x) > 0)))
     assert_allclose(dd.grad(lambda x: count(x) * np.sum(x))(X), np.full((2, 2), 3.0))

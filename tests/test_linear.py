@@ -185,3 +185,12 @@ def test_the_laws_are_tried_once_for_each_shape():
 def test_what_is_no_function_is_refused():
     with pytest.raises(TypeError, match="linear"):
         dd.linear(A, A.T)
+
+
+@pytest.mark.parametrize("f", [lambda x: [x[0], x[1]], lambda x: (x, x), lambda x: None])
+def test_what_is_no_array_is_refused(f):
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(
+            TypeError, match=r"a function given to it returned a (list|tuple|NoneType); it returns an array"
+        ):
+            transform(dd.linear(f, lambda ct: ct))(X)

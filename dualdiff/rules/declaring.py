@@ -18,6 +18,7 @@ from ..table import RULES, Rule
 from ..tangents import Trivial, like_of
 from ..tangents.expression import Tangent
 from ..values.dual import primal
+from ..values.levels import duals_in, innermost
 from ..values.objects import PythonLoop, fused
 from . import forms, without_derivatives
 from .call import number
@@ -77,6 +78,7 @@ def _checked_partial(function: _Function, place: int, partial: _Function) -> _Fu
         found = fused(partial(_shown(y), *map(_shown, args)))
         if isinstance(found, (list, tuple)):
             found = np.asarray(found)
+        _refuse_captured(function, f"partial {place}", found, y, *args)
         shape, dtype = np.shape(found), like_of(found).dtype
         spread = len(shape) <= np.ndim(y) and all(
             n in (1, m) for n, m in zip(reversed(shape), reversed(np.shape(y)), strict=False)
@@ -90,6 +92,16 @@ def _checked_partial(function: _Function, place: int, partial: _Function) -> _Fu
         return found
 
     return checked
+
+
+def _refuse_captured(function: _Function, what: str, found: Any, *args: Any) -> None:
+    """The arguments of a rule are what has a derivative: one that comes in another way would be lost."""
+    own, given = innermost(duals_in(found)), innermost(duals_in(args))
+    if own is not None and (given is None or own.level > given.level):
+        raise errors.UnsupportedFunction(
+            f"{_name(function)}: {what} closes over a value that carries a derivative, which would be lost: a rule "
+            "speaks of arguments.\n  Make the value an argument, with a derivative of its own."
+        )
 
 
 def _shown(value: Any) -> Any:
@@ -108,6 +120,7 @@ class _OfFunction(Elementwise):
 
     def _checked(self, *args: Any) -> Any:
         y, shape = self.function(*args), np.broadcast_shapes(*map(np.shape, args))
+        _refuse_captured(self.function, "the function", y, *args)
         made = like_of(y)
         if made.shape != shape or made.dtype.kind not in "fc":
             what = f"an array of shape {made.shape} and dtype {made.dtype}"
@@ -187,6 +200,7 @@ def _giving_tangents(function: _Function, rule: _Function) -> _Function:
 
     @functools.wraps(rule)
     def checked(y: Any, /, *args: Any, **kwargs: Any) -> Any:
+        _refuse_captured(function, "the function", y, *args, *kwargs.values())
         shown = tuple(map(_shown, y)) if type(y) is tuple else _shown(y)
         dy = rule(shown, *map(_shown, args), **{name: _shown(arg) for name, arg in kwargs.items()})
         check(y, dy)

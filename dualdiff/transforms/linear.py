@@ -18,6 +18,7 @@ from ..rules.call import owned, wrapped
 from ..tangents import Like, Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
+from ..values.kinds import is_number
 from ..values.levels import duals_in, innermost
 from ..values.objects import carries, fused
 from .arguments import presented
@@ -111,6 +112,8 @@ class linear:
                 "derivative, which would be lost: a linear map has a derivative in its argument alone.\n"
                 "  Make the map of  dualdiff.stop_gradient(A),  or write it with NumPy's functions, without linear."
             )
+        if not hasattr(y, "shape") and not is_number(y):
+            raise TypeError(f"linear: a function given to it returned a {type(y).__name__}; it returns an array.")
         return y
 
     def _check(self, x: Any) -> None:
