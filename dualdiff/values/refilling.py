@@ -57,6 +57,10 @@ def _stripped(root: Any, held: storage.Storage, written: dict[Any, Any]) -> tupl
     memory, level = innermost(root.value), root
     if type(memory) is not np.ndarray:
         raise errors.escaped(root)
+    while type(level) is Dual:  # records that can still be run: of what vjp and linearize returned, and of outer levels
+        level.perturbation.before_write(level.value)
+        level = level.value
+    level = root
     while type(level) is Dual and not level.perturbation.live:
         level = level.value
     # In the order in which they came: what the first that has ended found, none of them had written.
