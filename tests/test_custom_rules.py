@@ -3,6 +3,8 @@
 The right values are worked out by hand: of the rules as they are declared, not of the functions they belong to.
 """
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -376,3 +378,117 @@ def test_stop_gradient_leaves_what_carries_nothing_alone():
     entries = np.array([1, "x", None], dtype=object)
     assert dd.stop_gradient(entries) is entries
     assert dd.stop_gradient("x") == "x"
+
+
+# Results have memory of their own, and the caller's arrays stay as they are
+
+
+def _returned(x):
+    return x
+
+
+def _viewed(x):
+    return x[::-1].T
+
+
+_work = np.zeros(3)
+
+
+def _worked(x):
+    _work[...] = x
+    return _work
+
+
+def _overwritten(x):
+    y = x.copy()
+    x[...] = 0.0
+    return y
+
+
+def _of_custom_jvp(f):
+    function = dd.custom_jvp(f)
+    function.defjvp(lambda primals, tangents: (f(primals[0]), f(tangents[0])))
+    return function
+
+
+def _of_custom_vjp(f):
+    function = dd.custom_vjp(f)
+    function.defvjp(lambda x: (f(x), None), lambda _, cotangent: (f(cotangent).copy(),))
+    return function
+
+
+def _of_linear(f):
+    return dd.linear(f, f)
+
+
+@pytest.mark.parametrize(
+    ("make", "f"),
+    [
+        *itertools.product([_of_custom_jvp, _of_custom_vjp, _of_linear], [_returned, _viewed, _overwritten]),
+        (_of_linear, _worked),  # a plain work array has no room for what the others are given
+    ],
+)
+def test_what_a_rule_returns_shares_no_memory(make, f):
+    function, x = make(f), np.array([0.7, -1.3, 2.1])
+
+    def program(x):
+        first = function(x)
+        second = function(x * x)
+        first *= 3.0
+        return first * x + second
+
+    M = np.eye(3)[::-1] if f is _viewed else np.eye(3)
+    expected = 3 * (np.diag(x) @ M + np.diag(M @ x)) + M @ np.diag(2 * x)
+    if f is not _overwritten:
+        np.testing.assert_allclose(program(x), 3 * (M @ x) * x + M @ x**2, rtol=1e-14)
+    transforms = [dd.jacrev, dd.jacobian]
+    transforms += [] if make is _of_custom_vjp else [dd.jacfwd]
+    transforms += [] if f is _worked else [lambda f: dd.stage(dd.jacrev(f))]
+    for transform in transforms:
+        given = x.copy()
+        np.testing.assert_allclose(transform(program)(given), expected, rtol=1e-14)
+        np.testing.assert_array_equal(given, x)
+    hessian = dd.hessian(lambda x: np.sum(program(x)))(x)
+    np.testing.assert_allclose(hessian, 3 * (M + M.T) + 2 * np.eye(3), rtol=1e-14)
+
+
+def test_results_in_containers_share_no_memory_either():
+    def parted(x):
+        return {"all": x, "some": (x[1:], [x[:1]])}
+
+    parts = _of_custom_jvp(parted)
+    x = np.array([0.5, 2.0])
+
+    def program(x):
+        found = parts(x)
+        found["all"][...] = 7.0
+        found["some"][0][...] *= found["some"][1][0]
+        return x * found["some"][0][0]
+
+    np.testing.assert_allclose(program(x), x * x[0] * x[1])
+    for transform in (dd.jacfwd, dd.jacrev):
+        np.testing.assert_allclose(transform(program)(x), [[2 * x[0] * x[1], x[0] ** 2], [x[1] ** 2, 2 * x[0] * x[1]]])
+    np.testing.assert_array_equal(x, [0.5, 2.0])
+
+
+@pytest.mark.parametrize("tangent", ["zero", object(), {1.0}])
+def test_a_tangent_that_is_no_number_is_not_taken_for_zero(tangent):
+    @dd.custom_jvp
+    def doubled(x):
+        return 2.0 * x
+
+    doubled.defjvp(lambda primals, tangents: (2.0 * primals[0], tangent))
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises((TypeError, ValueError), match="ydot of type"):
+            transform(doubled)(3.0)
+
+
+def test_results_beside_the_numbers_have_no_tangent():
+    @dd.custom_jvp
+    def labelled(x):
+        return x**2, "label", 3
+
+    labelled.defjvp(lambda p, t: ((p[0] ** 2, "label", 3), (2.0 * p[0] * t[0], "label", 0)))
+    for transform in (dd.jacfwd, dd.jacrev):
+        assert transform(lambda x: labelled(x)[0])(2.0) == 4.0
+    assert labelled(2.0) == (4.0, "label", 3)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy._core.overrides import array_function_dispatch
 from numpy.testing import assert_allclose
 
 import dualdiff as dd
@@ -167,6 +168,250 @@ def test_a_function_rearranges():
     f = dd.rules.rearranging(interleaved)
     derivatives_agree(f, lambda x: np.reshape(np.transpose(np.reshape(x, (2, -1))), -1), np.arange(6.0) / 5)
     assert f(np.arange(4)).tolist() == [0, 2, 1, 3]
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.concatenate([[7.0, 1.0], opaque(x), [2.5, np.nan]]),  # constants that could be positions
+        lambda x: float(opaque(x)[2]),
+        lambda x: [opaque(x)[0], opaque(x)[::-2]],
+        lambda x: np.pad(opaque(x).reshape(2, 2), 1, constant_values=1.0),
+        lambda x: np.where(opaque(x) > -5.0, x, 0.0),
+    ],
+)
+def test_what_a_function_does_not_copy_is_constant(f):
+    x, V = np.array([0.7, -1.3, 2.1, 0.4]), np.eye(4)
+    plain = lambda x: np.concatenate([np.ravel(part) for part in f(x)]) if isinstance(f(x), list) else np.ravel(f(x))
+    expected = np.transpose([np.nan_to_num(plain(x + v)) - np.nan_to_num(plain(x)) for v in V])
+    g = dd.rules.rearranging(f)
+    flat = lambda x: np.concatenate([np.ravel(part) for part in g(x)]) if isinstance(f(np.ones(4)), list) else g(x)
+    for transform in (dd.jacfwd, dd.jacrev):
+        assert_allclose(transform(flat)(x).reshape(-1, 4), expected, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [np.sort, np.abs, np.cumsum, np.max, np.negative, lambda x: np.where(x > 0, x, 0.0), lambda x: x % 1.0]
+    + [lambda x: 2.0 * x, lambda x: x + 1.0, lambda x: x[x > 0.0]],
+)
+def test_what_does_more_than_rearrange_is_refused(f):
+    g = dd.rules.rearranging(lambda x: f(opaque(x)))
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(dd.UnsupportedFunction, match="does not only move entries here"):
+            transform(g)(np.array([0.7, -1.3, 2.1, 0.4]))
+
+
+def test_partials_of_arguments_by_name_and_of_their_defaults():
+    def scaled(x, y=2.0, *, scale=1.0):
+        return opaque(x) ** 2 * opaque(y) * scale
+
+    f = dd.rules.elementwise(scaled, lambda r, x, y: 2 * x * y, lambda r, x, y: x**2)
+    x = np.array([0.7, -1.3])
+    for call, expected in (
+        (lambda x: f(x), 4 * x),
+        (lambda x: f(x=x), 4 * x),
+        (lambda x: f(3.0, y=x), [9.0, 9.0]),
+        (lambda x: f(y=x, x=x), 3 * x**2),
+    ):
+        for transform in (dd.jacfwd, dd.jacrev):
+            assert_allclose(transform(call)(x), np.diag(expected))
+    for call in (lambda x: f(x, x, scale=3.0), lambda x: f(x, 2.0, scale=x), lambda x: f(x, scale=1.0)):
+        with pytest.raises(dd.UnsupportedFunction, match="the first 2 arguments alone; it is called with scale here"):
+            dd.jacfwd(call)(x)
+    assert f(2.0, 3.0, scale=2.0) == 24.0
+
+
+WORK = np.zeros(3)
+
+
+def filled(x):
+    WORK[...] = x
+    return WORK
+
+
+def overwritten(x):
+    y = x.copy()
+    x[...] = 0
+    return y
+
+
+@pytest.mark.parametrize("f", [lambda x: x, lambda x: x[:], filled, overwritten])
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda f: dd.rules.elementwise(f, lambda y, x: 1.0),
+        lambda f: dd.rules.tangent_rule(f)(lambda y, x, *, dx: dx),
+        lambda f: dd.rules.composite(f)(lambda x: 1.0 * x),
+        dd.rules.rearranging,
+    ],
+    ids=["elementwise", "tangent_rule", "composite", "rearranging"],
+)
+def test_results_of_declared_functions_share_no_memory(declare, f):
+    function, x = declare(lambda x: f(x)), np.array([0.7, -1.3, 2.1])
+
+    def program(x):
+        first = function(x)
+        second = function(x * x)
+        first *= 3.0
+        return first * x + second
+
+    for transform in (dd.jacfwd, dd.jacrev, lambda f: dd.jacfwd(dd.grad(lambda x: np.sum(f(x))))):
+        given = x.copy()
+        expected = 8.0 * np.eye(3) if "lambda" in transform.__name__ else np.diag(8.0 * x)
+        assert_allclose(transform(program)(given), expected)
+        assert given.tolist() == x.tolist()
+    if f is not overwritten:
+        assert_allclose(program(x.copy()), 4.0 * x**2)
+    assert_allclose(dd.jvp(program, (x,), (x,))[0], 4.0 * x**2)
+
+
+def test_what_a_passive_function_returns_is_its_own():
+    same, x = dd.rules.passive(lambda x: x), X.copy()
+
+    def program(x):
+        y = same(x)
+        y *= 3.0
+        return y * x
+
+    assert_allclose(dd.jvp(program, (x,), (np.ones_like(X),))[1], 3.0 * X)
+    assert x.tolist() == X.tolist()
+
+
+@pytest.mark.parametrize(
+    ("f", "words"),
+    [
+        (np.sum, r"an array of shape \(\) and dtype float64 of arguments of shape \(2, 2\)"),
+        (lambda x: np.outer(x, x), r"shape \(4, 4\)"),
+        (lambda x: np.floor(x).astype(int), "dtype int64"),
+        (lambda x: (x, x), "a tuple"),
+        (lambda x: [[1.0, 2.0], [3.0, 4.0]], "a list"),
+    ],
+)
+def test_what_is_not_elementwise_is_refused(f, words):
+    g = dd.rules.elementwise(lambda x: f(opaque(x)), lambda y, x: 1.0)
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(dd.UnsupportedFunction, match=words):
+            transform(g)(X)
+
+
+@pytest.mark.parametrize(
+    ("partial", "words"),
+    [
+        (lambda y, x: np.outer(x, x), r"partial 0 returned an array of shape \(4, 4\)"),
+        (lambda y, x: x[None], r"partial 0 returned an array of shape \(1, 2, 2\)"),
+        (lambda y, x: None, "partial 0 returned a NoneType"),
+        (lambda y, x: "2 x", "partial 0 returned a str"),
+        (lambda y, x: np.multiply(x, 2.0, out=x), "read-only"),
+        (lambda y, x: np.multiply(x, 2.0, out=y), "read-only"),
+    ],
+)
+def test_what_is_no_partial_is_refused(partial, words):
+    g, x = dd.rules.elementwise(lambda x: opaque(x) ** 2, partial), X.copy()
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises((TypeError, ValueError), match=words):
+            transform(g)(x)
+    assert x.tolist() == X.tolist()
+
+
+def test_partials_may_be_numbers_and_lists():
+    for partial in (lambda y, x: [[2 * a for a in row] for row in x], lambda y, x: 2 * x):
+        g = dd.rules.elementwise(lambda x: opaque(x) ** 2, partial)
+        derivatives_agree(g, np.square, X)
+    assert dd.grad(dd.rules.elementwise(lambda x: 2.0 * opaque(x), lambda y, x: 2))(X[0, 0]) == 2.0
+
+
+@array_function_dispatch(lambda a: (a,))
+def same_array(a):
+    return a
+
+
+@array_function_dispatch(lambda a: (a,))
+def emptied(a):
+    y = a.copy()
+    a[...] = 0.0
+    return y
+
+
+@pytest.mark.parametrize("function", [same_array, emptied])
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda f: dd.rules.elementwise(f, dd.rules.ONE),
+        lambda f: dd.rules.tangent_rule(f)(lambda y, a, *, da: da),
+        lambda f: dd.rules.composite(f)(lambda a: 1.0 * a),
+        dd.rules.rearranging,
+    ],
+    ids=["elementwise", "tangent_rule", "composite", "rearranging"],
+)
+def test_functions_that_dispatch_leave_the_caller_s_array_alone(declare, function):
+    declare(function)
+
+    def program(x):
+        y = function(x)
+        y *= 3.0
+        return y * x
+
+    try:
+        x = np.array([0.7, -1.3])
+        for transform in (dd.jacfwd, dd.jacrev):
+            assert_allclose(transform(program)(x), np.diag([4.2, -7.8]))
+            assert x.tolist() == [0.7, -1.3]
+    finally:
+        dd.rules.withdraw(function)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (lambda y, x, *, dx: dx.sum(), r"a tangent of shape \(\), and the function an array of shape \(2, 2\)"),
+        (lambda y, x, *, dx: dx[None], r"a tangent of shape \(1, 2, 2\)"),
+        (lambda y, x, *, dx: 2 * x, "ndarray"),
+        (lambda y, x, *, dx: (2 * x * dx,), "tuple"),
+    ],
+)
+def test_a_rule_that_returns_no_tangent_of_the_result_is_refused(rule, words):
+    g = dd.rules.tangent_rule(lambda x: opaque(x) ** 2)(rule)
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(TypeError, match=f"its rule returned {words}"):
+            transform(g)(X)
+
+
+def test_a_rule_of_fewer_tangents_than_results_is_refused():
+    g = dd.rules.tangent_rule(lambda x: (opaque(x) ** 2, 3.0))(lambda y, x, *, dx: (2 * x * dx,))
+    with pytest.raises(TypeError, match="its rule returned tuple, and the function 2 results"):
+        dd.jacfwd(lambda x: g(x)[0])(X)
+
+
+@pytest.mark.parametrize("formula", [lambda x: np.sum(x**2), lambda x: x[:1] ** 2, lambda x: x[None] ** 2])
+def test_a_formula_of_another_shape_is_refused(formula):
+    g = dd.rules.composite(lambda x: opaque(x) ** 2)(formula)
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(ValueError, match=r"the formula of a composite gives shape .*, the function \(2, 2\)"):
+            transform(g)(X)
+
+
+@pytest.mark.parametrize(
+    "declare",
+    [
+        lambda a: dd.rules.elementwise(lambda x: np.sin(a * x), lambda y, x: np.cos(x)),
+        lambda a: dd.rules.elementwise(lambda x: np.sin(2.0 * x), lambda y, x: a * np.cos(a * x)),
+        lambda a: dd.rules.tangent_rule(lambda x: np.sin(a * x))(lambda y, x, *, dx: dx),
+    ],
+)
+def test_closing_over_a_value_with_a_derivative_is_refused(declare):
+    for transform in (dd.derivative, dd.grad):
+        with pytest.raises(dd.UnsupportedFunction, match="closes over a value that carries a derivative"):
+            transform(lambda a: declare(a)(a))(1.3)
+
+
+def test_an_argument_of_an_outer_derivative_is_not_captured():
+    partials = (lambda r, x, y: y * np.cos(x * y), lambda r, x, y: x * np.cos(x * y))
+    sine = dd.rules.elementwise(lambda x, y: np.sin(opaque(x) * opaque(y)), *partials)
+    inner = lambda a: dd.grad(lambda b: sine(a, b) * b)(2.0)
+    assert_allclose(inner(1.3), np.sin(2.6) + 2.6 * np.cos(2.6))
+    for transform in (dd.grad, dd.derivative):
+        assert_allclose(transform(inner)(1.3), 4 * np.cos(2.6) - 5.2 * np.sin(2.6))
 
 
 def test_passive_and_refused_functions():

@@ -130,11 +130,13 @@ def test_variables_and_lists_of_duals():
     assert_allclose(dd.grad(lambda x: np.sum(L([x[0], 0.0, x[1], 1.0])))(X), A.sum(0)[[0, 2]].tolist() + [0.0, 0.0])
 
 
-def test_plain_arguments_pass_through_untouched():
+def test_plain_arguments_are_one_call_on_a_copy_as_of_a_dual():
     seen = []
     L = dd.linear(lambda x: seen.append(x) or x, lambda ct: ct)
-    assert L(X) is X
-    assert len(seen) == 1 and seen[0] is X
+    result = L(X)
+    assert len(seen) == 1 and type(seen[0]) is np.ndarray
+    assert result.tolist() == seen[0].tolist() == X.tolist()
+    assert not any(np.shares_memory(a, b) for a, b in ((result, X), (seen[0], X), (result, seen[0])))
 
 
 @pytest.mark.parametrize(
@@ -183,3 +185,12 @@ def test_the_laws_are_tried_once_for_each_shape():
 def test_what_is_no_function_is_refused():
     with pytest.raises(TypeError, match="linear"):
         dd.linear(A, A.T)
+
+
+@pytest.mark.parametrize("f", [lambda x: [x[0], x[1]], lambda x: (x, x), lambda x: None])
+def test_what_is_no_array_is_refused(f):
+    for transform in (dd.jacfwd, dd.jacrev):
+        with pytest.raises(
+            TypeError, match=r"a function given to it returned a (list|tuple|NoneType); it returns an array"
+        ):
+            transform(dd.linear(f, lambda ct: ct))(X)

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose
 
 import dualdiff as dd
 from dualdiff.scipy import integrate, optimize
+from dualdiff.testing import derivative_at_zero
 
 
 def by_brentq(o, a):
@@ -167,3 +168,83 @@ def test_what_an_ended_transform_left_in_an_array_is_overwritten_and_never_read(
             transform(lambda x, read=read: np.sum(read(filled(x, (0,)))))(3.0)
     assert transform(lambda x: filled(x, (0,))[0])(3.0) == 2.0
     assert transform(lambda x: np.prod(filled(x, (1, 0))))(1.0) == 12.0
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda w: w.reshape(2, 2),
+        lambda w: w.reshape(2, 2).T[1],
+        lambda w: np.moveaxis(w.reshape(1, 2, 2), 0, 2)[::-1],
+        lambda w: np.expand_dims(w[1:], 1).ravel()[1:],
+        lambda w: w.real,
+    ],
+)
+def test_a_view_of_any_kind_follows_a_work_array_that_is_filled_again(view):
+    V = view(np.arange(4))  # which entries it shows
+
+    def program(x):
+        w = np.zeros(4)
+        v = view(w)
+
+        def energy(u):
+            for i in range(4):
+                w[i] = u[i] * x[i]
+            v[...] *= u[0]
+            return np.sum(w**2) + np.sum(v * x[3])
+
+        first = dd.grad(energy)(2.0 * x)
+        return first + dd.jacfwd(energy)(x)
+
+    def by_hand(x):
+        def gradient(u):
+            seen = np.isin(np.arange(4), V)
+            w = u * x * np.where(seen, u[0], 1.0)
+            slope = 2.0 * w + np.where(seen, x[3], 0.0)
+            g = slope * x * np.where(seen, u[0], 1.0)
+            g[0] += np.sum(np.where(seen, slope * u * x, 0.0))
+            return g
+
+        return gradient(2.0 * x) + gradient(x)
+
+    x = np.array([0.7, -1.3, 2.1, 0.4])
+    expected = np.transpose([np.imag(by_hand(x + 1e-30j * v)) / 1e-30 for v in np.eye(4)])
+    for transform in (dd.jacfwd, dd.jacrev):
+        assert_allclose(transform(program)(x), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["vjp", "linearize", "jacobian"])
+def test_a_record_that_is_kept_does_not_see_what_the_work_array_is_filled_with_later(kind):
+    def along(x, make):
+        def energy(u):
+            w = make()
+            w[0] = u[0]
+            for i in range(1, 4):
+                w[i] = w[i - 1] * u[i] + x[i] * w[0]
+            v = w[::-1]
+            v[1:3] = v[:2] * x[0]
+            return v @ u
+
+        if kind == "vjp":
+            pullback, other = dd.vjp(energy, x)[1], dd.vjp(energy, x * x)[1]
+            return pullback(1.0)[0] + other(2.0)[0]
+        if kind == "linearize":
+            pushforward = dd.linearize(energy, x)[1]
+            return pushforward(x) * dd.grad(energy)(2.0 * x) + pushforward(x * x)
+        return dd.jacrev(energy)(x) + dd.jacfwd(lambda y: dd.grad(energy)(y) @ x)(x)
+
+    def shared(x):
+        work = np.zeros(4)
+        return along(x, lambda: work)
+
+    x = np.array([0.7, -1.3, 2.1, 0.4])
+    fresh = lambda x: along(x, lambda: np.zeros(4))
+    expected = np.transpose([derivative_at_zero(lambda t, v=v: fresh(x + t * v), 1e-2)[0] for v in np.eye(4)])
+    for transform in (
+        dd.jacfwd,
+        dd.jacrev,
+        lambda f: lambda x: np.transpose([dd.linearize(f, x)[1](v) for v in np.eye(4)]),
+    ):
+        assert_allclose(transform(shared)(x), expected, rtol=1e-7)
+    total = lambda f: dd.hessian(lambda x: np.sum(f(x)))(x)
+    assert_allclose(total(shared), total(fresh), rtol=1e-12)

@@ -148,6 +148,21 @@ def applied(rule: Rule, bound: dict[str, Any], perturbation: Perturbation) -> An
     return wrapped_parts(y, rule.tangent(perturbation.keep(y), values, tangents), perturbation)
 
 
+def owned(x: Any) -> Any:
+    """Arrays with memory of their own: a function may return its argument, a view of it, or a work array.
+
+    A rule's result has another derivative than the array whose memory it would share, so neither may see what is
+    written into the other; nor where nothing is differentiated, which has the same values.
+    """
+    if isinstance(x, np.ndarray):
+        return x.copy("K")
+    if type(x) is Dual or type(x) in ARRAYS:
+        return x.copy()
+    if type(x) in (tuple, list):
+        return type(x)(map(owned, x))
+    return {key: owned(item) for key, item in x.items()} if type(x) is dict else x
+
+
 def constant(dtype: np.dtype[Any]) -> bool:
     """Whether a result of that dtype is piecewise constant (whole numbers); objects would hide a derivative."""
     if dtype is _OBJECT:

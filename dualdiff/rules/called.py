@@ -127,6 +127,8 @@ def _with_values(y: Any, result: Any, perturbation: Perturbation, arguments: lis
         return y
     if result.value is y:  # NumPy, too, returned an argument itself
         return result
+    if result.shape != np.shape(y):
+        raise ValueError(f"the formula of a composite gives shape {result.shape}, the function {np.shape(y)}.")
     tangent = Tangent(perturbation, result.tangent)
     # NumPy's result is its own, so its tangent must not be one that a write to an argument changes.
     shared_tangent = result.storage is not None or result.shares or any(result is arg for arg in arguments)

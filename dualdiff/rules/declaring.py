@@ -6,6 +6,8 @@ function cannot see a Dual coming, so a stand-in is returned, to be called in it
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -13,10 +15,14 @@ import numpy as np
 
 from .. import errors, table
 from ..table import RULES, Rule
-from ..tangents import Trivial
-from ..values.objects import PythonLoop
+from ..tangents import Trivial, like_of
+from ..tangents.expression import Tangent
+from ..values.dual import primal
+from ..values.levels import duals_in, innermost
+from ..values.objects import PythonLoop, fused
 from . import forms, without_derivatives
-from .stand_ins import ByFormula, standing_in
+from .call import number
+from .stand_ins import ByFormula, on_copies, standing_in
 from .ufuncs import REAL_LINE, Elementwise, unknown
 
 _Function = Callable[..., Any]
@@ -54,10 +60,99 @@ def elementwise(
     domain = (REAL_LINE,) * len(partials)
 
     def make(named: Any) -> Rule:
-        own = tuple(unknown(named, _argument(partials, i)) if p is None else p for i, p in enumerate(partials))
-        return Elementwise(named, own, domain, complex_rule, edge)
+        own = tuple(
+            unknown(named, _argument(partials, i)) if p is None else _checked_partial(named, i, p) if callable(p) else p
+            for i, p in enumerate(partials)
+        )
+        form = Elementwise if isinstance(function, np.ufunc) else _OfFunction
+        return form(named, own, domain, complex_rule, edge)
 
     return _declared(function, make)
+
+
+def _checked_partial(function: _Function, place: int, partial: _Function) -> _Function:
+    """A partial, which may not write into what it is given, and a helpful error where it returns none."""
+
+    @functools.wraps(partial)
+    def checked(y: Any, /, *args: Any) -> Any:
+        found = fused(partial(_shown(y), *map(_shown, args)))
+        if isinstance(found, (list, tuple)):
+            found = np.asarray(found)
+        _refuse_captured(function, f"partial {place}", found, y, *args)
+        shape, dtype = np.shape(found), like_of(found).dtype
+        spread = len(shape) <= np.ndim(y) and all(
+            n in (1, m) for n, m in zip(reversed(shape), reversed(np.shape(y)), strict=False)
+        )
+        if dtype.kind not in "fciub" or not spread:
+            what = f"a {type(found).__name__}" if spread else f"an array of shape {shape}"
+            raise TypeError(
+                f"{_name(function)}: partial {place} returned {what}, for a result of shape {np.shape(y)}.\n"
+                "  A partial returns one number for each entry of the result: its derivative by that argument."
+            )
+        return found
+
+    return checked
+
+
+def _refuse_captured(function: _Function, what: str, found: Any, *args: Any) -> None:
+    """The arguments of a rule are what has a derivative: one that comes in another way would be lost."""
+    own, given = innermost(duals_in(found)), innermost(duals_in(args))
+    if own is not None and (given is None or own.level > given.level):
+        raise errors.UnsupportedFunction(
+            f"{_name(function)}: {what} closes over a value that carries a derivative, which would be lost: a rule "
+            "speaks of arguments.\n  Make the value an argument, with a derivative of its own."
+        )
+
+
+def _shown(value: Any) -> Any:
+    """What a rule may read and not write: the result, or the caller's array."""
+    if type(value) is np.ndarray:
+        value = value.view()
+        value.flags.writeable = False
+    return value
+
+
+class _OfFunction(Elementwise):
+    """Of a function that is no ufunc: arguments may have names and defaults, and may be options of no partial."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.operate(self._checked, *map(number, self._with_partials(args, kwargs)))
+
+    def _checked(self, *args: Any) -> Any:
+        y, shape = self.function(*args), np.broadcast_shapes(*map(np.shape, args))
+        _refuse_captured(self.function, "the function", y, *args)
+        made = like_of(y)
+        if made.shape != shape or made.dtype.kind not in "fc":
+            what = f"an array of shape {made.shape} and dtype {made.dtype}"
+            raise errors.UnsupportedFunction(
+                f"{_name(self.function)} is declared with dualdiff.rules.elementwise, and returned "
+                f"{f'a {type(y).__name__}' if made.dtype == object else what} of arguments of shape {shape}.\n"
+                "  An elementwise function returns an array of that shape, of real or complex numbers; declare another "
+                "with dualdiff.rules.tangent_rule or composite, one that gives whole numbers as passive."
+            )
+        return y
+
+    def _with_partials(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments in the order of the partials, which know no others."""
+        n = len(self.partials)
+        others = [*args[n:], *kwargs]
+        if kwargs or len(args) != n:
+            try:
+                bound = inspect.signature(self.function).bind(*args, **kwargs)
+            except ValueError:  # a function in C may not say what it takes
+                pass
+            else:
+                others = list(bound.arguments)[n:]
+                bound.apply_defaults()
+                args = bound.args[:n]
+                others += [name for name in bound.kwargs if name in kwargs and name not in others]
+        if others or len(args) != n:
+            raise errors.UnsupportedFunction(
+                f"{_name(self.function)} has a rule of {n} partials, which know the first {n} arguments alone; it is "
+                f"called with {', '.join(map(str, others)) or len(args)} here.\n"
+                "  Declare it with dualdiff.rules.tangent_rule or composite, which take options by name."
+            )
+        return args
 
 
 def tangent_rule(function: _Function) -> Callable[[_Function], _Function]:
@@ -79,7 +174,39 @@ def tangent_rule(function: _Function) -> Callable[[_Function], _Function]:
     array([[-1.,  1.],
            [ 1., -1.]])
     """
-    return lambda rule: _declared(function, lambda named: forms.TangentRule(named, rule))
+    return lambda rule: _declared(function, lambda named: forms.TangentRule(named, _giving_tangents(named, rule)))
+
+
+def _giving_tangents(function: _Function, rule: _Function) -> _Function:
+    """A rule, and a helpful error where it returns no tangent of the shape of the result."""
+
+    def check(y: Any, dy: Any) -> None:
+        if isinstance(y, (list, tuple)):
+            if dy is not None and not (isinstance(dy, (list, tuple)) and len(dy) == len(y)):
+                raise _no_tangent(f"{type(dy).__name__}, and the function {len(y)} results")
+            for parts in zip(y, dy or (), strict=False):
+                check(*parts)
+        elif dy is not None and type(dy) is not Tangent:
+            raise _no_tangent(f"{type(dy).__name__}")
+        elif dy is not None and dy.handle is not None and dy.shape != np.shape(y):
+            raise _no_tangent(f"a tangent of shape {dy.shape}, and the function an array of shape {np.shape(y)}")
+
+    def _no_tangent(what: str) -> TypeError:
+        return TypeError(
+            f"{_name(function)}: its rule returned {what}.\n"
+            "  A tangent_rule returns the tangent of each result, of its shape: sums of products of da with constants, "
+            "da[...], da.sum(), da.reshape(), A @ da, da.map(apply, transpose); or None where it is zero."
+        )
+
+    @functools.wraps(rule)
+    def checked(y: Any, /, *args: Any, **kwargs: Any) -> Any:
+        _refuse_captured(function, "the function", y, *args, *kwargs.values())
+        shown = tuple(map(_shown, y)) if type(y) is tuple else _shown(y)
+        dy = rule(shown, *map(_shown, args), **{name: _shown(arg) for name, arg in kwargs.items()})
+        check(y, dy)
+        return dy
+
+    return checked
 
 
 def composite(function: _Function, active: str | None = None) -> Callable[[_Function], _Function]:
@@ -104,7 +231,9 @@ def composite(function: _Function, active: str | None = None) -> Callable[[_Func
 def rearranging(function: _Function, data: tuple[int, ...] = (0,)) -> _Function:
     """Say that every entry of the result is one entry of the arguments at the places ``data``, or a constant.
 
-    Nothing else has to be said: the function itself moves an array of positions.  Returns the function to call.
+    Nothing else has to be said: the function itself moves arrays of positions, two of them, which tell copies from
+    constants.  Where an entry of the result is not that of the argument (sorted, or negative ones made 0: the places
+    depend on the numbers), the call raises.  Returns the function to call.
 
     >>> import numpy as np
     >>> import dualdiff as dd
@@ -114,7 +243,45 @@ def rearranging(function: _Function, data: tuple[int, ...] = (0,)) -> _Function:
     >>> dd.grad(lambda x: interleaved(x)[1] * x[0])(np.array([1.0, 2.0, 3.0, 4.0]))
     array([3., 0., 1., 0.])
     """
-    return _declared(function, lambda named: forms.Rearranging(named, data))
+    return _declared(function, lambda named: _TriedRearranging(named, data))
+
+
+class _TriedRearranging(forms.Rearranging):
+    """That of a function whose places, and which entries are constants, have to be found out and may be wrong."""
+
+    def moved(self, y: Any, given: list[Any], places: Any, named: dict[str, Any]) -> Any:
+        flat = np.concatenate([np.ravel(primal(part)) for part in given])
+        data = [place for i, place in enumerate(places) if i in self.data]
+        data += [place for name, place in named.items() if name in self.data]
+        all_known = all(np.any(place) or not np.size(place) for place in data)  # what is no Dual has 0 everywhere
+        shift = lambda place: np.where(place > 0, place + flat.size, 0)
+        once = self.function(*places, **named)
+        again = self.function(
+            *(shift(place) if i in self.data else place for i, place in enumerate(places)),
+            **{name: shift(place) if name in self.data else place for name, place in named.items()},
+        )
+        return self._tried(y, once, again, flat, all_known)
+
+    def _tried(self, y: Any, once: Any, again: Any, flat: Any, all_known: bool) -> Any:
+        if isinstance(y, (list, tuple)):
+            return type(y)([self._tried(*parts, flat, all_known) for parts in zip(y, once, again, strict=True)])
+        once, again, values = np.asarray(once), np.asarray(again), np.asarray(primal(y))
+        if once.shape == again.shape == values.shape:
+            copied = (again != once) & ((again == again) | (once == once))
+            found = np.where(copied, once, 0).astype(np.intp)
+            if not np.any(copied & ((again - once != flat.size) | (found < 1) | (found > flat.size))):
+                known = copied | all_known | (once != 0)
+                meant = np.where(copied, flat[found - 1], once) if flat.size else once
+                same = np.array_equal(
+                    meant[known].astype(values.dtype), values[known], equal_nan=values.dtype.kind in "fc"
+                )
+                if same:
+                    return found
+        raise errors.UnsupportedFunction(
+            f"{_name(self.function)} is declared with dualdiff.rules.rearranging, and does not only move entries here: "
+            "where they go depends on their numbers, or they are changed.\n"
+            "  Declare it with dualdiff.rules.tangent_rule or composite."
+        )
 
 
 def passive(function: _Function) -> _Function:
@@ -150,13 +317,13 @@ def _declared(function: Any, make: Callable[[Any], Rule]) -> _Function:
             "needs no rule.\n  To give it one, declare the Python function instead."
         )
     if not dispatches(function):
-        return standing_in(function, make)
+        return standing_in(function, make, unknown=True)
     known = table.find(function)
     if function not in _before:  # it is if a notebook's cell runs again
         if known is not None and known.form != "refused":
             raise ValueError(f"{_name(function)} has a rule already")
         _before[function] = known
-    RULES[function] = make(function)
+    RULES[function] = make(function if isinstance(function, np.ufunc) else on_copies(function))
     return function
 
 

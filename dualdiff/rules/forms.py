@@ -192,12 +192,12 @@ class Rearranging(Rule):
             if name not in self.data and carries(arg):
                 raise errors.no_derivative_in(self.function, name)
         y = self.function(*values_in(args, perturbation), **values_in(kwargs, perturbation))
-        tangents: list[Any] = []
+        given: list[Any] = []
         counter = [1]
 
         def positions(tree: Any, is_data: bool) -> Any:
             if type(tree) is Dual and tree.perturbation is perturbation:
-                tangents.append(tree.tangent)
+                given.append(tree)
                 start = counter[0]
                 counter[0] += tree.size
                 return positions_like(tree, start)
@@ -207,27 +207,37 @@ class Rearranging(Rule):
 
         places = [positions(arg, place in self.data) for place, arg in enumerate(args)]
         named = {name: positions(arg, name in self.data) for name, arg in kwargs.items() if name != "dtype"}
-        return self._gathered(y, self.function(*places, **named), tuple(tangents), perturbation, out)
+        tangents = tuple(part.tangent for part in given)
+        return self._gathered(y, self.moved(y, given, places, named), tangents, perturbation, out)
+
+    def moved(self, y: Any, given: list[Any], places: Any, named: dict[str, Any]) -> Any:
+        """The positions from which the entries of ``y`` come in those ``given``, 0 for constants."""
+        return self.function(*places, **named)
 
     def tangent(self, y: Any, values: dict[str, Any], tangents: dict[str, Any]) -> Any:
-        perturbation, given, start = perturbation_of(tangents), [], 1
+        perturbation, given, handles, start = perturbation_of(tangents), [], [], 1
         places = {name: value for name, value in values.items() if name != "dtype"}
         for name in self.active:
             if tangent := tangents.get(name):
-                given.append(tangent.handle)
+                given.append(values[name])
+                handles.append(tangent.handle)
                 places[name] = positions_like(values[name], start)
                 start += places[name].size
             elif name in values:
                 places[name] = np.zeros(np.shape(values[name]), np.intp)
-        moved = Gather(as_array(self.function(**places)))
-        return None if constant(y.dtype) else Tangent(perturbation, perturbation.rearrange(tuple(given), moved, y))
+        moved = Gather(as_array(self.moved(y, given, (), places)))
+        return (
+            None
+            if constant(like_of(y).dtype)
+            else Tangent(perturbation, perturbation.rearrange(tuple(handles), moved, y))
+        )
 
     def _gathered(self, y: Any, places: Any, tangents: tuple[Any, ...], perturbation: Any, out: Any) -> Any:
         if isinstance(y, (list, tuple)):
             parts = [self._gathered(a, b, tangents, perturbation, None) for a, b in zip(y, places, strict=True)]
             return type(y)(parts)
         # Cast to whole numbers (np.insert into an integer array), a result is constant.
-        result = gathered(y, as_array(places), tangents, perturbation) if not constant(y.dtype) else y
+        result = gathered(y, as_array(places), tangents, perturbation) if not constant(like_of(y).dtype) else y
         return result if out is None else written(self.function, out, result)
 
 

@@ -12,18 +12,23 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..pytrees.trees import presented
 from ..table import Rule
 from ..values import kinds
 from ..values.levels import duals_in
-from .call import fused_tree
+from .call import fused_tree, owned
 from .forms import Composite
 
 
-def standing_in(plain: Callable[..., Any], make: Callable[[Any], Rule], described_by: Any = None) -> Callable[..., Any]:
+def standing_in(
+    plain: Callable[..., Any], make: Callable[[Any], Rule], described_by: Any = None, unknown: bool = False
+) -> Callable[..., Any]:
     """A function in the place of ``plain``, with the rule that ``make`` makes for it, in its attribute ``rule``.
 
-    Messages name the module of ``described_by``, the formula of the rule, where one is given.
+    Messages name the module of ``described_by``, the formula of the rule, where one is given.  Of an ``unknown`` one,
+    which may write into its arguments, or return one of them or a work array, the memory is kept apart.
     """
     overwriting: set[int] = set()
     with contextlib.suppress(TypeError, ValueError):  # a function in C may not say what it takes
@@ -35,7 +40,8 @@ def standing_in(plain: Callable[..., Any], make: Callable[[Any], Rule], describe
         from_user = _holds_variable((args, kwargs))
         args, kwargs = fused_tree(args), fused_tree(kwargs)
         if not duals_in(args, kwargs):
-            return kinds.call(plain, *args, **kwargs)
+            result = kinds.call(plain, *args, **kwargs)
+            return owned(result) if unknown else result
         if overwriting:  # only a permission: what the user, or the record, still reads is not destroyed
             args = tuple(False if place in overwriting else arg for place, arg in enumerate(args))
             kwargs = {name: False if name.startswith("overwrite_") else arg for name, arg in kwargs.items()}
@@ -47,8 +53,19 @@ def standing_in(plain: Callable[..., Any], make: Callable[[Any], Rule], describe
         function.__module__ = described_by.__module__  # messages name the function that was called
         text = described_by.__doc__ or ""
         function.__doc__ = f"As ``{plain.__module__}.{plain.__name__}``, with derivatives.\n\n    {text}"
-    rule = function.rule = make(function)  # type: ignore[attr-defined]
+    rule = function.rule = make(on_copies(function) if unknown else function)  # type: ignore[attr-defined]
     return function
+
+
+def on_copies(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function on copies of its arguments, which are the caller's and which the rule reads again, for a copy."""
+
+    @functools.wraps(function)
+    def apart(*args: Any, **kwargs: Any) -> Any:
+        own = lambda arg: owned(arg) if isinstance(arg, np.ndarray) else arg
+        return owned(function(*map(own, args), **{name: own(arg) for name, arg in kwargs.items()}))
+
+    return apart
 
 
 class ByFormula(Composite):

@@ -14,11 +14,11 @@ import numpy as np
 
 from .. import adapting
 from ..pytrees.trees import Structure, flatten, unflatten
-from ..rules.call import wrapped
+from ..rules.call import owned, wrapped
 from ..tangents import Perturbation
 from ..tangents.expression import Tangent
 from ..values.dual import Dual
-from ..values.levels import innermost
+from ..values.levels import innermost, value_of
 from ..values.objects import carries, fused
 
 
@@ -66,6 +66,11 @@ def arguments_of(
     perturbation = innermost(leaves)
     assert perturbation is not None
     return unflatten(structure, leaves), leaves, structure, perturbation
+
+
+def given(leaves: list[Any], perturbation: Perturbation) -> list[Any]:
+    """What a rule is given, and may write into: the caller's arrays never change."""
+    return [owned(value_of(leaf, perturbation)) if type(leaf) is Dual else leaf for leaf in leaves]
 
 
 def fused_leaf(leaf: Any) -> Any:

@@ -10,9 +10,9 @@ import numpy as np
 
 from .. import adapting, errors
 from ..pytrees.trees import Structure, flatten, unflatten
+from ..rules.call import owned
 from ..tangents import Perturbation
 from ..values.dual import Dual, primal
-from ..values.kinds import ARRAYS
 from ..values.levels import value_of
 from ..values.objects import carries
 from .arguments import presented
@@ -20,6 +20,7 @@ from .custom import (
     arguments_of,
     checked_positions,
     fused_leaf,
+    given,
     in_adapted_code,
     is_number,
     leaf_dtype,
@@ -87,7 +88,7 @@ class custom_jvp:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not carries((args, kwargs)):
-            return self.f(*args, **kwargs)
+            return owned(self.f(*args, **kwargs))
         args, leaves, structure, perturbation = arguments_of(self, args, kwargs)
         if self.rule is None:
             raise TypeError(
@@ -95,7 +96,7 @@ class custom_jvp:
                 "  Declare one:  @f.defjvp  above  def f_jvp(primals, tangents): return y, ydot"
             )
         self._check_linear(self.rule, leaves, structure)
-        values = unflatten(structure, [value_of(leaf, perturbation) for leaf in leaves])
+        values = unflatten(structure, given(leaves, perturbation))
         tangents = unflatten(structure, [_visible_tangent(leaf, perturbation) for leaf in leaves], bare=True)
         with np.errstate(invalid="ignore"):  # the zero value of a visible tangent may meet an infinite partial
             y, ydot = self._pair(self.rule, values, tangents)
@@ -130,12 +131,10 @@ class custom_jvp:
 
         def ydot(tangents: list[Any]) -> list[Any]:
             # What is differentiated, as copies that the rule may write into; the rest as it is in the call itself.
-            values = [
-                x.copy() if type(leaf) is Dual and type(x) in ARRAYS else x
-                for x, leaf in zip(plain, leaves, strict=True)
-            ]
+            values = [owned(x) if type(leaf) is Dual else x for x, leaf in zip(plain, leaves, strict=True)]
             pair = self._pair(rule, unflatten(structure, values), unflatten(structure, tangents, bare=True))
-            return [np.asarray(primal(fused_leaf(leaf))) for leaf in flatten(pair[1])[0]]
+            found = (primal(fused_leaf(leaf)) for leaf in flatten(pair[1])[0])
+            return [np.asarray(leaf) for leaf in found if is_number(leaf)]
 
         with np.errstate(all="ignore"):
             results = ydot(list(map(_copied, r))), ydot(list(map(_copied, s))), ydot(both)
@@ -158,11 +157,17 @@ class custom_jvp:
                 f"for y of shape {np.shape(y)}; they are the same."
             )
         if not is_number(ydot):
-            return y
+            if is_number(y):
+                raise TypeError(
+                    f"the rule of a custom_jvp function returned ydot of type {type(ydot).__name__} for y of type "
+                    f"{type(primal(y)).__name__}; a tangent is an array of numbers.\n"
+                    "  An array of another package lost it, if its operators do not leave Duals to NumPy's protocols."
+                )
+            return owned(y)
         zero = primal(ydot)
         if np.any((zero != 0) & (zero == zero)):  # a constant, or something added to a tangent
             raise _not_linear(self.__name__)  # type: ignore[attr-defined]
-        return with_tangent(y, ydot, perturbation)
+        return with_tangent(owned(y), ydot, perturbation)
 
 
 adapting.instances(custom_jvp, in_adapted_code)

@@ -10,12 +10,22 @@ import numpy as np
 
 from .. import adapting, errors
 from ..pytrees.trees import flatten, unflatten
+from ..rules.call import owned
 from ..tangents import Like
 from ..values.dual import Dual, primal
 from ..values.levels import value_of
 from ..values.objects import carries
 from .arguments import presented
-from .custom import arguments_of, checked_positions, fused_leaf, in_adapted_code, leaf_dtype, run_rule, with_tangent
+from .custom import (
+    arguments_of,
+    checked_positions,
+    fused_leaf,
+    given,
+    in_adapted_code,
+    leaf_dtype,
+    run_rule,
+    with_tangent,
+)
 from .refusals import check_function
 from .weights import constants_standing_in
 
@@ -76,7 +86,7 @@ class custom_vjp:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not carries((args, kwargs)):
-            return self.f(*args, **kwargs)
+            return owned(self.f(*args, **kwargs))
         args, leaves, structure, perturbation = arguments_of(self, args, kwargs)
         name = self.__name__  # type: ignore[attr-defined]
         if self.fwd is None or self.bwd is None:
@@ -90,7 +100,7 @@ class custom_vjp:
         value_leaves = [value_of(leaf, perturbation) for leaf in leaves]
         values = unflatten(structure, value_leaves)
         shapes_in = [getattr(value, "shape", ()) for value in value_leaves]
-        result = run_rule(self.fwd, *values)
+        result = run_rule(self.fwd, *unflatten(structure, given(leaves, perturbation)))
         if not isinstance(result, tuple) or len(result) != 2:
             raise TypeError(f"fwd of a custom_vjp function returns a pair (y, residuals), not {result!r}.")
         y, residuals = result
@@ -99,7 +109,7 @@ class custom_vjp:
         kept_leaves = [perturbation.keep(value_of(fused_leaf(leaf), perturbation)) for leaf in kept_leaves]
         residuals = unflatten(kept_structure, kept_leaves)
         y_leaves, y_structure = flatten(y)
-        y_leaves = [fused_leaf(leaf) for leaf in y_leaves]
+        y_leaves = [owned(fused_leaf(leaf)) for leaf in y_leaves]
         shapes = [np.shape(leaf) for leaf in y_leaves]
         sizes = [int(np.prod(shape)) for shape in shapes]
         active = [i for i, leaf in enumerate(leaves) if type(leaf) is Dual and leaf.perturbation is perturbation]
@@ -137,8 +147,8 @@ class custom_vjp:
             of_argument = dict(zip(kept, found, strict=True))
             row: list[Any] = []
             for i, count in enumerate(counts):
-                given = of_argument.get(i)
-                row += [None] * count if given is None else flatten(given)[0]
+                found_here = of_argument.get(i)
+                row += [None] * count if found_here is None else flatten(found_here)[0]
             checked = []
             for i in active:
                 ct = without_weights(value_of(fused_leaf(row[i]), perturbation))

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from .. import errors
-from ..rules.call import wrapped
+from ..rules.call import owned, wrapped
 from ..tangents import Like, Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
+from ..values.kinds import is_number
 from ..values.levels import duals_in, innermost
 from ..values.objects import carries, fused
 from .arguments import presented
@@ -81,7 +82,7 @@ class linear:
         return linear(self.transpose, self.apply, check=self.check)
 
     def __call__(self, x: Any) -> Any:
-        return presented(self._of_dual(fused(x))) if carries(x) else self.apply(x)
+        return presented(self._of_dual(fused(x))) if carries(x) else owned(self.apply(owned(x)))
 
     def _of_dual(self, x: Dual) -> Any:
         perturbation = innermost((x,))
@@ -104,13 +105,15 @@ class linear:
         """The result for an argument of an outer level, or a plain one, which the function may write into."""
         if type(x) is Dual:
             return self._of_dual(x)
-        y = fused(self.apply(x.copy() if hasattr(x, "copy") else x))
+        y = fused(owned(self.apply(x.copy() if hasattr(x, "copy") else x)))
         if duals_in(y):
             raise TypeError(
                 f"{errors.name_of_user_function(self)}: a function given to linear closes over a value that carries a "
                 "derivative, which would be lost: a linear map has a derivative in its argument alone.\n"
                 "  Make the map of  dualdiff.stop_gradient(A),  or write it with NumPy's functions, without linear."
             )
+        if not hasattr(y, "shape") and not is_number(y):
+            raise TypeError(f"linear: a function given to it returned a {type(y).__name__}; it returns an array.")
         return y
 
     def _check(self, x: Any) -> None:
@@ -122,7 +125,7 @@ class linear:
         r, s = (_random(x, rng) for _ in range(2))
         name = errors.name_of_user_function(self)
         with np.errstate(all="ignore"):
-            of_r, of_s, of_both = (np.asarray(self.apply(v)) for v in (r.copy(), s.copy(), -2 * r + 4 * s))
+            of_r, of_s, of_both = (np.array(self.apply(v)) for v in (r.copy(), s.copy(), -2 * r + 4 * s))
             expected = -2 * of_r + 4 * of_s
             size = 2 * np.max(np.abs(of_r), initial=0.0) + 4 * np.max(np.abs(of_s), initial=0.0)
             if np.any(np.abs(of_both - expected) > _CLOSE * size):

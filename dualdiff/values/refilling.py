@@ -32,7 +32,7 @@ def counterpart(dual: Dual) -> tuple[Any, Any]:
     root = dual
     while root.origin is not None:
         root, (function, *arguments), _ = root.origin
-        if function is not operator.getitem and function is not type(dual).__getitem__:
+        if function not in _by_index(dual):
             raise errors.escaped(dual)
         path.append(arguments[0])
     held = root.storage
@@ -46,12 +46,21 @@ def counterpart(dual: Dual) -> tuple[Any, Any]:
     return content, stale
 
 
+def _by_index(dual: Dual) -> tuple[Any, Any]:
+    """The functions that made a view by an index, the last of their arguments."""
+    return operator.getitem, type(dual).__getitem__
+
+
 def _stripped(root: Any, held: storage.Storage, written: dict[Any, Any]) -> tuple[Any, Any]:
     """A root without the levels that have ended."""
     Dual = type(root)
     memory, level = innermost(root.value), root
     if type(memory) is not np.ndarray:
         raise errors.escaped(root)
+    while type(level) is Dual:  # records that can still be run: of what vjp and linearize returned, and of outer levels
+        level.perturbation.before_write(level.value)
+        level = level.value
+    level = root
     while type(level) is Dual and not level.perturbation.live:
         level = level.value
     # In the order in which they came: what the first that has ended found, none of them had written.
@@ -82,6 +91,7 @@ def write(dual: Dual, index: Any, item: Any) -> None:
     content, stale = counterpart(dual)
     content[index] = item
     stale[index] = False
+    by_index = _by_index(dual)
     root: Any = dual
     while root.origin is not None:
         root = root.origin[0]
@@ -95,8 +105,8 @@ def write(dual: Dual, index: Any, item: Any) -> None:
     if root.storage is not None:
         root.storage.aliases = [weakref.ref(root)]
     for view in views:
-        parent, (_, i), _ = view.origin
-        fresh = parent[i]
+        parent, (function, *arguments), _ = view.origin
+        fresh = parent[arguments[0]] if function in by_index else function(parent, *arguments)
         view.value, view.tangent, view.perturbation = fresh.value, fresh.tangent, fresh.perturbation
         view.storage, view.shares, view.origin, view.__class__ = fresh.storage, False, fresh.origin, type(fresh)
         root.storage.aliases.append(weakref.ref(view))
