@@ -18,7 +18,7 @@ MODULES = (
     "numpy.polynomial",
 )
 # Whole classes without derivatives, or with arrays of their own.
-EXCLUDED_MODULES = ("numpy.ma", "numpy.lib.recfunctions", "numpy.char", "numpy.strings", "numpy.rec")
+EXCLUDED_MODULES = ("numpy.ma", "numpy.lib.recfunctions", "numpy.char", "numpy.strings", "numpy.rec", "tests.")
 
 
 # Functions with ``like=``, which older NumPy does not list.

@@ -226,11 +226,8 @@ class Rearranging(Rule):
             elif name in values:
                 places[name] = np.zeros(np.shape(values[name]), np.intp)
         moved = Gather(as_array(self.moved(y, given, (), places)))
-        return (
-            None
-            if constant(like_of(y).dtype)
-            else Tangent(perturbation, perturbation.rearrange(tuple(handles), moved, y))
-        )
+        handle = perturbation.rearrange(tuple(handles), moved, y)
+        return None if constant(like_of(y).dtype) else Tangent(perturbation, handle)
 
     def _gathered(self, y: Any, places: Any, tangents: tuple[Any, ...], perturbation: Any, out: Any) -> Any:
         if isinstance(y, (list, tuple)):
