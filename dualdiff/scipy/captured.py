@@ -215,7 +215,7 @@ def _package(held: Any) -> str:
 
 
 def _of_a_library(held: Any) -> bool:
-    return _package(held) in _LIBRARIES | sys.stdlib_module_names - {"__main__"}
+    return _package(held) in _LIBRARIES
 
 
 _CONTAINERS = (list, dict, set)
@@ -224,7 +224,7 @@ _UNCHANGING = (
     MethodWrapperType, MethodDescriptorType, type(np.stack), range, slice, frozenset, type(...),
     np.dtype,
 )  # fmt: skip
-_LIBRARIES = frozenset({"numpy", "scipy", "dualdiff"})
+_LIBRARIES = (sys.stdlib_module_names - {"__main__"}) | {"numpy", "scipy", "dualdiff"}
 
 
 def over_numbers(f: Any) -> Any:
