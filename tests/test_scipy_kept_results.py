@@ -1,6 +1,7 @@
 """What a solver's function keeps of its runs, in containers, attributes or names outside, and is read afterwards."""
 
 import functools
+import operator
 import types
 
 import numpy as np
@@ -85,6 +86,75 @@ def in_a_namespace(a, solve):
 
     solve(F)
     return kept.flow
+
+
+def noted(kept, flow):
+    kept.append(flow)
+
+
+def entered(kept, flow):
+    kept[0] = flow
+
+
+def filled(kept, flow):
+    kept.fill(0.0)
+    np.add.at(kept, [0], flow)
+
+
+NOTES = []
+
+
+def by_a_helper(a, solve):
+    kept = []
+
+    def F(x):
+        noted(kept, a * x)
+        return x**2 - a
+
+    solve(F)
+    return kept[-1]
+
+
+def by_a_helper_in_an_array(a, solve, write=entered):
+    kept = np.zeros(2)
+
+    def F(x):
+        write(kept, a * x)
+        return x**2 - a
+
+    solve(F)
+    return kept[0] * 1.0
+
+
+def by_a_helper_in_a_list_of_the_module(a, solve):
+    NOTES.clear()
+
+    def F(x):
+        noted(NOTES, a * x)
+        return x**2 - a
+
+    solve(F)
+    return NOTES[-1]
+
+
+HELPED = [
+    by_a_helper,
+    by_a_helper_in_an_array,
+    functools.partial(by_a_helper_in_an_array, write=filled),
+    functools.partial(by_a_helper_in_an_array, write=lambda kept, flow: operator.setitem(kept, 0, flow)),
+    by_a_helper_in_a_list_of_the_module,
+]
+
+
+@pytest.mark.parametrize("keep", HELPED, ids=range(len(HELPED)))
+@pytest.mark.parametrize("module", [scipy.optimize, optimize], ids=["scipy", "dualdiff"])
+@pytest.mark.parametrize("name", ["brentq", "newton", "fsolve", "minimize_scalar"])
+def test_who_fills_what_is_kept_does_not_matter(name, module, keep):
+    flow = lambda a: keep(a, functools.partial(SOLVERS[name], module))
+
+    assert_allclose(flow(2.0), 2.0**1.5, rtol=1e-5)
+    for transform in (dd.derivative, dd.grad):
+        assert_allclose(transform(flow)(2.0), 1.5 * 2.0**0.5, rtol=1e-6)
 
 
 @pytest.mark.filterwarnings("ignore:.*ovariance.*")

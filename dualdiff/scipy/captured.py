@@ -115,22 +115,28 @@ def _numbers(held: Any) -> Any:
 
 
 def keeps(f: Any, args: Any = (), kwargs: Any = None) -> bool:
-    """Whether a function may keep anything that carries a derivative: as `_remembers`, or in an array that it fills."""
+    """Whether a function may keep anything that carries a derivative: as `_remembers`, or in what it can reach.
+
+    Who fills that is not asked: a function of NumPy's may, or one that is given it.
+    """
     if type(f) is functools.partial:
         return keeps(f.func, (*f.args, *args), f.keywords | (kwargs or {}))
     if type(f) is not FunctionType:
         return not isinstance(f, (BuiltinFunctionType, np.ufunc, type(np.stack)))
     if _remembers(f):
         return True
-    reached: dict[int, Any] = {}
-    pending = [f, *args, *(kwargs or {}).values()]
+    pending, seen = [f, *args, *(kwargs or {}).values()], set()
     while pending:
         held = pending.pop()
-        if id(held) not in reached:
-            reached[id(held)] = held
-            pending += _held(held) if type(held) is FunctionType else held if type(held) is tuple else ()
-    writes = any(effects(g.__code__).fills for g in reached.values() if type(g) is FunctionType)
-    return writes and any(map(_to_be_filled, reached.values()))
+        if _to_be_filled(held):
+            return True
+        if type(held) is tuple:
+            pending += held
+        elif type(held) is FunctionType and id(held) not in seen and not _is_known(held):
+            seen.add(id(held))
+            names = effects(held.__code__).reads
+            pending += [*_held(held), *(held.__globals__[name] for name in names if name in held.__globals__)]
+    return False
 
 
 def holds_what_ended(f: Any, args: Any = (), kwargs: Any = None) -> bool:
@@ -202,8 +208,7 @@ def _may_keep(held: Any, writes: bool, seen: set[int]) -> bool:
     if type(held) is BuiltinFunctionType:  # kept.append
         return not isinstance(held.__self__, ModuleType)
     if isinstance(held, (FunctionType, ModuleType, type)):
-        around = type(held) is FunctionType and held.__closure__ and _package(held) == "dualdiff"  # one of the user's
-        if _of_a_library(held) and not around:
+        if _is_known(held):
             return False
         return _remembers(held, seen) if type(held) is FunctionType else True
     return not (isinstance(held, _UNCHANGING) or hasattr(type(held), "__dual__"))
@@ -212,6 +217,12 @@ def _may_keep(held: Any, writes: bool, seen: set[int]) -> bool:
 def _package(held: Any) -> str:
     module = held.__name__ if type(held) is ModuleType else getattr(held, "__module__", None) or ""
     return module.partition(".")[0]
+
+
+def _is_known(held: Any) -> bool:
+    """Whether it is of a library, and stands around no function of the user's."""
+    around = type(held) is FunctionType and held.__closure__ and _package(held) == "dualdiff"
+    return _of_a_library(held) and not around
 
 
 def _of_a_library(held: Any) -> bool:
