@@ -92,3 +92,19 @@ def test_a_jump_on_the_way_of_parameters():
     assert_allclose(dd.derivative(lambda a: p(a, fixed))(0.2), p(0.0, fixed), rtol=1e-8)
     with pytest.raises(dd.NoDerivative, match="`fun` jumps at x = "):
         dd.derivative(lambda a: p(a, lambda x, y, a: np.where(y > 0.05, 1.3, 1.0)))(0.2)
+
+
+@pytest.mark.parametrize("transform", [dd.derivative, dd.grad])
+def test_a_jump_at_a_fixed_place_moves_between_nodes_that_move_with_the_end(transform):
+    """y'(0) of y'' = -k(x) on (0, a), y(0) = 0, y(a) = 1, is (1 + ∫ (a - s) k ds) / a."""
+
+    def slope(a, force, tol):
+        fun = lambda x, y: np.stack([y[1], -force(x)])
+        bc = lambda ya, yb: np.stack([ya[0], yb[0] - 1.0])
+        return integrate.solve_bvp(fun, bc, X * a, np.full((2, X.size), 0.05), tol=tol).y[1, 0]
+
+    with pytest.raises(dd.NoDerivative, match=r"`fun` jumps at x = 0\.32"):
+        transform(lambda a: slope(a, lambda x: np.where(x > 0.32, 1.5, 1.0), 0.1))(1.0)
+    kinked = transform(lambda a: slope(a, lambda x: 1.0 + np.maximum(x - 0.32, 0.0), 1e-7))(1.0)
+    exact = lambda a: (1.0 + a**2 / 2 + (a - 0.32) ** 3 / 6) / a
+    assert_allclose(kinked, derivative_at_zero(lambda t: [exact(1.0 + t)], 1e-3)[0], rtol=1e-5)

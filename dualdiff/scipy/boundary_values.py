@@ -154,15 +154,16 @@ def jacobians_of_bc(bc: Callable[..., Any], parameters: bool) -> Callable[[Any, 
 def _refuse_jumps(moving: Collocation, result: Any, levels: int) -> None:
     """Refuse a jump of ``fun`` between two nodes, where it chooses by what moves: the equations do not see it move.
 
-    Of second derivatives a kink as well.
+    Where the nodes move with the ends, so does a jump at a constant x, between them.  Of second derivatives a kink too.
     """
 
     def seen(x: Any, y: Any) -> tuple[Any, Any]:
-        """The choices there, and f with its derivative along one direction of the state."""
+        """The choices there, and f with its derivative along one direction of the state, and of x if that moves."""
         p = Dense(1)
+        along = lambda value: Dual(value, p.seed(np.ones((1, *value.shape), value.dtype)), p)
         try:
             with watched() as choices:
-                f = moving.of_state(x, Dual(y, p.seed(np.ones((1, *y.shape), y.dtype)), p))
+                f = moving.of_state(along(x) if carries(moving.x) else x, along(y))
             slope = f.tangent if type(f) is Dual and f.perturbation is p else np.zeros(np.shape(f))
             found = [numbers(value_of(f, p)), numbers(p.block_of(slope) if type(f) is Dual else slope)]
             return tuple(map(outcome_of, choices)), found[: max(levels, 1)]
