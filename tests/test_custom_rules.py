@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
 from dualdiff.values.objects import carries
+from tests.sharing_functions import calling_twice, filled, overwritten, returned, reversed_view
 
 X = np.array([0.3, 0.8])
 
@@ -383,28 +384,6 @@ def test_stop_gradient_leaves_what_carries_nothing_alone():
 # Results have memory of their own, and the caller's arrays stay as they are
 
 
-def _returned(x):
-    return x
-
-
-def _viewed(x):
-    return x[::-1].T
-
-
-_work = np.zeros(3)
-
-
-def _worked(x):
-    _work[...] = x
-    return _work
-
-
-def _overwritten(x):
-    y = x.copy()
-    x[...] = 0.0
-    return y
-
-
 def _of_custom_jvp(f):
     function = dd.custom_jvp(f)
     function.defjvp(lambda primals, tangents: (f(primals[0]), f(tangents[0])))
@@ -424,26 +403,19 @@ def _of_linear(f):
 @pytest.mark.parametrize(
     ("make", "f"),
     [
-        *itertools.product([_of_custom_jvp, _of_custom_vjp, _of_linear], [_returned, _viewed, _overwritten]),
-        (_of_linear, _worked),  # a plain work array has no room for what the others are given
+        *itertools.product([_of_custom_jvp, _of_custom_vjp, _of_linear], [returned, reversed_view, overwritten]),
+        (_of_linear, filled),  # a plain work array has no room for what the others are given
     ],
 )
 def test_what_a_rule_returns_shares_no_memory(make, f):
-    function, x = make(f), np.array([0.7, -1.3, 2.1])
-
-    def program(x):
-        first = function(x)
-        second = function(x * x)
-        first *= 3.0
-        return first * x + second
-
-    M = np.eye(3)[::-1] if f is _viewed else np.eye(3)
+    program, x = calling_twice(make(f)), np.array([0.7, -1.3, 2.1])
+    M = np.eye(3)[::-1] if f is reversed_view else np.eye(3)
     expected = 3 * (np.diag(x) @ M + np.diag(M @ x)) + M @ np.diag(2 * x)
-    if f is not _overwritten:
+    if f is not overwritten:
         np.testing.assert_allclose(program(x), 3 * (M @ x) * x + M @ x**2, rtol=1e-14)
     transforms = [dd.jacrev, dd.jacobian]
     transforms += [] if make is _of_custom_vjp else [dd.jacfwd]
-    transforms += [] if f is _worked else [lambda f: dd.stage(dd.jacrev(f))]
+    transforms += [] if f is filled else [lambda f: dd.stage(dd.jacrev(f))]
     for transform in transforms:
         given = x.copy()
         np.testing.assert_allclose(transform(program)(given), expected, rtol=1e-14)

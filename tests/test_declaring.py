@@ -10,6 +10,7 @@ from dualdiff import table
 from dualdiff.__main__ import rows
 from dualdiff.pytrees.trees import flatten
 from dualdiff.table import RULES
+from tests.sharing_functions import calling_twice, filled, overwritten
 
 special = pytest.importorskip("scipy.special")
 _ufuncs = special._ufuncs
@@ -222,20 +223,6 @@ def test_partials_of_arguments_by_name_and_of_their_defaults():
     assert f(2.0, 3.0, scale=2.0) == 24.0
 
 
-WORK = np.zeros(3)
-
-
-def filled(x):
-    WORK[...] = x
-    return WORK
-
-
-def overwritten(x):
-    y = x.copy()
-    x[...] = 0
-    return y
-
-
 @pytest.mark.parametrize("f", [lambda x: x, lambda x: x[:], filled, overwritten])
 @pytest.mark.parametrize(
     "declare",
@@ -248,13 +235,7 @@ def overwritten(x):
     ids=["elementwise", "tangent_rule", "composite", "rearranging"],
 )
 def test_results_of_declared_functions_share_no_memory(declare, f):
-    function, x = declare(lambda x: f(x)), np.array([0.7, -1.3, 2.1])
-
-    def program(x):
-        first = function(x)
-        second = function(x * x)
-        first *= 3.0
-        return first * x + second
+    program, x = calling_twice(declare(lambda x: f(x))), np.array([0.7, -1.3, 2.1])
 
     for transform in (dd.jacfwd, dd.jacrev, lambda f: dd.jacfwd(dd.grad(lambda x: np.sum(f(x))))):
         given = x.copy()
