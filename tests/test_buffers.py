@@ -595,6 +595,7 @@ INTO = {
     "cumsum": lambda out: DATA[2].cumsum(out=out),
     "cumprod": lambda out: DATA[1].cumprod(0, None, out),
     "take": lambda out: DATA[1].take([3, 0, 1, 1], 0, out),
+    "trace": lambda out: np.stack([DATA] * 2).trace(0, 0, 1, None, out),
     "compress": lambda out: DATA[2].compress([1, 1, 1, 1], 0, out),
     "choose": lambda out: np.array([0, 1, 1, 0]).choose(DATA[0], DATA[1], out=out),
     "choose of a list": lambda out: np.array([0, 1, 1, 0]).choose([DATA[0], DATA[1]], out=out),

@@ -301,7 +301,7 @@ def _into_buffers(name: str, function: Any) -> None:
 
 
 _HOLDING = frozenset({Buffer, Dual})
-for _name in ("argmax", "argmin", "cumprod", "cumsum", "mean", "round", "std", "take", "var"):
+for _name in ("argmax", "argmin", "cumprod", "cumsum", "mean", "round", "std", "take", "trace", "var"):
     _into_buffers(_name, getattr(np, _name))
 _into_buffers("compress", lambda owner, condition, *args, **kwargs: np.compress(condition, owner, *args, **kwargs))
 _into_buffers(
