@@ -81,8 +81,8 @@ class TangentRule(Rule):
             if name not in self.active and carries(arg):
                 raise errors.no_derivative_in(self.function, name)
         perturbation = innermost(bound.values())
-        if perturbation is None:
-            return self.function(*args, **kwargs)
+        if perturbation is None:  # only ``out`` has a derivative, which ends here
+            return written(self.function, out, self.function(*args, **kwargs))
         values = {name: value_of(arg, perturbation) for name, arg in bound.items()}
         for name in self.active:
             if type(values.get(name)) is float:  # a function of arrays makes it one; rules read its shape
