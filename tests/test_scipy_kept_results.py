@@ -54,8 +54,8 @@ def in_a_list(a, solve):
     return kept[-1]
 
 
-def in_an_attribute(a, solve):
-    kept = Kept()
+def in_an_attribute(a, solve, make=Kept):
+    kept = make()
 
     def F(x):
         kept.last = a * x
@@ -63,6 +63,9 @@ def in_an_attribute(a, solve):
 
     solve(F)
     return kept.last
+
+
+in_a_namespace = functools.partial(in_an_attribute, make=types.SimpleNamespace)
 
 
 def in_a_name_outside(a, solve):
@@ -75,17 +78,6 @@ def in_a_name_outside(a, solve):
 
     solve(F)
     return flow
-
-
-def in_a_namespace(a, solve):
-    kept = types.SimpleNamespace()
-
-    def F(x):
-        kept.flow = a * x
-        return x**2 - a
-
-    solve(F)
-    return kept.flow
 
 
 def noted(kept, flow):
@@ -158,7 +150,11 @@ def test_who_fills_what_is_kept_does_not_matter(name, module, keep):
 
 
 @pytest.mark.filterwarnings("ignore:.*ovariance.*")
-@pytest.mark.parametrize("keep", [in_a_dict, in_a_list, in_an_attribute, in_a_namespace, in_a_name_outside])
+@pytest.mark.parametrize(
+    "keep",
+    [in_a_dict, in_a_list, in_an_attribute, in_a_namespace, in_a_name_outside],
+    ids=["dict", "list", "attribute", "namespace", "name"],
+)
 @pytest.mark.parametrize("module", [scipy.optimize, optimize], ids=["scipy", "dualdiff"])
 @pytest.mark.parametrize("name", SOLVERS)
 def test_what_a_function_keeps_is_of_the_solution_with_its_derivatives(name, module, keep):
