@@ -175,7 +175,8 @@ def test_differential_equations_under_the_names_that_scipy_has(f):
     forward, backward = dd.jacfwd(f)(P), dd.jacrev(f)(P)
     for found in (forward, backward):
         assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
-    assert_allclose(forward, backward, rtol=1e-8)
+    # The swing ends where the angle is 0 whatever p is: its derivative is a rounding of 0.
+    assert_allclose(forward, backward, rtol=1e-8, atol=1e-14)
     assert_array_equal(dd.jvp(f, (P,), (P,))[0], f(P))
 
 
