@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import __version__, errors, guide, table
+from . import errors, guide, table
 from .adapting import calls
 from .rules.without_derivatives import Refused
 from .table import RULES, Rule
@@ -84,7 +84,8 @@ def _stand_ins() -> Iterator[Row]:
 def overview(table: list[Row]) -> Iterator[str]:
     """The lines of the whole table."""
     scipy = f", SciPy {sys.modules['scipy'].__version__}" if "scipy" in sys.modules else ""
-    yield f"dualdiff {__version__}, NumPy {np.__version__}{scipy}: {len(table)} functions"
+    version = importlib.import_module("dualdiff").__version__
+    yield f"dualdiff {version}, NumPy {np.__version__}{scipy}: {len(table)} functions"
     for kind, meaning in KINDS.items():
         of_kind = [row for row in table if row.kind == kind]
         yield ""
