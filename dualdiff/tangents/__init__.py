@@ -10,8 +10,8 @@ transform is still running, and how to do linear algebra on its own kind of tang
     pattern.py           index sets (rows.py, reach.py), through a record          sparsity (pattern_sweep.py)
     gauges.py            no kind, but a part of a tangent that is not known        vectors that a matrix does not fix
 
-A record's operations are in operations.py, maps.py and writes.py; running.py runs it, both ways, transposes.py has what
-NumPy lacks for that.
+A record's operations are in operations.py, maps.py and writes.py, with text.py for print; running.py runs it, both
+ways, transposes.py has what NumPy lacks for that.
 
 The four operations, and the law that each obeys (x, y tangents; α a number; op one of the four):
 op(α x + y) = α op(x) + op(y), and op never changes its arguments nor returns one of them:

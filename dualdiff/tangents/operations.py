@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..values.kinds import ARRAYS
-from ..values.kinds import innermost as plain
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
 from .dense import Dense
 from .einsum import pulled
+from .text import factor_text, index_text
 
 if TYPE_CHECKING:
     from .running import Sweep
@@ -87,7 +87,7 @@ class Combination(Node):
         return forward.combine(terms, Like(self.shape, self.dtype)) if terms else None
 
     def text(self) -> str:
-        terms = [f"{_factor(partial)}%{parent.index}" for partial, parent in self.summands()]
+        terms = [f"{factor_text(partial)}%{parent.index}" for partial, parent in self.summands()]
         return " + ".join(terms).replace("+ -", "- ")
 
     def held(self) -> Iterable[Any]:
@@ -169,20 +169,31 @@ class Scale(Combination):
             sweep.send(parent, term)
 
 
-class Sum(Combine):
-    """The sum or difference of two tangents, for an array"""
+class Sum(Combination):
+    """The sum or difference of two tangents, for an array: ``a + sign b``"""
 
-    __slots__ = ()
+    __slots__ = ("a", "b", "sign")
+
+    def __init__(self, index: int, shape: tuple[int, ...], dtype: Any, a: Node, sign: Trivial, b: Node) -> None:
+        self.index = index
+        self.shape = shape
+        self.dtype = dtype
+        self.a = a
+        self.sign = sign
+        self.b = b
+
+    def summands(self) -> tuple[tuple[Any, Node], ...]:
+        return ((ONE, self.a), (self.sign, self.b))
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
-        shape, found = self.shape, sweep.found
-        plain = type(cotangent) in ARRAYS and cotangent.dtype is self.dtype
-        for sign, parent in self.terms:
-            term = cotangent if sign is ONE else -cotangent
+        shape, dtype, found = self.shape, self.dtype, sweep.found
+        plain = type(cotangent) in ARRAYS and cotangent.dtype is dtype
+        signed = cotangent if self.sign is ONE else -cotangent
+        for parent, term in ((self.a, cotangent), (self.b, signed)):
             if parent.shape != shape:
                 term = sweep.kind.summed_to(term, parent.shape)
             at = parent.index
-            if plain and found[at] is None and parent.dtype is self.dtype:
+            if plain and found[at] is None and parent.dtype is dtype:
                 found[at] = term
             else:
                 sweep.send(parent, term)
@@ -251,7 +262,7 @@ class IndexView(View):
 
     def text(self) -> str:
         at = self.at if type(self.at) is tuple else (self.at,)
-        return f"%{self.parent.index}[{', '.join(map(_index, at))}]"
+        return f"%{self.parent.index}[{', '.join(map(index_text, at))}]"
 
     def pull(self, cotangent: Any, sweep: Sweep) -> None:
         parent, found = self.parent, sweep.found
@@ -315,7 +326,7 @@ class Contract(Node):
         return (self.parent,)
 
     def text(self) -> str:
-        operand = "" if self.operand is None else f", {_factor(self.operand).strip()}"
+        operand = "" if self.operand is None else f", {factor_text(self.operand).strip()}"
         return f"einsum({self.subscripts!r}, %{self.parent.index}{operand})"
 
     def push(self, tangent_of: Callable[[Node], Any], forward: Dense) -> Any:
@@ -328,20 +339,3 @@ class Contract(Node):
     def let_go(self, array: Any, copy: Any) -> None:
         if self.operand is array:
             self.operand = copy
-
-
-# The record as text.
-
-
-def _factor(partial: Any) -> str:
-    if type(partial) is Trivial:
-        return "" if partial is ONE else "-"
-    shape = getattr(partial, "shape", ())
-    return f"{partial.dtype}{list(shape)} " if shape else f"{float(np.real(plain(partial))):.6g} "
-
-
-def _index(part: Any) -> str:
-    if type(part) is not slice:
-        return "..." if part is Ellipsis else str(part)
-    ends = ["" if end is None else str(end) for end in (part.start, part.stop)]
-    return ":".join(ends if part.step is None else [*ends, str(part.step)])

@@ -25,7 +25,7 @@ from . import MINUS_ONE, ONE, Like, Trivial
 from .blocks import FEW_BYTES, settle_allocator
 from .einsum import terms_of
 from .maps import Join, LinearMap, Pullback, Rearrange
-from .operations import Combine, Contract, Entry, IndexView, Node, ScalarCombine, Scale, Sum, View
+from .operations import Combination, Combine, Contract, Entry, IndexView, Node, ScalarCombine, Scale, Sum, View
 from .running import Running
 from .views import ViewNow, now
 from .writes import overwritten
@@ -42,7 +42,7 @@ def sum_of_two(sign: Trivial) -> Callable[..., Node]:
     def record(self: Tape, a: Node, b: Node, like: Any) -> Node:
         nodes, kind = self.nodes, type(like)
         if kind is _ndarray:
-            node: Combine = Sum(len(nodes), like.shape, like.dtype, ((ONE, a), (sign, b)))
+            node: Combination = Sum(len(nodes), like.shape, like.dtype, a, sign, b)
         elif kind is _float64 and a.dtype is _FLOAT64 is b.dtype:
             node = ScalarCombine(len(nodes), ((ONE, a), (sign, b)))
         else:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Callable, Iterator
+from math import isnan
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -223,5 +224,5 @@ def has_nan(block: Any) -> bool:
         # A sum of squares is NaN if and only if an entry is, and so is the largest entry.  The first is quicker for
         # few entries; for many, BLAS would wake its threads.  (np.vdot does not warn where the squares overflow.)
         probe = np.vdot(block, block) if block.size <= 4096 else np.maximum.reduce(block, axis=None)
-        return bool(probe != probe)
+        return isnan(probe)
     return bool(np.any(np.isnan(block))) if block.dtype.kind in "fc" else False
