@@ -16,7 +16,6 @@ from ..values.kinds import ARRAYS
 from . import MINUS_ONE, ONE, Like, Trivial, blocks
 from .dense import Dense
 from .einsum import pulled
-from .text import factor_text, index_text
 
 if TYPE_CHECKING:
     from .running import Sweep
@@ -87,6 +86,8 @@ class Combination(Node):
         return forward.combine(terms, Like(self.shape, self.dtype)) if terms else None
 
     def text(self) -> str:
+        from .text import factor_text
+
         terms = [f"{factor_text(partial)}%{parent.index}" for partial, parent in self.summands()]
         return " + ".join(terms).replace("+ -", "- ")
 
@@ -261,6 +262,8 @@ class IndexView(View):
         return blocks.get(block, self.at)
 
     def text(self) -> str:
+        from .text import index_text
+
         at = self.at if type(self.at) is tuple else (self.at,)
         return f"%{self.parent.index}[{', '.join(map(index_text, at))}]"
 
@@ -326,6 +329,8 @@ class Contract(Node):
         return (self.parent,)
 
     def text(self) -> str:
+        from .text import factor_text
+
         operand = "" if self.operand is None else f", {factor_text(self.operand).strip()}"
         return f"einsum({self.subscripts!r}, %{self.parent.index}{operand})"
 
