@@ -3,6 +3,7 @@
 The right values are worked out by hand: of the rules as they are declared, not of the functions they belong to.
 """
 
+import functools
 import itertools
 
 import numpy as np
@@ -268,6 +269,48 @@ def test_a_custom_vjp_that_closes_over_a_differentiated_value():
     w = dd.Variable(3.0)
     f(w).backward()
     assert w.grad == 12.0 and type(w.grad) is not dd.Variable
+
+
+class Spring:
+    """Methods with rules of their own: k x² stretched by a."""
+
+    def __init__(self, k):
+        self.k = k
+
+    @dd.custom_jvp
+    def forward(self, x, a):
+        return self.k * x**2 * a
+
+    @forward.defjvp
+    def _(primals, tangents):  # noqa: N805
+        (self, x, a), (_, xdot, adot) = primals, tangents
+        return self.forward(x, a), self.k * (2 * x * a * xdot + x**2 * adot)
+
+    @functools.partial(dd.custom_vjp, nondiff_argnums=(0,))
+    def backward(self, x, a):
+        return self.k * x**2 * a
+
+    backward.defvjp(
+        lambda self, x, a: (self.k * x**2 * a, (self.k, x, a)),
+        lambda self, kept, ct: (2 * kept[0] * kept[1] * kept[2] * ct, np.sum(kept[0] * kept[1] ** 2 * ct)),
+    )
+
+
+@pytest.mark.parametrize("name", ["forward", "backward"])
+def test_a_method_with_a_rule_of_its_own(name):
+    x, squares = np.array([0.5, -1.5]), 2.5
+    of = lambda k: getattr(Spring(k), name)
+
+    assert_array_equal(of(7.0)(x, 2.0), 14 * x**2)
+    assert_array_equal(dd.grad(lambda x: np.sum(of(7.0)(x, 1.0) - of(0.5)(x, a=3.0)))(x), 11.0 * x)
+    assert_array_equal(dd.grad(lambda x: np.sum(getattr(Spring, name)(Spring(2.0), x, 1.0)))(x), 4 * x)
+    assert dd.grad(lambda a: np.sum(of(0.5)(x, a)))(3.0) == 0.5 * squares
+    # What the object holds is what a rule closes over.
+    assert dd.grad(lambda k: np.sum(of(k)(x, 2.0)))(2.0) == 2 * squares
+    assert dd.grad(lambda k: np.sum(of(k)(k * x, 1.0)))(2.0) == 12 * squares
+    assert dd.grad(dd.grad(lambda k: np.sum(of(k)(k * x, 1.0))))(2.0) == 12 * squares
+    if name == "forward":
+        assert_array_equal(dd.jvp(of(7.0), (x, 1.0), (x, 0.0))[1], 14 * x**2)
 
 
 def test_bwd_that_closes_over_a_differentiated_value_says_how_to_pass_it():

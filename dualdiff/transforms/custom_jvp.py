@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,10 @@ class custom_jvp:
         self.rule = rule
         self._linear = set()
         return rule
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Declared in a class it is a method: the object comes first, in the rule too."""
+        return self if instance is None else MethodType(self, instance)
 
     def __repr__(self) -> str:
         return f"<custom_jvp {self.f!r}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,10 @@ class custom_vjp:
     def defvjp(self, fwd: Callable[..., Any], bwd: Callable[..., Any]) -> None:
         """Declare the two functions of the rule."""
         self.fwd, self.bwd = fwd, bwd
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Declared in a class it is a method: the object comes first, in the rule too."""
+        return self if instance is None else MethodType(self, instance)
 
     def __repr__(self) -> str:
         return f"<custom_vjp {self.f!r}>"
