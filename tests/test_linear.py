@@ -144,6 +144,8 @@ def test_plain_arguments_are_one_call_on_a_copy_as_of_a_dual():
     [
         (lambda: dd.linear(lambda x: x + 1.0, lambda ct: ct), TypeError, "is not linear"),
         (lambda: dd.linear(lambda x: x * x, lambda ct: ct), TypeError, "is not linear"),
+        (lambda: dd.linear(lambda x: x + 1e-5, lambda ct: ct), TypeError, r"L\(0\) is not 0, .* is 1e-05"),
+        (lambda: dd.linear(lambda x: x * (x.sum() / x.sum()), lambda ct: ct), TypeError, r"L\(0\) is not 0"),
         (lambda: dd.linear(lambda x: A @ x, lambda ct: A @ ct), TypeError, "transpose is not that of the map"),
         (lambda: dd.linear(lambda x: x[:2], lambda ct: ct), ValueError, r"transpose returned an array of shape \(2,\)"),
         (
@@ -179,7 +181,7 @@ def test_the_laws_are_tried_once_for_each_shape():
     L = dd.linear(apply, lambda ct: 2 * ct)
     for n in (3, 3, 4):
         dd.jvp(L, (np.ones(n),), (np.ones(n),))
-    assert calls == [(3,)] * 5 + [(3,)] * 2 + [(4,)] * 5
+    assert calls == [(3,)] * 6 + [(3,)] * 2 + [(4,)] * 6
 
 
 def test_what_is_no_function_is_refused():

@@ -26,6 +26,8 @@ from .refusals import check_function
 
 # How far apart the two sides of a law may be, of their size: a solver that iterates is linear only so far.
 _CLOSE = 1e-3
+# How large L(0) may be, of L's size: such a solver returns 0 as well.
+_ZERO = 1e-12
 
 
 class linear:
@@ -53,7 +55,7 @@ class linear:
 
     Notes
     -----
-    Cost: each direction or cotangent is one call of ``apply`` or ``transpose``; the check runs ``apply`` three times
+    Cost: each direction or cotangent is one call of ``apply`` or ``transpose``; the check runs ``apply`` four times
     more and ``transpose`` once.
 
     Examples
@@ -117,7 +119,7 @@ class linear:
         return y
 
     def _check(self, x: Any) -> None:
-        """L(−2 r + 4 s) = −2 L(r) + 4 L(s), and ⟨c, L r⟩ = ⟨Lᵀ c, r⟩, once for each shape and dtype."""
+        """L(−2 r + 4 s) = −2 L(r) + 4 L(s), L(0) = 0, and ⟨c, L r⟩ = ⟨Lᵀ c, r⟩, once for each shape and dtype."""
         signature = np.shape(x), _dtype(x).char
         if signature in self._checked:
             return
@@ -133,6 +135,13 @@ class linear:
                     f"{name}: the function given to linear is not linear: L(-2 r + 4 s) is not -2 L(r) + 4 L(s).\n"
                     "  A constant term, or a function of the size of its argument? Give such a function a rule with "
                     "dualdiff.custom_jvp."
+                )
+            of_zero = np.asarray(self.apply(np.zeros_like(r)))
+            if np.isfinite(size) and not np.all(np.abs(of_zero) <= _ZERO * size):
+                raise TypeError(
+                    f"{name}: the function given to linear is not linear: L(0) is not 0, its largest entry is "
+                    f"{np.max(np.abs(of_zero)):.3g}.\n"
+                    "  Add a constant term outside of the map:  L(x) + c."
                 )
             c = _random(of_r, rng)
             pulled = np.asarray(self.transpose(c.copy()))
