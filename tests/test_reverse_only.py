@@ -124,3 +124,22 @@ def test_argnums_may_be_a_list(operator):
     np.testing.assert_equal(as_list, as_tuple)
     assert type(as_list) is type(as_tuple)
     assert type(dd.derivative(lambda s, t: s * t, [1])(2.0, 3.0)) is tuple
+
+
+def test_bwd_may_write_into_its_residuals_and_runs_again():
+    @dd.custom_vjp
+    def squares(x):
+        return x * x
+
+    def bwd(residuals, ct):
+        slope, passes = residuals
+        passes.append(1.0)
+        slope *= ct * len(passes)
+        return (slope,)
+
+    squares.defvjp(lambda x: (x * x, [2 * x, []]), bwd)
+    pullback = dd.vjp(squares, X)[1]
+
+    assert_allclose(dd.jacrev(squares)(X), np.diag(2 * X))
+    for _ in range(2):
+        assert_allclose(pullback(V)[0], 2 * X * V)

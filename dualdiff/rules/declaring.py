@@ -22,6 +22,7 @@ from ..values.levels import duals_in, innermost
 from ..values.objects import PythonLoop, fused
 from . import forms, without_derivatives
 from .call import number
+from .captures import as_now
 from .stand_ins import ByFormula, on_copies, standing_in
 from .ufuncs import REAL_LINE, Elementwise, unknown
 
@@ -202,7 +203,9 @@ def _giving_tangents(function: _Function, rule: _Function) -> _Function:
     def checked(y: Any, /, *args: Any, **kwargs: Any) -> Any:
         _refuse_captured(function, "the function", y, *args, *kwargs.values())
         shown = tuple(map(_shown, y)) if type(y) is tuple else _shown(y)
-        dy = rule(shown, *map(_shown, args), **{name: _shown(arg) for name, arg in kwargs.items()})
+        perturbation = next(arg.perturbation for arg in (*args, *kwargs.values()) if type(arg) is Tangent)
+        now = as_now(rule, perturbation)  # a record runs its maps later
+        dy = now(shown, *map(_shown, args), **{name: _shown(arg) for name, arg in kwargs.items()})
         check(y, dy)
         return dy
 

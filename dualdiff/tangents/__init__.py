@@ -206,6 +206,10 @@ class Perturbation:
         """A constant operand, or an index, that the caller may overwrite later, as this kind may hold on to it."""
         return constant
 
+    def snapshot(self, array: Any) -> Any:
+        """What a function of the user's closes over, as it is now, if this kind calls the function later."""
+        return array
+
     def owned(self, tangent: Any) -> Any:
         """A seed that is about to be written, in memory of its own."""
         return tangent

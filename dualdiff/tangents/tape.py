@@ -193,15 +193,7 @@ class Tape(Running):
         if type(constant) is _ndarray:
             if not constant.flags.writeable and constant.base is None:
                 return constant
-            # A loop that uses one operand again and again needs one copy of it, as long as it does not change.
-            kept = self.kept.get(id(constant))
-            if kept is not None and kept[0] is constant and _same_bits(constant, kept[1]):
-                return kept[1]
-            if constant.nbytes > FEW_BYTES:
-                settle_allocator(constant.nbytes)
-            copy = constant.copy("K")
-            self.kept[id(constant)] = (constant, copy)
-            return copy
+            return self._copied(constant, id(constant))
         if type(constant) in ARRAYS:
             return constant.copy("K")
         if isinstance(constant, (tuple, list)):
@@ -210,6 +202,21 @@ class Tape(Running):
         if hasattr(constant, "perturbation") and hasattr(constant, "shape") and constant.shape != ():
             return np.copy(constant)
         return constant
+
+    def snapshot(self, array: Any) -> Any:
+        # Not the copy that nodes read: the function may write into this one.
+        return self._copied(array, -id(array)) if array.flags.writeable or array.base is not None else array
+
+    def _copied(self, array: Any, key: int) -> Any:
+        """A loop that uses one operand again and again needs one copy of it, as long as it does not change."""
+        kept = self.kept.get(key)
+        if kept is not None and kept[0] is array and _same_bits(array, kept[1]):
+            return kept[1]
+        if array.nbytes > FEW_BYTES:
+            settle_allocator(array.nbytes)
+        copy = array.copy("K")
+        self.kept[key] = (array, copy)
+        return copy
 
     def _hold(self, node: Node, array: Any) -> None:
         """Remember whose memory a node reads."""

@@ -12,6 +12,7 @@ import numpy as np
 from .. import adapting, errors
 from ..pytrees.trees import flatten, unflatten
 from ..rules.call import owned
+from ..rules.captures import as_now
 from ..tangents import Like
 from ..values.dual import Dual, primal
 from ..values.levels import value_of
@@ -112,7 +113,6 @@ class custom_vjp:
         # What bwd reads later may be overwritten meanwhile; a residual of this perturbation is a constant there.
         kept_leaves, kept_structure = flatten(residuals)
         kept_leaves = [perturbation.keep(value_of(fused_leaf(leaf), perturbation)) for leaf in kept_leaves]
-        residuals = unflatten(kept_structure, kept_leaves)
         y_leaves, y_structure = flatten(y)
         y_leaves = [owned(fused_leaf(leaf)) for leaf in y_leaves]
         shapes = [np.shape(leaf) for leaf in y_leaves]
@@ -122,7 +122,7 @@ class custom_vjp:
         constants = [perturbation.keep(values[i]) for i in self.nondiff_argnums]
         kept = [i for i in range(len(args)) if i not in self.nondiff_argnums]
         counts = [len(flatten(value)[0]) for value in values]
-        bwd = functools.partial(run_rule, self.bwd)
+        bwd = functools.partial(run_rule, as_now(self.bwd, perturbation))
         with_constant_weights = constants_standing_in(perturbation)
 
         def transpose(block: Any) -> list[Any]:
@@ -136,7 +136,9 @@ class custom_vjp:
                 at += size
             try:
                 cotangent = unflatten(y_structure, parts, bare=True)
-                found, without_weights = with_constant_weights(bwd, *constants, residuals, cotangent)
+                # bwd may write into what it is given, and may run again.
+                residuals = unflatten(kept_structure, map(owned, kept_leaves))
+                found, without_weights = with_constant_weights(bwd, *map(owned, constants), residuals, cotangent)
             except errors.EscapedDual as error:
                 error.add_note(
                     f"dualdiff: bwd of the custom_vjp function {name} closes over a value that carries a derivative; "

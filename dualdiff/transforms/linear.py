@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import errors
 from ..rules.call import owned, wrapped
+from ..rules.captures import as_now
 from ..tangents import Like, Perturbation, like_of
 from ..tangents.expression import Tangent
 from ..values.dual import Dual, primal
@@ -36,7 +37,8 @@ class linear:
     Parameters
     ----------
     apply : callable
-        Takes an array and returns one.  It sees plain arrays alone, of its own; what it closes over is constant.
+        Takes an array and returns one.  It sees plain arrays alone, of its own; what it closes over is
+        constant, as it is at the call.
     transpose : callable
         Takes an array of the shape of the result and returns one of the shape of ``x``, with
         ⟨ct, apply(x)⟩ = ⟨transpose(ct), x⟩, without conjugation.
@@ -93,15 +95,23 @@ class linear:
         if self.check:
             self._check(primal(x))
         like, like_x = (Like(np.shape(value), _dtype(value)) for value in (y, x.value))
+        now = self._now(perturbation)
 
         def forwards(block: Any) -> Any:
-            return _by_rows(lambda row: self._constant(row, perturbation), block, like, "apply")
+            return _by_rows(lambda row: now._constant(row, perturbation), block, like, "apply")
 
         def backwards(block: Any) -> Any:
-            return _by_rows(lambda row: self.T._constant(row, perturbation), block, like_x, "transpose")
+            return _by_rows(lambda row: now.T._constant(row, perturbation), block, like_x, "transpose")
 
         tangent = Tangent(perturbation, x.tangent).map(forwards, backwards, like)
         return wrapped(y, tangent, perturbation)
+
+    def _now(self, perturbation: Perturbation) -> linear:
+        """The map that a record may call later: of what its functions close over now."""
+        apply, transpose = as_now(self.apply, perturbation), as_now(self.transpose, perturbation)
+        if apply is self.apply and transpose is self.transpose:
+            return self
+        return linear(apply, transpose, check=False)
 
     def _constant(self, x: Any, perturbation: Perturbation) -> Any:
         """The result for an argument of an outer level, or a plain one, which the function may write into."""

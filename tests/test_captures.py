@@ -1,0 +1,136 @@
+"""What a record calls later has what it closed over at the call: `linear`, `custom_vjp`, maps of a tangent rule."""
+
+import functools
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import dualdiff as dd
+
+MATRICES = [np.diag([1.0, 2.0, 3.0]), np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 0.0], [3.0, 0.0, 1.0]]), 2.0 * np.eye(3)]
+X = np.array([0.3, 1.1, -0.7])
+
+
+def by_linear(matrix_now):
+    return dd.linear(lambda v: matrix_now() @ v, lambda ct: matrix_now().T @ ct)
+
+
+def by_vjp(matrix_now):
+    @dd.custom_vjp
+    def product(v):
+        return matrix_now() @ v
+
+    product.defvjp(lambda v: (product(v), None), lambda _, ct: (matrix_now().T @ ct,))
+    return product
+
+
+def by_rule(matrix_now):
+    @dd.rules.tangent_rule(lambda v: matrix_now() @ np.asarray(v))
+    def product(y, v, *, dv):
+        return dv.map(lambda block: block @ matrix_now().T, lambda block: block @ matrix_now(), y)
+
+    return product
+
+
+def bound_anew(make):
+    def f(x):
+        for matrix in MATRICES:
+            x = make(lambda: matrix)(x)
+        return x
+
+    return f
+
+
+def filled_again(make):
+    def f(x):
+        work = np.zeros((3, 3))
+        product = make(lambda: work)
+        for matrix in MATRICES:
+            work[...] = matrix
+            x = product(x)
+        return x
+
+    return f
+
+
+def by_default(make):
+    def f(x):
+        work = np.zeros((3, 3))
+        for matrix in MATRICES:
+            work[...] = matrix
+            x = make(lambda work=work: work)(x)
+        return x
+
+    return f
+
+
+def by_partial(make):
+    def f(x):
+        work = np.zeros((3, 3))
+        for matrix in MATRICES:
+            work[...] = matrix
+            x = make(functools.partial(lambda work: work, work))(x)
+        return x
+
+    return f
+
+
+@pytest.mark.parametrize("change", [bound_anew, filled_again, by_default, by_partial])
+@pytest.mark.parametrize("make", [by_linear, by_vjp, by_rule])
+def test_a_loop_that_changes_what_a_function_closes_over(make, change):
+    f = change(make)
+    M = MATRICES[2] @ MATRICES[1] @ MATRICES[0]
+
+    assert_allclose(f(X), M @ X)
+    assert_allclose(dd.jacrev(f)(X), M)
+    assert_allclose(dd.grad(lambda x: np.sum(f(x) ** 3))(X), 3 * M.T @ (M @ X) ** 2)
+    if make is not by_vjp:
+        assert_allclose(dd.jacfwd(f)(X), M)
+        assert_allclose(dd.linearize(f, X)[1](np.ones(3)), M @ np.ones(3))
+    assert_allclose(dd.hessian(lambda x: np.sum(f(x) ** 3))(X), 6 * M.T @ np.diag(M @ X) @ M, rtol=1e-12, atol=1e-12)
+
+
+def test_what_a_function_counts_and_remembers_stays_shared():
+    calls, latest = 0, None
+
+    def transposed(ct):
+        nonlocal calls, latest
+        calls += 1
+        latest = ct
+        return 2.0 * ct
+
+    double = dd.linear(lambda v: 2.0 * v, transposed, check=False)
+
+    assert_allclose(dd.grad(lambda x: np.sum(double(double(x))))(X), 4.0)
+    assert calls == 2
+    assert_allclose(latest, 2.0)
+
+
+def test_functions_that_call_each_other():
+    def even(n, ct):
+        return ct if n == 0 else odd(n - 1, ct)
+
+    def odd(n, ct):
+        return 2.0 * even(n - 1, ct)
+
+    four_times = dd.linear(lambda v: 4.0 * v, lambda ct: even(4, ct))
+
+    assert_allclose(dd.grad(lambda x: np.sum(four_times(x)))(X), 4.0)
+
+
+def test_a_work_array_that_a_map_fills_is_not_that_of_the_record():
+    work = np.ones(3)
+
+    def double(v):
+        np.multiply(v, 2.0, out=work)
+        return work
+
+    L = dd.linear(double, double, check=False)
+
+    def f(x):
+        scaled = x * work  # of ones, as they are here
+        return np.sum(L(L(x)) * scaled)
+
+    work[...] = 1.0
+    assert_allclose(dd.grad(f)(X), 8.0 * X)
