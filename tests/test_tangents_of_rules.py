@@ -156,7 +156,7 @@ def places_of_linear_maps():
     """The lines of the package that make a linear map: (file, first line, last line) of each call."""
     package = Path(dd.__file__).parent
     for path in sorted(package.rglob("*.py")):
-        if path.parent.name == "tangents":
+        if path.parent.name == "tangents" or path.name == "given_tangents.py":
             continue  # the interface itself
         text = path.read_text(encoding="utf-8")
         for node in ast.walk(ast.parse(text)) if "map(" in text else ():

@@ -17,12 +17,10 @@ from .. import errors, table
 from ..table import RULES, Rule
 from ..tangents import Trivial, like_of
 from ..tangents.expression import Tangent
-from ..values.dual import primal
 from ..values.levels import duals_in, innermost
 from ..values.objects import PythonLoop, fused
 from . import forms, without_derivatives
 from .call import number
-from .captures import as_now
 from .stand_ins import ByFormula, on_copies, standing_in
 from .ufuncs import REAL_LINE, Elementwise, unknown
 
@@ -175,7 +173,14 @@ def tangent_rule(function: _Function) -> Callable[[_Function], _Function]:
     array([[-1.,  1.],
            [ 1., -1.]])
     """
-    return lambda rule: _declared(function, lambda named: forms.TangentRule(named, _giving_tangents(named, rule)))
+
+    from .declared_parameters import check_parameters
+
+    def declare(rule: _Function) -> _Function:
+        check_parameters(_name(function), function, list(inspect.signature(rule).parameters.values())[1:])
+        return _declared(function, lambda named: forms.TangentRule(named, _giving_tangents(named, rule)))
+
+    return declare
 
 
 def _giving_tangents(function: _Function, rule: _Function) -> _Function:
@@ -187,7 +192,7 @@ def _giving_tangents(function: _Function, rule: _Function) -> _Function:
                 raise _no_tangent(f"{type(dy).__name__}, and the function {len(y)} results")
             for parts in zip(y, dy or (), strict=False):
                 check(*parts)
-        elif dy is not None and type(dy) is not Tangent:
+        elif dy is not None and not isinstance(dy, Tangent):
             raise _no_tangent(f"{type(dy).__name__}")
         elif dy is not None and dy.handle is not None and dy.shape != np.shape(y):
             raise _no_tangent(f"a tangent of shape {dy.shape}, and the function an array of shape {np.shape(y)}")
@@ -199,12 +204,18 @@ def _giving_tangents(function: _Function, rule: _Function) -> _Function:
             "da[...], da.sum(), da.reshape(), A @ da, da.map(apply, transpose); or None where it is zero."
         )
 
+    from .captures import as_now
+    from .given_tangents import GivenTangent
+
+    tried: set[Any] = set()
+
     @functools.wraps(rule)
     def checked(y: Any, /, *args: Any, **kwargs: Any) -> Any:
         _refuse_captured(function, "the function", y, *args, *kwargs.values())
         shown = tuple(map(_shown, y)) if type(y) is tuple else _shown(y)
-        perturbation = next(arg.perturbation for arg in (*args, *kwargs.values()) if type(arg) is Tangent)
-        now = as_now(rule, perturbation)  # a record runs its maps later
+        given = {name: arg for name, arg in kwargs.items() if type(arg) is Tangent}
+        now = as_now(rule, next(iter(given.values())).perturbation)  # a record runs its maps later
+        kwargs |= {name: GivenTangent(da.perturbation, da.handle, _name(function), tried) for name, da in given.items()}
         dy = now(shown, *map(_shown, args), **{name: _shown(arg) for name, arg in kwargs.items()})
         check(y, dy)
         return dy
@@ -228,7 +239,25 @@ def composite(function: _Function, active: str | None = None) -> Callable[[_Func
     >>> dd.grad(rms)(np.array([3.0, 4.0])).round(3)
     array([0.424, 0.566])
     """
-    return lambda formula: _declared(function, lambda named: ByFormula(named, formula, active))
+
+    from .declared_parameters import check_parameters
+
+    def declare(formula: _Function) -> _Function:
+        check_parameters(_name(function), function, list(inspect.signature(formula).parameters.values()))
+
+        @functools.wraps(formula)
+        def returning(*args: Any, **kwargs: Any) -> Any:
+            result = formula(*args, **kwargs)
+            if result is None:  # which would be a constant
+                raise TypeError(
+                    f"{_name(function)}: the formula of a composite returned None.\n"
+                    "  It returns what the function returns, of the same shape, in NumPy's functions."
+                )
+            return result
+
+        return _declared(function, lambda named: ByFormula(named, returning, active))
+
+    return declare
 
 
 def rearranging(function: _Function, data: tuple[int, ...] = (0,)) -> _Function:
@@ -246,45 +275,9 @@ def rearranging(function: _Function, data: tuple[int, ...] = (0,)) -> _Function:
     >>> dd.grad(lambda x: interleaved(x)[1] * x[0])(np.array([1.0, 2.0, 3.0, 4.0]))
     array([3., 0., 1., 0.])
     """
-    return _declared(function, lambda named: _TriedRearranging(named, data))
+    from .tried_rearranging import TriedRearranging
 
-
-class _TriedRearranging(forms.Rearranging):
-    """That of a function whose places, and which entries are constants, have to be found out and may be wrong."""
-
-    def moved(self, y: Any, given: list[Any], places: Any, named: dict[str, Any]) -> Any:
-        flat = np.concatenate([np.ravel(primal(part)) for part in given])
-        data = [place for i, place in enumerate(places) if i in self.data]
-        data += [place for name, place in named.items() if name in self.data]
-        all_known = all(np.any(place) or not np.size(place) for place in data)  # what is no Dual has 0 everywhere
-        shift = lambda place: np.where(place > 0, place + flat.size, 0)
-        once = self.function(*places, **named)
-        again = self.function(
-            *(shift(place) if i in self.data else place for i, place in enumerate(places)),
-            **{name: shift(place) if name in self.data else place for name, place in named.items()},
-        )
-        return self._tried(y, once, again, flat, all_known)
-
-    def _tried(self, y: Any, once: Any, again: Any, flat: Any, all_known: bool) -> Any:
-        if isinstance(y, (list, tuple)):
-            return type(y)([self._tried(*parts, flat, all_known) for parts in zip(y, once, again, strict=True)])
-        once, again, values = np.asarray(once), np.asarray(again), np.asarray(primal(y))
-        if once.shape == again.shape == values.shape:
-            copied = (again != once) & ((again == again) | (once == once))
-            found = np.where(copied, once, 0).astype(np.intp)
-            if not np.any(copied & ((again - once != flat.size) | (found < 1) | (found > flat.size))):
-                known = copied | all_known | (once != 0)
-                meant = np.where(copied, flat[found - 1], once) if flat.size else once
-                same = np.array_equal(
-                    meant[known].astype(values.dtype), values[known], equal_nan=values.dtype.kind in "fc"
-                )
-                if same:
-                    return found
-        raise errors.UnsupportedFunction(
-            f"{_name(self.function)} is declared with dualdiff.rules.rearranging, and does not only move entries here: "
-            "where they go depends on their numbers, or they are changed.\n"
-            "  Declare it with dualdiff.rules.tangent_rule or composite."
-        )
+    return _declared(function, lambda named: TriedRearranging(named, data))
 
 
 def passive(function: _Function) -> _Function:

@@ -161,6 +161,7 @@ class Rearranging(Rule):
     """Every element of the result copies one element, or is constant."""
 
     form = "rearranging"
+    constant_positions: Callable[[Any], Any] = staticmethod(lambda x: np.zeros(np.shape(primal(x)), np.intp))
 
     def __init__(self, function: Any, data: tuple[int, ...]) -> None:
         super().__init__(function)
@@ -198,12 +199,9 @@ class Rearranging(Rule):
         def positions(tree: Any, is_data: bool) -> Any:
             if type(tree) is Dual and tree.perturbation is perturbation:
                 given.append(tree)
-                start = counter[0]
-                counter[0] += tree.size
+                start, counter[0] = counter[0], counter[0] + tree.size
                 return positions_like(tree, start)
-            if is_data:
-                return np.zeros(np.shape(primal(tree)), np.intp)
-            return tree
+            return self.constant_positions(tree) if is_data else tree
 
         places = [positions(arg, place in self.data) for place, arg in enumerate(args)]
         named = {name: positions(arg, name in self.data) for name, arg in kwargs.items() if name != "dtype"}
@@ -224,7 +222,7 @@ class Rearranging(Rule):
                 places[name] = positions_like(values[name], start)
                 start += places[name].size
             elif name in values:
-                places[name] = np.zeros(np.shape(values[name]), np.intp)
+                places[name] = self.constant_positions(values[name])
         moved = Gather(as_array(self.moved(y, given, (), places)))
         handle = perturbation.rearrange(tuple(handles), moved, y)
         return None if constant(like_of(y).dtype) else Tangent(perturbation, handle)
