@@ -194,6 +194,30 @@ def test_a_branch_on_a_tangent_raises():
             transform(f)(0.4)
 
 
+LOOKING = {
+    "any": lambda p, t: (np.sin(p[0]), np.cos(p[0]) * t[0] if np.any(t[0]) else np.zeros_like(p[0])),
+    "where": lambda p, t: (np.sin(p[0]), np.where(t[0] == 0, 0.0, np.cos(p[0]) * t[0])),
+    "nonzero": lambda p, t: (np.sin(p[0]), np.cos(p[0]) * t[0] * (t[0] != 0)),
+}
+
+
+@pytest.mark.parametrize("transform", [dd.jacfwd, dd.jacrev])
+@pytest.mark.parametrize("rule", LOOKING.values(), ids=LOOKING)
+def test_a_rule_that_asks_whether_a_tangent_is_zero_raises(rule, transform):
+    with pytest.raises(dd.DerivativeLost, match="not linear"):
+        transform(with_rule(rule))(X)
+
+
+def test_linearity_is_tried_for_each_option():
+    f = dd.custom_jvp(lambda way, x, flag: x**2, nondiff_argnums=0)
+    f.defjvp(lambda way, p, t: (p[0] ** 2, 2 * p[0] * t[0] ** (2 if way == "squared" or p[1] else 1)))
+
+    assert_array_equal(dd.jacfwd(lambda x: f("plain", x, False))(X), np.diag(2 * X))
+    for way, flag in (("squared", False), ("plain", True)):
+        with pytest.raises(dd.DerivativeLost, match="not linear"):
+            dd.jacfwd(lambda x, way=way, flag=flag: f(way, x, flag))(X)
+
+
 def test_a_rule_that_mixes_two_tangents_raises():
     f = dd.custom_jvp(lambda x, y: x * y)
     f.defjvp(lambda p, t: (p[0] * p[1], t[0] * p[1] + t[1] * p[0] + t[0] * t[1]))

@@ -13,6 +13,7 @@ from .. import adapting, errors
 from ..pytrees.trees import Structure, flatten, unflatten
 from ..rules.call import owned
 from ..tangents import Perturbation
+from ..tangents.single import Single
 from ..values.dual import Dual, primal
 from ..values.levels import value_of
 from ..values.objects import carries
@@ -127,7 +128,7 @@ class custom_jvp:
     def _check_linear(self, rule: Callable[..., Any], leaves: list[Any], structure: Structure) -> None:
         """Try L(−1024 r + 3 s) = −1024 L(r) + 3 L(s) with random plain tangents, once for each shape and dtype."""
         plain = [primal(leaf) for leaf in leaves]
-        signature = tuple((np.shape(x), leaf_dtype(x).char) if is_number(x) else None for x in plain)
+        signature = tuple(map(_signature, plain))
         if signature in self._linear:
             return
         rng = np.random.default_rng(0)
@@ -138,11 +139,23 @@ class custom_jvp:
             # What is differentiated, as copies that the rule may write into; the rest as it is in the call itself.
             values = [owned(x) if type(leaf) is Dual else x for x, leaf in zip(plain, leaves, strict=True)]
             pair = self._pair(rule, unflatten(structure, values), unflatten(structure, tangents, bare=True))
-            found = (primal(fused_leaf(leaf)) for leaf in flatten(pair[1])[0])
-            return [np.asarray(leaf) for leaf in found if is_number(leaf)]
+            return [fused_leaf(leaf) for leaf in flatten(pair[1])[0]]
+
+        def numbers(leaves: list[Any]) -> list[Any]:
+            return [np.asarray(leaf) for leaf in map(primal, leaves) if is_number(leaf)]
+
+        def seen(tangents: list[Any]) -> list[Any]:
+            """As in the call itself, where a tangent has the value 0: a rule that asks for it finds other numbers."""
+            level = Single()
+            try:
+                shown = [None if a is None else Dual(np.zeros_like(a), a, level) for a in tangents]
+                found = [leaf.tangent if type(leaf) is Dual else leaf for leaf in ydot(shown)]
+            finally:
+                level.end()
+            return numbers(found)
 
         with np.errstate(all="ignore"):
-            results = ydot(list(map(_copied, r))), ydot(list(map(_copied, s))), ydot(both)
+            results = numbers(ydot(list(map(_copied, r)))), seen(s), numbers(ydot(both))
             for of_r, of_s, of_both in zip(*results, strict=True):
                 if not of_r.shape == of_s.shape == of_both.shape:
                     continue  # an error of its own, below
@@ -207,6 +220,13 @@ def _random_tangent(x: Any, rng: np.random.Generator) -> Any:
     entries = rng.uniform(0.5, 1.0, np.shape(x)) * rng.choice([-1.0, 1.0], np.shape(x))
     dtype = leaf_dtype(x)
     return np.asarray(entries * (1 + 0.5j) if dtype.kind == "c" else entries).astype(dtype)
+
+
+def _signature(x: Any) -> Any:
+    """What tells calls apart for which a rule may do something else: shapes, and options."""
+    if is_number(x) and not isinstance(x, bool):
+        return np.shape(x), leaf_dtype(x).char
+    return x if isinstance(x, (str, bytes, bool)) else None
 
 
 def _copied(tangent: Any) -> Any:
