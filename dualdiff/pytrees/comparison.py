@@ -35,6 +35,16 @@ def same(a: Any, b: Any) -> bool:
         return False
 
 
+def differ(a: Any, b: Any) -> bool:
+    """Whether two trees are plain numbers that are clearly not the same ones: not by a conversion to another dtype."""
+    if a is b or not (isinstance(a, (*_INEXACT, int)) and isinstance(b, (*_INEXACT, int))):
+        return False
+    a, b = np.asarray(a), np.asarray(b)
+    if a.dtype.kind not in "biufc" or b.dtype.kind not in "biufc":
+        return False
+    return a.shape != b.shape or not np.allclose(a, b, rtol=1e-2, equal_nan=True)
+
+
 def is_same_rest(a: Any, b: Any) -> bool:
     """Whether two registered containers agree in what is no child."""
     return same(a, b) or (isinstance(a, Hashable) and isinstance(b, Hashable) and bool(a == b))

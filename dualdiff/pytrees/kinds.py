@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
+from .comparison import differ, same
+
 
 class Kind:
     """How containers of one class are taken apart and built."""
@@ -41,6 +43,7 @@ class Registered(Kind):
     def __init__(self, flatten: Callable[[Any], Any], unflatten: Callable[[Any, Any], Any]) -> None:
         self.flatten = flatten
         self.unflatten = unflatten
+        self.tried = False
 
     def take(self, tree: Any) -> tuple[tuple[Any, ...], Sequence[Any], Any]:
         taken = self.flatten(tree)
@@ -50,10 +53,33 @@ class Registered(Kind):
                 "of the children, and what else unflatten needs."
             )
         children, rest = taken
+        if not self.tried:
+            self.tried = True  # before it is: a container may hold others of its class
+            self._try(tree, children, rest)
         return tuple(range(len(children))), children, (tree, rest)
 
     def build(self, cls: type, example: Any, names: tuple[Any, ...], children: list[Any]) -> Any:
         return self.unflatten(example[1], tuple(children))
+
+    def _try(self, tree: Any, children: Sequence[Any], rest: Any) -> None:
+        """The first container of the class, built again of its own children, has to be what it was."""
+        try:
+            again = self.flatten(self.unflatten(rest, tuple(children)))
+            kept = same(rest, again[1]) or not same(rest, self.flatten(tree)[1])  # or it is another each time
+            what = "" if kept else "what is no child"
+            if len(again[0]) != len(children):
+                what = f"{len(again[0])} children for {len(children)}"
+            for i, pair in enumerate(zip(children, again[0], strict=False)):
+                what = what or (f"child {i}" if differ(*pair) else "")
+        except Exception:  # an error of its own, where it is built again
+            return
+        if what:
+            name = type(tree).__name__
+            raise TypeError(
+                f"flatten and unflatten of the registered class {name} do not fit together: flatten(unflatten(rest, "
+                f"children)) of a {name} gives back other numbers ({what}).\n"
+                "  unflatten takes the children in the order of flatten, and rest, and leaves nothing out."
+            )
 
     def path(self, name: str, key: Any) -> str:
         return f"flatten({name})[0][{key}]"
