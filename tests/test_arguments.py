@@ -419,3 +419,10 @@ def test_nondiff_argnums_are_checked_when_a_function_is_declared(rule):
         raises(TypeError, lambda w=wrong: rule(product, w), f"{name}: nondiff_argnums is an int or a tuple of ints")
     for wrong in (-1, (0, 0)):
         raises(ValueError, lambda w=wrong: rule(product, w), f"{name}: nondiff_argnums=", "0 or positive")
+
+
+def test_a_number_for_the_tangent_of_an_array():
+    with pytest.raises(ValueError, match=r"tangents\[0\] has shape \(\), primals\[0\] has shape \(2,\)"):
+        dd.jvp(np.sin, (X,), (1.0,))
+    with pytest.raises(ValueError, match=r"cotangent has shape \(\), the result has shape \(2,\)"):
+        dd.vjp(np.sin, X)[1](np.float64(1.0))

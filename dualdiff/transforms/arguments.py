@@ -96,11 +96,12 @@ def seed_leaf(tangent: Any, value: Any, name: str, value_name: str, block: bool 
             f"{('k', *wanted)}.".replace("'", "")
         )
     if not block and shape != wanted:
-        several = shape[1:] == wanted and shape and name.startswith(("pushforward", "pullback"))
-        hint = f"\n  For {shape[0]} directions side by side: {name.partition(':')[0]}(..., block=True)."
+        hint = ""
+        if shape and shape[1:] == wanted and name.startswith(("pushforward", "pullback")):
+            hint = f"\n  For {shape[0]} directions side by side: {name.partition(':')[0]}(..., block=True)."
         raise ValueError(
             f"{name} has shape {shape}, {value_name} has shape {wanted}; each tangent has the shape of its primal."
-            f"{hint if several else ''}"
+            f"{hint}"
         )
     dtype, target = _dtype(tangent), _dtype(value)
     if dtype.kind not in "iufc" or (dtype.kind == "c" and target.kind != "c"):
