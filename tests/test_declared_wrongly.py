@@ -122,3 +122,54 @@ def test_a_formula_without_a_return():
     f = dd.rules.composite(lambda a: float(np.sum(np.square(a))))(formula)
     with pytest.raises(TypeError, match="the formula of a composite returned None"):
         dd.grad(lambda x: f(x) + np.sum(x))(X)
+
+
+NOT_ELEMENTWISE = {
+    "softmax": lambda x: np.exp(x) / np.sum(np.exp(x)),
+    "reversed": lambda x: np.asarray(x)[::-1],
+    "summed up": lambda x: np.cumsum(x, axis=0),
+    "centred": lambda x: x - np.mean(x),
+}
+
+
+@pytest.mark.parametrize("transform", [dd.jacfwd, dd.jacrev, lambda f: dd.hessian(lambda x: np.sum(f(x)))])
+@pytest.mark.parametrize("function", NOT_ELEMENTWISE.values(), ids=NOT_ELEMENTWISE)
+def test_a_function_that_is_not_elementwise(function, transform):
+    f = dd.rules.elementwise(function, lambda y, x: y * (1 - y))
+    for x in (X, X, np.outer(X, X + 1)):
+        with pytest.raises(dd.UnsupportedFunction, match="is not elementwise"):
+            transform(f)(x)
+
+
+def test_elementwise_is_tried_once_for_each_shape_and_not_of_random_numbers_or_one_shape():
+    calls = []
+
+    def square(x):
+        calls.append(np.shape(x))
+        return np.asarray(x) ** 2
+
+    f = dd.rules.elementwise(square, lambda y, x: 2 * x)
+    for _ in range(2):
+        assert_allclose(dd.jacfwd(f)(X), np.diag(2 * X))
+    assert calls == [(3,), (2,), (3,)]
+
+    noise = np.random.default_rng(0)
+    f = dd.rules.elementwise(lambda x: np.asarray(x) + noise.normal(size=np.shape(x)), dd.rules.ONE)
+    assert_allclose(dd.jacfwd(f)(X), np.eye(3))
+
+    def of_three(x):
+        assert np.shape(x) == (3,)
+        return np.asarray(x) ** 2
+
+    assert_allclose(dd.jacfwd(dd.rules.elementwise(of_three, lambda y, x: 2 * x))(X), np.diag(2 * X))
+    weights = np.array([1.0, 2.0])
+    weighted = dd.rules.elementwise(lambda x: weights * np.asarray(x), lambda y, x: weights)
+    assert_allclose(dd.jacfwd(weighted)(X[:2]), np.diag(weights))
+
+
+def test_ufuncs_with_a_core_dimension_or_two_results_are_not_elementwise():
+    from numpy.linalg import _umath_linalg
+
+    for function in (_umath_linalg.det, np.divmod):
+        with pytest.raises(TypeError, match="results or a core dimension"):
+            dd.rules.elementwise(function, *[dd.rules.ONE] * function.nin)

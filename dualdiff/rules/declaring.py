@@ -51,6 +51,8 @@ def elementwise(
     """
     if isinstance(function, np.ufunc) and len(partials) != function.nin:
         raise TypeError(f"elementwise: {_name(function)} has {function.nin} arguments, and {len(partials)} partials.")
+    if isinstance(function, np.ufunc) and (function.signature is not None or function.nout > 1):
+        raise TypeError(f"elementwise: {_name(function)} is not: it has {function.nout} results or a core dimension.")
     for place, partial in enumerate(partials):
         if not (partial is None or callable(partial) or isinstance(partial, Trivial)):
             raise TypeError(f"elementwise: partial {place} of {_name(function)} is {partial!r}; it is a function.")
@@ -117,7 +119,13 @@ class _OfFunction(Elementwise):
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.operate(self._checked, *map(number, self._with_partials(args, kwargs)))
 
+    @functools.cached_property
+    def tried(self) -> set[Any]:
+        return set()
+
     def _checked(self, *args: Any) -> Any:
+        from .tried_elementwise import check_elementwise
+
         y, shape = self.function(*args), np.broadcast_shapes(*map(np.shape, args))
         _refuse_captured(self.function, "the function", y, *args)
         made = like_of(y)
@@ -129,6 +137,7 @@ class _OfFunction(Elementwise):
                 "  An elementwise function returns an array of that shape, of real or complex numbers; declare another "
                 "with dualdiff.rules.tangent_rule or composite, one that gives whole numbers as passive."
             )
+        check_elementwise(self.function, y, args, self.tried)
         return y
 
     def _with_partials(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
