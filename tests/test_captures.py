@@ -134,3 +134,40 @@ def test_a_work_array_that_a_map_fills_is_not_that_of_the_record():
 
     work[...] = 1.0
     assert_allclose(dd.grad(f)(X), 8.0 * X)
+
+
+class Solver:
+    def factorize(self, matrix):
+        self.inverse = np.linalg.inv(matrix)
+
+    def solve(self, b):
+        return self.inverse @ b
+
+    def solve_transposed(self, b):
+        return self.inverse.T @ b
+
+
+def test_a_map_of_an_object_that_has_changed_raises_in_reverse_mode():
+    solver = Solver()
+    solve = dd.linear(solver.solve, solver.solve_transposed)
+
+    def steps(x):
+        for scale in (1.0, 2.0, 4.0):
+            solver.factorize(scale * np.eye(3))
+            x = solve(np.sin(x))
+        return x
+
+    forward = dd.jacfwd(steps)(X)
+    assert_allclose(forward, dd.jacfwd(lambda x: np.sin(np.sin(np.sin(x)) / 2) / 4)(X))
+    for transform in (dd.jacrev, lambda f: dd.hessian(lambda x: np.sum(f(x)))):
+        with pytest.raises(TypeError, match=r"(?s)the map has changed since it was called.*forward mode"):
+            transform(steps)(X)
+
+    def own_steps(x):
+        for scale in (1.0, 2.0, 4.0):
+            own = Solver()
+            own.factorize(scale * np.eye(3))
+            x = dd.linear(own.solve, own.solve_transposed)(np.sin(x))
+        return x
+
+    assert_allclose(dd.jacrev(own_steps)(X), forward)

@@ -29,6 +29,7 @@ from .refusals import check_function
 _CLOSE = 1e-3
 # How large L(0) may be, of L's size: such a solver returns 0 as well.
 _ZERO = 1e-12
+_PLAIN = (np.ndarray, np.generic, int, float, complex)
 
 
 class linear:
@@ -53,12 +54,13 @@ class linear:
     Raises
     ------
     TypeError
-        For a map that is not linear, a transpose that is none, or one that closes over a value with a derivative.
+        For a map that is not linear, a transpose that is none, one that closes over a value with a derivative, or one
+        that has changed when reverse mode comes back to it.
 
     Notes
     -----
     Cost: each direction or cotangent is one call of ``apply`` or ``transpose``; the check runs ``apply`` four times
-    more and ``transpose`` once.
+    more and ``transpose`` once, and sums what comes back against the argument and the result of the call.
 
     Examples
     --------
@@ -96,12 +98,17 @@ class linear:
             self._check(primal(x))
         like, like_x = (Like(np.shape(value), _dtype(value)) for value in (y, x.value))
         now = self._now(perturbation)
+        later = self.check and hasattr(perturbation, "pullback")
+        called = perturbation.keep((primal(x), primal(y))) if later else None
 
         def forwards(block: Any) -> Any:
             return _by_rows(lambda row: now._constant(row, perturbation), block, like, "apply")
 
         def backwards(block: Any) -> Any:
-            return _by_rows(lambda row: now.T._constant(row, perturbation), block, like_x, "transpose")
+            pulled = _by_rows(lambda row: now.T._constant(row, perturbation), block, like_x, "transpose")
+            if called is not None:
+                self._check_unchanged(called[0], called[1], primal(block), primal(pulled))
+            return pulled
 
         tangent = Tangent(perturbation, x.tangent).map(forwards, backwards, like)
         return wrapped(y, tangent, perturbation)
@@ -127,6 +134,23 @@ class linear:
         if not hasattr(y, "shape") and not is_number(y):
             raise TypeError(f"linear: a function given to it returned a {type(y).__name__}; it returns an array.")
         return y
+
+    def _check_unchanged(self, x: Any, y: Any, block: Any, pulled: Any) -> None:
+        """⟨c, L x⟩ = ⟨Lᵀ c, x⟩ of what a record was made with: its map may be another when it runs backwards."""
+        if not all(isinstance(value, _PLAIN) for value in (x, y, block, pulled)):
+            return
+        with np.errstate(all="ignore"):
+            one, other = (a.reshape(len(a), -1) * np.ravel(b) for a, b in ((block, y), (pulled, x)))
+            gap = np.abs(np.real(one.sum(1) - other.sum(1)))
+            wrong = np.flatnonzero(gap > _CLOSE * (np.abs(one).sum(1) + np.abs(other).sum(1)))
+        if wrong.size:
+            ct_y, pulled_x = (np.real(side.sum(1)[wrong[0]]) for side in (one, other))
+            raise TypeError(
+                f"{errors.name_of_user_function(self)}: the map has changed since it was called: the sum of ct * y is "
+                f"{ct_y:.6g}, that of transpose(ct) * x is {pulled_x:.6g}.\n"
+                "  Reverse mode calls transpose when the function has returned. Make a map of its own for each matrix, "
+                "of functions that close over that matrix alone, or take forward mode."
+            )
 
     def _check(self, x: Any) -> None:
         """L(−2 r + 4 s) = −2 L(r) + 4 L(s), L(0) = 0, and ⟨c, L r⟩ = ⟨Lᵀ c, r⟩, once for each shape and dtype."""
