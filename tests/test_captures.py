@@ -107,6 +107,27 @@ def test_what_a_function_counts_and_remembers_stays_shared():
     assert_allclose(latest, 2.0)
 
 
+@pytest.mark.parametrize("n", [3, 10_000])
+def test_an_array_that_a_function_writes_into_shows_it(n):
+    latest, calls = np.zeros(n), np.zeros(1)
+
+    def remember(ct):
+        latest[:] = ct
+        calls[0] += 1
+
+    def bwd(_, ct):
+        remember(ct)
+        return (ct,)
+
+    tap = dd.custom_vjp(lambda x: x)
+    tap.defvjp(lambda x: (x, None), bwd)
+    x = np.linspace(0.1, 1.0, n)
+
+    assert_allclose(dd.grad(lambda x: np.sum(tap(tap(x)) ** 3))(x), 3 * x**2)
+    assert_allclose(latest, 3 * x**2)
+    assert calls == 2
+
+
 def test_functions_that_call_each_other():
     def even(n, ct):
         return ct if n == 0 else odd(n - 1, ct)
