@@ -14,7 +14,7 @@
     buffers.py      arrays that may come to hold Duals; buffer_protocols.py, buffer_methods.py: what they take part in
     builtins.py     stand-ins of Python's own functions; vectorizing.py: of np.vectorize
     creation.py     of NumPy's functions that make arrays
-    iterators.py    np.nditer
+    iterators.py    np.nditer; shuffling.py: numpy.random's shuffle and permutation
     iterations.py   roots, fixed points and minima that somebody's Python code finds; loops.py: in a source
     searches.py     searches that only compare, of which no equation is known: a warning; brackets.py: in a source
     mathematics.py  of math and cmath; statistics.py

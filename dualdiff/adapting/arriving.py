@@ -9,4 +9,5 @@ from . import compiled as compiled
 from . import creation as creation
 from . import iterators as iterators
 from . import mathematics as mathematics
+from . import shuffling as shuffling
 from . import vectorizing as vectorizing
