@@ -182,11 +182,15 @@ def _set_imag(self: Any, value: Any) -> None:
 
 
 class Flat:
-    """``x.flat``: the entries of ``x`` in row-major order, to iterate over, read and write."""
+    """``x.flat``: the entries of ``x`` in row-major order, to read and write, and to iterate over, once.
+
+    As NumPy's it is the iterator itself: it goes on where it stands, and begins anew after an index.
+    """
 
     def __init__(self, array: Dual) -> None:
         self.array = array if array.ndim else RULES[np.reshape](array, (1,))  # so that an entry has an index
         self.base = array
+        self.index = 0
 
     def __repr__(self) -> str:
         return f"<flat of {self.array!r}>"
@@ -195,9 +199,17 @@ class Flat:
         return self.array.size
 
     def __iter__(self) -> Iterator[Any]:
-        return (self.array[index] for index in np.ndindex(self.array.shape))
+        return self
+
+    def __next__(self) -> Any:
+        if self.index >= self.array.size:
+            raise StopIteration
+        place = np.unravel_index(self.index, self.array.shape)
+        self.index += 1
+        return self.array[place]
 
     def _places(self, index: Any) -> Any:
+        self.index = 0
         return np.unravel_index(np.arange(self.array.size)[index], self.array.shape)
 
     def __getitem__(self, index: Any) -> Any:

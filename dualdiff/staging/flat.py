@@ -56,12 +56,14 @@ def base(array: TracedArray) -> TracedArray | None:
 
 
 class Flat:
-    """``x.flat``: its entries in row-major order, written through."""
+    """``x.flat``: its entries in row-major order, written through; an iterator, which begins anew after an index."""
 
     def __init__(self, array: Any) -> None:
         self.array = array
+        self.index = 0
 
     def _places(self, index: Any) -> Any:
+        self.index = 0
         places = np.arange(self.array.example.size)[index]
         return np.unravel_index(places, self.array.example.shape)
 
@@ -81,4 +83,12 @@ class Flat:
         return int(self.array.example.size)
 
     def __iter__(self) -> Iterator[Any]:
-        return (self[i] for i in range(len(self)))
+        return self
+
+    def __next__(self) -> Any:
+        place = self.index
+        if place >= len(self):
+            raise StopIteration
+        item = self[place]
+        self.index = place + 1
+        return item
