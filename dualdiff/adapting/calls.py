@@ -324,6 +324,8 @@ def hook_with_lists(g: Any) -> Any:
     kind = type(g)
     if (kind is np.ufunc or (kind is _DISPATCHER and g not in _OF_SEQUENCES)) and id(g) not in KNOWN:
         return functools.partial(OF_LISTS[0], g)
+    if kind is BuiltinFunctionType and type(g.__self__) is np.ufunc and g.__name__ != "at":  # which takes no list
+        return functools.partial(OF_LISTS[0], g)
     return hook(g)
 
 
@@ -337,9 +339,6 @@ _SEQUENCES = {
     "histogramdd",
 }  # fmt: skip
 _OF_SEQUENCES = {getattr(np, name) for name in _SEQUENCES if hasattr(np, name)} | {np.linalg.multi_dot}
-
-
-# What no hook need ever look at.
 
 
 def needs_none(g: Any, lists: bool) -> bool:
