@@ -59,11 +59,13 @@ def _method_of(name: str) -> Callable[..., Any]:
         if type(result) in ARRAYS:
             if "out" in kwargs and type(kwargs["out"]) is Buffer:
                 return kwargs["out"]
-            if np.may_share_memory(result, self.value):
-                return attached(result, self, (_method_again, name, args, kwargs))
+            if result is self.value:  # conj, astype(copy=False), clip(out=) of the array itself
+                return self
             for arg in (*args, *kwargs.values()):
                 if result is arg or (type(arg) is Buffer and result is arg.value):  # given to be written
                     return arg
+            if np.may_share_memory(result, self.value):
+                return attached(result, self, (_method_again, name, args, kwargs))
             return buffered(result)
         return result
 

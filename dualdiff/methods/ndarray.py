@@ -21,7 +21,7 @@ from ..values.objects import fused, stripped
 from .arithmetic import calling
 
 _METHODS = [
-    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "conjugate", "cumprod", "cumsum", "diagonal",
+    "all", "any", "argmax", "argmin", "argpartition", "argsort", "choose", "cumprod", "cumsum", "diagonal",
     "dot", "max", "mean", "min", "nonzero", "prod", "ravel", "repeat", "round", "searchsorted",
     "squeeze", "std", "sum", "swapaxes", "take", "trace", "var",
 ]  # fmt: skip
@@ -72,6 +72,12 @@ def _flatten(self: Dual, order: str = "C") -> Any:
     return flat.copy() if flat.storage is not None else flat
 
 
+def _conj(self: Dual, *args: Any, **kwargs: Any) -> Any:
+    """As ``x.conj()``, which of a real array is the array itself, while `numpy.conj` copies it."""
+    real = not args and not kwargs and self.dtype.kind == "f"
+    return self if real and is_array(self.value) else RULES[np.conjugate](self, *args, **kwargs)
+
+
 def _astype(
     self: Dual, dtype: Any, order: Any = "K", casting: Any = "unsafe", subok: bool = True, copy: bool = True
 ) -> Any:
@@ -87,13 +93,22 @@ def _astype(
         whole = np.asarray(primal(self)).astype(dtype, order, casting, subok, copy)
         decided(np.trunc, (self,), whole)
         return whole
-    if not copy and self.dtype == dtype:
+    if not copy and self.dtype == dtype and _lies_in(order, self.value):
         return self
     value: Any = self.value if hasattr(self.value, "astype") else np.float64(self.value)
     in_memory = isinstance(value, (np.ndarray, np.generic))
     y = value.astype(dtype, order, casting, subok) if in_memory else value.astype(dtype)
     tangent = Tangent(self.perturbation, self.tangent)
     return wrapped(y, tangent * 1.0 if np.dtype(dtype).kind == "c" else tangent.real() * 1.0, self.perturbation)
+
+
+def _lies_in(order: str | None, array: Any) -> bool:
+    """Whether an array lies in memory as ``order`` asks."""
+    flags = getattr(primal(array), "flags", None)
+    asked = str(order or "K").upper()[:1]
+    if flags is None or asked == "K":
+        return True
+    return bool((asked != "F" and flags.c_contiguous) or (asked != "C" and flags.f_contiguous))
 
 
 def _view(self: Dual, dtype: Any = None, type: Any = None) -> Any:
@@ -256,7 +271,8 @@ def _install_methods() -> None:
     for name in _METHODS:
         setattr(Dual, name, _method(getattr(np, name)))
     own = {
-        "conj": _method(np.conjugate),
+        "conj": _conj,
+        "conjugate": _conj,
         "reshape": _reshape,
         "transpose": _transpose,
         "clip": _clip,
