@@ -352,6 +352,14 @@ def overlap(name: str) -> DerivativeLost:
     )
 
 
+def windows_overlap() -> DerivativeLost:
+    return DerivativeLost(
+        "windows that overlap (np.lib.stride_tricks.sliding_window_view) are written in reverse mode: which of them "
+        "writes an entry last depends on the order in which NumPy goes through the memory.\n"
+        "  Write windows that do not overlap, as windows[::width], or differentiate forwards: dualdiff.jacfwd, jvp."
+    )
+
+
 def made_of_objects(entries: list[Any]) -> DerivativeLost:
     kinds = sorted({type(entry).__name__ for entry in entries})
     return DerivativeLost(

@@ -17,6 +17,7 @@ from .. import errors
 from ..table import RULES
 from ..tangents import blocks
 from ..tangents.expression import Tangent, normalized
+from ..tangents.views import Windows
 from ..values import storage as shared
 from ..values.dual import Dual, is_array, is_lazy, may_share_memory, primal, size_of
 from ..values.kinds import ARRAYS
@@ -189,7 +190,7 @@ def sliding_window_view(x: Any, window_shape: Any, axis: Any = None, **options: 
     if axis is None:
         axis = tuple(range(x.ndim))
     axis = block_axis(axis, x.ndim)
-    return lambda block: np.lib.stride_tricks.sliding_window_view(block, window_shape, axis, **options)
+    return Windows(lambda block: np.lib.stride_tricks.sliding_window_view(block, window_shape, axis, **options))
 
 
 @custom("copy", np.copy)

@@ -37,6 +37,18 @@ class Index:
         return blocks.get(block, self.at)
 
 
+class Windows:
+    """A view of a block that may show an entry several times"""
+
+    __slots__ = ("move",)
+
+    def __init__(self, move: Callable[[Any], Any]) -> None:
+        self.move = move
+
+    def __call__(self, block: Any) -> Any:
+        return self.move(block)
+
+
 PARTS: dict[Any, str] = {np.real: "real", np.imag: "imag"}
 
 

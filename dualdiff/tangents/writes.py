@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import errors
 from ..values import kinds
 from ..values.dual import Dual, primal
 from ..values.indexing import is_basic
@@ -18,7 +19,7 @@ from .dense import Dense
 from .maps import LinearMap, Rearrange, zero_tangent
 from .operations import Node, View
 from .transposes import positions_of
-from .views import PARTS, Index, Place
+from .views import PARTS, Index, Place, Windows
 
 if TYPE_CHECKING:
     from .running import Sweep
@@ -161,7 +162,7 @@ def overwritten(
     number: int, before: Node, views: Sequence[tuple[Any, Any]], index: Any, item: Node | None
 ) -> Overwrite:
     """The operation that writes an item into a view of a buffer: see `Perturbation.after_write`."""
-    part, moves, indexed = None, [], True
+    part, moves, indexed, windows = None, [], True, False
     for move, at in views:
         if move in PARTS:
             part = PARTS[move]
@@ -169,7 +170,11 @@ def overwritten(
             moves.append(Index(at))
         else:
             moves.append(move)
-            indexed = False
+            indexed, windows = False, windows or type(move) is Windows
+    if windows:
+        written = positions_of(Place(moves), (before,))[index]
+        if np.unique(written).size < np.size(written):
+            raise errors.windows_overlap()
     basic = is_basic(index)
     place = Place([*moves, lambda block: blocks.view(block, index)] if basic else moves)
     if indexed or keeps_memory(place, before):
