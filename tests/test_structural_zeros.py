@@ -88,6 +88,38 @@ def test_what_is_written_through_a_view_is_reached(mode):
     assert_array_equal(mode(f)(x).reshape(4, 4), expected)
 
 
+@each_mode
+@pytest.mark.parametrize("part", ["real", "imag"])
+def test_what_is_written_into_one_part_of_complex_numbers_is_reached(mode, part):
+    c = np.array([1.0 + 2.0j, 3.0 - 1.0j])
+
+    def f(x):
+        z = np.zeros(2, complex, like=x)
+        getattr(z, part)[:] = np.sqrt(x)
+        return np.real(z * c)
+
+    with np.errstate(all="ignore"):
+        j = mode(f)(np.array([0.0, 4.0]))
+
+    weights = c.real if part == "real" else -c.imag
+    assert_array_equal(j, [[weights[0] * inf, 0.0], [0.0, 0.25 * weights[1]]])
+
+
+@each_mode
+def test_both_parts_of_complex_numbers_stay_reached_when_one_is_overwritten(mode):
+    def f(x):
+        z = np.zeros(3, complex, like=x)
+        z.real[:] = np.sqrt(x)
+        z.imag[1:] = x[:2]
+        z.imag[2:] = 0.0
+        return np.real(z * (2.0 + 1.0j))
+
+    with np.errstate(all="ignore"):
+        j = mode(f)(np.array([0.0, 1.0, 4.0]))
+
+    assert_array_equal(j, [[inf, 0.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 0.5]])
+
+
 def test_reverse_mode_below_a_repeated_sweep_keeps_what_it_adds_through_views():
     """The Hessian of Σ aᵢⱼ aₖⱼ weights in forward over reverse, beside a root of infinite slope."""
     weights = np.array([[1.0, 2.0], [3.0, 5.0]])
@@ -187,3 +219,15 @@ def test_a_sum_is_reached_by_what_reaches_any_of_its_terms(mode):
 
     expected = [[10.0, 15.0, 0.0], [14.0, 21.0, 0.0], [18.0, -27.0, 0.0], [0.0, 0.0, np.inf]]
     np.testing.assert_array_equal(mode(f)(np.array([0.5, 0.25, 0.0])), expected)
+
+
+def test_pushforward_keeps_one_part_of_complex_numbers_where_the_other_is_written():
+    def f(x):
+        z = np.zeros(3, complex, like=x)
+        z.real[:] = np.sqrt(x) ** 2
+        z.imag[1:] = np.sqrt(x)[:2]
+        return np.real(z * (1 + 2j))
+
+    x, v = np.array([0.0, 1.0, 4.0]), np.array([0.0, 1.0, 1.0])
+    with np.errstate(all="ignore"):
+        assert_array_equal(dd.linearize(f, x)[1](v), [0.0, 1.0, 0.0])

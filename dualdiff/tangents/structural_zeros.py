@@ -72,6 +72,12 @@ class Marked:
         return Marked(np.where(support, blocks.silently(product, partial, self.block), 0.0), support)
 
 
+class Part(Marked):
+    """A view of the real or the imaginary parts of a block: an entry of its support counts for both of them."""
+
+    __slots__ = ()
+
+
 class Supported(Dense):
     """The ε of a repeated sweep with ``k`` directions; ``turn`` is what unknown gauges do in it."""
 
@@ -114,7 +120,7 @@ class Supported(Dense):
         return Marked(moved, move(*(tangent.support * 1.0 for tangent in tangents)) != 0)
 
     def view(self, tangent: Marked, move: Callable[[Any], Any], like: Any) -> Marked:
-        return Marked(move(tangent.block), move(tangent.support))
+        return type(tangent)(move(tangent.block), move(tangent.support))
 
     def join(self, parts: list[tuple[Any, tuple[int, ...]]], axis: int, like: Any) -> Marked:
         given = [(Marked(None, None) if tangent is None else tangent, shape) for tangent, shape in parts]
@@ -133,6 +139,8 @@ class Supported(Dense):
 
     def linear_map(self, tangent: Marked, apply: Any, transpose: Any, like: Any) -> Marked:
         block = blocks.silently(apply, tangent.block)
+        if apply is np.real or apply is np.imag:  # what is written through it is reached
+            return Part(block, tangent.support)
         return Marked(block, reached_through(apply, tangent.support, tangent.block))
 
     def zeros(self, value: Any) -> Marked:
@@ -140,8 +148,14 @@ class Supported(Dense):
         return Marked(block, np.zeros(block.shape, bool))
 
     def put(self, tangent: Marked, index: Any, item: Marked | None) -> None:
-        for part, written in zip(tangent, (None, None) if item is None else item, strict=True):
-            super().put(part, index, written)
+        block, support = (None, None) if item is None else item
+        super().put(tangent.block, index, block)
+        if type(tangent) is not Part:
+            super().put(tangent.support, index, support)
+        elif item is not None:  # the other part stays what it was
+            written = np.zeros_like(tangent.support)
+            super().put(written, index, support)
+            tangent.support |= written
 
     def has_room(self, tangent: Marked, item: Marked) -> bool:
         return super().has_room(tangent.block, item.block)
@@ -172,7 +186,7 @@ class Supported(Dense):
                 dual.tangent = self.owned(dual.tangent)
 
     def index_view(self, tangent: Marked, index: Any, like: Any) -> Marked:
-        return Marked(*(blocks.get(part, index) for part in tangent))
+        return type(tangent)(*(blocks.get(part, index) for part in tangent))
 
     def gather(self, tangent: Marked, index: Any, like: Any) -> Marked:
         return Marked(*(blocks.get(part, index) for part in tangent))
