@@ -203,8 +203,6 @@ def _var(
         rest = _centred(rest, axis, where, n)
     elif dmean:
         da = selected(da - dmean * np.ones_like(rest), where)
-    if where is not True:
-        rest = np.where(as_mask(where), rest, 0.0)
     free = n - (ddof if correction is None else correction)
     dy = weighted(da, np.conjugate(rest), axis, y).real()
     return dy * (2.0 * one_over(free if isinstance(free, int | float) else np.reshape(free, np.shape(y))))

@@ -129,7 +129,7 @@ def put(block: Any, index: Any, item: Any) -> None:
             index, axis = _advanced(index, block.ndim - 1)
         item = fitted(item, block[index].ndim - 1)
         if axis:
-            item = np.moveaxis(item, 0, min(axis, item.ndim - 1))
+            item = np.moveaxis(item, 0, axis)
     block[index] = item
 
 
