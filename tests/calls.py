@@ -467,6 +467,7 @@ np.abs(np.linalg.svd(x, full_matrices=False)[0]) ** 2
 np.abs(np.linalg.svd(m)[2]) ** 2
 np.linalg.svd(h, hermitian=True)[1]
 np.linalg.svd(h, compute_uv=False, hermitian=True)
+np.linalg.svd(h - 9.0 * np.eye(3), hermitian=True)
 np.abs(np.linalg.svd(h, True, True, True)[0]) ** 2
 np.linalg.svd(zz, compute_uv=False)
 np.abs(np.linalg.svd(zm)[0]) ** 2
@@ -526,9 +527,11 @@ np.fft.ifft2(q, (2, 5), (0, 2), "ortho")
 np.fft.ifft2(q, s=(2, 5), axes=(0, 1), norm="forward", out=B(2, 5, 4, dtype=complex))
 np.fft.fftn(q)
 np.fft.fftn(q, (2, 5), (0, 2), "ortho")
+np.fft.fftn(q, (3, 5), (2, 2))
 np.fft.fftn(q, s=(2, 5), axes=(0, 1), norm="forward", out=B(2, 5, 4, dtype=complex))
 np.fft.ifftn(q)
 np.fft.ifftn(q, (2, 5), (0, 2), "ortho")
+np.fft.ifftn(q, (5, 3), (2, 2))
 np.fft.ifftn(zz, s=(3, 5), axes=(0, 1), norm="forward", out=B(3, 5, dtype=complex))
 np.fft.rfft2(x)
 np.fft.rfft2(q, (2, 5), (0, 2), "ortho")

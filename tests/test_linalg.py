@@ -82,6 +82,17 @@ def test_derivative_of_the_determinant_of_an_exactly_singular_matrix_is_its_cofa
     assert_array_equal(dd.jacfwd(np.linalg.det)(np.zeros((1, 1))), [[1.0]])
 
 
+def test_determinant_of_a_complex_singular_matrix_has_a_complex_second_derivative():
+    a = np.array([[1.0, 2j, 1.0], [1j, 1.0, 0.5], [1.0 + 1j, 1.0 + 2j, 1.5]])
+    t = np.arange(-2.0, 3.0)
+
+    for k in (1.0, 1j):
+        cubic = np.polyfit(t, [np.linalg.det(a + k * s * V) for s in t], 3)
+        for part in (np.real, np.imag):
+            second = dd.derivative(dd.derivative(lambda s, k=k, part=part: part(np.linalg.det(a + k * s * V))))(0.0)
+            assert_allclose(second, part(2 * cubic[1]), rtol=1e-12)
+
+
 def test_determinant_of_equal_singular_values_has_a_second_derivative():
     hessian = dd.jacfwd(dd.jacfwd(np.linalg.det))(np.eye(2))
     expected = np.zeros((2, 2, 2, 2))
@@ -98,6 +109,16 @@ def test_one_singular_matrix_of_a_batch_spoils_only_its_own_log_determinant():
     assert log_det[1] == -np.inf
     assert_allclose(derivative[0], np.trace(np.linalg.solve(A, V)), rtol=1e-12)
     assert np.isnan(derivative[1])
+
+
+def test_tensor_equation_takes_its_axes_in_the_order_given():
+    a, b = RNG.uniform(-1, 1, (2, 4, 2)) + 0.0, RNG.uniform(-1, 1, 4)
+    v = RNG.uniform(-1, 1, a.shape)
+
+    x, xdot = dd.jvp(lambda a: np.linalg.tensorsolve(a, b, axes=(2, 0)), (a,), (v,))
+
+    assert_allclose(np.einsum("kij,ji->k", a.transpose(1, 0, 2), x), b, atol=1e-12)
+    assert_allclose(np.einsum("kij,ji->k", a.transpose(1, 0, 2), xdot), -np.einsum("ikj,ji->k", v, x), atol=1e-11)
 
 
 def test_singular_matrix_without_inverse_raises_as_in_numpy():
@@ -160,6 +181,29 @@ def test_eigenvectors_keep_the_normalization_of_lapack():
 # Pseudoinverses.
 
 
+def test_singular_values_of_an_indefinite_matrix_are_in_the_order_of_their_size():
+    w = np.diag([1.0, -3.0, 2.0]) + 0.3
+
+    s = np.sort(np.abs(np.linalg.eigvalsh(w)))[::-1]
+
+    by_w = dd.jacfwd(lambda w: np.linalg.svd(w, hermitian=True)[1])(w)
+    assert_allclose(np.tensordot(by_w, w, 2), s, rtol=1e-13)
+
+
+def test_singular_vectors_of_an_indefinite_matrix_make_it_again():
+    def again(w):
+        U, s, Vh = np.linalg.svd(0.5 * (w + w.T), hermitian=True)
+        return (U * s) @ Vh, U @ np.sign(U).T
+
+    w = np.diag([1.0, -3.0, 2.0]) + 0.3
+    product, vectors = (np.tensordot(j, V + V.T, 2) for j in dd.jacfwd(again)(w))
+    assert_allclose(product, V + V.T, atol=1e-13)
+    h = 1e-6
+    signs = np.sign(np.linalg.svd(w, hermitian=True)[0])
+    step = [np.linalg.svd(w + t * (V + V.T), hermitian=True)[0] @ signs.T for t in (-h, h)]
+    assert_allclose(vectors, (step[1] - step[0]) / (2 * h), atol=1e-8)
+
+
 def test_truncated_pseudoinverse_knows_the_singular_values_that_it_drops():
     x = U @ np.diag([3.0, 2.0, 0.4, 0.3])[:, :3] @ well_conditioned(3)
     check_grads(lambda a: np.linalg.pinv(a, rcond=0.3), (x,), rtol=1e-6, atol=1e-7, step=1e-4)
@@ -179,6 +223,26 @@ def test_least_squares_of_a_narrow_matrix_is_as_exact_as_its_wide_right_side():
     b = TALL.imag.copy()
     for f in (lambda b: np.linalg.lstsq(a, b)[0], lambda b: np.linalg.solve(a[:3], b[:3])):
         assert_allclose(slope(f, b, b), f(b), rtol=1e-12)
+
+
+def test_singular_value_at_the_cutoff_of_least_squares_raises():
+    s = np.linalg.svdvals(A)
+    cuts = [np.nextafter(s[2] / s[0], towards) for towards in (0.0, 0.5, 1.0)] + [s[2] / s[0]]
+    for rcond in cuts:
+        rank = np.linalg.lstsq(A, V[0], rcond)[2]
+        if rank == np.sum(s > rcond * s[0]):
+            assert np.all(np.isfinite(slope(lambda a, r=rcond: np.linalg.lstsq(a, V[0], r)[0], A, V)))
+        else:
+            with pytest.raises(np.linalg.LinAlgError, match="cutoff"):
+                slope(lambda a, r=rcond: np.linalg.lstsq(a, V[0], r)[0], A, V)
+
+
+def test_negative_cutoff_of_least_squares_is_the_rounding():
+    a = np.array([[2.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
+
+    by_b = dd.jacfwd(lambda b: np.linalg.lstsq(a, b, rcond=-1.0)[0])(np.ones(3))
+
+    assert_array_equal(by_b, [[0.5, 0.0, 0.0], [0.0, 0.0, 0.0]])
 
 
 def test_constant_array_stays_constant_in_least_squares():
@@ -221,6 +285,20 @@ def test_norm_that_counts_is_constant():
     y, ydot = dd.jvp(lambda x: np.linalg.norm(x, 0), (np.array([0.0, 1.0]),), (np.ones(2),))
     assert y == 1
     assert ydot == 0
+
+
+def test_norm_that_underflows_to_zero_has_derivative_zero():
+    x = np.array([1e-120, 0.0])
+
+    assert np.linalg.norm(x, 3) == 0
+    assert_array_equal(dd.jacfwd(lambda x: np.linalg.norm(x, 3))(x), [0.0, 0.0])
+
+
+@pytest.mark.parametrize(("ord", "a"), [(np.inf, [[1.0, np.nan], [3.0, 4.0]]), (1, [[1.0, 3.0], [np.nan, 4.0]])])
+def test_sum_that_nan_made_the_largest_has_the_weights(ord, a):
+    weights = dd.jacfwd(lambda a: np.linalg.norm(a, ord))(np.array(a))
+
+    assert_array_equal(weights, [[1.0, np.nan], [0.0, 0.0]] if ord == np.inf else [[1.0, 0.0], [np.nan, 0.0]])
 
 
 def test_entry_of_zero_does_not_spoil_a_norm_of_order_below_one():

@@ -39,6 +39,34 @@ def test_initial_shares_a_tie_and_has_a_derivative():
     assert by_initial == 0.5
 
 
+def test_entry_that_where_drops_takes_no_share_of_a_tie():
+    kept = np.array([True, False, True])
+
+    by_x = jacobian(lambda x: np.max(x, where=kept, initial=-1.0), [3.0, 3.0, 1.0])
+
+    assert_array_equal(by_x, [1.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("options", [{}, {"keepdims": True}])
+def test_tie_in_one_row_and_nan_in_another_are_both_seen(options):
+    rows = jacobian(lambda x: np.max(x, axis=1, **options), [[np.nan, 1.0], [2.0, 2.0]])
+
+    assert_array_equal(np.reshape(rows, (2, 4)), [[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]])
+
+
+def test_nan_that_is_initial_shares_with_the_nan_among_the_entries():
+    by_x, by_initial = jacobian(lambda x, i: np.max(x, initial=i), [1.0, np.nan], np.nan)
+
+    assert_array_equal(by_x, [0.0, 0.5])
+    assert by_initial == 0.5
+
+
+def test_running_maximum_in_another_dtype_ties_what_is_equal_there():
+    rows = jacobian(lambda x: np.maximum.accumulate(x, dtype=np.float32), [1.0, 1.0 + 1e-12, 0.5])
+
+    assert_array_equal(rows, [[1.0, 0.0, 0.0], [0.5, 0.5, 0.0], [0.5, 0.5, 0.0]])
+
+
 def test_ptp_of_a_constant_array_has_derivative_zero():
     assert_array_equal(jacobian(np.ptp, [2.0, 2.0]), [0.0, 0.0])
 
@@ -155,6 +183,19 @@ def test_mean_that_the_user_gives_may_be_a_constant_or_active():
     assert_allclose(by_m, [-2 / 3 * np.sum(x - 2.0)])
 
 
+@pytest.mark.filterwarnings("ignore:Degrees of freedom", "ignore:divide by zero")
+def test_variance_with_more_freedom_than_entries_has_no_derivative():
+    assert np.all(np.isnan(jacobian(lambda x: np.var(x, ddof=4), [1.0, 2.0, 4.0])))
+
+
+def test_variance_in_a_wider_dtype_is_centred_there():
+    x = np.array([1e8, 1.0, 3.0, -1e8], np.float32)  # whose mean is 1, and no more than 0 in float32
+
+    by_x = jacobian(lambda x: np.var(x, dtype=float), x)
+
+    assert_allclose(by_x, [5e7, 0.0, 1.0, -5e7], rtol=1e-7)
+
+
 @pytest.mark.filterwarnings("ignore:Degrees of freedom", "ignore:Mean of empty", "ignore:invalid value")
 def test_what_is_undefined_has_an_undefined_derivative():
     assert np.isnan(jacobian(lambda x: np.var(x, ddof=1), [1.0]))
@@ -169,6 +210,17 @@ def test_logaddexp_reduce_is_softmax_also_where_exp_would_overflow():
     expected = np.exp(x - 1001.0) / np.sum(np.exp(x - 1001.0))
 
     assert_allclose(jacobian(np.logaddexp.reduce, x), expected, rtol=1e-13)
+
+
+def test_initial_of_logaddexp_and_hypot_is_one_more_operand():
+    x, i = np.array([3.0, 1.0]), 2.0
+    every = np.array([3.0, 1.0, 2.0])
+
+    by_x, by_initial = jacobian(lambda x, i: np.logaddexp.reduce(x, initial=i), x, i)
+    assert_allclose([*by_x, by_initial], np.exp(every) / np.sum(np.exp(every)), rtol=1e-14)
+
+    by_x, by_initial = jacobian(lambda x, i: np.hypot.reduce(x, initial=i), x, i)
+    assert_allclose([*by_x, by_initial], every / np.sqrt(np.sum(every**2)), rtol=1e-14)
 
 
 def test_hypot_reduce_at_zero_has_derivative_zero():
@@ -249,6 +301,16 @@ def test_trim_zeros_is_a_view_as_in_numpy():
     assert_array_equal(dd.jvp(f, (x,), (np.ones(4),))[0], f(x))
     assert_array_equal(dd.jvp(f, (x,), (np.ones(4),))[1], [1.0, 0.0, 1.0, 1.0])
     assert_array_equal(x, [0.0, 2.0, 3.0, 0.0])
+
+
+@pytest.mark.parametrize("trim", ["f", "F", "b", "B", "fB"])
+def test_ends_that_trim_zeros_trims_are_named_in_either_case(trim):
+    x = np.array([0.0, 0.0, 1.0, 2.0, 0.0])
+
+    y, by_x = np.trim_zeros(x, trim), jacobian(lambda x: np.trim_zeros(x, trim), x)
+
+    assert_array_equal(by_x @ x, y)
+    assert_array_equal(by_x @ np.arange(5.0), np.arange(5.0)[2 if "f" in trim.lower() else 0 :][: len(y)])
 
 
 def test_take_along_axis_keeps_the_indices_it_was_given():
@@ -390,6 +452,22 @@ def test_result_goes_into_out_of_another_dtype_with_its_derivative():
     assert_array_equal(y, np.sum(x, axis=0, dtype=np.float64))
     assert ydot.dtype == np.float64
     assert_allclose(ydot, y, rtol=1e-6)
+
+
+def test_product_into_a_wider_out_has_its_partials_in_that_dtype():
+    def product(x):
+        out = np.zeros((), like=x, dtype=float)
+        np.prod(x, out=out)
+        return out
+
+    by_x = jacobian(product, np.array([2.0**100, 2.0**100, 2.0**-100], np.float32))
+
+    assert_array_equal(by_x, [1.0, 1.0, 2.0**200])
+
+
+def test_reduce_of_nothing_without_an_identity_raises():
+    with pytest.raises(ValueError, match="no identity"):
+        jacobian(lambda x: np.add.reduce(x, initial=None), np.zeros(0))
 
 
 @pytest.mark.usefixtures("as_written")
