@@ -531,3 +531,60 @@ def test_results_beside_the_numbers_have_no_tangent():
     for transform in (dd.jacfwd, dd.jacrev):
         assert transform(lambda x: labelled(x)[0])(2.0) == 4.0
     assert labelled(2.0) == (4.0, "label", 3)
+
+
+# Several results, rules declared anew, what happens to residuals.
+
+
+def test_results_of_a_custom_vjp_have_their_own_parts_of_the_cotangent():
+    both = dd.custom_vjp(lambda x: (2 * x, np.sum(x * x)))
+    both.defvjp(lambda x: ((2 * x, np.sum(x * x)), x), lambda x, ct: (2 * ct[0] + 2 * x * ct[1],))
+
+    j = dd.jacrev(lambda x: both(x)[0] * both(x)[1])(X)
+
+    assert_allclose(j, 2 * np.sum(X**2) * np.eye(2) + 4 * np.outer(X, X), rtol=1e-15)
+
+
+def test_residual_that_is_overwritten_before_the_way_back_is_what_it_was():
+    work = np.zeros(2)
+
+    def fwd(x):
+        work[:] += 1.0
+        return x * x, work
+
+    counted = dd.custom_vjp(lambda x: x * x)
+    counted.defvjp(fwd, lambda work, ct: (work * ct,))
+
+    assert_array_equal(dd.grad(lambda x: np.sum(counted(x) + 10 * counted(x)))(X), [21.0, 21.0])
+
+
+def test_cotangent_of_a_custom_vjp_reaches_all_of_its_argument_beside_an_infinite_slope():
+    turned = dd.custom_vjp(lambda x: 2.0 * x[::-1])
+    turned.defvjp(lambda x: (2.0 * x[::-1], None), lambda _, ct: (2.0 * ct[::-1],))
+
+    def f(x):
+        return turned(3.0 * x) + np.sqrt(x[0]) * x[1]
+
+    with np.errstate(all="ignore"):
+        j = dd.jacrev(f)(np.array([0.0, 0.0, 2.0]))
+
+    assert_array_equal(j[:, 1:], [[0.0, 6.0], [6.0, 0.0], [0.0, 0.0]])
+
+
+def test_rule_of_a_custom_jvp_that_is_declared_anew_is_tried_anew():
+    square = dd.custom_jvp(lambda x: x * x)
+    square.defjvp(lambda x, xdot: (x[0] ** 2, 2 * x[0] * xdot[0]))
+    assert dd.derivative(square)(3.0) == 6.0
+
+    square.defjvp(lambda x, xdot: (x[0] ** 2, 2 * x[0] * xdot[0] * np.abs(xdot[0])))
+    with pytest.raises(dd.DerivativeLost, match="not linear"):
+        dd.derivative(square)(3.0)
+
+
+def test_constant_that_a_branch_of_the_rule_adds_to_a_tangent_is_found_there():
+    square = dd.custom_jvp(lambda x: x * x)
+    square.defjvp(lambda x, xdot: (x[0] ** 2, 2 * x[0] * xdot[0] if x[0] < 5 else xdot[0] + 1.0))
+    assert dd.derivative(square)(3.0) == 6.0
+
+    with pytest.raises(dd.DerivativeLost, match="not linear"):
+        dd.derivative(square)(6.0)

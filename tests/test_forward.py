@@ -311,3 +311,58 @@ def test_custom_vjp_takes_keywords():
 def test_derivative_of_an_array_names_what_is_meant():
     with pytest.raises(ValueError, match="elementwise_grad"):
         dd.derivative(np.sin)(np.ones(3))
+
+
+# Unit directions, whose products with a matrix are no work: many of them, so that the short ways are taken.
+
+MANY = np.linspace(1.0, 2.0, 130)
+
+
+def test_sums_with_the_seed_leave_the_other_term_as_it_was():
+    def f(x):
+        y = 3.0 * x
+        return np.stack([y + x, y - x, x - y, y])
+
+    assert_array_equal(dd.jacfwd(f)(MANY), np.multiply.outer([4.0, 2.0, -2.0, 3.0], np.eye(130)))
+
+
+def test_partial_that_broadcasts_over_the_seed_in_chunks():
+    expected = MANY[0] * np.eye(130)
+    expected[:, 0] += MANY
+
+    assert_array_equal(dd.jacfwd(lambda x: x * x[:1], chunk_size=65)(MANY), expected)
+
+
+def test_result_of_a_product_with_a_matrix_is_written_without_the_matrix():
+    matrix = np.arange(130.0 * 3).reshape(130, 3)
+    before = matrix.copy()
+
+    def f(x):
+        y = x @ matrix
+        y[0] = 0.0
+        return y
+
+    assert_array_equal(dd.jacfwd(f)(MANY), before.T * np.array([[0.0], [1.0], [1.0]]))
+    assert_array_equal(matrix, before)
+
+
+def test_index_of_scalars_and_a_truth_value_adds_an_axis():
+    x = np.arange(6.0).reshape(2, 3)
+
+    for mode in (dd.jacfwd, dd.jacrev):
+        j = mode(lambda x: x[True, :, 1] * 2.0)(x)
+        assert j.shape == (1, 2, 2, 3)
+        assert_array_equal(np.tensordot(j, x, 2), 2.0 * x[True, :, 1])
+
+
+def test_assignment_by_separated_indices_of_arrays():
+    x, w = np.arange(1.0, 6.0), np.arange(30.0).reshape(2, 5, 3)
+
+    def f(x):
+        y = np.zeros((2, 5, 3), like=x)
+        y[[0, 1], :, [1, 2]] = x
+        y[[0, 1], :, [0, 1]] = np.stack([x, x * x])
+        return np.sum(w * y, axis=(0, 2))
+
+    for mode in (dd.jacfwd, dd.jacrev):
+        assert_allclose(mode(f)(x), np.diag(w[0, :, 1] + w[1, :, 2] + w[0, :, 0] + 2 * x * w[1, :, 1]))

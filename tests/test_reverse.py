@@ -500,3 +500,36 @@ def test_a_cotangent_in_column_order_receives_what_comes_back_through_a_reshape(
     both = transform(lambda x: reshaped(x) + products(x))(x)
 
     assert_allclose(both, (C @ v).reshape(3, 4) + np.sum(Q + R, axis=1)[:, None], rtol=1e-12)
+
+
+def test_tangent_of_whole_numbers_beside_a_result_is_a_float():
+    y, pushforward = dd.linearize(lambda x: (x, np.arange(3)), 1.0)
+
+    _, zero = pushforward(2.0)
+
+    assert y[1].dtype.kind == "i" and zero.dtype == float
+    assert_array_equal(zero, np.zeros(3))
+
+
+def test_support_of_the_parts_of_complex_numbers():
+    def parts(x):
+        z = np.sqrt(x) * (1 + 1j)
+        return np.stack([2 * np.imag(z[0]), 2 * np.imag(z[1]), 2 * np.real(z[1])])
+
+    for mode in (dd.jacfwd, dd.jacrev):
+        assert_array_equal(mode(parts)(np.array([0.0, 4.0])), [[np.inf, 0.0], [0.0, 0.5], [0.0, 0.5]])
+
+
+def test_copy_of_an_argument_that_is_written_reshapes_as_the_argument():
+    """The array has gaps and an axis of length 1, so that plain NumPy reshapes a copy of it."""
+    make = lambda: np.arange(24.0).reshape(4, 6)[:, :3][None]
+
+    def f(x):
+        x[0, 0, 0] = 2.0
+        flat = x.reshape(-1)
+        flat[1] = 100.0
+        return x * 1.0
+
+    y, ydot = dd.jvp(f, (make(),), (np.ones((1, 4, 3)),))
+    assert_array_equal(y, f(make()))
+    assert_array_equal(ydot, np.where(np.arange(12).reshape(1, 4, 3) == 0, 0.0, 1.0))

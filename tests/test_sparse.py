@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import dualdiff as dd
 from dualdiff.testing import derivative_at_zero
+from dualdiff.transforms.colouring import colour
 from tests.sparse_problems import SCALAR, VECTOR, arrowhead, bratu, heat, point, rosenbrock, with_dense_row
 
 sparse = pytest.importorskip("scipy.sparse")
@@ -179,7 +180,8 @@ def test_chunks_give_the_same_bits():
 
 
 def test_what_is_returned_and_shown_shares_no_memory():
-    J = dd.sparse_jacobian(heat)
+    """Without a check, which would find a spoilt pattern anew."""
+    J = dd.sparse_jacobian(heat, check=False)
     x = point(heat)
     first = J(x)
     expected = first.toarray()
@@ -403,3 +405,23 @@ def test_hessian_of_a_product_of_sums_is_dense_at_zero_too():
     assert dd.sparsity(dd.grad(f))(np.zeros(6)).nnz == 36
     assert_allclose(dd.sparse_hessian(f)(np.arange(6.0)).toarray(), dd.hessian(f)(np.arange(6.0)))
     assert_allclose(dd.sparse_hessian(rosenbrock)(np.zeros(6)).toarray(), dd.hessian(rosenbrock)(np.zeros(6)))
+
+
+# Patterns that are given, and colours.
+
+
+def test_one_triangle_is_enough_of_a_pattern_of_a_hessian():
+    f = lambda x: np.sum(x[1:] * x[:-1] ** 2)
+    x = np.array([1.0, 2.0, 3.0, 4.0])
+    lower = sparse.csr_array(np.tril(dd.hessian(f)(x)) != 0)
+
+    assert_allclose(dd.sparse_hessian(f, pattern=lower)(x).toarray(), dd.hessian(f)(x), atol=1e-14)
+
+
+def test_colours_begin_at_zero_also_where_the_first_columns_are_empty():
+    pattern = sparse.csr_array(np.concatenate([np.zeros((1, 3)), np.ones((1, 70))], axis=1) != 0)
+
+    colours = colour(pattern)
+
+    assert colours.min() == 0
+    assert_array_equal(np.sort(colours[3:]), np.arange(70))
