@@ -581,3 +581,50 @@ def test_errors_name_the_function_before_a_private_ufunc():
     for private, public in names.items():
         assert name_of(getattr(_ufuncs, private)) == f"scipy.special.{public}"
     assert name_of(np.exp) == "np.exp"
+
+
+# Where a formula cancels, in the complex plane.
+
+
+@pytest.mark.parametrize("z", [-1.0 + 1e4j, -3.0 - 200.0j, 1e4j, 2.0 + 1e3j])
+def test_scaled_error_function_far_up_in_the_plane(z):
+    with mp.workdps(60):
+        w = lambda s: mp.exp(s * s) * mp.erfc(s)
+        known = complex(2 * mp.mpc(z) * w(mp.mpc(z)) - 2 / mp.sqrt(mp.pi))
+
+    found = dd.jacfwd(sc.erfcx, holomorphic=True)(z)
+
+    assert abs(found - known) < 1e-13 * abs(known)
+
+
+def test_faddeeva_function_far_out_on_the_real_line():
+    x = 1e4
+    with mp.workdps(60):
+        known = complex(2j / mp.sqrt(mp.pi) - 2 * x * mp.exp(-(mp.mpf(x) ** 2)) * mp.erfc(-1j * mp.mpf(x)))
+
+    assert abs(dd.jacfwd(sc.wofz)(x) - known) < 1e-13 * abs(known)
+
+
+def test_fresnel_integrals_of_many_turns():
+    z = 1e6 + 0.3
+    with mp.workdps(40):
+        phase = mp.pi * mp.mpf(z) ** 2 / 2
+        known = float(mp.sin(phase)), float(mp.cos(phase))
+
+    assert_allclose(dd.jacfwd(lambda z: np.stack(sc.fresnel(z)))(z), known, rtol=1e-9)
+
+
+def test_dawsons_integral_far_out_where_its_exponential_counts():
+    z = 8.0 + 8.5j
+    with mp.workdps(60):
+        s = mp.mpc(z)
+        known = complex(1 - 2 * s * (mp.sqrt(mp.pi) / 2 * mp.exp(-s * s) * mp.erfi(s)))
+
+    assert abs(dd.jacfwd(sc.dawsn, holomorphic=True)(z) - known) < 1e-12 * abs(known)
+
+
+def test_voigt_profile_of_a_lorentzian_has_no_known_second_derivative_in_its_width():
+    slope = dd.derivative(lambda sigma: sc.voigt_profile(1.0, sigma, 0.5))
+
+    assert slope(0.0) == 0.0
+    assert np.isnan(dd.derivative(slope)(0.0))
