@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 
 import dualdiff as dd
 from dualdiff.scipy import optimize
+from dualdiff.scipy.constraints import constraints_of
 from dualdiff.scipy.optimize import minimize
 from dualdiff.testing import derivative_at_zero
 from tests.scipy_samples import check
@@ -443,3 +444,43 @@ def test_a_minimum_inside_a_minimum():
     # inner(a) = a + arcsinh(1); the outer minimum is at (b - arcsinh(1)) / 1.1.
 
     assert_allclose([D(outer)(2.0), dd.grad(outer)(2.0)], 1 / 1.1, rtol=1e-10)
+
+
+def test_type_of_a_constraint_may_be_in_capitals():
+    def lowest(a):
+        equal = {"type": "Eq", "fun": lambda x: x[0] + x[1] - a}
+        return minimize(lambda x: x[0] ** 2 + 2 * x[1] ** 2, [1.0, 1.0], method="SLSQP", constraints=equal).x
+
+    assert_allclose(D(lowest)(-1.0), [2 / 3, 1 / 3], rtol=1e-9)
+
+
+def test_linear_constraint_with_limits_that_move_stays_feasible_on_the_way_if_asked():
+    asked = []
+
+    def limits(a):
+        below = scipy.optimize.LinearConstraint(np.eye(2), a * np.ones(2), np.ones(2), keep_feasible=True)
+        asked.append(constraints_of(below, np.zeros(2))[1].keep_feasible)
+        return a
+
+    D(limits)(0.5)
+    assert np.all(asked)
+
+
+@pytest.mark.parametrize("solve", [optimize.golden, optimize.brent])
+def test_search_along_a_line_that_stops_early_has_no_derivative(solve):
+    with pytest.raises(ValueError, match="did not converge"):
+        D(lambda a: solve(lambda x: (x - a) ** 2 + 0.1 * (x - a) ** 4, brack=(0.0, 1.0, 3.0), maxiter=2))(1.1)
+
+
+@pytest.mark.parametrize("a", [0.0, 1.0])
+def test_bound_that_holds_without_a_force_has_no_derivative(a):
+    with pytest.raises(ValueError, match="weakly active"):
+        D(lambda a: minimize(lambda x: np.sum((x - a) ** 2), [0.5], method="L-BFGS-B", bounds=[(0.0, 1.0)]).x)(a)
+
+
+def test_linear_constraint_that_alone_carries_a_derivative():
+    def nearest(s):
+        on = scipy.optimize.LinearConstraint(np.array([[1.0, 1.0]]) * s, 1.0, 1.0)
+        return minimize(lambda x: np.sum((x - 1) ** 2), [1.0, 1.0], method="SLSQP", constraints=on).x
+
+    assert_allclose(D(nearest)(1.0), [-0.5, -0.5], rtol=1e-9)

@@ -745,3 +745,55 @@ def test_a_layer_as_wide_as_there_are_columns_is_not_mistaken_for_them(patched):
         e, h = np.eye(width)[1], 1e-4
         assert_allclose(found @ e, (run(h * e) - run(-h * e)) / (2 * h), rtol=1e-5, atol=1e-9)
         assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_event_of_one_direction_is_found_in_that_direction_alone():
+    """y = cos(ω t) rises through 0 at t = 3π/(2ω)."""
+
+    def rising(t, y):
+        return y[0]
+
+    rising.direction = 1
+
+    def times(w):
+        turning = lambda t, y: np.stack([w * y[1], -w * y[0]])
+        return integrate.solve_ivp(turning, (0.0, 6.0), [1.0, 0.0], events=rising, rtol=1e-8, atol=1e-10).t_events[0]
+
+    t, tdot = dd.jvp(times, (1.0,), (1.0,))
+    assert_allclose(t, [1.5 * np.pi], rtol=1e-6)
+    assert_allclose(tdot, [-1.5 * np.pi], rtol=1e-6)
+
+
+@pytest.mark.parametrize("way", [1.0, -1.0])
+@pytest.mark.parametrize("last", [False, True])
+def test_event_that_ends_a_solution_is_the_last_on_its_way(way, last):
+    """y = 0.1 exp(w t) passes 0.3 and ends at 0.5: t = log(5) / w."""
+
+    def passed(t, y):
+        return y[0] - 0.3
+
+    def end(t, y):
+        return y[0] - 0.5
+
+    end.terminal = True
+    events = [passed, end] if last else [end, passed]
+
+    def time(w):
+        grown = lambda t, y: way * w * y
+        return integrate.solve_ivp(grown, (0.0, 10.0 * way), [0.1], events=events, rtol=1e-8).t[-1]
+
+    t, tdot = dd.jvp(time, (1.0,), (1.0,))
+    assert_allclose(t, way * np.log(5.0), rtol=1e-4)
+    assert_allclose(tdot, -t, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["BDF", "LSODA"])
+@pytest.mark.parametrize("end", [2.0, -2.0])
+def test_dense_solution_is_scipys_at_the_ends_of_steps(method, end):
+    options = {"method": method, "dense_output": True, "jac": [[-1.3]] if method == "BDF" else None}
+    f = lambda t, y: -1.3 * y
+
+    ours = integrate.solve_ivp(f, (0.0, end), [1.0], **options)
+    known = scipy.integrate.solve_ivp(f, (0.0, end), [1.0], **options)
+
+    assert_array_equal(ours.sol(known.t), known.sol(known.t))

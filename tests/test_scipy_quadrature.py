@@ -273,3 +273,13 @@ def test_an_integrand_is_called_about_as_often_as_without_derivatives():
     calls.clear()
     dd.grad(lambda p: integrate.quad(f, 0.0, 1.0, args=(p,))[0])(1.3)
     assert len(calls) <= 5 * without
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.filterwarnings("ignore:The maximum number of subdivisions")
+def test_integral_that_scipy_gave_up_has_no_derivative(full):
+    def cut_short(a):
+        return integrate.quad(lambda x: a * np.sin(50 * x), 0.0, 1.0, limit=1, full_output=full)[0]
+
+    with pytest.raises(ValueError, match="maximum number of subdivisions"):
+        D(cut_short)(1.0)

@@ -309,3 +309,70 @@ def test_a_root_inside_a_root_and_inside_jacobians_of_another():
     outer = lambda a: optimize.newton(lambda x: inner(x) - a, 2.0)  # sqrt(x) = a
 
     assert_allclose([D(outer)(1.5), D(D(outer))(1.5), dd.grad(dd.grad(outer))(1.5)], [3.0, 2.0, 2.0], rtol=1e-12)
+
+
+# A Jacobian that is far from symmetric, in either order of its axes.
+
+ROTATED = np.array([[1.0, 5.0, 0.0], [0.0, 1.0, 7.0], [2.0, 0.0, 1.0]])
+RIGHT = np.array([1.0, 2.0, 3.0])
+
+
+def rotated(x):
+    return ROTATED @ x + 0.1 * x**3 - RIGHT
+
+
+def rotated_slopes(x):
+    return ROTATED + np.diag(0.3 * x**2)
+
+
+def test_fsolve_gets_the_exact_jacobian_by_columns_where_it_asks_for_that():
+    x0 = np.ones(3)
+
+    _, found, status, _ = optimize.fsolve(rotated, x0, col_deriv=True, full_output=True)
+    _, known, _, _ = scipy.optimize.fsolve(
+        rotated, x0, fprime=lambda x: rotated_slopes(x).T, col_deriv=True, full_output=True
+    )
+
+    assert status == 1
+    assert (found["nfev"], found["njev"]) == (known["nfev"], known["njev"])
+
+
+def test_root_gets_no_jacobian_in_the_wrong_order():
+    found = optimize.root(rotated, np.ones(3), options={"col_deriv": True})
+
+    assert found.nfev == scipy.optimize.root(rotated, np.ones(3), options={"col_deriv": True}).nfev
+
+
+def test_fsolve_gives_its_slopes_the_arguments_of_the_function():
+    def root(a):
+        return optimize.fsolve(cube, [1.0], args=(a,), fprime=lambda x, a: np.diag(3 * x**2) + 0 * a)[0]
+
+    assert_allclose(D(root)(8.0), 1 / 12, rtol=1e-12)
+
+
+def test_least_squares_root_of_more_equations_than_unknowns_moves_as_their_sum_of_squares():
+    def equations(x, a):
+        return np.stack([x[0] - a, x[1] - 1.0, x[0] + x[1] - 2.0 * a * a])
+
+    A, a = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), 1.3
+    known = np.linalg.lstsq(A, np.array([1.0, 0.0, 4 * a]), None)[0]
+    assert_allclose(D(lambda a: optimize.root(equations, [1.0, 1.0], (a,), method="lm").x)(a), known, rtol=1e-9)
+
+
+def test_fixed_point_of_matrices():
+    """X = cos(p W X) has  Ẋ = −sin(p W X) (W X + p W Ẋ)."""
+    W, p = np.array([[0.3, 0.1], [0.2, 0.4]]), 0.7
+
+    x, xdot = dd.jvp(lambda p: optimize.fixed_point(lambda x: np.cos(p * W @ x), np.full((2, 3), 0.5)), (p,), (1.0,))
+
+    assert x.shape == (2, 3)
+    assert_allclose(xdot, -np.sin(p * W @ x) * (W @ x + p * W @ xdot), rtol=1e-9)
+
+
+def test_rest_of_the_equations_is_level_along_their_root():
+    def rest(a):
+        return optimize.fsolve(cube, [1.0], (a,), full_output=True)[1]["fvec"]
+
+    y, ydot = dd.jvp(rest, (2.0,), (1.0,))
+    assert_allclose([y, ydot], 0.0, atol=1e-9)
+    assert y.shape == ydot.shape == (1,)

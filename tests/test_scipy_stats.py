@@ -321,3 +321,34 @@ def test_wrong_arguments_raise_what_scipy_raises():
     ):
         with pytest.raises(TypeError):
             dd.grad(f)(1.0)
+
+
+@pytest.mark.parametrize(("a", "b"), [(9.0, 12.0), (40.0, 43.0)])
+def test_truncated_normal_far_to_the_right(a, b):
+    """∂ log p/∂a = φ(a) / (Q(a) − Q(b)), Q = 1 − Φ."""
+    with mpmath.workdps(50):
+        tail = lambda u: mpmath.erfc(u / mpmath.sqrt(2)) / 2
+        between = tail(mpmath.mpf(a)) - tail(mpmath.mpf(b))
+        known = float(mpmath.npdf(a) / between), float(-mpmath.npdf(b) / between)
+
+    found = dd.grad(lambda a, b: stats.truncnorm.logpdf(41.0 if a > 20 else 9.5, a, b), (0, 1))(a, b)
+
+    assert_allclose(found, known, rtol=1e-10)
+
+
+@pytest.mark.parametrize("n", [7.0, 20.0, 59.0, 61.0, 1e4])
+def test_student_density_in_its_degrees_of_freedom(n):
+    with mpmath.workdps(40):
+        log_density = lambda n: (
+            mpmath.log(mpmath.gamma((n + 1) / 2) / mpmath.gamma(n / 2) / mpmath.sqrt(n * mpmath.pi))
+            - (n + 1) / 2 * mpmath.log(1 + mpmath.mpf(1.3) ** 2 / n)
+        )
+        known = float(mpmath.diff(log_density, mpmath.mpf(n)))
+
+    assert_allclose(dd.derivative(lambda n: stats.t.logpdf(1.3, n))(n), known, rtol=1e-9)
+
+
+def test_probability_of_a_coin_that_is_certain_has_a_derivative():
+    for k, slope in ((0, -1.0), (1, 1.0)):
+        for p in (0.0, 1.0):
+            assert dd.derivative(lambda p, k=k: stats.bernoulli.pmf(k, p))(p) == slope

@@ -170,6 +170,25 @@ def test_what_an_ended_transform_left_in_an_array_is_overwritten_and_never_read(
     assert transform(lambda x: np.prod(filled(x, (1, 0))))(1.0) == 12.0
 
 
+@pytest.mark.parametrize("transform", [dd.derivative, dd.grad])
+def test_what_an_inner_transform_left_beside_the_outer_one_is_never_read(transform):
+    def outer(a, read):
+        w = np.zeros(2)
+        w[0] = a
+
+        def inner(x, stale):
+            left = w[1] if stale else 0.0
+            w[1] = x * a
+            return w[1] * x + w[0] * left
+
+        first = dd.derivative(lambda x: inner(x, False))(2.0)
+        return first + dd.derivative(lambda x: inner(x, read))(3.0)
+
+    assert transform(lambda a: outer(a, False))(2.0) == 10.0
+    with pytest.raises(dd.EscapedDual):
+        transform(lambda a: outer(a, True))(2.0)
+
+
 @pytest.mark.parametrize(
     "view",
     [
