@@ -338,3 +338,45 @@ def test_a_product_with_a_constant_of_no_dimension_is_a_scalar(x, factor):
     found, expected = staged(x, x), f(x, x)
     assert staged.programs
     assert all(map(same, flatten(found)[0], flatten(expected)[0]))
+
+
+def test_zeros_of_both_signs_are_two_constants():
+    agree(lambda x: (x * 0.0, x * -0.0, np.copysign(x, 0.0), np.copysign(x, -0.0)), (AT_EDGE,), (-AT_EDGE,))
+
+
+@pytest.mark.parametrize(
+    "unused",
+    [
+        lambda x, i: x[i],
+        lambda x, i: np.add.reduceat(x, i),
+        lambda x, i: np.take(x, i),
+        lambda x, i: 2.0 / float(i[0]),
+    ],
+    ids=["index", "reduceat", "take", "division"],
+)
+def test_what_nobody_uses_still_raises(unused):
+    def f(x, i):
+        unused(x, i)
+        return 2.0 * x
+
+    staged, x = stage(f), np.array([1.0, 2.0, 3.0])
+    for _ in range(3):
+        np.testing.assert_array_equal(staged(x, np.array([1, 2])), 2.0 * x)
+
+    bad = np.array([0, 7])
+    with pytest.raises((IndexError, ZeroDivisionError)):
+        f(x, bad)
+    with pytest.raises((IndexError, ZeroDivisionError)):
+        staged(x, bad)
+
+
+def test_quotient_that_warns_is_not_the_one_that_does_not():
+    def f(x):
+        with np.errstate(divide="ignore"):
+            silent = 1.0 / x
+        return silent + 1.0 / x
+
+    staged, x = stage(f), np.array([1.0, 0.0])
+    for _ in range(4):
+        with pytest.warns(RuntimeWarning, match="divide by zero"):
+            assert staged(x)[0] == 2.0
