@@ -1,12 +1,15 @@
 """Roots and fixed points that somebody's Python code finds: differentiated by the equation that they solve."""
 
+import ast
 import functools
 import math
+import textwrap
 
 import numpy as np
 import pytest
 
 import dualdiff as dd
+from dualdiff.adapting.loops import iteration_of
 from dualdiff.testing import derivative_at_zero
 
 
@@ -345,3 +348,34 @@ def test_variables():
 @dd.adapt
 def bisect_of_variable(a):
     return bisect(lambda x: x * x - a, 0.0, 2.0)
+
+
+# What ends a loop, as it is read in the source.
+
+ENDS = {
+    "while its values say so": ("while abs(f(x)) > tol: x = x - f(x)", "always"),
+    "rounds that may be all done": (
+        "for _ in range(9):\n  y = f(x)\n  if abs(y) < tol: return x\n  x = x - y",
+        "perhaps",
+    ),
+    "rounds, else it raises": (
+        "for _ in range(9):\n  y = f(x)\n  if abs(y) < tol: return x\n  x = x - y\nelse: raise ValueError",
+        "always",
+    ),
+    "rounds, then it raises": (
+        "for _ in range(9):\n  y = f(x)\n  if abs(y) < tol: return x\n  x = x - y\nraise ValueError",
+        "always",
+    ),
+    "a count beside them": (
+        "while True:\n  y = f(x)\n  n += 1\n  if abs(y) < tol: return x\n  if n > most: return x\n  x = x - y",
+        "perhaps",
+    ),
+    "its way alone": ("for _ in range(9):\n  x = x + 1.0 if f(x) > 0 else x - 1.0", "never"),
+}
+
+
+@pytest.mark.parametrize(("body", "ends"), ENDS.values(), ids=ENDS)
+def test_what_ends_an_iteration_is_read_in_its_loop(body, ends):
+    function = ast.parse("def solve(f, x, n, tol, most):\n" + textwrap.indent(body + "\nreturn x", "  ")).body[0]
+
+    assert iteration_of(function) == ("f", ends)
