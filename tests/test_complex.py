@@ -338,3 +338,16 @@ def test_complex_formula_of_a_real_scalar_keeps_its_imaginary_part(f):
         for inner in (dd.jacfwd, dd.jacrev):
             assert_allclose(transform(inner(of_entry))(x)[0, 0], curvature, rtol=1e-7, atol=1e-8)
             assert_allclose(transform(inner(f))(0.7), curvature, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore:Passing an array containing `None`:DeprecationWarning")
+@pytest.mark.parametrize("f", [np.fft.fftn, np.fft.irfftn])
+def test_transform_of_no_given_length_has_that_of_the_array(f):
+    """It is linear, so a tangent is transformed as the value; of ``irfftn`` the last axis is even."""
+    x, v = np.random.default_rng(3).uniform(-1, 1, (2, 2, 3))
+    made = lambda x: f(x * (1 + 0.5j), s=(3, None), axes=(0, 1))
+
+    y, ydot = dd.jvp(made, (x,), (v,))
+
+    assert_allclose(y, made(x))
+    assert_allclose(ydot, made(v), atol=1e-14)
