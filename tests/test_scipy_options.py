@@ -54,7 +54,7 @@ LINALG = {
     ),
     "pinv": lambda m, p: m.pinv(matrix(p)[:, :2], rtol=1e-10, **UNCHECKED),
     "pinvh": lambda m, p: m.pinvh(symmetric(p), rtol=1e-10, atol=1e-12, **UNCHECKED),
-    "qr": lambda m, p: m.qr(matrix(p), lwork=100, mode="r", **BOTH)[0],
+    "qr": lambda m, p: m.qr(matrix(p), mode="r", **BOTH)[0],
     "solve": lambda m, p: m.solve(matrix(p), right(p), overwrite_b=True, transposed=True, **BOTH),
     "solve, positive": lambda m, p: m.solve(symmetric(p), right(p), assume_a="pos", lower=True),
     "solve_banded": lambda m, p: m.solve_banded(
