@@ -970,3 +970,32 @@ class Plane:
 def test_conversion_that_returns_no_float_is_pythons_own_error():
     with pytest.raises(TypeError, match=r"Integer.__float__ returned non-float \(type int\)"):
         dd.derivative(lambda x: x * float(Integer()))(1.0)
+
+
+LAID_OUT = [np.asfortranarray(np.arange(6.0).reshape(2, 3)), np.arange(24.0).reshape(2, 3, 4).transpose(1, 2, 0)]
+
+
+@pytest.mark.parametrize("x", LAID_OUT, ids=["columns", "axes exchanged"])
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.vectorize(lambda entry: entry * 2.0, otypes=[float])(x),
+        lambda x: np.frompyfunc(lambda entry: entry * 2.0, 1, 1)(x).astype(float),
+        lambda x: np.vectorize(lambda entry: math.sin(entry))(x),
+    ],
+)
+def test_objects_lie_as_numpy_lays_them(f, x):
+    """The sums of an array have the last digits of the order in which it lies."""
+    strides = []
+
+    def seen(x):
+        y = f(x)
+        strides.append(y.strides)
+        return np.einsum("...i,...i->...", np.sin(y), y)
+
+    expected = seen(x)
+    for transform in (dd.jvp, lambda f, x, v: dd.vjp(f, *x)):
+        assert_array_equal(transform(seen, (x,), (x,))[0], expected)
+    assert strides == [strides[0]] * 3
+    slopes = (f(x + 1e-4) - f(x - 1e-4)) / 2e-4
+    assert_allclose(dd.grad(lambda x: np.sum(f(x)))(x), slopes, rtol=1e-7)

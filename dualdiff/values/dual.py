@@ -139,8 +139,10 @@ class Dual(Cells, Array):
             raise errors.not_a_number(
                 self, f"np.asarray(x, dtype={np.dtype(dtype)})", "Use x itself, or x.astype(dtype)."
             )
-        entries = np.empty(self.shape, dtype=object)
-        scalar = type(primal(self)) in (float, complex)
+        plain = primal(self)
+        in_memory = type(plain) is np.ndarray  # whose layout NumPy would keep
+        entries = np.empty_like(plain, dtype=object) if in_memory else np.empty(self.shape, dtype=object)
+        scalar = type(plain) in (float, complex)
         for index in np.ndindex(self.shape):
             entries[index] = self if scalar else self[index]
         if is_array(self.value) and copy is not True:

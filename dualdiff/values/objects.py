@@ -110,6 +110,11 @@ def fused(x: Any) -> Any:
         return plain_number(x) if seen is x else fused(seen)
     if x.dtype is not _OBJECT:
         return x
+    if x.ndim > 1 and not x.flags.c_contiguous:
+        order = np.argsort([-stride for stride in x.strides], kind="stable")
+        if x.transpose(order).flags.c_contiguous:  # laid out in that order, and so is what is made of it
+            whole = fused(x.transpose(order))
+            return np.transpose(whole, [*np.argsort(order), *range(x.ndim, whole.ndim)])
     entries = x.ravel().tolist()
     if not any(type(entry) is Dual or hasattr(entry, "__dual__") for entry in entries):
         for entry in entries:
