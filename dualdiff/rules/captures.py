@@ -43,7 +43,7 @@ def _writing_back(f: Callable[..., Any], copies: list[tuple[Any, Any]]) -> Calla
             return f(*args, **kwargs)
         finally:
             for (array, copy), old in zip(copies, before, strict=True):
-                written = copy != old
+                written = (copy != old) & ((copy == copy) | (old == old))  # nan is no news beside nan
                 if np.any(written):
                     array[written] = copy[written]
 
@@ -69,15 +69,16 @@ def _fixed(
         return content
     if id(content) in done:  # functions that call each other
         return done[id(content)]
-    given, around = content.__defaults__ or (), content.__closure__ or ()
+    given, named, around = content.__defaults__ or (), content.__kwdefaults__ or {}, content.__closure__ or ()
     defaults = tuple(_fixed(value, perturbation, done, copies) for value in given)
-    if not around and all(map(operator.is_, defaults, given)):
+    by_name = {name: _fixed(value, perturbation, done, copies) for name, value in named.items()}
+    if not around and all(map(operator.is_, (*defaults, *by_name.values()), (*given, *named.values()))):
         return content
     names, bound = content.__code__.co_freevars, _bound(content.__code__)
     cells = tuple(cell if name in bound else CellType() for name, cell in zip(names, around, strict=True))
     fixed = FunctionType(content.__code__, content.__globals__, content.__name__, defaults or None, cells)
     done[id(content)] = fixed
-    fixed.__kwdefaults__, fixed.__qualname__ = content.__kwdefaults__, content.__qualname__
+    fixed.__kwdefaults__, fixed.__qualname__ = by_name or None, content.__qualname__
     fixed.__doc__, fixed.__module__ = content.__doc__, content.__module__
     fixed.__dict__.update(content.__dict__)
     for new, cell in zip(cells, around, strict=True):
