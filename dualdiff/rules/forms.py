@@ -26,6 +26,7 @@ from .. import errors
 from ..table import Rule, register
 from ..tangents import Perturbation, like_of
 from ..tangents.expression import Tangent
+from ..tangents.views import Move
 from ..values import storage as shared
 from ..values.dual import Dual, is_array, may_share_memory, primal
 from ..values.kinds import ARRAYS, as_array
@@ -259,16 +260,10 @@ def rearranging(*functions: Any, data: tuple[int, ...] = (0,)) -> None:
         register(Rearranging(function, data))
 
 
-class Once:
+class Once(Move):
     """A move that takes a view of every row-major block, no entry twice: a cotangent is added into it."""
 
-    __slots__ = ("move",)
-
-    def __init__(self, move: Callable[[Any], Any]) -> None:
-        self.move = move
-
-    def __call__(self, block: Any) -> Any:
-        return self.move(block)
+    __slots__ = ()
 
 
 class View(Rule):

@@ -37,8 +37,8 @@ class Index:
         return blocks.get(block, self.at)
 
 
-class Windows:
-    """A view of a block that may show an entry several times"""
+class Move:
+    """A move of blocks, of which its class says more"""
 
     __slots__ = ("move",)
 
@@ -47,6 +47,12 @@ class Windows:
 
     def __call__(self, block: Any) -> Any:
         return self.move(block)
+
+
+class Windows(Move):
+    """A view of a block that may show an entry several times"""
+
+    __slots__ = ()
 
 
 PARTS: dict[Any, str] = {np.real: "real", np.imag: "imag"}
